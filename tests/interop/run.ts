@@ -1,0 +1,40 @@
+/**
+ * Runs every interop suite against implementations that are not ours. Without `--all` those that
+ * are built from source (Rust, Go) are left out; each suite says what it skipped and why.
+ * The last line is `N passed, N failed`.
+ */
+
+const ROOT = new URL("../../", import.meta.url);
+const SUITE_MS_MAX = 20 * 60_000;
+
+async function suites(): Promise<string[]> {
+  const found: string[] = [];
+  for await (const entry of Deno.readDir(new URL("tests/interop/", ROOT))) {
+    if (!entry.isDirectory) continue;
+    const path = `tests/interop/${entry.name}/run.ts`;
+    const exists = await Deno.stat(new URL(path, ROOT)).then(() => true, () => false);
+    if (exists) found.push(path);
+  }
+  return found.sort();
+}
+
+let passed = 0;
+const failed: string[] = [];
+for (const suite of await suites()) {
+  console.log(`\n== ${suite}`);
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", suite, ...Deno.args],
+    cwd: ROOT,
+    stdin: "null",
+    stdout: "inherit",
+    stderr: "inherit",
+  }).spawn();
+  const deadline = setTimeout(() => child.kill("SIGKILL"), SUITE_MS_MAX);
+  const { success } = await child.status;
+  clearTimeout(deadline);
+  if (success) passed++;
+  else failed.push(suite);
+}
+if (failed.length > 0) console.log(`\nFailed: ${failed.join(", ")}`);
+console.log(`\n${passed} passed, ${failed.length} failed`);
+Deno.exit(failed.length === 0 ? 0 : 1);

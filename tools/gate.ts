@@ -1,0 +1,110 @@
+/**
+ * Everything a change must pass, in one command: format, lint, types, the committed kernels built
+ * again, and the tests. With `CI` set the interop suites that install from packages run too.
+ * The last line is `N passed, N failed`.
+ */
+
+interface Outcome {
+  readonly passed: number;
+  readonly failed: number;
+}
+
+interface Step {
+  readonly name: string;
+  readonly args: readonly string[];
+  /** How the step's output is counted; a step without tests of its own counts as one. */
+  readonly counts?: (output: string) => Outcome | undefined;
+}
+
+const STEP_MS_MAX = 25 * 60_000;
+
+const STEPS: readonly Step[] = [
+  { name: "format", args: ["fmt", "--check"] },
+  { name: "lint", args: ["lint"] },
+  { name: "types", args: ["check"] },
+  { name: "kernels", args: ["run", "-A", "tools/build_kernels.ts", "--check"] },
+  {
+    name: "tests",
+    args: ["test", "-A", "--doc", "--ignore=tests/interop", "mod.ts", "tests/"],
+    counts: countDenoTest,
+  },
+];
+
+const INTEROP: Step = {
+  name: "interop",
+  args: ["run", "-A", "tests/interop/run.ts"],
+  counts: countClosingLine,
+};
+
+function countDenoTest(output: string): Outcome | undefined {
+  const found = /(\d+) passed(?: \([^)]*\))? \| (\d+) failed/.exec(withoutColours(output));
+  return found ? { passed: Number(found[1]), failed: Number(found[2]) } : undefined;
+}
+
+function countClosingLine(output: string): Outcome | undefined {
+  const found = /^(\d+) passed, (\d+) failed$/m.exec(withoutColours(output));
+  return found ? { passed: Number(found[1]), failed: Number(found[2]) } : undefined;
+}
+
+function withoutColours(text: string): string {
+  // deno-lint-ignore no-control-regex
+  return text.replace(/\x1b\[[0-9;]*m/g, "");
+}
+
+/** Copies `stream` to ours as it comes and returns its text. */
+async function tee(
+  stream: ReadableStream<Uint8Array>,
+  sink: { write(bytes: Uint8Array): Promise<number> },
+): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of stream) {
+    for (let offset = 0; offset < chunk.length;) offset += await sink.write(chunk.subarray(offset));
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text;
+}
+
+async function run(step: Step): Promise<Outcome> {
+  console.log(`\n== ${step.name}: deno ${step.args.join(" ")}`);
+  const startMs = performance.now();
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [...step.args],
+    cwd: new URL("../", import.meta.url),
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const deadline = setTimeout(() => child.kill("SIGKILL"), STEP_MS_MAX);
+  const [output, , status] = await Promise.all([
+    tee(child.stdout, Deno.stdout),
+    tee(child.stderr, Deno.stderr),
+    child.status,
+  ]);
+  clearTimeout(deadline);
+  const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
+  console.log(
+    `== ${step.name}: ${status.success ? "ok" : `failed (${status.code})`} in ${seconds} s`,
+  );
+  const counted = step.counts?.(output) ?? { passed: status.success ? 1 : 0, failed: 0 };
+  // A runner that died before it could count still counts as one failure.
+  return status.success || counted.failed > 0 ? counted : { ...counted, failed: 1 };
+}
+
+async function main(): Promise<number> {
+  const steps = Deno.env.get("CI") ? [...STEPS, INTEROP] : STEPS;
+  const failures: string[] = [];
+  let passed = 0;
+  let failed = 0;
+  for (const step of steps) {
+    const outcome = await run(step);
+    passed += outcome.passed;
+    failed += outcome.failed;
+    if (outcome.failed > 0) failures.push(step.name);
+  }
+  if (failures.length > 0) console.log(`\nFailed: ${failures.join(", ")}`);
+  console.log(`\n${passed} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
+}
+
+Deno.exit(await main());
