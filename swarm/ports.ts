@@ -128,6 +128,11 @@ export interface SourceFetch {
   readonly onGranted?: (size: number) => void;
   /** Called in order after groups were verified and stored. */
   readonly onVerified?: (groups: Range) => void;
+  /**
+   * Called as payload bytes arrive, verified or not, with how many came since the last call. An
+   * origin's bytes are often verified only at the end, and a watchdog must see them before.
+   */
+  readonly onReceived?: (bytes: number) => void;
   readonly signal: AbortSignal;
 }
 
