@@ -1,0 +1,53 @@
+/**
+ * What the node asks of Deno, in one place: `node.ts` asks for these, the tasks, the systemd unit
+ * and the documentation quote {@link PERMISSION_FLAGS}. Imports nothing, so that it loads at once.
+ */
+
+/** One permission, with the reason that is shown before it is asked for. */
+export interface NeededPermission {
+  readonly descriptor: Deno.PermissionDescriptor;
+  readonly why: string;
+}
+
+/** At most five, in the order in which they are asked. */
+export const NEEDED_PERMISSIONS: readonly NeededPermission[] = [
+  {
+    descriptor: { name: "net" },
+    why: "net: talk to peers, relays and origins, and serve the control socket",
+  },
+  {
+    descriptor: { name: "read" },
+    why: "read: the data directory, and the files that you add",
+  },
+  {
+    descriptor: { name: "write" },
+    why: "write: the data directory, and the files that you fetch or export",
+  },
+  {
+    descriptor: { name: "sys", kind: "networkInterfaces" },
+    why: "sys networkInterfaces: find the addresses at which peers can reach this host",
+  },
+  {
+    descriptor: { name: "env" },
+    why: "env: settings in SEEDMINT_* and where your home directory is",
+  },
+];
+
+/** The flags that grant exactly what is needed, for a run without questions. */
+export const PERMISSION_FLAGS: readonly string[] = [
+  "--allow-net",
+  "--allow-read",
+  "--allow-write",
+  "--allow-sys=networkInterfaces",
+  "--ignore-env",
+  "--allow-env=SEEDMINT_*,HOME,XDG_DATA_HOME",
+];
+
+/** The whole command that runs `script` without questions. */
+export function commandLine(script = "node.ts"): string {
+  return `deno run ${PERMISSION_FLAGS.map(quoteFlag).join(" ")} ${script}`;
+}
+
+function quoteFlag(flag: string): string {
+  return flag.includes("*") ? `'${flag}'` : flag;
+}
