@@ -5,6 +5,7 @@
  */
 import type { Hash, Sha256 } from "../src/core/hash.ts";
 import type { Range, RangeSet } from "../src/core/range_set.ts";
+import type { BlobAttributes } from "./store/blob_store.ts";
 
 /** A peer and where it may be reached. */
 export interface PeerAddress {
@@ -133,6 +134,8 @@ export interface SourceFetch {
    * origin's bytes are often verified only at the end, and a watchdog must see them before.
    */
   readonly onReceived?: (bytes: number) => void;
+  /** What the store is told of the blob, for one that is new there. */
+  readonly attributes?: BlobAttributes;
   readonly signal: AbortSignal;
 }
 
@@ -165,6 +168,10 @@ export interface CollectionFetch {
   readonly children: RangeSet;
   /** Called in order after a child is complete in the store. */
   readonly onChild?: (index: number) => void;
+  /** As in {@link SourceFetch}. */
+  readonly onReceived?: (bytes: number) => void;
+  /** What the store is told of each child; by default the visibility of the root. */
+  readonly attributes?: BlobAttributes;
   readonly signal: AbortSignal;
 }
 
@@ -190,6 +197,11 @@ export type GateDecision =
 
 /** Decides what is served to whom, and at which price. Throwing means: do not serve. */
 export interface Gate {
+  /**
+   * Whether `root` has no price for anyone, answered from memory: such content is served without
+   * {@link decide}, so that a wallet or a database that fails never keeps free content from anyone.
+   */
+  isFree?(root: Hash): boolean;
   decide(
     request: { readonly viewer: Viewer; readonly root: Hash; readonly groups: RangeSet },
   ): Promise<GateDecision>;
