@@ -22,8 +22,8 @@ export const COLLECTION_VERSION = 1;
 /** The most children of one collection: a big image with every file apart still fits. */
 export const COLLECTION_CHILDREN_MAX = 100_000;
 
-/** The most bytes of a collection's own blob: 100,000 children with names of 250 bytes fit. */
-export const COLLECTION_BYTES_MAX = 32 * 1024 * 1024;
+/** The most bytes of a collection's own blob: 100,000 children with names of 100 bytes fit. */
+export const COLLECTION_BYTES_MAX = 16 * 1024 * 1024;
 
 /** The most UTF-8 bytes of a child's name, below what file systems take for a path. */
 export const COLLECTION_NAME_BYTES_MAX = 1024;

@@ -76,19 +76,8 @@ export class FrameReader {
 
   /** Reads a length and a mark, and the whole frame if it is a message. */
   async #head(): Promise<Message | "data" | undefined> {
-    let length = decodeVarint(this.#unread);
-    while (length === undefined || this.#unread.length === length.size) {
-      const isBetween = this.#unread.length === 0;
-      const bytes = await this.#stream.read();
-      if (bytes === undefined) {
-        if (isBetween) return undefined;
-        throw endedEarly();
-      }
-      this.#unread = isBetween ? bytes : concatBytes(this.#unread, bytes);
-      length = decodeVarint(this.#unread);
-      if (length?.value === 0) break;
-    }
-    if (length.value === 0) throw refused("a frame is empty");
+    const length = await this.#length();
+    if (length === undefined) return undefined;
     const isData = this.#unread[length.size] === DATA_MARK;
     this.#checkLength(length.value, isData);
     if (isData) {
@@ -98,6 +87,20 @@ export class FrameReader {
     }
     this.#unread = this.#unread.subarray(length.size);
     return decodeMessage(await this.#take(length.value));
+  }
+
+  /** The length of the next frame, once its first byte is here too; undefined at the end. */
+  async #length(): Promise<ReturnType<typeof decodeVarint>> {
+    while (true) {
+      const length = decodeVarint(this.#unread);
+      if (length?.value === 0) throw refused("a frame is empty");
+      if (length !== undefined && this.#unread.length > length.size) return length;
+      const isBetween = this.#unread.length === 0;
+      const bytes = await this.#stream.read();
+      if (bytes !== undefined) this.#unread = isBetween ? bytes : concatBytes(this.#unread, bytes);
+      else if (isBetween) return undefined;
+      else throw endedEarly();
+    }
   }
 
   #checkLength(length: number, isData: boolean): void {
