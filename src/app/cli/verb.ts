@@ -1,0 +1,60 @@
+/** What a verb is to the command line: its words for help, its flags, and where its code lies. */
+import type { SettingName } from "../config/settings.ts";
+import type { LoadedConfig } from "../config/load.ts";
+import type { Output } from "../output/output.ts";
+
+/** A flag that only one verb has; settings are flags of many. */
+export interface VerbFlag {
+  /** One letter, for the few that have one. */
+  readonly short?: string;
+  /** Absent for switches. */
+  readonly placeholder?: string;
+  readonly description: string;
+}
+
+/** One row of the table of verbs. */
+export interface VerbSpec {
+  readonly name: string;
+  /** One line, for the list of all verbs. */
+  readonly summary: string;
+  /** What stands after the verb: `HASH…`. */
+  readonly operands: string;
+  readonly operandCountMin: number;
+  readonly operandCountMax: number;
+  /** Paragraphs below the usage line. */
+  readonly details: string;
+  readonly flags: Readonly<Record<string, VerbFlag>>;
+  /** Settings that make sense here, besides those every verb takes. */
+  readonly settings: readonly SettingName[];
+  /** Command lines (without the program) and what they do. */
+  readonly examples: readonly (readonly [string, string])[];
+  /** Loads the code; help never does. */
+  readonly load: () => Promise<{ readonly run: VerbRun }>;
+}
+
+/** Does the work and returns the exit code. */
+export type VerbRun = (context: VerbContext) => Promise<number>;
+
+/** What a verb gets. */
+export interface VerbContext {
+  readonly verb: VerbSpec;
+  readonly operands: readonly string[];
+  /** Value of a flag of this verb, if it was given. */
+  readonly flag: (name: string) => string | undefined;
+  /** Whether a switch of this verb was given. */
+  readonly has: (name: string) => boolean;
+  readonly config: LoadedConfig;
+  readonly out: Output;
+  /** Aborted by SIGINT, SIGTERM and SIGHUP. */
+  readonly signal: AbortSignal;
+}
+
+/** Settings that every verb takes. */
+export const COMMON_SETTINGS: readonly SettingName[] = ["data", "config", "logLevel", "logFormat"];
+
+/** Flags that every verb takes besides {@link COMMON_SETTINGS}. */
+export const COMMON_FLAGS: Readonly<Record<string, VerbFlag>> = {
+  json: { description: "Print JSON, one object per line" },
+  quiet: { short: "q", description: "No progress and no notes" },
+  help: { short: "h", description: "Show this help" },
+};
