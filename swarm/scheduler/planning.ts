@@ -1,0 +1,233 @@
+/**
+ * Who is asked for what next. Called after every event: idle sources get a range of what nobody
+ * brings yet; when all is under way they take the tail of the slowest request, or race it.
+ */
+import { RangeSet } from "../../src/core/range_set.ts";
+import { BLOB_BYTES_MAX, GROUP_BYTES } from "../bao/geometry.ts";
+import { beginRequest, isProofUnderWay } from "./requests.ts";
+import { pickGroups } from "./picking.ts";
+import { stealOrRace } from "./stealing.ts";
+import {
+  assignedGroups,
+  groupsOf,
+  isUsable,
+  latencyOf,
+  nextRandom,
+  outstandingBytes,
+  planGroupCount,
+  planSize,
+  rateOf,
+  type SchedulerState,
+  type SourceState,
+  workOf,
+} from "./state.ts";
+
+/** Past the end of any blob: asking from here on asks for the last group, whatever the size. */
+const PAST_ANY_END = BLOB_BYTES_MAX / GROUP_BYTES;
+
+/** A source runs at most this many requests: the one at work and the one after it. */
+const WORK_PER_SOURCE_MAX = 2;
+
+/** Gives every source that has room its next request. */
+export function plan(state: SchedulerState, nowMs: number): void {
+  const sources = readySources(state, nowMs);
+  for (const source of sources) askHoldingsIfUseful(state, source, nowMs);
+  const askable = sources.filter((source) => !isWaitingForHoldings(state, source, nowMs));
+  for (const source of askable) {
+    // One source may take two turns: the range at work and the one pipelined behind it.
+    for (let turn = 0; turn < WORK_PER_SOURCE_MAX; turn++) {
+      if (!hasRoom(state, source, nowMs)) break;
+      if (!giveWork(state, source, { sources: askable, nowMs })) break;
+    }
+  }
+}
+
+/** Usable sources, the best first, no more than may be at work. */
+function readySources(state: SchedulerState, nowMs: number): SourceState[] {
+  const sources: SourceState[] = [];
+  for (const source of state.sources.values()) {
+    if (!isUsable(source, nowMs)) continue;
+    if (source.kind === "peer" && arePeersHeldBack(state)) continue;
+    sources.push(source);
+  }
+  const worth = new Map(sources.map((source) => [source, worthOf(state, source)]));
+  sources.sort((a, b) => worth.get(b)! - worth.get(a)!);
+  return sources.slice(0, state.limits.activeSourcesMax);
+}
+
+/** With `origin-first`, peers wait until the origin is in trouble. */
+function arePeersHeldBack(state: SchedulerState): boolean {
+  if (state.policy !== "origin-first") return false;
+  if (state.originState === "unavailable") return false;
+  for (const source of state.sources.values()) {
+    if (source.kind !== "origin") continue;
+    return source.dropped === undefined && source.failuresInRow === 0;
+  }
+  return true;
+}
+
+function worthOf(state: SchedulerState, source: SourceState): number {
+  const score = source.prior.score ?? 0.5;
+  const failures = 1 / (1 + source.failuresInRow);
+  return rateOf(state, source) * (0.1 + score) * failures / (20 + latencyOf(state, source));
+}
+
+/** Whether `source` can take another request: it has none, or is about to end its only one. */
+function hasRoom(state: SchedulerState, source: SourceState, nowMs: number): boolean {
+  const work = workOf(state, source);
+  if (work.length === 0) return true;
+  if (work.length >= WORK_PER_SOURCE_MAX || source.kind === "origin") return false;
+  const current = work[0]!;
+  // What is silent gets nothing more until it speaks.
+  if (nowMs - current.lastProgressMs > state.limits.pipelineMs && !current.hasFirstByte) {
+    return false;
+  }
+  const bytes = outstandingBytes(state, current);
+  const leadMs = Math.max(state.limits.pipelineMs, 2 * latencyOf(state, source));
+  return bytes <= (rateOf(state, source) * leadMs) / 1000;
+}
+
+/** @returns Whether a request was made. */
+function giveWork(
+  state: SchedulerState,
+  source: SourceState,
+  options: { readonly sources: readonly SourceState[]; readonly nowMs: number },
+): boolean {
+  if (source.kind === "origin") return giveOriginRun(state, source, options.nowMs);
+  const { nowMs } = options;
+  const groupCount = planGroupCount(state);
+  if (groupCount === undefined) return giveOpener(state, source, options);
+  const assigned = assignedGroups(state);
+  const held = groupsOf(source);
+  const available = state.missing.below(groupCount).subtract(assigned).intersect(held);
+  if (needsProbe(state, source)) return giveProbe(state, source, { available, nowMs });
+  const proof = state.size === undefined && !isProofUnderWay(state) && held.has(groupCount - 1)
+    ? RangeSet.of(PAST_ANY_END)
+    : RangeSet.EMPTY;
+  if (available.isEmpty && proof.isEmpty) {
+    return stealOrRace(state, source, { nowMs });
+  }
+  const groups = pickGroups(state, source, { available, sources: options.sources });
+  beginRequest(state, source, { groups: groups.union(proof), purpose: "work", nowMs });
+  return true;
+}
+
+/** The first request of all: the beginning, and the last group, which proves the size. */
+function giveOpener(
+  state: SchedulerState,
+  source: SourceState,
+  options: { readonly sources: readonly SourceState[]; readonly nowMs: number },
+): boolean {
+  const { nowMs } = options;
+  const openers = [...state.requests.values()].filter((one) => one.source.kind === "peer");
+  const hasOrigin = [...state.requests.values()].some((one) => one.source.kind === "origin");
+  // A second peer opens as well if the first is slow to say anything; others wait for the size.
+  const isSlow = openers.length === 1 && openers[0]!.source !== source &&
+    nowMs - openers[0]!.startedMs > hedgeMs(state, openers[0]!.source);
+  if (openers.length > 0 && !isSlow) return false;
+  const head = hasOrigin ? RangeSet.EMPTY : RangeSet.of(0, state.limits.openerGroups);
+  const groups = state.missing.intersect(head.union(RangeSet.of(PAST_ANY_END)))
+    .intersect(groupsOf(source));
+  if (groups.isEmpty) return false;
+  beginRequest(state, source, { groups, purpose: "opener", nowMs });
+  return true;
+}
+
+/** How long a first answer may take before somebody else is asked as well. */
+function hedgeMs(state: SchedulerState, source: SourceState): number {
+  return Math.min(state.limits.firstByteMs, Math.max(100, 4 * latencyOf(state, source)));
+}
+
+function needsProbe(state: SchedulerState, source: SourceState): boolean {
+  return !source.isProbed && (planSize(state) ?? 0) >= state.limits.probeBytesMin;
+}
+
+/** One random group that this source should have; nothing else before it came. */
+function giveProbe(
+  state: SchedulerState,
+  source: SourceState,
+  options: { readonly available: RangeSet; readonly nowMs: number },
+): boolean {
+  for (const request of state.requests.values()) {
+    if (request.source === source && request.purpose === "probe") return false;
+  }
+  const groupCount = planGroupCount(state)!;
+  const choice = options.available.isEmpty
+    ? state.missing.below(groupCount).intersect(groupsOf(source))
+    : options.available;
+  if (choice.isEmpty) return false;
+  let skip = nextRandom(state, choice.count);
+  for (const range of choice) {
+    const length = range.end - range.start;
+    if (skip < length) {
+      const group = range.start + skip;
+      beginRequest(state, source, {
+        groups: RangeSet.of(group, group + 1),
+        purpose: "probe",
+        nowMs: options.nowMs,
+      });
+      // The probe takes no turn of real work, and real work waits for its answer.
+      return false;
+    }
+    skip -= length;
+  }
+  return false;
+}
+
+/**
+ * An origin gets the longest run of missing groups whole: between groups that are held, or the ends
+ * of the blob, plain bytes can always be verified in the end. Peers take from its tail.
+ */
+function giveOriginRun(state: SchedulerState, source: SourceState, nowMs: number): boolean {
+  let best: { start: number; end: number } | undefined;
+  let current: { start: number; end: number } | undefined;
+  for (const range of state.missing) {
+    if (current !== undefined && range.start - current.end <= state.limits.originGapGroups) {
+      current = { start: current.start, end: range.end };
+    } else current = { ...range };
+    if (best === undefined || current.end - current.start > best.end - best.start) best = current;
+  }
+  if (best === undefined) return false;
+  const groups = RangeSet.of(best.start, best.end);
+  beginRequest(state, source, {
+    groups,
+    wanted: groups.intersect(state.missing),
+    purpose: "work",
+    nowMs,
+  });
+  return true;
+}
+
+/** Asks a peer what it holds when that can change what it is asked for. */
+function askHoldingsIfUseful(state: SchedulerState, source: SourceState, nowMs: number): void {
+  if (!source.tellsHoldings || source.isAskingHoldings || source.holdings.state === "all") return;
+  if ((planSize(state) ?? 0) < state.limits.holdingsBytesMin && source.holdings.state !== "some") {
+    return;
+  }
+  const askedMs = source.holdingsAskedMs;
+  if (askedMs !== undefined) {
+    if (nowMs - askedMs < state.limits.holdingsRefreshMs) return;
+    if (source.holdings.state === "unknown") return;
+    // What it has is enough to keep it at work for now.
+    if (workOf(state, source).length > 0) return;
+  }
+  askHoldings(state, source, nowMs);
+}
+
+/** Sends the question. */
+export function askHoldings(state: SchedulerState, source: SourceState, nowMs: number): void {
+  source.isAskingHoldings = true;
+  source.holdingsAskedMs = nowMs;
+  state.effects.push({ type: "ask-holdings", sourceId: source.id });
+}
+
+/** A peer of which nothing is known waits shortly for its answer, unless it is at work already. */
+function isWaitingForHoldings(
+  state: SchedulerState,
+  source: SourceState,
+  nowMs: number,
+): boolean {
+  return source.isAskingHoldings && source.holdings.state === "unknown" &&
+    source.requestCount === 0 && source.newBytes === 0 &&
+    nowMs - source.holdingsAskedMs! < state.limits.holdingsWaitMs;
+}

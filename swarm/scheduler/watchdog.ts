@@ -1,0 +1,149 @@
+/**
+ * A mirror that hangs is worse than none: silent requests are asked elsewhere, the origin joins at
+ * its deadlines, and a fetch that cannot go on says so.
+ */
+import { cancelRequest, coolSource, noteFailure } from "./requests.ts";
+import {
+  groupsOf,
+  isUsable,
+  outstandingGroups,
+  type RequestState,
+  type SchedulerState,
+  type SourceState,
+} from "./state.ts";
+
+/** Ends requests that are silent for too long and can be asked elsewhere. */
+export function watchRequests(state: SchedulerState, nowMs: number): void {
+  for (const request of [...state.requests.values()]) {
+    const silentMs = silenceOf(request, nowMs);
+    if (silentMs < patienceOf(state, request)) continue;
+    const mustEnd = nowMs - request.lastProgressMs >= silenceMax(state, request);
+    if (!mustEnd && !hasAlternative(state, request, nowMs)) continue;
+    const message = request.hasFirstByte
+      ? `it made no progress for ${Math.round(silentMs)} ms`
+      : `it sent no byte within ${Math.round(silentMs)} ms`;
+    noteFailure(state, { id: request.source.id, code: "timeout", message });
+    cancelRequest(state, request, { reason: message, nowMs });
+    coolSource(state, request.source, { reason: message, nowMs });
+  }
+}
+
+/** A pipelined request is as silent as its source, not as itself. */
+function silenceOf(request: RequestState, nowMs: number): number {
+  return nowMs - Math.max(request.lastProgressMs, request.source.lastProgressMs);
+}
+
+function patienceOf(state: SchedulerState, request: RequestState): number {
+  if (request.hasFirstByte) return state.limits.progressMs;
+  return request.source.kind === "origin"
+    ? state.limits.originFirstByteMs
+    : state.limits.firstByteMs;
+}
+
+function silenceMax(state: SchedulerState, request: RequestState): number {
+  const factor = request.source.kind === "origin" ? 2 : 1;
+  return state.limits.silenceMsMax * factor;
+}
+
+/** Whether another source that is not silent itself may bring some of what `request` should. */
+function hasAlternative(state: SchedulerState, request: RequestState, nowMs: number): boolean {
+  const wanted = outstandingGroups(state, request);
+  for (const source of state.sources.values()) {
+    if (source === request.source || !isUsable(source, nowMs)) continue;
+    if (!groupsOf(source).intersects(wanted)) continue;
+    if (!isSilent(state, source, nowMs)) return true;
+  }
+  return false;
+}
+
+function isSilent(state: SchedulerState, source: SourceState, nowMs: number): boolean {
+  if (source.requestCount === 0) return false;
+  for (const request of state.requests.values()) {
+    if (request.source !== source) continue;
+    if (silenceOf(request, nowMs) < patienceOf(state, request)) return false;
+  }
+  return true;
+}
+
+/** Asks for the origin when the policy and the clock say so. */
+export function watchOrigin(state: SchedulerState, nowMs: number): void {
+  if (!state.hasOrigin || state.originState !== "unused") return;
+  const reason = originReason(state, nowMs);
+  if (reason === undefined) return;
+  state.originState = "starting";
+  state.effects.push({ type: "start-origin", reason });
+}
+
+function originReason(state: SchedulerState, nowMs: number): string | undefined {
+  const { limits } = state;
+  if (state.policy === "race") return "the policy is to race it";
+  if (state.policy === "origin-first") return "the policy is to ask it first";
+  const live = [...state.sources.values()].filter((source) => source.dropped === undefined);
+  if (live.length === 0 && state.isDiscoveryEnded) {
+    return state.sources.size === 0 ? "no peer has the blob" : "all peers failed";
+  }
+  if (isHerdAhead(state, live, nowMs)) return undefined;
+  const sinceMs = nowMs - state.lastProgressMs;
+  if (!state.hasFirstByte) {
+    return sinceMs >= limits.originStartMs - limits.originLeadMs
+      ? "no peer sent a byte in time"
+      : undefined;
+  }
+  if (sinceMs >= limits.originStallMs - limits.originLeadMs) return "the peers made no progress";
+  const isJudged = nowMs - state.startMs >= limits.rateFloorGraceMs && state.rate !== undefined;
+  if (isJudged && state.rate! < limits.rateFloor) {
+    return `the peers give ${Math.round(state.rate! / 1024)} KiB/s`;
+  }
+  return undefined;
+}
+
+/**
+ * A whole fleet that starts at once would ask the origin once a node. Whoever comes first in the
+ * fleet's order asks it; the others wait for that member, as long as it says that it is at it.
+ */
+function isHerdAhead(
+  state: SchedulerState,
+  live: readonly SourceState[],
+  nowMs: number,
+): boolean {
+  if (nowMs - state.lastProgressMs > state.limits.herdWaitMs) return false;
+  return live.some((source) =>
+    source.isFleet && source.fetchesBeforeUs && source.holdings.state === "some" &&
+    isUsable(source, nowMs)
+  );
+}
+
+/** Ends a fetch that nobody can complete. */
+export function watchEnd(state: SchedulerState, nowMs: number): void {
+  if (state.requests.size > 0 && !isHopeless(state, nowMs)) return;
+  if (state.originState === "starting") return;
+  const live = [...state.sources.values()].filter((source) => source.dropped === undefined);
+  if (isHopeless(state, nowMs)) {
+    fail(state, { code: "timeout", reason: "no source made progress", nowMs });
+    return;
+  }
+  if (live.length > 0 || !state.isDiscoveryEnded) return;
+  if (state.hasOrigin && state.originState === "unused") return;
+  const code = state.failures.every((failure) => failure.code === "not-found")
+    ? "not-found"
+    : "unavailable";
+  fail(state, { code, reason: "every source failed", nowMs });
+}
+
+function isHopeless(state: SchedulerState, nowMs: number): boolean {
+  return nowMs - state.lastProgressMs >= state.limits.giveUpMs;
+}
+
+/** Ends the fetch without the blob. */
+export function fail(
+  state: SchedulerState,
+  options: {
+    readonly code: "not-found" | "unavailable" | "timeout" | "no-space" | "storage" | "locked";
+    readonly reason: string;
+    readonly nowMs: number;
+  },
+): void {
+  state.outcome = "failed";
+  for (const request of [...state.requests.values()]) cancelRequest(state, request, options);
+  state.effects.push({ type: "fail", code: options.code, reason: options.reason });
+}
