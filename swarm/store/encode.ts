@@ -1,0 +1,127 @@
+/**
+ * The Bao encoding of ranges as a stream of pieces: big reads of data and of parents, laid out in
+ * response order. While one piece is with the caller the next is being read.
+ */
+import type { Bytes } from "../../src/core/bytes.ts";
+import type { RangeSet } from "../../src/core/range_set.ts";
+import { GROUP_BYTES, PARENT_BYTES } from "../bao/geometry.ts";
+import { encodedItems } from "../bao/mod.ts";
+import { PIECE_BYTES } from "./limits.ts";
+
+/** Where the bytes of one blob come from. Both calls fill the whole target or throw. */
+export interface EncodeSource {
+  readonly size: number;
+  readData(offset: number, target: Bytes): Promise<void>;
+  readParents(offset: number, target: Bytes): Promise<void>;
+}
+
+/** The first pieces are small, so that the first byte leaves early. */
+const FIRST_PIECE_BYTES = 64 * 1024;
+
+/** Items of one piece: a group's index, or a parent's offset as `-1 - offset`. */
+interface PiecePlan {
+  readonly items: readonly number[];
+  readonly bytes: number;
+}
+
+/** Yields the encoding of `ranges`, all of them held. Each piece is fresh. */
+export async function* encodePieces(
+  source: EncodeSource,
+  ranges: RangeSet,
+  options: { readonly signal?: AbortSignal } = {},
+): AsyncGenerator<Bytes, void, undefined> {
+  const plans = planPieces(source.size, ranges);
+  let plan = plans.next();
+  if (plan.done) return;
+  let next: Promise<Bytes> | undefined = readPiece(source, plan.value);
+  try {
+    while (next !== undefined) {
+      const piece: Bytes = await next;
+      next = undefined;
+      options.signal?.throwIfAborted();
+      plan = plans.next();
+      if (!plan.done) next = readPiece(source, plan.value);
+      yield piece;
+    }
+  } finally {
+    // A caller that stops early must not leave a read on a file that is about to be closed.
+    await next?.catch(() => {});
+  }
+}
+
+function* planPieces(size: number, ranges: RangeSet): Generator<PiecePlan> {
+  let items: number[] = [];
+  let bytes = 0;
+  let bytesMax = Math.min(FIRST_PIECE_BYTES, PIECE_BYTES);
+  for (const item of encodedItems(size, ranges)) {
+    if (item.kind === "parent") {
+      items.push(-1 - item.offset);
+      bytes += PARENT_BYTES;
+      continue;
+    }
+    items.push(item.index);
+    bytes += item.size;
+    if (bytes < bytesMax) continue;
+    yield { items, bytes };
+    items = [];
+    bytes = 0;
+    bytesMax = Math.min(bytesMax * 4, PIECE_BYTES);
+  }
+  if (items.length > 0) yield { items, bytes };
+}
+
+/** Reads each contiguous run of groups and of parents at once, then lays them out in order. */
+async function readPiece(source: EncodeSource, plan: PiecePlan): Promise<Bytes> {
+  const groups: number[] = [];
+  const parents: number[] = [];
+  for (const item of plan.items) {
+    if (item >= 0) groups.push(item);
+    else parents.push(-1 - item);
+  }
+  const parentBytes = new Uint8Array(parents.length * PARENT_BYTES);
+  const dataBytes = new Uint8Array(plan.bytes - parentBytes.length);
+  await readRuns(
+    parents,
+    PARENT_BYTES,
+    parentBytes,
+    (first, target) => source.readParents(parents[first]!, target),
+  );
+  await readRuns(groups.map((index) => index * GROUP_BYTES), GROUP_BYTES, dataBytes, (
+    first,
+    target,
+  ) => source.readData(groups[first]! * GROUP_BYTES, target));
+  if (parentBytes.length === 0) return dataBytes;
+  const piece = new Uint8Array(plan.bytes);
+  let at = 0;
+  let parentAt = 0;
+  let dataAt = 0;
+  for (const item of plan.items) {
+    if (item < 0) {
+      piece.set(parentBytes.subarray(parentAt, parentAt + PARENT_BYTES), at);
+      parentAt += PARENT_BYTES;
+      at += PARENT_BYTES;
+    } else {
+      const group = dataBytes.subarray(dataAt, dataAt + GROUP_BYTES);
+      piece.set(group, at);
+      dataAt += group.length;
+      at += group.length;
+    }
+  }
+  return piece;
+}
+
+/** Calls `read` once per run of `offsets` that are `step` apart, with its part of `target`. */
+async function readRuns(
+  offsets: readonly number[],
+  step: number,
+  target: Bytes,
+  read: (first: number, target: Bytes) => Promise<void>,
+): Promise<void> {
+  let first = 0;
+  for (let index = 1; index <= offsets.length; index++) {
+    if (index < offsets.length && offsets[index] === offsets[index - 1]! + step) continue;
+    const end = Math.min(index * step, target.length);
+    if (end > first * step) await read(first, target.subarray(first * step, end));
+    first = index;
+  }
+}

@@ -1,0 +1,11 @@
+/**
+ * The store of blobs: bytes that are verified, and what is known of them.
+ *
+ * Vocabulary: a *blob* is absent, *partial* or *complete*; an *ingest* brings verified chunk groups
+ * in; a *reader* gives them out; a *draft* is a blob whose size no group has proven yet; a *pin*
+ * keeps a blob from eviction, a *tag* from garbage collection.
+ *
+ * May import: `src/core`, `swarm/bao`, `node:sqlite` (one file: `database.ts`).
+ */
+export * from "./blob_store.ts";
+export { MemoryBlobStore, type MemoryBlobStoreOptions } from "./memory_store.ts";
