@@ -1,0 +1,81 @@
+/**
+ * The one door to the libp2p family of packages: what `swarm/net` uses of it, values and types, and
+ * nothing else of Seedmint imports those packages. Loading this file loads libp2p (about 100 ms);
+ * what a node may do without is behind the `load…` functions.
+ */
+export { createLibp2p } from "libp2p";
+export { tcp } from "@libp2p/tcp";
+export { noise } from "@libp2p/noise";
+export { yamux } from "@libp2p/yamux";
+export { identify, identifyPush } from "@libp2p/identify";
+export { ping } from "@libp2p/ping";
+export { generateKeyPairFromSeed } from "@libp2p/crypto/keys";
+export { peerIdFromString } from "@libp2p/peer-id";
+export { multiaddr } from "@multiformats/multiaddr";
+export { Uint8ArrayList } from "uint8arraylist";
+
+export {
+  AbortError,
+  serviceCapabilities,
+  StreamResetError,
+  StreamStateError,
+  TimeoutError,
+  transportSymbol,
+  TypedEventEmitter,
+  UnexpectedPeerError,
+} from "@libp2p/interface";
+export {
+  AbstractMessageStream,
+  AbstractMultiaddrConnection,
+  getNetConfig,
+  getThinWaistAddresses,
+  ipPortToMultiaddr,
+} from "@libp2p/utils";
+export {
+  generateKeyPair,
+  privateKeyToProtobuf,
+  publicKeyFromProtobuf,
+  publicKeyFromRaw,
+  publicKeyToProtobuf,
+} from "@libp2p/crypto/keys";
+
+export type { Libp2p, Libp2pOptions } from "libp2p";
+export type {
+  AbortOptions,
+  ComponentLogger,
+  Connection,
+  ConnectionEncrypter,
+  CreateListenerOptions,
+  DialTransportOptions,
+  IdentifyResult,
+  Listener,
+  ListenerEvents,
+  Logger,
+  MessageStream,
+  MessageStreamEvents,
+  Metrics,
+  MultiaddrConnection,
+  PeerId,
+  PeerInfo,
+  PrivateKey,
+  PublicKey,
+  SecureConnectionOptions,
+  SecuredConnection,
+  Stream,
+  StreamCloseEvent,
+  StreamMessageEvent,
+  StreamMuxerFactory,
+  Transport,
+  Upgrader,
+} from "@libp2p/interface";
+export type { AbstractMultiaddrConnectionInit, MessageStreamInit, SendResult } from "@libp2p/utils";
+export type { Multiaddr } from "@multiformats/multiaddr";
+
+/** Circuit relay v2, client and server. */
+export const loadCircuitRelay = () => import("@libp2p/circuit-relay-v2");
+/** Direct connection upgrade through relay. */
+export const loadDcutr = () => import("@libp2p/dcutr");
+/** Discovery on the local network. */
+export const loadMdns = () => import("@libp2p/mdns");
+/** The WebSocket transport. */
+export const loadWebSockets = () => import("@libp2p/websockets");
