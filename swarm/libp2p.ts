@@ -10,7 +10,7 @@ export { yamux } from "@libp2p/yamux";
 export { identify, identifyPush } from "@libp2p/identify";
 export { ping } from "@libp2p/ping";
 export { generateKeyPairFromSeed } from "@libp2p/crypto/keys";
-export { peerIdFromString } from "@libp2p/peer-id";
+export { peerIdFromPublicKey, peerIdFromString } from "@libp2p/peer-id";
 export { multiaddr } from "@multiformats/multiaddr";
 export { Uint8ArrayList } from "uint8arraylist";
 
@@ -27,6 +27,8 @@ export {
 export {
   AbstractMessageStream,
   AbstractMultiaddrConnection,
+  AbstractStream,
+  AbstractStreamMuxer,
   getNetConfig,
   getThinWaistAddresses,
   ipPortToMultiaddr,
@@ -64,11 +66,17 @@ export type {
   Stream,
   StreamCloseEvent,
   StreamMessageEvent,
+  StreamMuxer,
   StreamMuxerFactory,
   Transport,
   Upgrader,
 } from "@libp2p/interface";
-export type { AbstractMultiaddrConnectionInit, MessageStreamInit, SendResult } from "@libp2p/utils";
+export type {
+  AbstractMultiaddrConnectionInit,
+  AbstractStreamInit,
+  MessageStreamInit,
+  SendResult,
+} from "@libp2p/utils";
 export type { Multiaddr } from "@multiformats/multiaddr";
 
 /** Circuit relay v2, client and server. */
