@@ -24,6 +24,7 @@ import {
   settleGroups,
 } from "./requests.ts";
 import {
+  groupsOf,
   initialState,
   planSize,
   type RequestState,
@@ -121,6 +122,12 @@ function applyEvent(state: SchedulerState, event: SchedulerEvent, nowMs: number)
       }
       break;
     }
+    case "held":
+      if (event.size !== undefined && state.size === undefined) proveSize(state, event.size, nowMs);
+      state.missing =
+        (state.size === undefined ? RangeSet.ALL : RangeSet.of(0, groupCountOf(state.size)))
+          .subtract(event.groups);
+      break;
     case "discovery-ended":
       state.isDiscoveryEnded = true;
       break;
@@ -168,7 +175,7 @@ function applyRequestEvent(
       break;
     case "finished":
       endRequest(state, request, nowMs);
-      if (!request.wanted.isEmpty) notePromiseBroken(state, request, nowMs);
+      if (!request.wanted.isEmpty) noteShortAnswer(state, request, nowMs);
       break;
     case "failed":
       endRequest(state, request, nowMs);
@@ -291,12 +298,20 @@ function acceptGroups(
   settleGroups(state, groups, nowMs);
 }
 
-/** It said that it was done and did not bring all: it holds less than we thought. */
-function notePromiseBroken(state: SchedulerState, request: RequestState, nowMs: number): void {
+/** It ended without all that was asked: it holds less than we thought, and is asked what. */
+function noteShortAnswer(state: SchedulerState, request: RequestState, nowMs: number): void {
   const source = request.source;
-  const message = "it ended a response early";
-  noteFailure(state, { id: source.id, code: "reset", message });
-  coolSource(state, source, { reason: message, nowMs });
+  const message = "it sent only a part of what it was asked for";
+  if (!source.tellsHoldings || source.holdings.state === "all") {
+    noteFailure(state, { id: source.id, code: "reset", message });
+    coolSource(state, source, { reason: message, nowMs });
+    source.holdings = { state: "unknown" };
+    return;
+  }
+  if (request.receivedBytes === 0) coolSource(state, source, { reason: message, nowMs });
+  // Until its answer comes it is asked for nothing of what it did not send.
+  source.holdings = { state: "some", groups: groupsOf(source).subtract(request.wanted) };
+  if (source.dropped === undefined && !source.isAskingHoldings) askHoldings(state, source, nowMs);
 }
 
 const FATAL: readonly ErrorCode[] = ["no-space", "storage", "locked"];

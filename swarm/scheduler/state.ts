@@ -184,9 +184,7 @@ export function workOf(state: SchedulerState, source: SourceState): RequestState
 export function outstandingGroups(state: SchedulerState, request: RequestState): RangeSet {
   const groupCount = planGroupCount(state);
   const wanted = groupCount === undefined ? request.wanted : request.wanted.below(groupCount);
-  return request.cursor === 0
-    ? wanted
-    : wanted.intersect(RangeSet.of(Math.floor(request.cursor)));
+  return request.cursor === 0 ? wanted : wanted.intersect(RangeSet.of(Math.floor(request.cursor)));
 }
 
 /** Bytes that `request` still has to bring; endless while the size is unknown. */

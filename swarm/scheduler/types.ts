@@ -56,6 +56,8 @@ export type SchedulerEvent =
   /** Groups are verified and stored, in the order of the request. */
   | { readonly type: "verified"; readonly requestId: number; readonly groups: Range }
   | { readonly type: "finished"; readonly requestId: number }
+  /** What the store really holds; with an unproven size it may have let go of what it had. */
+  | { readonly type: "held"; readonly groups: RangeSet; readonly size?: number }
   | {
     readonly type: "failed";
     readonly requestId: number;
