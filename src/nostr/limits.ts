@@ -83,6 +83,8 @@ export interface PoolLimits {
   readonly queryBytesMax: number;
   /** Subscriptions open at a time on one relay; further queries wait. */
   readonly subscriptionsMax: number;
+  /** Live subscriptions among them. */
+  readonly liveSubscriptionsMax: number;
   /** Events a second taken from one relay; a faster one is read more slowly. */
   readonly eventsPerSecond: number;
   /** Events taken at once before {@link eventsPerSecond} holds. */
@@ -98,6 +100,8 @@ export interface PoolLimits {
   readonly backoffMaxMs: number;
   /** Waiting time of a relay that broke the protocol. */
   readonly penaltyMs: number;
+  /** How long nothing is published to a relay that answered `rate-limited:`. */
+  readonly rateLimitedMs: number;
   /** An unused connection is closed after this. */
   readonly idleMs: number;
   /** How long a new connection waits for the relay's own limits (NIP-11). */
@@ -105,6 +109,8 @@ export interface PoolLimits {
   /** Deadline of that fetch. */
   readonly informationMs: number;
   readonly informationBytesMax: number;
+  /** How long an answer, or that there is none, is remembered. */
+  readonly informationKeptMs: number;
 }
 
 /** Defaults of the pool. */
@@ -118,6 +124,7 @@ export const POOL_LIMITS: PoolLimits = {
   queryEventsMax: 500,
   queryBytesMax: 2 * 1024 * 1024,
   subscriptionsMax: 16,
+  liveSubscriptionsMax: 8,
   eventsPerSecond: 200,
   eventsBurst: 1000,
   faultsMax: 50,
@@ -126,8 +133,10 @@ export const POOL_LIMITS: PoolLimits = {
   backoffMinMs: 1000,
   backoffMaxMs: 300_000,
   penaltyMs: 60_000,
+  rateLimitedMs: 10_000,
   idleMs: 60_000,
   informationGraceMs: 300,
   informationMs: 3000,
   informationBytesMax: 64 * 1024,
+  informationKeptMs: 3_600_000,
 };

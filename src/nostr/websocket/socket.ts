@@ -85,7 +85,12 @@ export class Socket {
   }
 
   /** The next text message, or undefined once the connection is gone. Never throws. */
-  async receive(): Promise<string | undefined> {
+  receive(): Promise<string | undefined> {
+    // Once our close went out, the answer to it is read here and by nobody else.
+    return this.#closeSent ? Promise.resolve(undefined) : this.#next();
+  }
+
+  async #next(): Promise<string | undefined> {
     try {
       while (this.#end === undefined) {
         const item = this.#reader.next();
@@ -135,7 +140,7 @@ export class Socket {
       () => this.#finish(end),
     );
     // Nobody may be receiving: the answer to our close has to be read all the same.
-    if (!this.#reading) this.receive().then(() => this.#finish(end));
+    if (!this.#reading) this.#next().then(() => this.#finish(end));
   }
 
   #answerClose(item: { readonly code: number; readonly reason: string }): void {
