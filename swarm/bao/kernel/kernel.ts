@@ -3,12 +3,21 @@
 /** Size of a chaining value, and of the root hash, in bytes. */
 export const CV_BYTES = 32;
 
+/** Size of {@link Kernel.window}: 64 chunk groups. */
+export const WINDOW_BYTES = 2 ** 20;
+
 /**
  * Computes chaining values. Every method reads its input and writes its output before it returns
  * and keeps neither.
  */
 export interface Kernel {
   readonly name: "simd" | "plain";
+  /**
+   * Memory that the kernel reads without a copy: a caller may read a file into it and pass a view of
+   * what it filled to {@link groupCv} or {@link groupCvs}. Any call with other bytes may overwrite
+   * it, and so may a group that is not full, for a few bytes after its end.
+   */
+  readonly window: Uint8Array<ArrayBuffer>;
   /**
    * The chaining value of one chunk group, or with `isRoot` the hash of a blob that is one group.
    *

@@ -3,7 +3,7 @@
  * what the tests compare the fast kernel with. Follows the BLAKE3 paper, sections 2.1 to 2.5.
  */
 import { CHUNK_BYTES, GROUP_BYTES, GROUP_CHUNKS } from "../geometry.ts";
-import { CV_BYTES, type Kernel } from "./kernel.ts";
+import { CV_BYTES, type Kernel, WINDOW_BYTES } from "./kernel.ts";
 
 const BLOCK_BYTES = 64;
 const CHUNK_START = 1;
@@ -31,6 +31,7 @@ const message = new Uint32Array(16);
 /** The kernel in plain TypeScript. */
 export const plainKernel: Kernel = {
   name: "plain",
+  window: new Uint8Array(WINDOW_BYTES),
   groupCv(bytes, index, isRoot, target, offset) {
     writeWords(subtreeCv(bytes, index * GROUP_CHUNKS, isRoot), target, offset);
   },
