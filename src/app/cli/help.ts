@@ -64,7 +64,7 @@ function settingRow(name: typeof SETTING_NAMES[number]): string {
   const flag = `  --${isOn ? "no-" : ""}${keyOf(name)}${value}${setting.isList ? "…" : ""}`;
   const shown = Array.isArray(setting.default) ? setting.default.join(" ") : setting.default;
   const isPlain = setting.isSwitch || shown === undefined || shown === "";
-  const description = isOn ? `Do not: ${lowerFirst(setting.description)}` : setting.description;
+  const description = isOn ? `Turn off: ${lowerFirst(setting.description)}` : setting.description;
   return row(flag, isPlain ? description : `${description} (default ${shown})`);
 }
 

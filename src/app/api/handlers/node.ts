@@ -1,0 +1,63 @@
+/** Methods about the node itself, and tickets that lead to it. */
+import { VERSION } from "../../version.ts";
+import { encodeTicket } from "../../ticket.ts";
+import type { Handler, NodeParts } from "../parts.ts";
+import type { StatusReport } from "../methods.ts";
+import { heldBlob } from "../targets.ts";
+
+/** Who this node is and how it fares. */
+export const status: Handler<"status"> = (parts) => Promise.resolve(statusOf(parts));
+
+/** The report of `status`. */
+export function statusOf(parts: NodeParts): StatusReport {
+  return {
+    version: VERSION,
+    running: parts.startedMs !== undefined,
+    peerId: parts.peerId,
+    npub: parts.npub,
+    data: parts.config.data,
+    startedMs: parts.startedMs ?? null,
+    addresses: parts.network?.addresses() ?? [],
+    relays: parts.relays(),
+    peerCount: new Set(parts.network?.connections().map((connection) => connection.peerId)).size,
+    store: parts.store.usage(),
+    problems: parts.problems(),
+  };
+}
+
+/** Who is connected. */
+export const peers: Handler<"peers"> = (parts) =>
+  Promise.resolve({
+    peers: (parts.network?.connections() ?? []).map((connection) => ({
+      peerId: connection.peerId,
+      address: connection.remoteAddr,
+      relayed: connection.relayed,
+      direction: connection.direction,
+      openedMs: connection.openedMs,
+    })),
+  });
+
+/** One string that leads to a blob of the store. */
+export const ticket: Handler<"ticket"> = (parts, { target }, context) => {
+  const record = heldBlob(target, parts.store);
+  const addrs = parts.startedMs === undefined ? [] : parts.network?.addresses() ?? [];
+  if (addrs.length === 0) {
+    context.emit({
+      event: "note",
+      message: "the ticket has no address, because no node is running; run start first",
+    });
+  }
+  if (record.visibility !== "public") {
+    context.emit({ event: "note", message: `only ${record.visibility} peers may fetch this` });
+  }
+  const relays = parts.relays().map((relay) => relay.url);
+  const text = encodeTicket({
+    hash: record.hash,
+    kind: record.kind,
+    size: record.size,
+    ...(record.name === undefined ? {} : { name: record.name }),
+    peers: addrs.length === 0 ? [] : [{ peerId: parts.peerId, addrs }],
+    relays,
+  });
+  return Promise.resolve({ ticket: text, hash: record.hash });
+};

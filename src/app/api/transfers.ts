@@ -1,0 +1,50 @@
+/** Fetching as the handlers see it; `src/app/lifecycle` puts the swarm behind it. */
+import type { Hash } from "../../core/hash.ts";
+import type { ProviderHint } from "../../../swarm/ports.ts";
+import type { BlobAttributes } from "../../../swarm/store/blob_store.ts";
+import type { OriginPolicy, SourceFailure, SourceShare } from "./methods.ts";
+
+/** One transfer. */
+export interface TransferRequest {
+  readonly hash: Hash;
+  /** Peers to ask besides those that discovery finds. */
+  readonly hints: readonly ProviderHint[];
+  readonly origin?: OriginOptions;
+  readonly policy: OriginPolicy;
+  readonly originDelayMs: number;
+  readonly originFloorBytesPerSecond: number;
+  readonly findTimeoutMs: number;
+  readonly attributes: BlobAttributes;
+  readonly signal: AbortSignal;
+  readonly onProgress?: (progress: TransferProgress) => void;
+}
+
+/** Where the origin is and what to send it. */
+export interface OriginOptions {
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** How far a transfer is. */
+export interface TransferProgress {
+  /** Verified bytes here. */
+  readonly bytes: number;
+  readonly size?: number;
+  readonly peers: number;
+}
+
+/** What a transfer did. */
+export interface TransferReport {
+  readonly size: number;
+  readonly sources: readonly SourceShare[];
+  readonly wastedBytes: number;
+  readonly failures: readonly SourceFailure[];
+}
+
+/** Brings content into the store. */
+export interface Transfers {
+  /** One blob. */
+  fetchBlob(request: TransferRequest): Promise<TransferReport>;
+  /** The children of a collection whose own blob is complete here. */
+  fetchChildren(request: TransferRequest): Promise<TransferReport>;
+}

@@ -1,0 +1,118 @@
+/** The table of verbs about the node itself, and the groups in which help shows all verbs. */
+import { SETTING_NAMES } from "../config/settings.ts";
+import { CONTENT_VERBS, KEEPING_VERBS } from "./commands.ts";
+import { COMMON_SETTINGS, type VerbSpec } from "./verb.ts";
+
+const NODE_SETTINGS = SETTING_NAMES.filter((name) =>
+  name !== "seed" && !COMMON_SETTINGS.includes(name)
+);
+
+/** Verbs that run or describe the node. */
+export const NODE_VERBS: readonly VerbSpec[] = [
+  {
+    name: "start",
+    summary: "Start the node and seed what the store holds",
+    operands: "",
+    operandCountMin: 0,
+    operandCountMax: 0,
+    details:
+      "Runs until SIGINT or SIGTERM, then stops cleanly; a second signal ends it at once. With " +
+      '--json it prints {"event":"ready",…} once it is ready.',
+    flags: {},
+    settings: NODE_SETTINGS,
+    examples: [
+      ["start --relay wss://relay.example.org", "find and be found through a relay"],
+      ["start --relay-listen 0.0.0.0:7777 --listen /ip4/0.0.0.0/tcp/4001", "the fleet's own relay"],
+    ],
+    load: () => import("./verbs/start.ts"),
+  },
+  {
+    name: "status",
+    summary: "Show who this node is and how it fares",
+    operands: "",
+    operandCountMin: 0,
+    operandCountMax: 0,
+    details: "",
+    flags: {},
+    settings: [],
+    examples: [],
+    load: () => import("./verbs/status.ts"),
+  },
+  {
+    name: "peers",
+    summary: "List the peers that are connected",
+    operands: "",
+    operandCountMin: 0,
+    operandCountMax: 0,
+    details: "",
+    flags: {},
+    settings: [],
+    examples: [],
+    load: () => import("./verbs/peers.ts"),
+  },
+  {
+    name: "relay",
+    summary: "Run only a Nostr relay, for nodes to find each other by",
+    operands: "[HOST:PORT]",
+    operandCountMin: 0,
+    operandCountMax: 1,
+    details: "Listens on 127.0.0.1:7777 unless told otherwise; 0.0.0.0:7777 serves other hosts. " +
+      'Adverts are kept in the data directory. With --json it prints {"event":"ready","url"}.',
+    flags: { memory: { description: "Keep adverts in memory only" } },
+    settings: [],
+    examples: [["relay 0.0.0.0:7777", "a relay for the local network"]],
+    load: () => import("./verbs/relay.ts"),
+  },
+  {
+    name: "config",
+    summary: "Print every setting, its value and where that came from",
+    operands: "",
+    operandCountMin: 0,
+    operandCountMax: 0,
+    details:
+      "A flag beats SEEDMINT_* in the environment, which beats seedmint.toml in the data directory " +
+      "(or the file of --config), which beats the default. Keys of the file are the flags without " +
+      'dashes in front: quota = "100GiB".',
+    flags: {
+      toml: { description: "Print a commented seedmint.toml" },
+      markdown: { description: "Print the table of settings for the documentation" },
+    },
+    settings: NODE_SETTINGS,
+    examples: [["config --toml > seedmint.toml", "a file to begin with"]],
+    load: () => import("./verbs/config.ts"),
+  },
+  {
+    name: "version",
+    summary: "Print the version",
+    operands: "",
+    operandCountMin: 0,
+    operandCountMax: 0,
+    details: "",
+    flags: {},
+    settings: [],
+    examples: [],
+    load: () => import("./verbs/version.ts"),
+  },
+  {
+    name: "completions",
+    summary: "Print completions for bash, zsh or fish",
+    operands: "SHELL",
+    operandCountMin: 1,
+    operandCountMax: 1,
+    details: "They complete the command seedmint, which you define as an alias or a script.",
+    flags: {},
+    settings: [],
+    examples: [["completions bash > /etc/bash_completion.d/seedmint", "for all users"]],
+    load: () => import("./verbs/completions.ts"),
+  },
+];
+
+/** All verbs in the groups in which help shows them. */
+export const VERB_GROUPS: readonly (readonly [string, readonly VerbSpec[]])[] = [
+  ["Content", CONTENT_VERBS],
+  ["Keeping", KEEPING_VERBS],
+  ["Node", NODE_VERBS],
+];
+
+/** All verbs. */
+export const VERBS: readonly VerbSpec[] = VERB_GROUPS.flatMap(([, verbs]) => verbs);

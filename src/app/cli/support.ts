@@ -1,0 +1,47 @@
+/** What several verbs need: the node to talk to, absolute paths, progress to the bar. */
+import { resolve } from "node:path";
+import { SeedmintError } from "../../core/errors.ts";
+import type { NodeApi, ProgressEvent } from "../api/methods.ts";
+import type { Output } from "../output/output.ts";
+import type { VerbContext } from "./verb.ts";
+
+/**
+ * The node that serves this verb: the running one, else one opened here.
+ *
+ * @param needs `store` opens no network; `network` does, for what asks peers.
+ */
+export async function openNode(
+  context: VerbContext,
+  needs: "store" | "network",
+): Promise<NodeApi> {
+  const { openApi } = await import("../api/open.ts");
+  return await openApi(context.config.values, {
+    needs,
+    signal: context.signal,
+    onNote: (message) => context.out.note(`note: ${message}`),
+  });
+}
+
+/** An absolute path, for the node may have another working directory. A slash at the end stays. */
+export function absolute(path: string): string {
+  return path.endsWith("/") ? `${resolve(path)}/` : resolve(path);
+}
+
+/** Shows progress and notes of a method. */
+export function showEvent(
+  out: Output,
+  event: ProgressEvent | { readonly event: "note"; readonly message: string },
+): void {
+  if (event.event === "note") return out.note(`note: ${event.message}`);
+  out.progress(event);
+}
+
+/** Refuses flags that exclude each other. */
+export function atMostOne(context: VerbContext, names: readonly string[]): string | undefined {
+  const given = names.filter(context.has);
+  if (given.length <= 1) return given[0];
+  throw new SeedmintError(
+    "usage",
+    `Cannot use ${given.map((name) => `--${name}`).join(" and ")} together`,
+  );
+}

@@ -1,0 +1,103 @@
+/** `get`: content from peers or the origin, to a file, a directory, stdout or only the store. */
+import { SeedmintError } from "../../../core/errors.ts";
+import type { GetParams, GetResult } from "../../api/methods.ts";
+import { formatBytes, formatDuration, formatRate } from "../../output/format.ts";
+import type { Output } from "../../output/output.ts";
+import { absolute, openNode, showEvent } from "../support.ts";
+import type { VerbContext } from "../verb.ts";
+
+/** With `--json`, progress lines come no closer together than this. */
+const PROGRESS_LINE_MS = 500;
+
+/** Runs the verb. */
+export async function run(context: VerbContext): Promise<number> {
+  const { out, signal } = context;
+  const params = readParams(context);
+  const toStdout = context.flag("output") === "-";
+  if (toStdout && out.json) {
+    throw new SeedmintError("usage", "Cannot use --json with -o -: both would write to stdout");
+  }
+  await using node = await openNode(context, "network");
+  let shownMs = -Infinity;
+  const result = await node.call("get", params, {
+    signal,
+    onEvent: (event) => {
+      showEvent(out, event);
+      if (!out.json || event.event !== "progress") return;
+      if (performance.now() - shownMs < PROGRESS_LINE_MS) return;
+      shownMs = performance.now();
+      out.object(event);
+    },
+  });
+  out.endProgress();
+  if (toStdout) {
+    for await (const bytes of await node.readBlob(result.hash, { signal })) out.bytes(bytes);
+  }
+  if (out.json) out.object({ event: "done", ...result });
+  else tell(out, result, toStdout);
+  return 0;
+}
+
+function readParams(context: VerbContext): GetParams {
+  const { values } = context.config;
+  const output = context.flag("output");
+  const origin = context.flag("origin");
+  const sha256 = context.flag("sha256");
+  if (origin === undefined && ["origin-first", "race"].includes(values.policy)) {
+    const source = context.config.sources.policy;
+    if (source === "--policy") {
+      throw new SeedmintError("usage", `Cannot use --policy ${values.policy} without --origin URL`);
+    }
+  }
+  return {
+    target: context.operands[0]!,
+    ...(output === undefined || output === "-" ? {} : { output: absolute(output) }),
+    overwrite: context.has("force"),
+    ...(origin === undefined ? {} : { origin: readOrigin(origin) }),
+    ...readHeader(context.flag("header")),
+    ...(sha256 === undefined ? {} : { sha256 }),
+    policy: values.policy,
+    originDelayMs: values.originDelay,
+    originFloorBytesPerSecond: values.originFloor,
+    findTimeoutMs: values.findTimeout,
+    peers: values.peer,
+    pinned: context.has("pin"),
+    as: context.has("raw") || output === "-" ? "blob" : "auto",
+  };
+}
+
+function readOrigin(text: string): string {
+  const url = URL.parse(text);
+  if (url?.protocol === "http:" || url?.protocol === "https:") return url.href;
+  throw new SeedmintError("usage", `Cannot use --origin: an http:// or https:// URL wanted`);
+}
+
+function readHeader(text: string | undefined): { headers?: Record<string, string> } {
+  if (text === undefined) return {};
+  const match = /^([\w!#$%&'*+.^`|~-]+)\s*:\s*(.*)$/.exec(text);
+  if (match === null) {
+    throw new SeedmintError("usage", "Cannot use --header: NAME:VALUE wanted");
+  }
+  return { headers: { [match[1]!]: match[2]! } };
+}
+
+/** What happened, on stderr when stdout carries the content. */
+function tell(out: Output, result: GetResult, toStdout: boolean): void {
+  for (const failure of result.failures) {
+    out.note(`note: ${failure.id}: ${failure.message} (${failure.code})`);
+  }
+  const fetched = result.sources.filter((source) => source.kind !== "store");
+  const bytes = fetched.reduce((sum, source) => sum + source.bytes, 0);
+  const rate = result.ms > 0 ? `, ${formatRate((bytes / result.ms) * 1000)}` : "";
+  const peerCount = fetched.filter((source) => source.kind === "peer").length;
+  const from = [
+    ...(peerCount > 0 ? [peerCount === 1 ? "1 peer" : `${peerCount} peers`] : []),
+    ...(fetched.some((source) => source.kind === "origin") ? ["the origin"] : []),
+  ].join(" and ") || "the store";
+  const text = `verified ${formatBytes(result.size)} in ${formatDuration(result.ms)} from ${from}${
+    bytes > 0 ? rate : ""
+  }`;
+  if (toStdout) return out.note(text);
+  out.line(text);
+  out.line(result.path ?? `stored; write it with: export ${result.hash} PATH`);
+}

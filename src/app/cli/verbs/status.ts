@@ -1,0 +1,46 @@
+/** `status`: who this node is and how it fares. */
+import type { StatusReport } from "../../api/methods.ts";
+import { formatBytes, formatDuration } from "../../output/format.ts";
+import { openNode } from "../support.ts";
+import type { VerbContext } from "../verb.ts";
+
+/** Runs the verb. */
+export async function run(context: VerbContext): Promise<number> {
+  const { out, signal } = context;
+  await using node = await openNode(context, "store");
+  const status = await node.call("status", {}, { signal });
+  if (out.json) out.object(status);
+  else for (const line of describeStatus(status, Date.now())) out.line(line);
+  return 0;
+}
+
+/** The report for people; `start` prints the same. */
+export function describeStatus(status: StatusReport, nowMs: number): string[] {
+  const since = status.startedMs === null
+    ? ""
+    : `, up ${formatDuration(Math.max(0, nowMs - status.startedMs))}`;
+  const { store } = status;
+  const relays = status.relays.map((relay) =>
+    relay.connected ? relay.url : `${relay.url} (${relay.problem ?? "not connected"})`
+  );
+  return [
+    `node       ${status.running ? `running${since}` : "not running"}, version ${status.version}`,
+    `peer id    ${status.peerId}`,
+    `npub       ${status.npub}`,
+    `data       ${status.data}`,
+    ...listed("addresses", status.addresses, status.running ? "none: nobody can connect" : "-"),
+    ...listed("relays", relays, "none: name one with --relay"),
+    `peers      ${status.peerCount} connected`,
+    `seeding    ${
+      store.blobCount - store.partialCount
+    } blobs whole, ${store.partialCount} in part, ${formatBytes(store.bytes)} of ${
+      formatBytes(store.quotaBytes)
+    }`,
+    ...status.problems.map((problem) => `problem    ${problem}`),
+  ];
+}
+
+function listed(title: string, values: readonly string[], none: string): string[] {
+  if (values.length === 0) return [`${title.padEnd(10)} ${none}`];
+  return values.map((value, index) => `${(index === 0 ? title : "").padEnd(10)} ${value}`);
+}
