@@ -1,0 +1,47 @@
+/** What a fetch is given. */
+import type { Hash } from "../../src/core/hash.ts";
+import type { Clock, Random } from "../../src/core/ports.ts";
+import type { Discovery, Origin, ProviderHint, Source } from "../ports.ts";
+import type { FetchPolicy, SchedulerLimits } from "../scheduler/mod.ts";
+import type { ScoreBook } from "../score.ts";
+import type { BlobAttributes, BlobStore } from "../store/blob_store.ts";
+import type { FetchProgress } from "./report.ts";
+
+/** What all fetches need. */
+export interface FetchContext {
+  readonly store: BlobStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Sources known already. */
+  readonly sources?: readonly Source[];
+  /** Peers known already: of a ticket, of the configuration, connected ones. */
+  readonly peers?: readonly ProviderHint[];
+  readonly discovery?: Discovery;
+  /**
+   * Makes a source of a hint; undefined leaves the hint alone. May throw: then peers cannot be had,
+   * and the reason is told.
+   */
+  readonly sourceOf?: (peer: ProviderHint) => Source | undefined;
+  /** @default {"swarm-first"} */
+  readonly policy?: FetchPolicy;
+  readonly scores?: ScoreBook;
+  /** How members of the fleet take turns at the origin; without it everybody asks on its own. */
+  readonly herd?: Herd;
+  readonly limits?: Partial<SchedulerLimits>;
+  readonly attributes?: BlobAttributes;
+  readonly signal?: AbortSignal;
+}
+
+/** Who belongs to the fleet, and whose turn at the origin comes before ours. */
+export interface Herd {
+  isMember(peerId: string): boolean;
+  /** Whether `peerId` asks the origin for `hash` before this node does. */
+  comesBeforeUs(peerId: string, hash: Hash): boolean;
+}
+
+/** Options of `fetchBlob`. */
+export interface FetchBlobOptions extends FetchContext {
+  readonly hash: Hash;
+  readonly origin?: Origin;
+  readonly onProgress?: (progress: FetchProgress) => void;
+}
