@@ -3,6 +3,10 @@
  * nothing else of Seedmint imports those packages. Loading this file loads libp2p (about 100 ms);
  * what a node may do without is behind the `load…` functions.
  */
+import type { Libp2p } from "libp2p";
+import type { Connection, Transport } from "@libp2p/interface";
+import type { Multiaddr } from "@multiformats/multiaddr";
+
 export { createLibp2p } from "libp2p";
 export { tcp } from "@libp2p/tcp";
 export { noise } from "@libp2p/noise";
@@ -87,3 +91,34 @@ export const loadDcutr = () => import("@libp2p/dcutr");
 export const loadMdns = () => import("@libp2p/mdns");
 /** The WebSocket transport. */
 export const loadWebSockets = () => import("@libp2p/websockets");
+
+/**
+ * The parts inside a node that `swarm/net` needs and the public interface hides: dialling one
+ * address past the sequential dial queue, listening later than at the start, and marking addresses
+ * as reachable.
+ */
+export interface Libp2pParts {
+  /** All of them together, as factories of transports and services take them. */
+  readonly components: unknown;
+  readonly transportManager: {
+    dial(address: Multiaddr, options: { readonly signal: AbortSignal }): Promise<Connection>;
+    listen(addresses: Multiaddr[]): Promise<void>;
+    add(transport: Transport): void;
+    getAddrs(): Multiaddr[];
+  };
+  readonly addressManager: {
+    confirmObservedAddr(address: Multiaddr, options: { readonly type: "transport" }): void;
+  };
+}
+
+/** Opens a node to {@link Libp2pParts}; the field exists on the class, not on its interface. */
+export function partsOf(node: Libp2p): Libp2pParts {
+  const { components } = node as unknown as {
+    readonly components: Omit<Libp2pParts, "components">;
+  };
+  return {
+    components,
+    transportManager: components.transportManager,
+    addressManager: components.addressManager,
+  };
+}

@@ -9,3 +9,8 @@
  */
 export * from "./memory_network.ts";
 export * from "./peer_id.ts";
+export type { Libp2pNetwork } from "./libp2p_network.ts";
+export type { Libp2pNetworkOptions, RelayServerOptions } from "./options.ts";
+export type { AddressPolicy } from "./addresses.ts";
+export { usableAddresses } from "./addresses.ts";
+export { startLibp2pNetwork } from "./start.ts";

@@ -1,0 +1,177 @@
+/** Builds the libp2p node that {@link Libp2pNetwork} runs on: which parts, within which limits. */
+import {
+  createLibp2p,
+  generateKeyPairFromSeed,
+  identify,
+  identifyPush,
+  type Libp2p,
+  type Libp2pOptions,
+  loadCircuitRelay,
+  loadDcutr,
+  loadMdns,
+  loadWebSockets,
+  noise,
+  partsOf,
+  type PeerInfo,
+  ping,
+  tcp,
+  type Transport,
+  yamux,
+} from "../libp2p.ts";
+import {
+  CIRCUIT_BYTES_MAX,
+  CIRCUIT_DURATION_MS,
+  CONNECTION_STREAMS_MAX,
+  CONNECTIONS_MAX,
+  DIAL_ADDRESS_TIMEOUT_MS,
+  DIAL_TIMEOUT_MS,
+  EARLY_STREAMS_MAX,
+  INBOUND_CONNECTIONS_PER_SECOND_MAX,
+  INBOUND_PENDING_MAX,
+  MDNS_INTERVAL_MS,
+  NEGOTIATION_TIMEOUT_MS,
+  OUTBOUND_STREAMS_MAX,
+  RELAY_RESERVATIONS_MAX,
+  STREAM_READ_BUFFER_BYTES,
+  STREAM_WINDOW_BYTES_MAX,
+} from "./limits.ts";
+import type { Libp2pNetworkOptions, RelayServerOptions } from "./options.ts";
+import { isPeerId } from "./peer_id.ts";
+import { quietLogger } from "./quiet_logger.ts";
+import { boundCircuits } from "./relay_server.ts";
+
+/** The name that nodes of this network look for on the local one, apart from other libp2p programs. */
+const MDNS_SERVICE = "_seedmint._udp.local";
+
+/** The circuit transport, as far as reservations go. */
+export interface CircuitTransport extends Transport {
+  readonly reservationStore: {
+    addRelay(peerId: unknown, type: "configured"): Promise<unknown>;
+  };
+}
+
+/** A node that is not started yet. */
+export interface BuiltNode {
+  readonly node: Libp2p;
+  readonly circuitTransport: CircuitTransport;
+}
+
+/** @param onFound Called for each answer on the local network. */
+export async function buildNode(
+  options: Libp2pNetworkOptions,
+  onFound: (peer: PeerInfo) => void,
+): Promise<BuiltNode> {
+  const [privateKey, circuit, dcutrModule, mdnsModule, webSockets] = await Promise.all([
+    generateKeyPairFromSeed("Ed25519", options.secretKey),
+    loadCircuitRelay(),
+    loadDcutr(),
+    options.mdns ? loadMdns() : undefined,
+    options.listen.some((address) => /\/wss?(\/|$)/.test(address)) ? loadWebSockets() : undefined,
+  ]);
+  let circuitTransport: CircuitTransport | undefined;
+  const services: NonNullable<Libp2pOptions["services"]> = {
+    identify: identify({ maxInboundStreams: 4, maxOutboundStreams: 4 }),
+    identifyPush: identifyPush({ maxInboundStreams: 4, maxOutboundStreams: 4 }),
+    ping: ping({ maxInboundStreams: 8, maxOutboundStreams: 8 }),
+    dcutr: dcutrModule.dcutr(),
+  };
+  if (options.relayServer) {
+    const limits = relayLimits(options.relayServer === true ? {} : options.relayServer);
+    const server = circuit.circuitRelayServer(limits);
+    services["relayServer"] = (components) => boundCircuits(server(components as never));
+  }
+  if (mdnsModule !== undefined) {
+    const create = mdnsModule.mdns({ serviceTag: MDNS_SERVICE, interval: MDNS_INTERVAL_MS });
+    services["mdns"] = (components) => {
+      // Kept out of libp2p's own discovery, which would store whatever the local network claims.
+      const service = create(components) as unknown as MdnsService;
+      service.addEventListener("peer", (event) => onFound(event.detail));
+      return { start: () => service.start(), stop: () => service.stop() };
+    };
+  }
+  const node = await createLibp2p({
+    start: false,
+    privateKey,
+    logger: quietLogger(errorLog(options)),
+    nodeInfo: { name: "seedmint", userAgent: options.userAgent ?? "seedmint" },
+    addresses: {
+      listen: [...options.listen],
+      appendAnnounce: [...(options.announceAddrs ?? [])],
+    },
+    transports: [
+      ...(options.transports ?? [tcp()]),
+      (components) => {
+        circuitTransport = circuit.circuitRelayTransport()(components) as CircuitTransport;
+        return circuitTransport;
+      },
+      ...(webSockets === undefined ? [] : [webSockets.webSockets()]),
+    ],
+    connectionEncrypters: options.connectionEncrypters ?? [noise()],
+    streamMuxers: [yamux({
+      maxInboundStreams: CONNECTION_STREAMS_MAX,
+      maxOutboundStreams: CONNECTION_STREAMS_MAX,
+      maxEarlyStreams: EARLY_STREAMS_MAX,
+      streamOptions: {
+        maxStreamWindowSize: STREAM_WINDOW_BYTES_MAX,
+        maxReadBufferLength: STREAM_READ_BUFFER_BYTES,
+      },
+    })],
+    services,
+    connectionGater: {
+      denyInboundEncryptedConnection: (peerId) => !isPeerId(peerId.toString()),
+      denyOutboundEncryptedConnection: (peerId) => !isPeerId(peerId.toString()),
+    },
+    // Ours looks at traffic before it calls a connection dead: see connection_monitor.ts.
+    connectionMonitor: { enabled: false },
+    connectionManager: {
+      maxConnections: options.maxConnections ?? CONNECTIONS_MAX,
+      maxIncomingPendingConnections: INBOUND_PENDING_MAX,
+      inboundConnectionThreshold: options.inboundConnectionsPerSecondMax ??
+        INBOUND_CONNECTIONS_PER_SECOND_MAX,
+      dialTimeout: DIAL_TIMEOUT_MS,
+      addressDialTimeout: DIAL_ADDRESS_TIMEOUT_MS,
+      inboundStreamProtocolNegotiationTimeout: NEGOTIATION_TIMEOUT_MS,
+      outboundStreamProtocolNegotiationTimeout: NEGOTIATION_TIMEOUT_MS,
+    },
+  });
+  return { node, circuitTransport: circuitTransport! };
+}
+
+/** Adds the WebSocket transport to a running node, for the first address that needs it. */
+export async function addWebSockets(node: Libp2p): Promise<void> {
+  const { webSockets } = await loadWebSockets();
+  const { components, transportManager } = partsOf(node);
+  transportManager.add(webSockets()(components as never));
+}
+
+/** What `multicast-dns` discovery looks like from here. */
+interface MdnsService {
+  addEventListener(type: "peer", listener: (event: { readonly detail: PeerInfo }) => void): void;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+function relayLimits(options: RelayServerOptions) {
+  const bytesMax = options.circuitBytesMax ?? CIRCUIT_BYTES_MAX;
+  return {
+    maxInboundHopStreams: OUTBOUND_STREAMS_MAX,
+    maxOutboundStopStreams: OUTBOUND_STREAMS_MAX,
+    reservations: {
+      maxReservations: options.reservationsMax ?? RELAY_RESERVATIONS_MAX,
+      // Without a limit libp2p calls a circuit as good as a direct connection; with one it is
+      // "limited", and all our streams are allowed on it.
+      applyDefaultLimit: Number.isFinite(bytesMax),
+      ...(Number.isFinite(bytesMax) ? { defaultDataLimit: BigInt(bytesMax) } : {}),
+      defaultDurationLimit: options.circuitDurationMs ?? CIRCUIT_DURATION_MS,
+    },
+  };
+}
+
+function errorLog(options: Libp2pNetworkOptions) {
+  const { log } = options;
+  if (log === undefined) return undefined;
+  return (component: string, format: unknown, args: readonly unknown[]) => {
+    const error = args.findLast((arg) => arg instanceof Error);
+    log("debug", `${component}: ${String(format)}`, error);
+  };
+}
