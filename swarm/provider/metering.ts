@@ -1,0 +1,131 @@
+/**
+ * Who takes how much: one account per peer for streams, requests, lookups and bytes, whichever data
+ * path the bytes take, and the rate of the whole node.
+ */
+import { assert } from "../../src/core/assert.ts";
+import type { Clock } from "../../src/core/ports.ts";
+import { TokenBucket } from "../../src/core/token_bucket.ts";
+import {
+  BURST_BYTES_MIN,
+  BURST_SECONDS,
+  IDLE_ACCOUNTS_MAX,
+  type ProviderLimits,
+} from "./limits.ts";
+
+/** Every account, and what all peers share. */
+export class Metering {
+  readonly limits: ProviderLimits;
+  readonly #clock: Clock;
+  readonly #accounts = new Map<string, Account>();
+  readonly #rate: TokenBucket | undefined;
+  #streamCount = 0;
+  #requestCount = 0;
+
+  constructor(options: { readonly limits: ProviderLimits; readonly clock: Clock }) {
+    this.limits = options.limits;
+    this.#clock = options.clock;
+    this.#rate = bytesBucket(options.limits.bytesPerSecond, options.clock);
+  }
+
+  /** The account of `peerId`. */
+  of(peerId: string): Account {
+    let account = this.#accounts.get(peerId);
+    if (account === undefined) {
+      account = new Account(this.limits, this.#clock);
+      this.#forgetIdle();
+    } else {
+      this.#accounts.delete(peerId);
+    }
+    this.#accounts.set(peerId, account);
+    return account;
+  }
+
+  /** Counts a stream of `account`; false when that would be too many. */
+  openStream(account: Account): boolean {
+    if (this.#streamCount >= this.limits.streamsMax) return false;
+    if (account.streamCount >= this.limits.streamsPerPeerMax) return false;
+    this.#streamCount += 1;
+    account.streamCount += 1;
+    return true;
+  }
+
+  closeStream(account: Account): void {
+    this.#streamCount -= 1;
+    account.streamCount -= 1;
+    assert(this.#streamCount >= 0 && account.streamCount >= 0, "streams close once");
+  }
+
+  /** Counts a want that is being answered; false when that would be too many. */
+  openRequest(account: Account): boolean {
+    if (this.#requestCount >= this.limits.requestsMax) return false;
+    if (account.requestCount >= this.limits.requestsPerPeerMax) return false;
+    this.#requestCount += 1;
+    account.requestCount += 1;
+    return true;
+  }
+
+  closeRequest(account: Account): void {
+    this.#requestCount -= 1;
+    account.requestCount -= 1;
+    assert(this.#requestCount >= 0 && account.requestCount >= 0, "requests close once");
+  }
+
+  /**
+   * Charges payload bytes that are about to be sent.
+   *
+   * @returns A promise to wait for before sending more, when a rate is reached. It rejects once
+   * `signal` is aborted.
+   */
+  charge(account: Account, bytes: number, signal: AbortSignal): Promise<void> | undefined {
+    account.sentBytes += bytes;
+    const waitMs = Math.max(this.#rate?.take(bytes) ?? 0, account.takeBytes(bytes));
+    return waitMs > 0 ? this.#clock.sleep(waitMs, { signal }) : undefined;
+  }
+
+  /** As {@link charge}, for blobs that are looked up. */
+  chargeLookups(account: Account, count: number, signal: AbortSignal): Promise<void> | undefined {
+    const waitMs = account.takeLookups(count);
+    return waitMs > 0 ? this.#clock.sleep(waitMs, { signal }) : undefined;
+  }
+
+  /** Drops the account that was idle longest, once there are too many. */
+  #forgetIdle(): void {
+    if (this.#accounts.size < IDLE_ACCOUNTS_MAX + this.limits.streamsMax) return;
+    for (const [peerId, account] of this.#accounts) {
+      if (account.streamCount > 0 || account.requestCount > 0) continue;
+      this.#accounts.delete(peerId);
+      return;
+    }
+  }
+}
+
+/** What one peer has open and took. */
+export class Account {
+  streamCount = 0;
+  requestCount = 0;
+  sentBytes = 0;
+  readonly #rate: TokenBucket | undefined;
+  readonly #lookups: TokenBucket;
+
+  constructor(limits: ProviderLimits, clock: Clock) {
+    this.#rate = bytesBucket(limits.bytesPerSecondPerPeer, clock);
+    const perSecond = limits.lookupsPerSecondPerPeer;
+    this.#lookups = new TokenBucket({ perSecond, burst: perSecond, clock });
+  }
+
+  /** Milliseconds to wait after taking `count` bytes. */
+  takeBytes(count: number): number {
+    return this.#rate?.take(count) ?? 0;
+  }
+
+  /** Milliseconds to wait after `count` lookups. */
+  takeLookups(count: number): number {
+    return this.#lookups.take(count);
+  }
+}
+
+function bytesBucket(perSecond: number, clock: Clock): TokenBucket | undefined {
+  if (perSecond === Infinity) return undefined;
+  const burst = Math.max(BURST_BYTES_MIN, perSecond * BURST_SECONDS);
+  return new TokenBucket({ perSecond, burst, clock });
+}

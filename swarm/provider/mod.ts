@@ -1,0 +1,13 @@
+/**
+ * The provider: serves the store to peers over `/seedmint/blobs/1`, each as far as it may see, in
+ * order, within limits, with memory that does not depend on the size of what is served.
+ *
+ * Vocabulary: a *conversation* is one stream; a *want* is one request in it; an *account* is what one
+ * peer has open and took; a *gate* decides who gets what at which price.
+ *
+ * May import: `src/core`, and of the swarm `ports.ts`, `protocol`, `bao`, `store`, `direct`,
+ * `collection.ts` and `fleet.ts`.
+ */
+export type { Outcome, ServedEvent } from "./conversation.ts";
+export { PROVIDER_LIMITS, type ProviderLimits } from "./limits.ts";
+export { Provider, type ProviderOptions } from "./provider.ts";

@@ -1,0 +1,57 @@
+/** Waiting that ends at once when the caller gives up, whatever the other side does. */
+
+/**
+ * One signal for many waits. Unlike a race against one promise that lives as long as the signal, a
+ * wait that is over leaves nothing behind.
+ */
+export class Cancellation implements Disposable {
+  readonly #signal: AbortSignal;
+  readonly #onAbort = () => this.#cancel();
+  readonly #waits = new Set<(reason: unknown) => void>();
+  #breakUp: ((reason: Error) => void) | undefined;
+
+  /** @throws `signal.reason` if it is aborted already. */
+  constructor(signal: AbortSignal) {
+    signal.throwIfAborted();
+    this.#signal = signal;
+    signal.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  get signal(): AbortSignal {
+    return this.#signal;
+  }
+
+  /** What to break off when the caller gives up, such as a stream; replaces the one before. */
+  breaks(breakUp: ((reason: Error) => void) | undefined): void {
+    this.#breakUp = breakUp;
+  }
+
+  /**
+   * Waits for `promise`.
+   *
+   * @throws `signal.reason` at once when the caller gives up; `promise` then settles unseen.
+   */
+  wait<T>(promise: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#signal.aborted) {
+        promise.catch(() => {});
+        return reject(this.#signal.reason);
+      }
+      this.#waits.add(reject);
+      promise.then(resolve, reject).finally(() => this.#waits.delete(reject));
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#signal.removeEventListener("abort", this.#onAbort);
+    this.#waits.clear();
+    this.#breakUp = undefined;
+  }
+
+  #cancel(): void {
+    const { reason } = this.#signal;
+    this.#breakUp?.(reason instanceof Error ? reason : new Error(String(reason)));
+    for (const reject of this.#waits) reject(reason);
+    this.#waits.clear();
+  }
+}

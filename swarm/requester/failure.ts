@@ -1,0 +1,51 @@
+/** What a peer's refusal or breach is called, with the peer named. */
+import { isSeedmintError, messageOf, SeedmintError } from "../../src/core/errors.ts";
+import type { ErrorCode } from "../../src/core/errors.ts";
+import type { Message } from "../protocol/mod.ts";
+
+/** The error that stands for an answer which grants nothing. */
+export function refusalOf(message: Message): SeedmintError {
+  switch (message.t) {
+    case "not-found":
+      return new SeedmintError("not-found", "it does not have it");
+    case "payment-required":
+      return new SeedmintError(
+        "payment-required",
+        `it asks ${message.priceMsatPerMiB} msat per MiB and this node does not pay`,
+      );
+    case "denied":
+      return message.code === "busy"
+        ? new SeedmintError("busy", "it is busy", { retryable: true })
+        : new SeedmintError("denied", `it refused: ${message.code}`);
+    case "failed":
+      return message.code === "gone"
+        ? new SeedmintError("not-found", "it no longer has it")
+        : new SeedmintError("reset", `it could not go on: ${message.code}`, { retryable: true });
+    default:
+      return new SeedmintError("protocol", `it sent "${message.t}" where that means nothing`);
+  }
+}
+
+/** Codes that say what the peer did; the rest is ours and keeps its own words. */
+const PEER_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "not-found",
+  "corrupt",
+  "protocol",
+  "denied",
+  "payment-required",
+  "timeout",
+  "reset",
+  "busy",
+]);
+
+/** `error` with the peer and the blob named; what is not about the peer passes as it is. */
+export function namePeer(error: unknown, peerId: string, what: string): unknown {
+  if (!isSeedmintError(error)) return error;
+  const isUnreachable = error.code === "unavailable";
+  if (!isUnreachable && !PEER_CODES.has(error.code)) return error;
+  return new SeedmintError(
+    isUnreachable ? "reset" : error.code,
+    `Cannot fetch ${what} from peer ${peerId}: ${messageOf(error)}`,
+    { cause: error, retryable: error.retryable },
+  );
+}

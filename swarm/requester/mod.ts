@@ -1,0 +1,11 @@
+/**
+ * The requester: one peer as a source of blobs. It asks over `/seedmint/blobs/1`, or over the direct
+ * path where that is offered and faster, and hands every byte to the store, which verifies it.
+ *
+ * Vocabulary: a *line* is a stream lent to one request and kept for the next; the *direct path* is
+ * plain HTTP beside the stream (`swarm/direct`).
+ *
+ * May import: `src/core`, and of the swarm `ports.ts`, `protocol`, `bao`, `store`, `direct`,
+ * `collection.ts` and `read_whole.ts`.
+ */
+export { PeerSource, type PeerSourceOptions } from "./peer_source.ts";

@@ -1,0 +1,91 @@
+/** Takes the ranges of one blob off one answer and puts them into the store. */
+import { SeedmintError } from "../../src/core/errors.ts";
+import type { RangeSet } from "../../src/core/range_set.ts";
+import { encodedSize, truncateRanges } from "../bao/mod.ts";
+import type { SourceFetch } from "../ports.ts";
+import type { Granted } from "../protocol/mod.ts";
+import type { BlobAttributes, BlobStore } from "../store/blob_store.ts";
+import type { Cancellation } from "./cancellation.ts";
+import { refusalOf } from "./failure.ts";
+import type { Line } from "./line.ts";
+
+/** Options of {@link receiveBlob}. */
+export interface ReceiveBlobOptions {
+  readonly line: Line;
+  readonly cancel: Cancellation;
+  readonly store: BlobStore;
+  readonly request: SourceFetch;
+  /** What was asked for. */
+  readonly ranges: RangeSet;
+}
+
+/**
+ * Reads the answer to a want of a blob to its end.
+ *
+ * @returns Payload bytes received.
+ * @throws {SeedmintError} what the answer says or breaks; `not-found` if it covers less than asked.
+ */
+export async function receiveBlob(options: ReceiveBlobOptions): Promise<number> {
+  const { line, cancel, store, request, ranges } = options;
+  const granted = await line.nextMessage();
+  if (granted.t !== "granted") throw refusalOf(granted);
+  const { asked, sent } = checkGrant(granted, request, ranges);
+  request.onGranted?.(granted.size);
+  let leftBytes = encodedSize(granted.size, sent);
+  let receivedBytes = 0;
+  await using ingest = await store.ingestEncoded(request.hash, sent, {
+    ...attributesOf(granted, request),
+    size: granted.size,
+    signal: cancel.signal,
+    ...(request.onVerified === undefined ? {} : { onVerified: request.onVerified }),
+  });
+  while (true) {
+    const frame = await line.next();
+    if (frame instanceof Uint8Array) {
+      leftBytes -= frame.length;
+      if (leftBytes < 0) throw new SeedmintError("protocol", "it sent more than it granted");
+      receivedBytes += frame.length;
+      request.onReceived?.(frame.length);
+      const room = ingest.push(frame);
+      if (room !== undefined) await cancel.wait(room);
+    } else if (frame.t === "end") break;
+    else if (frame.t !== "low") throw refusalOf(frame);
+  }
+  if (leftBytes > 0) throw new SeedmintError("protocol", "it ended before all was sent");
+  await cancel.wait(ingest.finish());
+  if (!sent.includes(asked)) {
+    throw new SeedmintError(
+      "not-found",
+      `it holds ${sent.count} of ${asked.count} groups asked for`,
+    );
+  }
+  return receivedBytes;
+}
+
+/** What was asked and what will come, once the grant is not absurd. */
+export function checkGrant(
+  granted: Granted,
+  request: SourceFetch,
+  ranges: RangeSet,
+): { readonly asked: RangeSet; readonly sent: RangeSet } {
+  if (request.size !== undefined && granted.size !== request.size) {
+    throw new SeedmintError(
+      "corrupt",
+      `it claims ${granted.size} bytes, and ${request.size} are proven`,
+    );
+  }
+  const asked = truncateRanges(ranges, granted.size);
+  const sent = granted.ranges ?? asked;
+  if (sent.isEmpty || !asked.includes(sent)) {
+    throw new SeedmintError("protocol", "it granted other ranges than were asked for");
+  }
+  return { asked, sent };
+}
+
+/** What the store is told: the caller's word, and else what the provider asks for. */
+export function attributesOf(granted: Granted, request: SourceFetch): BlobAttributes {
+  return {
+    ...(granted.visibility === undefined ? {} : { visibility: granted.visibility }),
+    ...request.attributes,
+  };
+}
