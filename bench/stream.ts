@@ -4,6 +4,8 @@
  * one run mean anything on a shared machine.
  *
  *     deno run -A bench/stream.ts [--mib 1024] [--only fast,stock] [--json]
+ *
+ * `SENDER_FLAGS` holds more flags for the sender, such as `--cpu-prof`.
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -82,6 +84,7 @@ async function send(variant: Variant, sizeBytes: number): Promise<void> {
     // The last bytes are still on their way; the other side closes when it has them.
     await new Promise((resolve) => stream.addEventListener("remoteCloseWrite", resolve));
     console.log(JSON.stringify({ cpuSeconds: cpuSeconds(since) }));
+    Deno.exit(0);
   });
   console.log(node.getMultiaddrs()[0]!.toString());
 }
@@ -95,7 +98,10 @@ interface Result {
 async function receive(name: string, sizeBytes: number): Promise<Result> {
   const variant = VARIANTS[name]!;
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", import.meta.filename!, "--send", name, "--mib", `${sizeBytes / MIB}`],
+    args: [
+      ...["run", "-A", ...(Deno.env.get("SENDER_FLAGS")?.split(" ") ?? [])],
+      ...[import.meta.filename!, "--send", name, "--mib", `${sizeBytes / MIB}`],
+    ],
     stdout: "piped",
   }).spawn();
   const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
@@ -113,7 +119,6 @@ async function receive(name: string, sizeBytes: number): Promise<Result> {
   if (received !== sizeBytes) throw new Error(`${name}: received ${received} bytes`);
   await stream.close();
   const report = JSON.parse((await lines.read()).value!) as { cpuSeconds: number };
-  child.kill("SIGTERM");
   await child.status;
   return {
     mbPerSecond: sizeBytes / 1e3 / ms,

@@ -91,21 +91,24 @@ export class XXHandshake {
     return this.#remoteStatic;
   }
 
-  /** `-> e` */
-  writeA(): Uint8Array {
+  /** `-> e`. Its payload is sent in the clear: libp2p sends none. */
+  writeA(payload: Uint8Array = EMPTY): Uint8Array {
     this.#mixHash(this.#ephemeral.publicKey);
-    this.#mixHash(EMPTY);
-    return this.#ephemeral.publicKey;
+    this.#mixHash(payload);
+    return concatBytes(this.#ephemeral.publicKey, payload);
   }
 
   /**
-   * Reads `-> e`. A payload after the key is not secret and means nothing to libp2p.
+   * Reads `-> e`.
    *
+   * @returns The payload, which came in the clear and means nothing to libp2p.
    * @throws {RangeError} If the message is too short.
    */
-  readA(message: Uint8Array): void {
+  readA(message: Uint8Array): Uint8Array {
     this.#readEphemeral(message);
-    this.#mixHash(message.subarray(KEY_BYTES));
+    const payload = message.slice(KEY_BYTES);
+    this.#mixHash(payload);
+    return payload;
   }
 
   /** `<- e, ee, s, es` */

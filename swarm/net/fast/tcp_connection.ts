@@ -218,8 +218,8 @@ export class DenoTcpConnection extends AbstractMultiaddrConnection
 
   #adapt(count: number): void {
     const size = this.#buffer.length;
-    if (this.#keptBytes + count >= size || this.#keptBytes > size / 2) {
-      this.#makeRoom(size + 1);
+    if (size < READ_BUSY_BYTES && (this.#keptBytes + count >= size || this.#keptBytes > size / 2)) {
+      this.#makeRoom(READ_BUSY_BYTES);
       this.#smallReadCount = 0;
     } else if (size > READ_IDLE_BYTES && count < size / 8 && this.#keptBytes === 0) {
       this.#smallReadCount += 1;
