@@ -10,14 +10,13 @@ import {
   loadDcutr,
   loadMdns,
   loadWebSockets,
-  noise,
   partsOf,
   type PeerInfo,
   ping,
-  tcp,
   type Transport,
   yamux,
 } from "../libp2p.ts";
+import { denoTcp, fastNoise } from "./fast/mod.ts";
 import {
   CIRCUIT_BYTES_MAX,
   CIRCUIT_DURATION_MS,
@@ -99,14 +98,14 @@ export async function buildNode(
       appendAnnounce: [...(options.announceAddrs ?? [])],
     },
     transports: [
-      ...(options.transports ?? [tcp()]),
+      ...(options.transports ?? [denoTcp({ clock: options.clock })]),
       (components) => {
         circuitTransport = circuit.circuitRelayTransport()(components) as CircuitTransport;
         return circuitTransport;
       },
       ...(webSockets === undefined ? [] : [webSockets.webSockets()]),
     ],
-    connectionEncrypters: options.connectionEncrypters ?? [noise()],
+    connectionEncrypters: options.connectionEncrypters ?? [fastNoise()],
     streamMuxers: [yamux({
       maxInboundStreams: CONNECTION_STREAMS_MAX,
       maxOutboundStreams: CONNECTION_STREAMS_MAX,
