@@ -11,8 +11,7 @@ import { expirationOf, type NostrEvent, readEvent, tagValue, verifyEvent } from 
 import { CLOSE_CODE } from "../websocket/frames.ts";
 import type { Socket } from "../websocket/socket.ts";
 import type { RelayLimits } from "./limits.ts";
-import { maySee } from "./memory_storage.ts";
-import { type EventStorage, indexedTags, type StorageViewer } from "./storage.ts";
+import { type EventStorage, indexedTags, maySee, type StorageViewer } from "./storage.ts";
 
 /** What a session needs of its relay. */
 export interface SessionContext {

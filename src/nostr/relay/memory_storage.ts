@@ -6,6 +6,7 @@ import {
   deletionTargets,
   type EventStorage,
   indexedTags,
+  maySee,
   type SaveOutcome,
   type StorageLimits,
   type StorageViewer,
@@ -172,13 +173,6 @@ export class MemoryStorage implements EventStorage {
       if (set?.size === 0) this.#index.delete(key);
     }
   }
-}
-
-/** Whether `viewer` may see `event`: private kinds are for their author and addressees. */
-export function maySee(viewer: StorageViewer, event: NostrEvent): boolean {
-  if (!viewer.privateKinds.has(event.kind)) return true;
-  return viewer.keys.includes(event.pubkey) ||
-    event.tags.some((tag) => tag[0] === "p" && viewer.keys.includes(tag[1] ?? ""));
 }
 
 function indexKeys(event: NostrEvent): string[] {

@@ -78,3 +78,10 @@ export function indexedTags(event: NostrEvent): readonly (readonly [string, stri
   }
   return [...pairs.values()];
 }
+
+/** Whether `viewer` may see `event`: private kinds are for their author and addressees. */
+export function maySee(viewer: StorageViewer, event: NostrEvent): boolean {
+  if (!viewer.privateKinds.has(event.kind)) return true;
+  return viewer.keys.includes(event.pubkey) ||
+    event.tags.some((tag) => tag[0] === "p" && viewer.keys.includes(tag[1] ?? ""));
+}
