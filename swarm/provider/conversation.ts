@@ -220,7 +220,7 @@ function codeOf(text: string): string {
 
 async function sendBlob(answer: Answer, asked: RangeSet, groups: RangeSet): Promise<Outcome> {
   const { context, stream, sender, want, record, signal } = answer;
-  if (want.direct === true) {
+  if (want.direct === true && record.state === "complete") {
     const { peerId, relayed } = stream;
     const { hash, visibility } = record;
     const direct = context.direct?.offer({

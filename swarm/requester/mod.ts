@@ -8,4 +8,6 @@
  * May import: `src/core`, and of the swarm `ports.ts`, `protocol`, `bao`, `store`, `direct`,
  * `collection.ts` and `read_whole.ts`.
  */
+export type { DirectPathSettings } from "./direct_path.ts";
+export { PathMemory } from "./path_memory.ts";
 export { PeerSource, type PeerSourceOptions } from "./peer_source.ts";

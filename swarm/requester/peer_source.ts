@@ -3,8 +3,8 @@ import type { Bytes } from "../../src/core/bytes.ts";
 import { SeedmintError } from "../../src/core/errors.ts";
 import { type Hash, type Sha256, shortHash } from "../../src/core/hash.ts";
 import type { Clock } from "../../src/core/ports.ts";
-import { RangeSet } from "../../src/core/range_set.ts";
-import { groupCountOf } from "../bao/geometry.ts";
+import { type Range, RangeSet } from "../../src/core/range_set.ts";
+import { GROUP_BYTES, groupCountOf } from "../bao/geometry.ts";
 import { truncateRanges } from "../bao/mod.ts";
 import { COLLECTION_BYTES_MAX, type CollectionChild, decodeCollection } from "../collection.ts";
 import type {
@@ -26,8 +26,10 @@ import { readCollection } from "../read_whole.ts";
 import type { BlobStore } from "../store/blob_store.ts";
 import { Cancellation } from "./cancellation.ts";
 import { ChildSink } from "./children.ts";
+import { DirectPath, type DirectPathSettings } from "./direct_path.ts";
 import { namePeer, refusalOf } from "./failure.ts";
 import { type Line, LinePool } from "./line.ts";
+import { PathMemory } from "./path_memory.ts";
 import { receiveBlob } from "./receive_blob.ts";
 
 /** Options of {@link PeerSource}. */
@@ -38,10 +40,15 @@ export interface PeerSourceOptions {
   readonly clock: Clock;
   /** Shown to the peer so that it lets us see blobs of the fleet. */
   readonly certificate?: Bytes;
+  /** How the direct path is used where it is offered; false for never. */
+  readonly direct?: DirectPathSettings | false;
 }
 
 /** Past the last group of any blob: asking for it means the last group (DESIGN section 4). */
 const PAST_ANY_END = 2 ** 34;
+
+/** Part of a want that allows the direct path. */
+const DIRECT = { direct: true } as const;
 
 /** A peer to fetch from. Dispose it to close the streams that it keeps for the next request. */
 export class PeerSource implements Source, AsyncDisposable {
@@ -49,12 +56,22 @@ export class PeerSource implements Source, AsyncDisposable {
   readonly id: string;
   readonly #options: PeerSourceOptions;
   readonly #lines: LinePool;
+  readonly #memory: PathMemory;
+  readonly #direct: DirectPath | undefined;
   #collection: { readonly root: Hash; readonly children: readonly CollectionChild[] } | undefined;
 
   constructor(options: PeerSourceOptions) {
     this.id = options.peer.peerId;
     this.#options = options;
     this.#lines = new LinePool(options);
+    const settings = options.direct === false ? undefined : options.direct ?? {};
+    this.#memory = settings?.memory ?? new PathMemory(options);
+    this.#direct = settings && new DirectPath({
+      ...settings,
+      peerId: this.id,
+      clock: options.clock,
+      memory: this.#memory,
+    });
   }
 
   async fetch(request: SourceFetch): Promise<{ readonly receivedBytes: number }> {
@@ -65,10 +82,7 @@ export class PeerSource implements Source, AsyncDisposable {
     let receivedBytes = 0;
     await this.#ask(request.signal, `blob ${shortHash(hash)}`, async (cancel) => {
       for (const ranges of partsOf(wanted)) {
-        receivedBytes += await this.#lines.lend(cancel, async (line) => {
-          await line.send(this.#want({ hash }, { format: "blob", ranges }));
-          return await receiveBlob({ line, cancel, store: this.#options.store, request, ranges });
-        });
+        receivedBytes += await this.#fetchPart(request, { ranges, cancel });
       }
     });
     return { receivedBytes };
@@ -140,6 +154,7 @@ export class PeerSource implements Source, AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     this.#lines.close();
+    this.#direct?.[Symbol.dispose]();
     return Promise.resolve();
   }
 
@@ -157,7 +172,70 @@ export class PeerSource implements Source, AsyncDisposable {
     }
   }
 
-  #want(name: BlobName, rest: Pick<Want, "format" | "ranges" | "children">): Want {
+  /** Fetches one part over the path that is likely faster; the stream serves what the other fails. */
+  async #fetchPart(
+    request: SourceFetch,
+    options: { readonly ranges: RangeSet; readonly cancel: Cancellation },
+  ): Promise<number> {
+    const { cancel, ranges } = options;
+    const { store } = this.#options;
+    const direct = this.#direct;
+    if (direct?.isWorth(bytesOf(ranges, request.size)) !== true) {
+      return await this.#fetchOverStream(request, { ...options, isDirectAsked: false }) as number;
+    }
+    const verified: Range[] = [];
+    const tracked: SourceFetch = {
+      ...request,
+      onVerified: (range) => {
+        verified.push(range);
+        request.onVerified?.(range);
+      },
+    };
+    if (!direct.hasSession(request.hash)) {
+      const bytes = await this.#fetchOverStream(tracked, { ...options, isDirectAsked: true });
+      if (bytes !== undefined) return bytes;
+    }
+    const startedMs = this.#options.clock.monotonicMs();
+    const bytes = await direct.fetch({ request: tracked, ranges, store, cancel });
+    if (bytes !== undefined) {
+      const ms = this.#options.clock.monotonicMs() - startedMs;
+      this.#memory.measured(this.id, "direct", { bytes, ms });
+      return bytes;
+    }
+    const rest = { cancel, ranges: ranges.subtract(RangeSet.from(verified)), isDirectAsked: false };
+    return rest.ranges.isEmpty ? 0 : await this.#fetchOverStream(request, rest) as number;
+  }
+
+  /** Fetches over a line. Undefined when the provider granted a direct session instead. */
+  async #fetchOverStream(
+    request: SourceFetch,
+    options: {
+      readonly ranges: RangeSet;
+      readonly cancel: Cancellation;
+      readonly isDirectAsked: boolean;
+    },
+  ): Promise<number | undefined> {
+    const { ranges, cancel } = options;
+    const { hash } = request;
+    const { store, clock } = this.#options;
+    return await this.#lines.lend(cancel, async (line) => {
+      const hostname = options.isDirectAsked ? this.#direct?.hostnameOf(line.stream) : undefined;
+      const isDirectAsked = hostname !== undefined;
+      const startedMs = clock.monotonicMs();
+      const rest = { format: "blob", ranges, ...(isDirectAsked ? DIRECT : {}) } as const;
+      await line.send(this.#want({ hash }, rest));
+      const received = await receiveBlob({ line, cancel, store, request, ranges, isDirectAsked });
+      if (typeof received !== "number") {
+        this.#direct!.granted(hash, { granted: received, hostname: hostname! });
+        return undefined;
+      }
+      const ms = clock.monotonicMs() - startedMs;
+      this.#memory.measured(this.id, "stream", { bytes: received, ms });
+      return received;
+    });
+  }
+
+  #want(name: BlobName, rest: Pick<Want, "format" | "ranges" | "children" | "direct">): Want {
     const { certificate } = this.#options;
     return { t: "want", ...name, ...rest, ...(certificate === undefined ? {} : { certificate }) };
   }
@@ -213,6 +291,12 @@ function* partsOf(set: RangeSet): Generator<RangeSet> {
   for (let at = 0; at < boundaries.length; at += WANT_BOUNDARIES_MAX) {
     yield RangeSet.fromBoundaries(boundaries.slice(at, at + WANT_BOUNDARIES_MAX));
   }
+}
+
+/** About how many bytes `ranges` are; `Infinity` when that depends on an unknown size. */
+function bytesOf(ranges: RangeSet, size: number | undefined): number {
+  const { count } = size === undefined ? ranges : ranges.below(groupCountOf(size));
+  return count * GROUP_BYTES;
 }
 
 /** Cuts what a peer says it holds to the blob that it says it is. */

@@ -17,20 +17,30 @@ export interface ReceiveBlobOptions {
   readonly request: SourceFetch;
   /** What was asked for. */
   readonly ranges: RangeSet;
+  /** Whether the want allowed the direct path. */
+  readonly isDirectAsked: boolean;
 }
 
 /**
  * Reads the answer to a want of a blob to its end.
  *
- * @returns Payload bytes received.
+ * @returns Payload bytes received, or the grant when it leads to the direct path instead.
  * @throws {SeedmintError} what the answer says or breaks; `not-found` if it covers less than asked.
  */
-export async function receiveBlob(options: ReceiveBlobOptions): Promise<number> {
+export async function receiveBlob(options: ReceiveBlobOptions): Promise<number | Granted> {
   const { line, cancel, store, request, ranges } = options;
   const granted = await line.nextMessage();
   if (granted.t !== "granted") throw refusalOf(granted);
   const { asked, sent } = checkGrant(granted, request, ranges);
   request.onGranted?.(granted.size);
+  if (granted.direct !== undefined) {
+    if (!options.isDirectAsked) {
+      throw new SeedmintError("protocol", "it led to a path not asked for");
+    }
+    const end = await line.nextMessage();
+    if (end.t !== "end") throw refusalOf(end);
+    return granted;
+  }
   let leftBytes = encodedSize(granted.size, sent);
   let receivedBytes = 0;
   await using ingest = await store.ingestEncoded(request.hash, sent, {
