@@ -9,6 +9,8 @@
  * - Messages are lists that may wrap Node Buffers of a shared pool, whose `.slice()` does not copy:
  *   what is handed out is a plain Uint8Array on the same memory, which nothing writes to again.
  * - `resume()` on a stream whose connection went away throws.
+ * - A connection that goes away under a stream looks to the stream like a regular end (`end`, and a
+ *   close without an error): only after `remoteCloseWrite` is an end an end.
  */
 import { SeedmintError } from "../../src/core/errors.ts";
 import {
@@ -61,9 +63,12 @@ export class Libp2pByteStream implements ByteStream {
     stream.addEventListener("end", this.#onEnd);
     stream.addEventListener("remoteCloseWrite", this.#onRemoteCloseWrite);
     stream.addEventListener("message", this.#onMessage);
+    if (stream.status !== "open" && stream.status !== "closing") {
+      this.#fail(new Error("it was closed before it was used"));
+      return;
+    }
     this.#isRemoteFinished = stream.remoteWriteStatus === "closed";
-    if (stream.status === "aborted" || stream.status === "reset") this.#fail(undefined);
-    else if (stream.readableEnded) this.#onEnd();
+    if (stream.readableEnded) this.#onEnd();
   }
 
   /** Resolves once both directions are over, for whatever reason. */
@@ -145,8 +150,9 @@ export class Libp2pByteStream implements ByteStream {
   };
 
   readonly #onEnd = (): void => {
-    if (this.#isEnded || this.#error !== undefined) return;
-    if (this.#stream.status === "aborted" || this.#stream.status === "reset") return;
+    // The event also comes when the connection goes away in the middle: only a stream whose other
+    // side said that it finished has ended, anything else is cut off, as its close event will tell.
+    if (!this.#isRemoteFinished || this.#isEnded || this.#error !== undefined) return;
     this.#isEnded = true;
     if (this.#queueHead === this.#queue.length) this.#settleReader(undefined);
     this.#checkFinished();
