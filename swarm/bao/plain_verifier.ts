@@ -103,7 +103,7 @@ export class PlainVerifier {
   }
 
   /**
-   * Says that no more bytes will come.
+   * Says that no more bytes will come. What others proven meanwhile makes verifiable is verified.
    *
    * @throws {SeedmintError} `reset` if the blob did not end here; what was verified stays so.
    */
@@ -115,6 +115,7 @@ export class PlainVerifier {
       this.#appendGroup(target, this.#group.subarray(0, 0));
       return;
     }
+    this.#settleProvenSince(target);
     throw new SeedmintError(
       "reset",
       `Cannot complete blob ${shortHash(this.#options.hash)}: ` +
@@ -159,15 +160,39 @@ export class PlainVerifier {
   /** Compares `target` once all its groups are hashed. */
   #settle(target: Proven): void {
     if (this.#cvs.count < target.count) return;
+    this.#compare(target, this.#cvs.bytes);
+    this.#targets.pop();
+    this.#cvs.clear();
+  }
+
+  /**
+   * Parents may have been proven since the start, by peers that brought what follows: then smaller
+   * subtrees than `target` can be compared, and the bytes so far are not lost.
+   */
+  #settleProvenSince(target: Proven): void {
+    const { hash, size, knownPair } = this.#options;
+    const cvs = this.#cvs.bytes;
+    let done = 0;
+    for (const proven of provenFrom(hash, size, target.start, knownPair).reverse()) {
+      if (proven.start !== target.start + done || done + proven.count > this.#cvs.count) break;
+      const end = done + proven.count;
+      this.#compare(proven, cvs.subarray(done * CV_BYTES, end * CV_BYTES));
+      done = end;
+    }
+    if (done === 0) return;
+    this.#targets.pop();
+    this.#cvs.clear();
+  }
+
+  /** Compares `target`, the chaining values of whose groups are `cvs`, and reports it. */
+  #compare(target: Proven, cvs: Uint8Array): void {
     const { cv, parents } = target.count === 1
-      ? { cv: this.#cvs.bytes, parents: new Uint8Array(0) }
-      : subtreeOfCvs(this.#cvs.bytes, target.count === this.#groupCount);
+      ? { cv: cvs, parents: new Uint8Array(0) }
+      : subtreeOfCvs(cvs, target.count === this.#groupCount);
     const end = target.start + target.count;
     if (!equalBytes(cv, target.cv)) {
       throw this.#fail(`groups ${target.start} to ${end - 1} do not match the root`);
     }
-    this.#targets.pop();
-    this.#cvs.clear();
     const byOffset = new Map<number, Uint8Array>();
     for (let at = 0; at < parents.length; at += PARENT_BYTES) {
       byOffset.set(target.offset + at, parents.subarray(at, at + PARENT_BYTES));

@@ -1,7 +1,7 @@
 /** One blob being fetched: the scheduler with real sources, a real clock and a real store. */
 import { type ErrorCode, messageOf, SeedmintError } from "../../src/core/errors.ts";
 import { type Range, RangeSet } from "../../src/core/range_set.ts";
-import { GROUP_BYTES, groupCountOf, groupSizeAt } from "../bao/geometry.ts";
+import { GROUP_BYTES, groupCountOf, groupSizeAt, PARENT_BYTES } from "../bao/geometry.ts";
 import { OriginSource } from "../origin/origin_source.ts";
 import type { ProviderHint, Source } from "../ports.ts";
 import { Scheduler, type SchedulerEffect, type SchedulerEvent } from "../scheduler/mod.ts";
@@ -26,6 +26,8 @@ export class BlobFetch implements TransferHost {
   readonly #discovery = new AbortController();
   readonly #queue: SchedulerEvent[] = [];
   readonly #onProgress: (progress: FetchProgress) => void;
+  /** Groups whose bytes some source was credited with. */
+  #counted = RangeSet.EMPTY;
   #settling: Promise<void>[] = [];
   #isDispatching = false;
   #isOver = false;
@@ -60,6 +62,7 @@ export class BlobFetch implements TransferHost {
     }
     if (held !== undefined) {
       this.#count({ kind: "store", id: "store" }, bytesOfGroups(held.groups, held.size));
+      this.#counted = held.groups;
     }
     const onAbort = () => this.#ended.resolve({ code: "aborted", reason: "it was cancelled" });
     if (signal.aborted) onAbort();
@@ -97,9 +100,10 @@ export class BlobFetch implements TransferHost {
   }
 
   verified(transfer: Transfer, groups: Range): void {
-    const { missing, size } = this.#scheduler.progress();
+    const { size } = this.#scheduler.progress();
     const run = RangeSet.of(groups.start, groups.end);
-    const fresh = bytesOfGroups(run.intersect(missing), size);
+    const fresh = bytesOfGroups(run.subtract(this.#counted), size);
+    this.#counted = this.#counted.union(run);
     transfer.verifiedBytes += bytesOfGroups(run, size);
     transfer.newBytes += fresh;
     this.#count(transfer.source, fresh);
@@ -110,8 +114,8 @@ export class BlobFetch implements TransferHost {
 
   ended(transfer: Transfer): void {
     this.#transfers.delete(transfer.requestId);
-    const came = Math.max(transfer.receivedBytes, transfer.verifiedBytes);
-    this.#wastedBytes += Math.max(0, came - transfer.newBytes);
+    const duplicateBytes = transfer.verifiedBytes - transfer.newBytes;
+    this.#wastedBytes += duplicateBytes + unverifiedBytes(transfer);
     this.#resyncUnproven();
   }
 
@@ -366,6 +370,16 @@ const FAILURES_MAX = 64;
 
 /** Codes that count against a peer; not having a blob or being busy does not. */
 const BLAMED: readonly ErrorCode[] = ["timeout", "reset", "protocol", "corrupt", "unavailable"];
+
+/** Bytes that came in vain: received, and neither verified groups nor the parents beside them. */
+function unverifiedBytes(transfer: Transfer): number {
+  const parentCount = Math.ceil(transfer.verifiedBytes / GROUP_BYTES) + TREE_DEPTH_MAX;
+  const accounted = transfer.verifiedBytes + parentCount * PARENT_BYTES;
+  return Math.max(0, transfer.receivedBytes - accounted);
+}
+
+/** Parents on the way to the first group of a response, in the largest blob. */
+const TREE_DEPTH_MAX = 34;
 
 /** Bytes of `groups` in a blob of `size` bytes; whole groups while the size is unknown. */
 export function bytesOfGroups(groups: RangeSet, size: number | undefined): number {

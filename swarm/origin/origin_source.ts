@@ -104,7 +104,7 @@ export class OriginSource implements Source {
         if (group < lookAt || group >= end) continue;
         lookAt = group + LOOK_AHEAD_GROUPS;
         if (this.#isRestHeld(request.hash, group)) {
-          await ingest.finish();
+          await this.#finishEarly(request.hash, { ingest, start: run.start, group });
           return group;
         }
       }
@@ -113,6 +113,24 @@ export class OriginSource implements Source {
     } finally {
       // Also when the rest is not wanted: the connection must not stay open.
       await reader.cancel().catch(() => {});
+    }
+  }
+
+  /**
+   * Peers brought `group` with the parents around it, so that what came before it can be verified
+   * without the rest.
+   */
+  async #finishEarly(
+    hash: Hash,
+    options: { readonly ingest: Ingest; readonly start: number; readonly group: number },
+  ): Promise<void> {
+    try {
+      await options.ingest.finish();
+    } catch (error) {
+      const reached = firstNotHeld(this.#store.status(hash)?.groups, options.start);
+      const isVerified = reached === undefined || reached >= options.group;
+      // An ingest that ends before the end of the blob says so; here that is meant.
+      if (!isSeedmintError(error, "reset") || !isVerified) throw error;
     }
   }
 

@@ -107,7 +107,10 @@ function giveWork(
   if (available.isEmpty && proof.isEmpty) {
     return stealOrRace(state, source, { nowMs });
   }
-  const groups = pickGroups(state, source, { available, sources: options.sources });
+  // What comes before a proof of the size is lost with it, so nothing big is asked beside it.
+  const groups = !proof.isEmpty && state.hasProofFailed
+    ? RangeSet.EMPTY
+    : pickGroups(state, source, { available, sources: options.sources });
   beginRequest(state, source, { groups: groups.union(proof), purpose: "work", nowMs });
   return true;
 }
@@ -125,7 +128,9 @@ function giveOpener(
   const isSlow = openers.length === 1 && openers[0]!.source !== source &&
     nowMs - openers[0]!.startedMs > hedgeMs(state, openers[0]!.source);
   if (openers.length > 0 && !isSlow) return false;
-  const head = hasOrigin ? RangeSet.EMPTY : RangeSet.of(0, state.limits.openerGroups);
+  const head = hasOrigin || state.hasProofFailed
+    ? RangeSet.EMPTY
+    : RangeSet.of(0, state.limits.openerGroups);
   const groups = state.missing.intersect(head.union(RangeSet.of(PAST_ANY_END)))
     .intersect(groupsOf(source));
   if (groups.isEmpty) return false;

@@ -53,6 +53,7 @@ export function beginRequest(
 export function endRequest(state: SchedulerState, request: RequestState, nowMs: number): void {
   if (!state.requests.delete(request.id)) return;
   request.source.requestCount--;
+  if (state.size === undefined && request.source.kind === "peer") state.hasProofFailed = true;
   noteEnd(request, nowMs);
 }
 

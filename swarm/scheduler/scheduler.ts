@@ -325,6 +325,10 @@ function applyFailure(
   const { code, message, nowMs } = options;
   const source = request.source;
   if (source.dropped !== undefined) return;
+  if (code === "not-found" && request.receivedBytes > 0) {
+    noteShortAnswer(state, request, nowMs);
+    return;
+  }
   noteFailure(state, { id: source.id, code, message });
   if (FATAL.includes(code)) {
     fail(state, { code: code as "no-space" | "storage" | "locked", reason: message, nowMs });

@@ -89,6 +89,8 @@ export interface SchedulerState {
   size: number | undefined;
   /** Size that a source claims, for planning only. */
   claim: { readonly size: number; readonly sourceId: string } | undefined;
+  /** A request that should have proven the size ended without: next time the last group alone. */
+  hasProofFailed: boolean;
   isDiscoveryEnded: boolean;
   originState: "unused" | "starting" | "added" | "unavailable";
   raceBytes: number;
@@ -120,6 +122,7 @@ export function initialState(options: SchedulerOptions): SchedulerState {
     missing: RangeSet.ALL,
     size: undefined,
     claim: undefined,
+    hasProofFailed: false,
     isDiscoveryEnded: false,
     originState: "unused",
     raceBytes: 0,
