@@ -20,10 +20,12 @@ export { Uint8ArrayList } from "uint8arraylist";
 
 export {
   AbortError,
+  MuxerClosedError,
   serviceCapabilities,
   StreamResetError,
   StreamStateError,
   TimeoutError,
+  TooManyOutboundProtocolStreamsError,
   transportSymbol,
   TypedEventEmitter,
   UnexpectedPeerError,
@@ -52,6 +54,7 @@ export type {
   Connection,
   ConnectionEncrypter,
   CreateListenerOptions,
+  CreateStreamOptions,
   DialTransportOptions,
   IdentifyResult,
   Listener,

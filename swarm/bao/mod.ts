@@ -11,7 +11,12 @@
  */
 export * from "./geometry.ts";
 export { BaoDecoder, type BaoDecoderOptions, type DecodedSink } from "./decoder.ts";
-export { type HashedFile, type HashFileOptions, HashPool } from "./hash_pool.ts";
+export {
+  type HashedFile,
+  type HashFileOptions,
+  HashPool,
+  type HashPoolOptions,
+} from "./pool/hash_pool.ts";
 export { hashBytes, Hasher, OutboardBuilder } from "./outboard.ts";
 export {
   type KnownPair,

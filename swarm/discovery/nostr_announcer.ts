@@ -74,6 +74,8 @@ export interface AnnouncerStatus {
 
 interface Published {
   readonly channel: Channel;
+  /** What the advert said; another value is news. */
+  readonly content: string;
   readonly refreshAtMs: number;
 }
 
@@ -93,6 +95,7 @@ export class NostrAnnouncer implements Announcer, AsyncDisposable {
   #nodeDueMs: number;
   #startAtMs: number;
   #failureCount = 0;
+  #nodeFailureCount = 0;
   #lastError: string | undefined;
   #binding: { readonly binding: Binding; readonly p2pk: string | undefined } | undefined;
   #wake: () => void = () => {};
@@ -136,7 +139,7 @@ export class NostrAnnouncer implements Announcer, AsyncDisposable {
       this.#startAtMs = clock.monotonicMs() + this.#limits.debounceMs;
     }
     const crossed = this.#policy.note(hash, record);
-    this.#mark(hash, record);
+    if (!this.#isCurrent(hash, record)) this.#mark(hash, record);
     for (const other of crossed) this.#mark(other, store.status(other));
     this.#wake();
   }
@@ -188,7 +191,7 @@ export class NostrAnnouncer implements Announcer, AsyncDisposable {
       try {
         await this.#step();
         this.#failureCount = 0;
-        this.#lastError = undefined;
+        if (this.#nodeFailureCount === 0) this.#lastError = undefined;
       } catch (error) {
         if (!signal.aborted) this.#failed(error);
       }
@@ -199,11 +202,7 @@ export class NostrAnnouncer implements Announcer, AsyncDisposable {
   /** Does the most urgent job; a job that fails is put back. */
   async #step(): Promise<void> {
     const nowMs = this.#options.clock.monotonicMs();
-    if (this.#nodeDueMs <= nowMs) {
-      await this.#publishNode();
-      this.#nodeDueMs = this.#refreshMs();
-      return;
-    }
+    if (this.#nodeDueMs <= nowMs) return await this.#publishNode();
     const hash = this.#takeDirty() ?? this.#dueForRefresh(nowMs);
     if (hash === undefined) return;
     try {
@@ -223,24 +222,44 @@ export class NostrAnnouncer implements Announcer, AsyncDisposable {
     }
     if (wanted === undefined || !this.#hasRelays(wanted)) return;
     const offer = await this.#offer();
-    const sha256s = [
-      ...(record!.sha256 === undefined ? [] : [record!.sha256]),
-      ...this.#options.digestsOf?.(record!) ?? [],
-    ];
-    const key = keyOf(wanted, ADVERT_KIND, hash);
-    const createdAtS = this.#date(key, true);
+    const sha256s = this.#digestsOf(record!);
+    const createdAtS = this.#date(keyOf(wanted, ADVERT_KIND, hash));
     await this.#publish(
       wanted,
       buildAdvert({ offer, hash, size: record!.size, sha256s, createdAtS }),
     );
-    this.#published.set(hash, { channel: wanted, refreshAtMs: this.#refreshMs() });
+    this.#published.set(hash, {
+      channel: wanted,
+      content: sha256s.join(),
+      refreshAtMs: this.#refreshMs(),
+    });
+  }
+
+  #digestsOf(record: BlobRecord): readonly Sha256[] {
+    return [
+      ...(record.sha256 === undefined ? [] : [record.sha256]),
+      ...this.#options.digestsOf?.(record) ?? [],
+    ];
+  }
+
+  /** Whether the adverts of a blob are as they should be already. */
+  #isCurrent(hash: Hash, record: BlobRecord | undefined): boolean {
+    const wanted = this.#policy.decide(record);
+    const published = this.#published.get(hash);
+    if (published !== undefined) {
+      return published.channel === wanted && published.content === this.#digestsOf(record!).join();
+    }
+    return wanted === undefined &&
+      CHANNELS.every((channel) =>
+        this.#options.state.get(keyOf(channel, ADVERT_KIND, hash))?.live !== true
+      );
   }
 
   async #withdrawFrom(channel: Channel, hash: Hash): Promise<void> {
     const key = keyOf(channel, ADVERT_KIND, hash);
     if (this.#options.state.get(key)?.live !== true) return;
     if (this.#hasRelays(channel)) {
-      const createdAtS = this.#date(key, true);
+      const createdAtS = this.#date(key);
       const events = buildWithdrawal({
         kind: ADVERT_KIND,
         d: hash,
@@ -253,24 +272,40 @@ export class NostrAnnouncer implements Announcer, AsyncDisposable {
     if (this.#published.get(hash)?.channel === channel) this.#published.delete(hash);
   }
 
+  /** A relay may refuse this kind and take the others, so a failure here holds back nothing else. */
   async #publishNode(): Promise<void> {
+    const { clock, onError } = this.#options;
     const offer = await this.#offer();
+    let failure: unknown;
     for (const channel of CHANNELS) {
       if (!this.#hasRelays(channel)) continue;
-      const createdAtS = this.#date(keyOf(channel, NODE_ADVERT_KIND, ""), true);
-      await this.#publish(channel, buildNodeAdvert({ offer, createdAtS }));
+      const createdAtS = this.#date(keyOf(channel, NODE_ADVERT_KIND, ""));
+      try {
+        await this.#publish(channel, buildNodeAdvert({ offer, createdAtS }));
+      } catch (error) {
+        failure = error;
+      }
     }
+    this.#closing.signal.throwIfAborted();
+    if (failure === undefined) {
+      this.#nodeFailureCount = 0;
+      this.#nodeDueMs = this.#refreshMs();
+      return;
+    }
+    this.#lastError = messageOf(failure);
+    this.#nodeDueMs = clock.monotonicMs() + this.#backoffMs(this.#nodeFailureCount++);
+    onError?.(failure as Error);
   }
 
   /**
    * A date later than the last one of this address, kept before it is used: of two events of one
    * second relays would keep the one with the lower id, which is chance.
    */
-  #date(key: string, live: boolean): number {
+  #date(key: string): number {
     const { clock, state } = this.#options;
     const nowS = Math.floor(clock.nowMs() / 1000);
     const createdAtS = Math.max(nowS, (state.get(key)?.createdAtS ?? -1) + 1);
-    state.set(key, { createdAtS, live });
+    state.set(key, { createdAtS, live: true });
     return createdAtS;
   }
 
@@ -357,12 +392,15 @@ export class NostrAnnouncer implements Announcer, AsyncDisposable {
   }
 
   #failed(error: unknown): void {
-    const { clock, random, onError } = this.#options;
+    const { clock, onError } = this.#options;
     this.#lastError = messageOf(error);
-    const backoffMs = this.#limits.retryMinMs * 2 ** Math.min(this.#failureCount++, 16);
-    const waitMs = Math.min(backoffMs, this.#limits.retryMaxMs) * (0.5 + random.float());
-    this.#startAtMs = clock.monotonicMs() + waitMs;
+    this.#startAtMs = clock.monotonicMs() + this.#backoffMs(this.#failureCount++);
     onError?.(error instanceof Error ? error : new Error(String(error)));
+  }
+
+  #backoffMs(failureCount: number): number {
+    const doubledMs = this.#limits.retryMinMs * 2 ** Math.min(failureCount, 16);
+    return Math.min(doubledMs, this.#limits.retryMaxMs) * (0.5 + this.#options.random.float());
   }
 
   #isRoomFor(hash: Hash): boolean {

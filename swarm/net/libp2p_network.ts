@@ -40,8 +40,8 @@ type FoundPeer = PeerAddress & { readonly via: "mdns" | "connection" };
 /** What is kept of an open connection. */
 interface ConnectionState {
   readonly streams: Set<Libp2pByteStream>;
-  /** Present on relayed connections, whose close waits for the streams. */
-  readonly closeIfIdle?: (options?: { readonly now: boolean }) => void;
+  /** Present on relayed connections, whose close is patient until this is called. */
+  readonly closeAtOnce?: () => void;
 }
 
 /** Streams to peers over libp2p. */
@@ -202,7 +202,7 @@ export class Libp2pNetwork implements Network {
     for (const connection of this.#node.getConnections()) {
       const state = this.#states.get(connection);
       for (const stream of state?.streams ?? []) stream.abort(reason);
-      state?.closeIfIdle?.({ now: true });
+      state?.closeAtOnce?.();
     }
     this.#listeners.clear();
     await this.#node.stop();
@@ -286,10 +286,7 @@ export class Libp2pNetwork implements Network {
       onActivity: () => this.#monitor.touch(connection),
     });
     state.streams.add(adopted);
-    adopted.finished.then(() => {
-      state.streams.delete(adopted);
-      state.closeIfIdle?.();
-    });
+    adopted.finished.then(() => state.streams.delete(adopted));
     return adopted;
   }
 
@@ -318,7 +315,7 @@ export class Libp2pNetwork implements Network {
       const streams = new Set<Libp2pByteStream>();
       state = connection.direct ? { streams } : {
         streams,
-        closeIfIdle: closeWhenIdle(connection, () => streams.size > 0),
+        closeAtOnce: closeWhenIdle(connection, this.#clock),
       };
       this.#states.set(connection, state);
     }

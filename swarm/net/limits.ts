@@ -113,3 +113,6 @@ export const MDNS_PEERS_MAX = 256;
 
 /** Peers whose addresses libp2p keeps without a connection. */
 export const PEER_STORE_PEERS_MAX = 1_000;
+
+/** How long a relayed connection that a direct one replaced must carry nothing before it is closed. */
+export const CIRCUIT_IDLE_MS = 1_000;

@@ -4,7 +4,7 @@
  *
  * May import: `swarm/bao/geometry.ts` and nothing else.
  */
-import { type Kernel } from "./kernel.ts";
+import type { Kernel } from "./kernel.ts";
 import { plainKernel } from "./plain_kernel.ts";
 import { simdKernelOf } from "./simd_kernel.ts";
 

@@ -50,11 +50,14 @@ export class CipherState {
     const decipher = createDecipheriv(ALGORITHM, this.#key, this.#nextNonce(), OPTIONS);
     if (additional !== undefined) decipher.setAAD(additional, { plaintextLength: length });
     decipher.setAuthTag(message.subarray(length));
-    const plaintext = length === 0
-      ? new Uint8Array(0)
-      : decipher.update(message.subarray(0, length));
+    if (length === 0) {
+      decipher.final();
+      return new Uint8Array(0);
+    }
+    const plaintext = decipher.update(message.subarray(0, length));
     decipher.final();
-    return plaintext;
+    // A plain array: slices of a Node Buffer would share its memory.
+    return new Uint8Array(plaintext.buffer, plaintext.byteOffset, plaintext.length);
   }
 
   // Noise for ChaChaPoly: four zero bytes, then the counter as a little-endian 64-bit number.

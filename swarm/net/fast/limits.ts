@@ -74,3 +74,30 @@ export const HANDSHAKE_MUXER_BYTES_MAX = 128;
 
 /** Messages under one key; a connection ends before its nonce could repeat (Noise allows 2^64 - 1). */
 export const NOISE_NONCE_MAX = 2 ** 53 - 1;
+
+/** Header of a Yamux frame. */
+export const YAMUX_HEADER_BYTES = 12;
+
+/** Window of a stream before any update: fixed by the Yamux specification. */
+export const YAMUX_INITIAL_WINDOW_BYTES = 256 * KIB;
+
+/** To where a window may grow when its reader keeps up; fills 1.3 Gbit/s at 100 ms of round trip. */
+export const YAMUX_WINDOW_BYTES_MAX = 16 * MIB;
+
+/** Payload of one frame we send: other implementations refuse frames above their first window. */
+export const YAMUX_FRAME_BYTES_MAX = 64 * KIB;
+
+/** A send window beyond this is no window: the peer adds to it without end. */
+export const YAMUX_SEND_WINDOW_BYTES_MAX = 2 ** 32;
+
+/** Streams each side may have open on one connection, unless told otherwise. */
+export const YAMUX_STREAM_COUNT_MAX = 1_000;
+
+/** How often a connection is pinged, for the round trip time and for middleboxes that forget. */
+export const YAMUX_KEEP_ALIVE_MS = 30_000;
+
+/**
+ * Bytes that one connection may have unread over all its streams. Readers that stand still stop
+ * their own windows; this stops a peer that fills the first window of very many streams.
+ */
+export const YAMUX_UNREAD_BYTES_MAX = 64 * MIB;

@@ -8,4 +8,4 @@
  */
 export { denoTcp, type DenoTcpOptions } from "./deno_tcp.ts";
 export { fastNoise } from "./noise.ts";
-export { yamux as fastYamux } from "../../libp2p.ts";
+export { fastYamux, type FastYamuxOptions } from "./yamux.ts";

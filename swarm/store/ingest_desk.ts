@@ -1,0 +1,54 @@
+/** Answers ingest requests by running jobs: inside a worker, or in place of one. */
+import type { Range } from "../../src/core/range_set.ts";
+import type { Files } from "./files.ts";
+import { type IngestJob, JobFailure, openJob } from "./ingest_job.ts";
+import { type IngestAnswer, type IngestRequest, toSent } from "./ingest_protocol.ts";
+import { storageError } from "./store_error.ts";
+
+/** Runs jobs one request at a time. */
+export class IngestDesk {
+  readonly #files: Files;
+  readonly #jobs: Map<number, IngestJob> = new Map();
+
+  constructor(files: Files) {
+    this.#files = files;
+  }
+
+  /** Handles one request. A job that failed answers nothing but its slabs until it is closed. */
+  handle(request: IngestRequest): IngestAnswer {
+    const { type, job } = request;
+    const answer = { type, job, ...(type === "push" ? { slab: request.slab } : {}) };
+    try {
+      return { ...answer, verified: this.#run(request).flatMap(({ start, end }) => [start, end]) };
+    } catch (error) {
+      const isPartly = error instanceof JobFailure;
+      this.#jobs.get(job)?.close();
+      this.#jobs.delete(job);
+      return {
+        ...answer,
+        verified: isPartly ? error.verified.flatMap(({ start, end }) => [start, end]) : [],
+        failure: toSent(storageError("write a blob", isPartly ? error.cause : error)),
+      };
+    }
+  }
+
+  #run(request: IngestRequest): readonly Range[] {
+    switch (request.type) {
+      case "open": {
+        const job = openJob(request.spec, this.#files);
+        this.#jobs.set(request.job, job);
+        // The empty blob is verified without a byte.
+        return request.spec.input.kind === "encoded" ? job.push(new Uint8Array(0)) : [];
+      }
+      case "push":
+        return this.#jobs.get(request.job)?.push(new Uint8Array(request.slab, 0, request.length)) ??
+          [];
+      case "finish":
+        return this.#jobs.get(request.job)?.finish() ?? [];
+      case "close":
+        this.#jobs.get(request.job)?.close();
+        this.#jobs.delete(request.job);
+        return [];
+    }
+  }
+}

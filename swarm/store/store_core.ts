@@ -1,0 +1,278 @@
+/** What all parts of the store on disk share: names, rows, sums, room, and files to get rid of. */
+import { isAbsolute, join, relative } from "node:path";
+import type { Hash, Sha256 } from "../../src/core/hash.ts";
+import type { Clock } from "../../src/core/ports.ts";
+import { RangeSet } from "../../src/core/range_set.ts";
+import { groupCountOf } from "../bao/geometry.ts";
+import { mergeAttributes } from "./attributes.ts";
+import type { BlobAttributes } from "./blob_store.ts";
+import type { Catalog, CatalogRow, NewRow } from "./catalog.ts";
+import type { ChangeFeed } from "./change_feed.ts";
+import type { Files } from "./files.ts";
+import type { Layout } from "./layout.ts";
+import { EVICT_ABOVE, EVICT_TO, TOUCH_INTERVAL_MS } from "./limits.ts";
+import { quotaError } from "./store_error.ts";
+
+/** Candidates for eviction looked at in one query. */
+const VICTIM_PAGE = 64;
+
+/** Attributes and what was computed from the bytes. */
+export type Described = BlobAttributes & { readonly sha256?: Sha256 | undefined };
+
+/** Figures that only grow, for metrics. */
+export interface StoreCounters {
+  /** Bytes of groups that ingests verified and wrote. */
+  verifiedBytes: number;
+  /** Ingests that ended because bytes did not match. */
+  corruptCount: number;
+  evictedCount: number;
+  evictedBytes: number;
+  /** Bytes that readers took from the store. */
+  readBytes: number;
+}
+
+/** What {@link StoreCore} is made of. */
+export interface StoreParts {
+  readonly layout: Layout;
+  readonly files: Files;
+  readonly catalog: Catalog;
+  readonly clock: Clock;
+  readonly feed: ChangeFeed;
+  readonly quotaBytes: number;
+  readonly childrenOf: ((bytes: Uint8Array) => Iterable<Hash>) | undefined;
+}
+
+/** Shared state of one open store. */
+export class StoreCore {
+  readonly layout: Layout;
+  readonly files: Files;
+  readonly catalog: Catalog;
+  readonly clock: Clock;
+  readonly feed: ChangeFeed;
+  readonly quotaBytes: number;
+  readonly childrenOf: ((bytes: Uint8Array) => Iterable<Hash>) | undefined;
+  readonly counters: StoreCounters = {
+    verifiedBytes: 0,
+    corruptCount: 0,
+    evictedCount: 0,
+    evictedBytes: 0,
+    readBytes: 0,
+  };
+  /** Open readers of each blob. */
+  readonly readers: Map<Hash, number> = new Map();
+  /** Blobs that are being ingested. */
+  readonly ingesting: Set<Hash> = new Set();
+  blobCount: number;
+  partialCount: number;
+  heldBytes: number;
+  /** Bytes that imports and ingests under way will hold or hold unproven. */
+  reservedBytes = 0;
+  readonly #removals: Set<Promise<void>> = new Set();
+  #laneCount = 0;
+
+  constructor(parts: StoreParts) {
+    this.layout = parts.layout;
+    this.files = parts.files;
+    this.catalog = parts.catalog;
+    this.clock = parts.clock;
+    this.feed = parts.feed;
+    this.quotaBytes = parts.quotaBytes;
+    this.childrenOf = parts.childrenOf;
+    const sums = parts.catalog.sums();
+    this.blobCount = sums.blobCount;
+    this.partialCount = sums.partialCount;
+    this.heldBytes = sums.bytes;
+  }
+
+  isBusy(hash: Hash): boolean {
+    return this.ingesting.has(hash) || (this.readers.get(hash) ?? 0) > 0;
+  }
+
+  /**
+   * Replaces `before`, what is known of a blob now, by `after` (undefined: absent) and does `also`
+   * in the same transaction.
+   */
+  change(before: CatalogRow | undefined, after: NewRow | undefined, also?: () => void): void {
+    this.catalog.database.transaction(() => {
+      if (after !== undefined) this.catalog.put(after);
+      else if (before !== undefined) this.catalog.remove(before.hash);
+      also?.();
+    });
+    this.blobCount += (after === undefined ? 0 : 1) - (before === undefined ? 0 : 1);
+    this.partialCount += (after?.state === "partial" ? 1 : 0) -
+      (before?.state === "partial" ? 1 : 0);
+    this.heldBytes += (after?.heldBytes ?? 0) - (before?.heldBytes ?? 0);
+    const hash = after?.hash ?? before?.hash;
+    if (hash !== undefined) this.feed.mark(hash);
+  }
+
+  /** A row for a complete blob of which `before` is known. */
+  completeRow(
+    hash: Hash,
+    size: number,
+    options: { readonly before: CatalogRow | undefined; readonly described: Described },
+  ): NewRow {
+    const nowMs = this.clock.nowMs();
+    return {
+      hash,
+      size,
+      state: "complete",
+      storage: "owned",
+      attributes: mergeAttributes(options.before?.attributes, options.described),
+      groups: RangeSet.of(0, groupCountOf(size)),
+      syncedGroups: RangeSet.EMPTY,
+      synced: false,
+      lane: undefined,
+      path: undefined,
+      guard: undefined,
+      heldBytes: size,
+      addedMs: options.before?.addedMs ?? nowMs,
+      lastUsedMs: nowMs,
+    };
+  }
+
+  /** Adds what `described` says to a blob that is there already. */
+  describe(row: CatalogRow, described: Described): void {
+    const attributes = mergeAttributes(row.attributes, described);
+    const isSame = JSON.stringify(attributes) === JSON.stringify(row.attributes);
+    const { tag } = described;
+    if (isSame && (tag === undefined || row.tags.includes(tag))) return;
+    this.catalog.database.transaction(() => {
+      this.catalog.setAttributes(row.hash, attributes);
+      if (tag !== undefined) this.catalog.addTag(row.hash, tag);
+    });
+    this.feed.mark(row.hash);
+  }
+
+  /** Marks `row` as used now, unless that was said a moment ago. */
+  touch(row: CatalogRow): void {
+    const nowMs = this.clock.nowMs();
+    if (Math.abs(nowMs - row.lastUsedMs) < TOUCH_INTERVAL_MS) return;
+    this.catalog.database.transaction(() => this.catalog.touch(row.hash, nowMs));
+  }
+
+  /** Makes the files of a new lane; they are debris until a row claims them. */
+  newLane(hash: Hash, size: number): string {
+    this.layout.folderOf(hash);
+    const lane = `${size}-${this.clock.nowMs()}${String(++this.#laneCount).padStart(4, "0")}`;
+    const files = this.layout.lane(hash, lane);
+    this.addDebris(files.data, files.outboard);
+    this.files.create(files.data);
+    this.files.create(files.outboard);
+    return lane;
+  }
+
+  addDebris(...paths: readonly string[]): void {
+    this.catalog.database.transaction(() => this.catalog.addDebris(...this.toDebris(paths)));
+  }
+
+  /** Paths as the debris table has them: relative, so that the data directory may move. */
+  toDebris(paths: readonly string[]): string[] {
+    return paths.map((path) => isAbsolute(path) ? relative(this.layout.directory, path) : path);
+  }
+
+  /**
+   * Removes files that are listed as debris: their names go now, so that new files may take them;
+   * the bytes go in the background.
+   */
+  sweep(paths: readonly string[]): void {
+    const moved: string[] = [];
+    for (const path of paths) {
+      const temporary = this.layout.temporary();
+      try {
+        this.files.rename(path, temporary);
+        moved.push(temporary);
+      } catch (error) {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      }
+    }
+    this.catalog.database.transaction(() => this.catalog.removeDebris(...this.toDebris(paths)));
+    for (const path of moved) this.removeLater(path);
+  }
+
+  /** Removes a file in `tmp/`; if that fails, the next open does it. */
+  removeLater(path: string): void {
+    const removal: Promise<void> = Deno.remove(path).catch(() => {})
+      .finally(() => this.#removals.delete(removal));
+    this.#removals.add(removal);
+  }
+
+  /** Makes a blob absent and removes its files. */
+  drop(row: CatalogRow): void {
+    const paths = this.filesOf(row);
+    this.change(row, undefined, () => this.catalog.addDebris(...this.toDebris(paths)));
+    this.sweep(paths);
+  }
+
+  /** The files of the store's own that hold `row`. */
+  filesOf(row: CatalogRow): string[] {
+    if (row.storage === "inline") return [];
+    const files = row.lane === undefined
+      ? this.layout.complete(row.hash)
+      : this.layout.lane(row.hash, row.lane);
+    return row.storage === "in-place" ? [files.outboard] : [files.data, files.outboard];
+  }
+
+  /**
+   * Makes room for `bytes` more by evicting what was used least recently, and keeps it reserved.
+   *
+   * @throws {SeedmintError} `no-space` if they cannot fit; then nothing is evicted.
+   */
+  reserve(bytes: number): void {
+    this.#makeRoom(bytes);
+    this.reservedBytes += bytes;
+  }
+
+  release(bytes: number): void {
+    this.reservedBytes -= bytes;
+  }
+
+  /** Waits until what is being removed is gone. */
+  async close(): Promise<void> {
+    await Promise.all(this.#removals);
+  }
+
+  /** Records the children of a collection that is complete; whatever is none has none. */
+  recordChildren(hash: Hash, bytes: Uint8Array): void {
+    if (this.childrenOf === undefined) return;
+    let children: Hash[];
+    try {
+      children = [...this.childrenOf(bytes)];
+    } catch {
+      // Whoever marked it as a collection was wrong: it keeps nothing alive but itself.
+      return;
+    }
+    this.catalog.database.transaction(() => this.catalog.setChildren(hash, children));
+  }
+
+  #makeRoom(bytes: number): void {
+    const usedBytes = this.heldBytes + this.reservedBytes;
+    if (usedBytes + bytes <= this.quotaBytes * EVICT_ABOVE) return;
+    const goalBytes = usedBytes + bytes - this.quotaBytes * EVICT_TO;
+    const victims: Hash[] = [];
+    let freedBytes = 0;
+    for (let offset = 0; freedBytes < goalBytes; offset += VICTIM_PAGE) {
+      const page = this.catalog.victims(VICTIM_PAGE, offset);
+      for (const { hash, heldBytes } of page) {
+        if (freedBytes >= goalBytes) break;
+        if (this.isBusy(hash)) continue;
+        victims.push(hash);
+        freedBytes += heldBytes;
+      }
+      if (page.length < VICTIM_PAGE) break;
+    }
+    const freeBytes = this.quotaBytes - usedBytes + freedBytes;
+    if (bytes > freeBytes) throw quotaError(bytes, freeBytes, this.quotaBytes);
+    for (const hash of victims) {
+      const row = this.catalog.get(hash)!;
+      this.drop(row);
+      this.counters.evictedCount++;
+      this.counters.evictedBytes += row.heldBytes;
+    }
+  }
+}
+
+/** A debris path as an absolute one. */
+export function fromDebris(layout: Layout, path: string): string {
+  return join(layout.directory, path);
+}
