@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
 import { isSeedmintError, SeedmintError } from "../../../src/core/errors.ts";
-import { type Hash } from "../../../src/core/hash.ts";
+import type { Hash } from "../../../src/core/hash.ts";
 import { RangeSet } from "../../../src/core/range_set.ts";
 import {
   BaoDecoder,
