@@ -28,7 +28,7 @@ export async function netnsMissing(): Promise<string | undefined> {
 export class NetLab implements AsyncDisposable {
   readonly #prefix = `sm${Deno.pid}`;
   readonly #namespaces: string[] = [];
-  readonly #children: Deno.ChildProcess[] = [];
+  readonly #programs: LabProgram[] = [];
   #linkCount = 0;
 
   /** Makes a host with nothing but loopback. */
@@ -108,19 +108,13 @@ export class NetLab implements AsyncDisposable {
       stdout: "piped",
       stderr: "piped",
     }).spawn();
-    this.#children.push(child);
-    return new LabProgram(child);
+    const program = new LabProgram(child);
+    this.#programs.push(program);
+    return program;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const child of this.#children) {
-      try {
-        child.kill("SIGKILL");
-      } catch {
-        // It ended by itself.
-      }
-      await child.status;
-    }
+    for (const program of this.#programs) await program.kill();
     for (const namespace of this.#namespaces.reverse()) {
       await run("ip", ["netns", "del", namespace]).catch(() => {});
     }
@@ -129,11 +123,13 @@ export class NetLab implements AsyncDisposable {
 
 /** A program in a namespace. */
 export class LabProgram {
+  readonly #child: Deno.ChildProcess;
   readonly #lines: ReadableStreamDefaultReader<string>;
   readonly #errors: Promise<string>;
   #rest = "";
 
   constructor(child: Deno.ChildProcess) {
+    this.#child = child;
     this.#lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
     this.#errors = new Response(child.stderr).text();
   }
@@ -158,10 +154,16 @@ export class LabProgram {
     }
   }
 
-  /** Reads on until the program ends. */
-  async ended(): Promise<void> {
+  /** Ends the program at once, if it did not end by itself. */
+  async kill(): Promise<void> {
+    try {
+      this.#child.kill("SIGKILL");
+    } catch {
+      // It ended by itself.
+    }
     while (!(await this.#lines.read()).done);
     await this.#errors;
+    await this.#child.status;
   }
 }
 
