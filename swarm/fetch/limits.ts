@@ -21,11 +21,14 @@ export const ROUND_COUNT_MAX = 3;
 /** A child of a collection larger than this is fetched like a blob, from several sources. */
 export const SMALL_CHILD_BYTES_MAX = 1024 * 1024;
 
-/** Small children in one request: a lost connection costs at most this many again. */
-export const CHILDREN_PER_RUN_MAX = 1024;
+/** Small children in one request, so that its list and what a lost connection costs stay bounded. */
+export const CHILDREN_PER_RUN_MAX = 16_384;
+
+/** Small children in one request at least, where so many are left: less is not worth a round trip. */
+export const CHILDREN_PER_RUN_MIN = 64;
 
 /** Bytes of small children in one request. */
-export const CHILD_RUN_BYTES_MAX = 32 * 1024 * 1024;
+export const CHILD_RUN_BYTES_MAX = 64 * 1024 * 1024;
 
 /** Large children fetched at the same time. */
 export const LARGE_CHILDREN_MAX = 4;

@@ -8,5 +8,11 @@
  * the store, swarm/collection.ts.
  */
 export { fetchBlob } from "./fetch_blob.ts";
+export {
+  type CollectionProgress,
+  type CollectionReport,
+  fetchCollection,
+  type FetchCollectionOptions,
+} from "./fetch_collection.ts";
 export type { FetchBlobOptions, FetchContext, Herd } from "./options.ts";
 export type { FetchedFrom, FetchFailure, FetchProgress, FetchReport } from "./report.ts";

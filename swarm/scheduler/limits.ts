@@ -1,5 +1,5 @@
 /** Every bound and deadline of the scheduler, each with a sentence. */
-import { GROUP_BYTES } from "../bao/geometry.ts";
+import { BLOB_BYTES_MAX, GROUP_BYTES } from "../bao/geometry.ts";
 
 const MIB = 1024 * 1024;
 
@@ -71,6 +71,8 @@ export interface SchedulerLimits {
   readonly failuresKeptMax: number;
   /** A fetch without any progress for so long fails, whatever its sources promise. */
   readonly giveUpMs: number;
+  /** A blob that is larger, as a source claims, is refused from that source. */
+  readonly blobBytesMax: number;
   /** An origin's run goes over held gaps up to this many groups rather than asking anew. */
   readonly originGapGroups: number;
 }
@@ -110,5 +112,6 @@ export const SCHEDULER_LIMITS: SchedulerLimits = {
   sourcesMax: 64,
   failuresKeptMax: 64,
   giveUpMs: 60_000,
+  blobBytesMax: BLOB_BYTES_MAX,
   originGapGroups: 64,
 };

@@ -161,6 +161,10 @@ function applyRequestEvent(
   }
   switch (event.type) {
     case "granted":
+      if (event.size > state.limits.blobBytesMax) {
+        endTooLarge(state, request, { size: event.size, nowMs });
+        break;
+      }
       noteClaim(state, request, event.size);
       if (state.size !== undefined && event.size !== state.size) {
         proveSize(state, state.size, nowMs);
@@ -312,6 +316,18 @@ function noteShortAnswer(state: SchedulerState, request: RequestState, nowMs: nu
   // Until its answer comes it is asked for nothing of what it did not send.
   source.holdings = { state: "some", groups: groupsOf(source).subtract(request.wanted) };
   if (source.dropped === undefined && !source.isAskingHoldings) askHoldings(state, source, nowMs);
+}
+
+/** Nobody wants so much: a lie, or not the kind of blob that it was asked as. */
+function endTooLarge(
+  state: SchedulerState,
+  request: RequestState,
+  options: { readonly size: number; readonly nowMs: number },
+): void {
+  const reason =
+    `it claims ${options.size} bytes, and at most ${state.limits.blobBytesMax} are wanted`;
+  noteFailure(state, { id: request.source.id, code: "protocol", message: reason });
+  dropSource(state, request.source, { reason, nowMs: options.nowMs });
 }
 
 const FATAL: readonly ErrorCode[] = ["no-space", "storage", "locked"];
