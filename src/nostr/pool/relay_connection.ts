@@ -17,6 +17,7 @@ import { connectSocket } from "../websocket/connect.ts";
 import {
   abortable,
   RelaySession,
+  type SessionEnd,
   type SubscriptionEnd,
   type SubscriptionOptions,
   wantsAuthentication,
@@ -263,13 +264,10 @@ export class RelayConnection {
     }
   }
 
-  #lost(
-    session: RelaySession,
-    end: { readonly reason: string; readonly misbehaved: boolean },
-  ): void {
+  #lost(session: RelaySession, end: SessionEnd): void {
     if (this.#session === session) this.#session = undefined;
-    if (this.#closing.signal.aborted) return;
-    if (end.misbehaved) {
+    if (this.#closing.signal.aborted || end.blame === "nobody") return;
+    if (end.blame === "relay") {
       this.#penaltyUntilMs = this.#options.clock.monotonicMs() + this.#options.limits.penaltyMs;
     }
     this.#failed(end.reason);

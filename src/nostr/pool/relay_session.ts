@@ -38,6 +38,12 @@ export interface SubscriptionOptions {
   readonly signal: AbortSignal;
 }
 
+/** How a session ended. */
+export interface SessionEnd {
+  readonly reason: string;
+  readonly blame: "nobody" | "network" | "relay";
+}
+
 /** The answer to an `EVENT` or an `AUTH`. */
 export interface RelayAnswer {
   readonly accepted: boolean;
@@ -75,8 +81,8 @@ export class RelaySession {
   #lostReason: string | undefined;
   #challenge = Promise.withResolvers<string>();
   #authentication: Promise<RelayAnswer> | undefined;
-  /** Resolves when the session is over; `misbehaved` when the relay is to blame. */
-  readonly ended: Promise<{ readonly reason: string; readonly misbehaved: boolean }>;
+  readonly ended: Promise<SessionEnd>;
+  #closed = false;
 
   constructor(socket: Socket, options: RelaySessionOptions) {
     this.#socket = socket;
@@ -152,6 +158,7 @@ export class RelaySession {
 
   /** Ends the session. */
   close(): void {
+    this.#closed = true;
     this.#socket.close(CLOSE_CODE.normal);
   }
 
@@ -179,7 +186,7 @@ export class RelaySession {
     });
   }
 
-  async #run(): Promise<{ readonly reason: string; readonly misbehaved: boolean }> {
+  async #run(): Promise<SessionEnd> {
     let misbehaved = false;
     let reason: string | undefined;
     try {
@@ -200,7 +207,7 @@ export class RelaySession {
     misbehaved ||= end.code === CLOSE_CODE.tooBig || end.code === CLOSE_CODE.protocol ||
       end.code === CLOSE_CODE.policy;
     this.#lose(reason);
-    return { reason, misbehaved };
+    return { reason, blame: misbehaved ? "relay" : this.#closed ? "nobody" : "network" };
   }
 
   async #handle(message: RelayMessage, size: number): Promise<void> {

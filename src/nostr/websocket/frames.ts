@@ -258,7 +258,10 @@ function controlItem(opcode: number, payload: Bytes): FrameItem {
 
 function textItem(bytes: Uint8Array): FrameItem {
   try {
-    return { type: "text", text: new TextDecoder("utf-8", { fatal: true }).decode(bytes) };
+    return {
+      type: "text",
+      text: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes),
+    };
   } catch {
     throw new FrameError(CLOSE_CODE.notText, "a text message that is not UTF-8");
   }
