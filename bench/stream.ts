@@ -61,7 +61,7 @@ function startNode(variant: Variant, listen: string[]): Promise<Libp2p> {
     addresses: { listen },
     transports: [variant.transport === "stock" ? tcp() : denoTcp({ clock: systemClock })],
     connectionEncrypters: [encrypter],
-    streamMuxers: [variant.muxer === "stock" ? yamux() : fastYamux()],
+    streamMuxers: [variant.muxer === "stock" ? yamux() : fastYamux({ clock: systemClock })],
     connectionMonitor: { enabled: false },
   });
 }

@@ -31,7 +31,7 @@ export function startNode(layers: Layers, listen = true): Promise<Libp2p> {
     addresses: { listen: listen ? ["/ip4/127.0.0.1/tcp/0"] : [] },
     transports: [layers.tcp ? denoTcp({ clock: systemClock }) : tcp()],
     connectionEncrypters: [layers.noise ? fastNoise() : noise()],
-    streamMuxers: [layers.yamux ? fastYamux() : yamux()],
+    streamMuxers: [layers.yamux ? fastYamux({ clock: systemClock }) : yamux()],
     connectionMonitor: { enabled: false },
   });
 }
