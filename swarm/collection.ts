@@ -11,13 +11,10 @@
  * see {@link collectionNameFault}.
  */
 import { type Bytes, compareBytes, utf8 } from "../src/core/bytes.ts";
-import { decodeCbor, encodeCbor } from "../src/core/cbor.ts";
-import { isSeedmintError, SeedmintError } from "../src/core/errors.ts";
-import { type Hash, HASH_BYTES, hashFromBytes, hashToBytes, isHash } from "../src/core/hash.ts";
+import { SeedmintError } from "../src/core/errors.ts";
+import { type Hash, isHash } from "../src/core/hash.ts";
 import { BLOB_BYTES_MAX } from "./bao/geometry.ts";
-
-/** The version that this code writes and the only one that it reads. */
-export const COLLECTION_VERSION = 1;
+import { type KeyedChild, readChildren, writeChildren } from "./collection_codec.ts";
 
 /** The most children of one collection: a big image with every file apart still fits. */
 export const COLLECTION_CHILDREN_MAX = 100_000;
@@ -51,19 +48,28 @@ const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u
 /** Printable ASCII, which is all that a media type with parameters needs. */
 const MEDIA_TYPE = /^[\u0021-\u007e]([\u0020-\u007e]*[\u0021-\u007e])?$/;
 
+/** Printable ASCII without a backslash. */
+const PLAIN_NAME = /^[\u0020-\u005b\u005d-\u007e]+$/;
+
 /** What keeps `name` from being a child's name, in words; undefined when it is fine. */
 export function collectionNameFault(name: string): string | undefined {
   if (name === "") return "it is empty";
+  // Most names are plain ASCII, which is well-formed and normal by itself.
+  if (PLAIN_NAME.test(name)) return partsFault(name, name.length);
   if (!name.isWellFormed()) return "it is not well-formed Unicode";
   if (name.normalize("NFC") !== name) return "it is not in Unicode normalisation form C";
   if (FORBIDDEN.test(name)) return "it holds a control character or a backslash";
-  if (utf8(name).length > COLLECTION_NAME_BYTES_MAX) {
+  return partsFault(name, utf8(name).length);
+}
+
+function partsFault(name: string, sizeBytes: number): string | undefined {
+  if (sizeBytes > COLLECTION_NAME_BYTES_MAX) {
     return `it is longer than ${COLLECTION_NAME_BYTES_MAX} bytes`;
   }
   for (const segment of name.split("/")) {
     if (segment === "") return "it is absolute, ends in a slash or has an empty part";
     if (segment === "." || segment === "..") return `it has a part "${segment}"`;
-    if (utf8(segment).length > SEGMENT_BYTES_MAX) {
+    if (sizeBytes > SEGMENT_BYTES_MAX && utf8(segment).length > SEGMENT_BYTES_MAX) {
       return `it has a part longer than ${SEGMENT_BYTES_MAX} bytes`;
     }
   }
@@ -78,19 +84,10 @@ export function collectionNameFault(name: string): string | undefined {
  */
 export function encodeCollection(children: Iterable<CollectionChild>): Bytes {
   const sorted = [...children].map((child) => ({ child, key: utf8(child.name) }))
-    .sort((a, b) => compareBytes(a.key, b.key))
-    .map(({ child }) => child);
+    .sort((a, b) => compareBytes(a.key, b.key));
   const fault = childrenFault(sorted);
   if (fault !== undefined) throw new RangeError(`Cannot encode a collection: ${fault}`);
-  const bytes = encodeCbor({
-    v: COLLECTION_VERSION,
-    children: sorted.map((child) => ({
-      name: child.name,
-      hash: hashToBytes(child.hash),
-      size: child.size,
-      ...(child.mediaType === undefined ? {} : { mediaType: child.mediaType }),
-    })),
-  });
+  const bytes = writeChildren(sorted);
   if (bytes.length > COLLECTION_BYTES_MAX) {
     throw new RangeError(
       `Cannot encode a collection of ${bytes.length} bytes: at most ${COLLECTION_BYTES_MAX} are allowed; split it`,
@@ -105,66 +102,50 @@ export function encodeCollection(children: Iterable<CollectionChild>): Bytes {
  * @throws {SeedmintError} `protocol` if it is anything but what {@link encodeCollection} gives.
  */
 export function decodeCollection(bytes: Uint8Array): readonly CollectionChild[] {
-  let value: unknown;
-  try {
-    value = decodeCbor(bytes, { bytesMax: COLLECTION_BYTES_MAX });
-  } catch (cause) {
-    if (!isSeedmintError(cause)) throw cause;
-    throw refused(cause.message, cause);
+  if (bytes.length > COLLECTION_BYTES_MAX) {
+    throw refused(`it has ${bytes.length} bytes, at most ${COLLECTION_BYTES_MAX} are allowed`);
   }
-  if (!isRecord(value) || !hasOnly(value, ["v", "children"])) {
-    throw refused('a map of "v" and "children" is wanted');
-  }
-  if (value["v"] !== COLLECTION_VERSION) {
-    throw refused(`version ${COLLECTION_VERSION} is wanted; a newer node may read it`);
-  }
-  const list = value["children"];
-  if (!Array.isArray(list)) throw refused("the children are not a list");
-  if (list.length > COLLECTION_CHILDREN_MAX) throw refused(tooMany(list.length));
-  const children = list.map((child: unknown, index) => readChild(child, index));
+  const children = readChildren(bytes, COLLECTION_CHILDREN_MAX);
   const fault = childrenFault(children);
   if (fault !== undefined) throw refused(fault);
-  return children;
-}
-
-function readChild(value: unknown, index: number): CollectionChild {
-  if (!isRecord(value) || !hasOnly(value, ["name", "hash", "size", "mediaType"])) {
-    throw refused(`child ${index} is not a map of name, hash, size and mediaType`);
-  }
-  const { name, hash, size, mediaType } = value;
-  if (typeof name !== "string") throw refused(`child ${index} has no name`);
-  if (!(hash instanceof Uint8Array) || hash.length !== HASH_BYTES) {
-    throw refused(`child ${index} has no hash of ${HASH_BYTES} bytes`);
-  }
-  if (typeof size !== "number") throw refused(`child ${index} has no size`);
-  if (mediaType === undefined) return { name, hash: hashFromBytes(hash), size };
-  if (typeof mediaType !== "string") throw refused(`child ${index} has a media type of no text`);
-  return { name, hash: hashFromBytes(hash), size, mediaType };
+  return children.map(({ child }) => child);
 }
 
 /** What is wrong with `children`, taken as they stand; undefined when nothing is. */
-function childrenFault(children: readonly CollectionChild[]): string | undefined {
-  if (children.length > COLLECTION_CHILDREN_MAX) return tooMany(children.length);
+function childrenFault(children: readonly KeyedChild[]): string | undefined {
+  if (children.length > COLLECTION_CHILDREN_MAX) {
+    return `${children.length} children are listed, at most ${COLLECTION_CHILDREN_MAX} are allowed`;
+  }
   let previous: Uint8Array | undefined;
-  for (const child of children) {
-    const shown = JSON.stringify(child.name.slice(0, 80));
-    const nameFault = collectionNameFault(child.name);
-    if (nameFault !== undefined) return `the name ${shown} cannot be used: ${nameFault}`;
-    if (!isHash(child.hash)) return `the hash of ${shown} is not 64 lower-case hex digits`;
-    if (!Number.isSafeInteger(child.size) || child.size < 0 || child.size > BLOB_BYTES_MAX) {
-      return `the size of ${shown} is ${child.size}`;
-    }
-    const type = child.mediaType;
-    if (type !== undefined && (type.length > COLLECTION_MEDIA_TYPE_MAX || !MEDIA_TYPE.test(type))) {
-      return `the media type of ${shown} is not printable ASCII of at most ${COLLECTION_MEDIA_TYPE_MAX} characters`;
-    }
-    const key = utf8(child.name);
+  for (const { child, key } of children) {
+    const fault = childFault(child);
+    if (fault !== undefined) return fault;
     if (previous !== undefined && compareBytes(previous, key) >= 0) {
-      return `the name ${shown} stands twice or out of order`;
+      return `the name ${shown(child)} stands twice or out of order`;
     }
     previous = key;
   }
-  return directoryFault(children);
+  return directoryFault(children.map(({ child }) => child));
+}
+
+function childFault(child: CollectionChild): string | undefined {
+  const nameFault = collectionNameFault(child.name);
+  if (nameFault !== undefined) return `the name ${shown(child)} cannot be used: ${nameFault}`;
+  if (!isHash(child.hash)) return `the hash of ${shown(child)} is not 64 lower-case hex digits`;
+  if (!Number.isSafeInteger(child.size) || child.size < 0 || child.size > BLOB_BYTES_MAX) {
+    return `the size of ${shown(child)} is ${child.size}`;
+  }
+  const type = child.mediaType;
+  if (type !== undefined && (type.length > COLLECTION_MEDIA_TYPE_MAX || !MEDIA_TYPE.test(type))) {
+    return `the media type of ${
+      shown(child)
+    } is not printable ASCII of at most ${COLLECTION_MEDIA_TYPE_MAX} characters`;
+  }
+  return undefined;
+}
+
+function shown(child: CollectionChild): string {
+  return JSON.stringify(child.name.slice(0, 80));
 }
 
 /** A name that is both a blob and a directory of another cannot be written to a disk. */
@@ -180,23 +161,6 @@ function directoryFault(children: readonly CollectionChild[]): string | undefine
   return undefined;
 }
 
-function tooMany(count: number): string {
-  return `${count} children are listed, at most ${COLLECTION_CHILDREN_MAX} are allowed`;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) &&
-    !(value instanceof Uint8Array);
-}
-
-function hasOnly(value: Record<string, unknown>, names: readonly string[]): boolean {
-  return Object.keys(value).every((name) => names.includes(name));
-}
-
-function refused(why: string, cause?: unknown): SeedmintError {
-  return new SeedmintError(
-    "protocol",
-    `Cannot read a collection: ${why}`,
-    cause === undefined ? {} : { cause },
-  );
+function refused(why: string): SeedmintError {
+  return new SeedmintError("protocol", `Cannot read a collection: ${why}`);
 }

@@ -1,4 +1,5 @@
 import { deepEqual, equal, throws } from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { encodeCbor } from "../../src/core/cbor.ts";
 import { isSeedmintError } from "../../src/core/errors.ts";
@@ -97,6 +98,36 @@ Deno.test("decodeCollection refuses what encodeCollection would not give", () =>
     new Uint8Array(20 * 1024 * 1024),
   ];
   for (const bytes of bad) throws(() => decodeCollection(bytes), protocolError);
+});
+
+Deno.test("encodeCollection and decodeCollection agree with the general canonical codec", () => {
+  const sizes = fc.oneof(
+    fc.nat(300),
+    fc.nat(70_000),
+    fc.constantFrom(2 ** 32 - 1, 2 ** 32, 2 ** 48),
+  );
+  const type = fc.option(fc.constantFrom("a/b", "x".repeat(40)), { nil: undefined });
+  const children = fc.uniqueArray(
+    fc.tuple(fc.stringMatching(/^[a-zé日]{1,90}$/), sizes, type),
+    { maxLength: 30, selector: ([name]) => name },
+  );
+  fc.assert(fc.property(children, (list) => {
+    const made = list.map(([name, size, mediaType]) =>
+      child(name, mediaType === undefined ? { size } : { size, mediaType })
+    ).sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)));
+    const general = raw(made.map((one) => ({ ...one, hash: hashToBytes(one.hash) })));
+    equal(encodeCollection(made).toHex(), general.toHex());
+    deepEqual(decodeCollection(general), made);
+  }));
+});
+
+Deno.test("decodeCollection refuses heads that are not in their shortest form", () => {
+  const plain = encodeCollection([child("a")]).toHex();
+  for (const [short, long] of [["81a3", "9801a3"], ["6161", "780161"], ["07", "1807"]] as const) {
+    const at = plain.lastIndexOf(short);
+    const changed = plain.slice(0, at) + long + plain.slice(at + short.length);
+    throws(() => decodeCollection(Uint8Array.fromHex(changed)), protocolError, long);
+  }
 });
 
 Deno.test("decodeCollection takes 100,000 children and refuses one more", () => {
