@@ -14,9 +14,8 @@ import {
   type PeerInfo,
   ping,
   type Transport,
-  yamux,
 } from "../libp2p.ts";
-import { denoTcp, fastNoise } from "./fast/mod.ts";
+import { denoTcp, fastNoise, fastYamux } from "./fast/mod.ts";
 import {
   CIRCUIT_BYTES_MAX,
   CIRCUIT_DURATION_MS,
@@ -31,7 +30,6 @@ import {
   NEGOTIATION_TIMEOUT_MS,
   OUTBOUND_STREAMS_MAX,
   RELAY_RESERVATIONS_MAX,
-  STREAM_READ_BUFFER_BYTES,
   STREAM_WINDOW_BYTES_MAX,
 } from "./limits.ts";
 import type { Libp2pNetworkOptions, RelayServerOptions } from "./options.ts";
@@ -106,14 +104,12 @@ export async function buildNode(
       ...(webSockets === undefined ? [] : [webSockets.webSockets()]),
     ],
     connectionEncrypters: options.connectionEncrypters ?? [fastNoise()],
-    streamMuxers: [yamux({
-      maxInboundStreams: CONNECTION_STREAMS_MAX,
-      maxOutboundStreams: CONNECTION_STREAMS_MAX,
-      maxEarlyStreams: EARLY_STREAMS_MAX,
-      streamOptions: {
-        maxStreamWindowSize: STREAM_WINDOW_BYTES_MAX,
-        maxReadBufferLength: STREAM_READ_BUFFER_BYTES,
-      },
+    streamMuxers: [fastYamux({
+      clock: options.clock,
+      inboundStreamCountMax: CONNECTION_STREAMS_MAX,
+      outboundStreamCountMax: CONNECTION_STREAMS_MAX,
+      earlyStreamCountMax: EARLY_STREAMS_MAX,
+      windowBytesMax: STREAM_WINDOW_BYTES_MAX,
     })],
     services,
     connectionGater: {
