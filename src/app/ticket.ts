@@ -95,8 +95,8 @@ function readOptional(fields: Record<string, unknown>): { size?: number; name?: 
   if (size !== undefined && !(Number.isSafeInteger(size) && (size as number) >= 0)) {
     fail("its size is bad");
   }
-  // deno-lint-ignore no-control-regex -- control characters would reach the terminal
-  if (name !== undefined && !(isText(name, NAME_MAX) && !/[\0-\x1f\x7f/]/.test(name))) {
+  // Control characters would reach the terminal.
+  if (name !== undefined && !(isText(name, NAME_MAX) && !/[/\p{Cc}]/u.test(name))) {
     fail("its name is bad");
   }
   return {

@@ -95,7 +95,8 @@ export interface AddedEvent {
 
 /** Options of `add` that do not depend on where the bytes come from. */
 export interface AddAttributes {
-  readonly visibility: Visibility;
+  /** @default that of the blob when it is here already, else public */
+  readonly visibility?: Visibility;
   readonly pinned: boolean;
   readonly tag?: string;
   readonly mediaType?: string;
@@ -167,6 +168,8 @@ export interface GetResult {
   readonly path: string | null;
   readonly name: string | null;
   readonly failures: readonly SourceFailure[];
+  /** Why the origin was asked; null when it was not. */
+  readonly originReason: string | null;
 }
 
 /** What `verify` found of one blob. */

@@ -9,6 +9,8 @@ export interface TransferRequest {
   readonly hash: Hash;
   /** Peers to ask besides those that discovery finds. */
   readonly hints: readonly ProviderHint[];
+  /** Relays of a ticket, asked besides those of the node. */
+  readonly relays: readonly string[];
   readonly origin?: OriginOptions;
   readonly policy: OriginPolicy;
   readonly originDelayMs: number;
@@ -39,6 +41,8 @@ export interface TransferReport {
   readonly sources: readonly SourceShare[];
   readonly wastedBytes: number;
   readonly failures: readonly SourceFailure[];
+  /** Why the origin was asked, if it was. */
+  readonly originReason?: string;
 }
 
 /** Brings content into the store. */

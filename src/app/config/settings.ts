@@ -96,17 +96,20 @@ export const SETTINGS = {
     schema: booleanSchema,
     isSwitch: true,
   }),
-  advertise: setting<boolean>({
-    default: "yes",
-    description: "Publish adverts of public content on the relays",
-    schema: booleanSchema,
-    isSwitch: true,
+  fleetRelay: setting<readonly string[]>({
+    placeholder: "WS_URL",
+    default: [],
+    description:
+      "Nostr relays of the fleet: the only ones that learn of content of visibility fleet",
+    schema: listSchema(relayUrlSchema),
+    isList: true,
   }),
-  advertLifetime: setting<number>({
-    placeholder: "TIME",
-    default: "3h",
-    description: "How long an advert holds; it is renewed at a third of that",
-    schema: durationSchema,
+  advertise: setting<"all" | "collections" | "none">({
+    placeholder: "WHAT",
+    default: "all",
+    description:
+      "What the relays are told of: all, collections (and what is tagged or pinned), or none",
+    schema: choiceSchema(["all", "collections", "none"]),
   }),
   circuitRelay: setting<readonly string[]>({
     placeholder: "MULTIADDR",
@@ -133,6 +136,12 @@ export const SETTINGS = {
     default: undefined,
     description: "Ed25519 public key whose certificates make a peer a member of the fleet",
     schema: publicKeySchema,
+  }),
+  fleetCertificate: setting<string | undefined>({
+    placeholder: "FILE",
+    default: undefined,
+    description: "This node's certificate of the fleet, in hex, shown to peers of the fleet",
+    schema: textSchema,
   }),
   quota: setting<number>({
     placeholder: "SIZE",

@@ -14,7 +14,7 @@ const visibility = v.picklist(["public", "fleet", "private"]);
 const nothing = v.strictObject({});
 
 const attributes = {
-  visibility,
+  visibility: v.optional(visibility),
   pinned: v.boolean(),
   tag: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(255))),
   mediaType: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(255))),

@@ -50,7 +50,7 @@ export const add: Handler<"add"> = async (parts, params, context) => {
 /** The attributes of what is named by the user itself: tagged, and pinned when asked. */
 export function importAttributes(attributes: AddAttributes): ImportOptions {
   return {
-    visibility: attributes.visibility,
+    ...(attributes.visibility === undefined ? {} : { visibility: attributes.visibility }),
     pinned: attributes.pinned,
     tag: attributes.tag ?? ADDED_TAG,
     ...(attributes.mediaType === undefined ? {} : { mediaType: attributes.mediaType }),

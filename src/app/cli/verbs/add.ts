@@ -44,18 +44,20 @@ export async function run(context: VerbContext): Promise<number> {
 }
 
 function readAttributes(context: VerbContext): AddAttributes {
-  const visibility = context.flag("visibility") ?? "public";
-  if (!VISIBILITIES.includes(visibility as Visibility)) {
+  const visibility = VISIBILITIES.find((name) => name === context.flag("visibility"));
+  if (context.has("visibility") && visibility === undefined) {
     throw new SeedmintError(
       "usage",
-      `Cannot use --visibility "${visibility}": one of ${VISIBILITIES.join(", ")} wanted`,
+      `Cannot use --visibility "${context.flag("visibility")}": one of ${
+        VISIBILITIES.join(", ")
+      } wanted`,
     );
   }
   const tag = context.flag("tag");
   const mediaType = context.flag("media-type");
   return {
-    visibility: visibility as Visibility,
     pinned: context.has("pin"),
+    ...(visibility === undefined ? {} : { visibility }),
     ...(tag === undefined ? {} : { tag }),
     ...(mediaType === undefined ? {} : { mediaType }),
   };

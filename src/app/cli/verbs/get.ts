@@ -86,6 +86,7 @@ function tell(out: Output, result: GetResult, toStdout: boolean): void {
   for (const failure of result.failures) {
     out.note(`note: ${failure.id}: ${failure.message} (${failure.code})`);
   }
+  if (result.originReason !== null) out.note(`note: the origin was asked: ${result.originReason}`);
   const fetched = result.sources.filter((source) => source.kind !== "store");
   const bytes = fetched.reduce((sum, source) => sum + source.bytes, 0);
   const rate = result.ms > 0 ? `, ${formatRate((bytes / result.ms) * 1000)}` : "";

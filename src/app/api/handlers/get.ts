@@ -1,0 +1,281 @@
+/** `get`: content from wherever it can be had, verified, and then where the user wants it. */
+import { createHash } from "node:crypto";
+import { equalBytes } from "../../../core/bytes.ts";
+import { isSeedmintError, SeedmintError } from "../../../core/errors.ts";
+import { type Hash, parseSha256, type Sha256, shortHash } from "../../../core/hash.ts";
+import { COLLECTION_BYTES_MAX, decodeCollection } from "../../../../swarm/collection.ts";
+import type { ProviderHint } from "../../../../swarm/ports.ts";
+import type { BlobRecord, BlobStore } from "../../../../swarm/store/blob_store.ts";
+import type { GetParams, GetResult, SourceFailure, SourceShare } from "../methods.ts";
+import type { Handler, HandlerContext, NodeParts } from "../parts.ts";
+import { blobPath, checkFree, placeBlob, placeCollection, readWhole } from "../place.ts";
+import { readTarget, type Target } from "../targets.ts";
+import type { TransferReport, TransferRequest } from "../transfers.ts";
+import { findBySha256 } from "./resolve.ts";
+
+/** What every collection begins with: a map of two, `"v": 1`, then `"children"`. */
+const COLLECTION_MAGIC = Uint8Array.fromHex("a2617601686368696c6472656e");
+
+interface Work {
+  readonly parts: NodeParts;
+  readonly params: GetParams;
+  readonly context: HandlerContext<"get">;
+  readonly hints: readonly ProviderHint[];
+  readonly relays: readonly string[];
+  readonly sha256: Sha256 | undefined;
+  readonly name: string | undefined;
+}
+
+/** Fetches, checks, and places. */
+export const get: Handler<"get"> = async (parts, params, context) => {
+  const startMs = parts.clock.monotonicMs();
+  const target = readTarget(params.target, parts.store);
+  const work = workOf(parts, params, context, target);
+  if (params.output !== undefined && target.kind !== "ticket") {
+    if (!params.output.endsWith("/")) await checkPlace(params);
+  }
+  for (const problem of parts.problems()) context.emit({ event: "note", message: problem });
+  const reports: TransferReport[] = [];
+  const hash = await fetchRoot(work, target, reports);
+  let record = parts.store.status(hash)!;
+  if (work.sha256 !== undefined) await checkSha256(parts.store, record, work.sha256);
+  let size = record.size;
+  if (params.as !== "blob" && await isCollection(parts.store, record, params.as)) {
+    size = await fetchChildren(work, hash, reports);
+    record = parts.store.status(hash)!;
+  }
+  const path = params.output === undefined ? null : await place(work, record);
+  if (record.visibility === "public") parts.announcer?.announce(hash);
+  return {
+    hash,
+    kind: params.as === "blob" ? "blob" : record.kind,
+    size,
+    ms: Math.round(parts.clock.monotonicMs() - startMs),
+    ...joined(reports),
+    path,
+    name: work.name ?? record.name ?? null,
+  };
+};
+
+function workOf(
+  parts: NodeParts,
+  params: GetParams,
+  context: HandlerContext<"get">,
+  target: Target,
+): Work {
+  const ticket = target.kind === "ticket" ? target.ticket : undefined;
+  const hints: ProviderHint[] = [
+    ...(ticket?.peers ?? []).map((peer) => ({ ...peer, via: "ticket" as const, bound: false })),
+    ...parts.hintsOf(params.peers, "peer"),
+  ];
+  const sha256 = target.kind === "sha256"
+    ? target.sha256
+    : params.sha256 === undefined
+    ? undefined
+    : parseSha256(params.sha256);
+  return {
+    parts,
+    params,
+    context,
+    hints,
+    relays: ticket?.relays ?? [],
+    sha256,
+    name: ticket?.name,
+  };
+}
+
+/** A file that exists is refused before a long fetch rather than after it. */
+async function checkPlace(params: GetParams): Promise<void> {
+  const status = await Deno.stat(params.output!).catch(() => undefined);
+  if (status?.isDirectory !== true) await checkFree(params.output!, params.overwrite);
+}
+
+/** Brings the blob that was named, and tells its hash. */
+async function fetchRoot(work: Work, target: Target, reports: TransferReport[]): Promise<Hash> {
+  if (target.kind !== "sha256") {
+    reports.push(await fetchOne(work, target.hash));
+    return target.hash;
+  }
+  return await findBySha256({
+    parts: work.parts,
+    params: work.params,
+    sha256: target.sha256,
+    hints: work.hints,
+    signal: work.context.signal,
+    emit: work.context.emit,
+    fetchOne: async (hash, hints) => {
+      reports.push(await fetchOne({ ...work, hints }, hash));
+    },
+    report: (report) => reports.push(report),
+  });
+}
+
+async function fetchOne(work: Work, hash: Hash): Promise<TransferReport> {
+  const { parts, params, context } = work;
+  const known = parts.store.status(hash);
+  if (known?.state === "complete") {
+    if (params.pinned) parts.store.pin(hash);
+    return { size: known.size, sources: [storeShare(known)], wastedBytes: 0, failures: [] };
+  }
+  checkAnySource(work, hash);
+  return await parts.transfers.fetchBlob(
+    requestOf(work, hash, work.name ?? shortHash(hash), {
+      ...(work.name === undefined ? {} : { name: work.name }),
+      pinned: params.pinned,
+    }),
+  ).catch((error) => {
+    throw withProblems(error, parts, context.signal);
+  });
+}
+
+async function fetchChildren(work: Work, root: Hash, reports: TransferReport[]): Promise<number> {
+  const { parts } = work;
+  const label = work.name ?? parts.store.status(root)?.name ?? shortHash(root);
+  const report = await parts.transfers.fetchChildren(requestOf(work, root, label, {}))
+    .catch((error) => {
+      throw withProblems(error, parts, work.context.signal);
+    });
+  reports.push(report);
+  return report.size;
+}
+
+function requestOf(
+  work: Work,
+  hash: Hash,
+  label: string,
+  attributes: TransferRequest["attributes"],
+): TransferRequest {
+  const { params, context } = work;
+  return {
+    hash,
+    hints: work.hints,
+    relays: work.relays,
+    ...(params.origin === undefined
+      ? {}
+      : { origin: { url: params.origin, ...(params.headers ? { headers: params.headers } : {}) } }),
+    policy: params.policy,
+    originDelayMs: params.originDelayMs,
+    originFloorBytesPerSecond: params.originFloorBytesPerSecond,
+    findTimeoutMs: params.findTimeoutMs,
+    attributes,
+    signal: context.signal,
+    onProgress: (progress) => context.emit({ event: "progress", label, ...progress }),
+  };
+}
+
+/** Says at once what a search would only find out after its deadline. */
+function checkAnySource(work: Work, hash: Hash): void {
+  const { parts, params } = work;
+  if (params.origin !== undefined || work.hints.length > 0 || work.relays.length > 0) return;
+  const { relay, peer, mdns } = parts.config;
+  const hasWay = parts.network !== undefined && (relay.length > 0 || peer.length > 0 || mdns ||
+    parts.relays().length > 0 || parts.network.connections().length > 0);
+  if (hasWay) return;
+  throw new SeedmintError(
+    "unavailable",
+    `Cannot fetch ${shortHash(hash)}: there is nobody to ask${
+      parts.problems().map((problem) => `; ${problem}`).join("")
+    }; name a relay (--relay), a peer (--peer) or an origin (--origin)`,
+  );
+}
+
+/** Adds to a failure what does not work at this node, which may well be its cause. */
+function withProblems(error: unknown, parts: NodeParts, signal: AbortSignal): unknown {
+  const problems = parts.problems();
+  if (signal.aborted || !isSeedmintError(error) || problems.length === 0) return error;
+  return new SeedmintError(error.code, `${error.message} (${problems.join("; ")})`, {
+    cause: error,
+    retryable: error.retryable,
+  });
+}
+
+async function checkSha256(store: BlobStore, record: BlobRecord, wanted: Sha256): Promise<void> {
+  if (record.sha256 === wanted) return;
+  const found = record.sha256 ?? await sha256Of(store, record);
+  if (found === wanted) return store.setAttributes(record.hash, { sha256: wanted });
+  throw new SeedmintError(
+    "corrupt",
+    `The content of ${shortHash(record.hash)} has SHA-256 ${found}, ${wanted} was wanted`,
+  );
+}
+
+/** The SHA-256 of a complete blob, read once. */
+export async function sha256Of(store: BlobStore, record: BlobRecord): Promise<Sha256> {
+  const digest = createHash("sha256");
+  await using reader = await store.openReader(record.hash);
+  const buffer = new Uint8Array(1 << 20);
+  for (let offset = 0; offset < record.size;) {
+    const count = await reader.read(offset, buffer);
+    if (count === 0) throw new SeedmintError("storage", `${record.hash} ended early`);
+    digest.update(buffer.subarray(0, count));
+    offset += count;
+  }
+  return parseSha256(digest.digest("hex"));
+}
+
+/**
+ * Whether a complete blob is the list of a collection: told by whoever added it, or by its bytes.
+ * One that is found by its bytes is marked, so that it is served as one and keeps its children.
+ */
+async function isCollection(
+  store: BlobStore,
+  record: BlobRecord,
+  as: GetParams["as"],
+): Promise<boolean> {
+  if (record.kind === "collection") return true;
+  if (record.size < COLLECTION_MAGIC.length || record.size > COLLECTION_BYTES_MAX) return false;
+  const head = new Uint8Array(COLLECTION_MAGIC.length);
+  {
+    await using reader = await store.openReader(record.hash);
+    await reader.read(0, head);
+  }
+  if (as === "auto" && !equalBytes(head, COLLECTION_MAGIC)) return false;
+  const bytes = await readWhole(store, record.hash);
+  try {
+    decodeCollection(bytes);
+  } catch (error) {
+    if (as === "auto" && isSeedmintError(error, "protocol")) return false;
+    throw error;
+  }
+  await store.importBytes(bytes, { kind: "collection", visibility: record.visibility });
+  return true;
+}
+
+async function place(work: Work, record: BlobRecord): Promise<string> {
+  const { parts, params, context } = work;
+  const options = { overwrite: params.overwrite, signal: context.signal };
+  if (record.kind === "collection" && params.as !== "blob") {
+    return await placeCollection(parts.store, record, params.output!, options);
+  }
+  const path = await blobPath(params.output!, [work.name, record.name, record.hash]);
+  await placeBlob(parts.store, record, path, options);
+  return path;
+}
+
+function storeShare(record: BlobRecord): SourceShare {
+  return { kind: "store", id: "store", bytes: record.size };
+}
+
+/** Several reports as one: shares of one source added up, the largest first. */
+function joined(
+  reports: readonly TransferReport[],
+): Pick<GetResult, "sources" | "wastedBytes" | "failures" | "originReason"> {
+  const shares = new Map<string, SourceShare>();
+  const failures = new Map<string, SourceFailure>();
+  let wastedBytes = 0;
+  for (const report of reports) {
+    for (const share of report.sources) {
+      const key = `${share.kind} ${share.id}`;
+      shares.set(key, { ...share, bytes: share.bytes + (shares.get(key)?.bytes ?? 0) });
+    }
+    for (const failure of report.failures) failures.set(`${failure.id} ${failure.code}`, failure);
+    wastedBytes += report.wastedBytes;
+  }
+  return {
+    sources: [...shares.values()].filter((share) => share.bytes > 0)
+      .sort((a, b) => b.bytes - a.bytes),
+    wastedBytes,
+    failures: [...failures.values()],
+    originReason: reports.find((report) => report.originReason)?.originReason ?? null,
+  };
+}

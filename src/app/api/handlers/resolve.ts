@@ -1,0 +1,122 @@
+/** From a SHA-256 to a blob that has it: the store, what peers claim, and at last the origin. */
+import { isSeedmintError, messageOf, SeedmintError } from "../../../core/errors.ts";
+import type { Hash, Sha256 } from "../../../core/hash.ts";
+import type { ProviderHint } from "../../../../swarm/ports.ts";
+import type { GetParams, NoteEvent, ProgressEvent } from "../methods.ts";
+import type { NodeParts } from "../parts.ts";
+import type { TransferReport } from "../transfers.ts";
+import { sha256Of } from "./get.ts";
+
+/** How many different claims of strangers are tried for one digest. */
+const CLAIMS_MAX = 4;
+
+/** One search. */
+export interface ResolveRequest {
+  readonly parts: NodeParts;
+  readonly params: GetParams;
+  readonly sha256: Sha256;
+  readonly hints: readonly ProviderHint[];
+  readonly signal: AbortSignal;
+  readonly emit: (event: NoteEvent | ProgressEvent) => void;
+  /** Fetches one blob that may be it. */
+  readonly fetchOne: (hash: Hash, hints: readonly ProviderHint[]) => Promise<void>;
+  readonly report: (report: TransferReport) => void;
+}
+
+/**
+ * Brings the blob with `sha256` into the store. A claim of a peer is only a claim: the content is
+ * hashed, and thrown away when it is something else.
+ *
+ * @returns The BLAKE3 hash.
+ * @throws {SeedmintError} `not-found` or what the origin failed with.
+ */
+export async function findBySha256(request: ResolveRequest): Promise<Hash> {
+  const { parts, params, sha256 } = request;
+  const known = parts.store.findBySha256(sha256);
+  if (known !== undefined) {
+    await request.fetchOne(known.hash, request.hints);
+    return known.hash;
+  }
+  const asksOrigin = params.origin !== undefined && params.policy !== "swarm-only";
+  if (asksOrigin && params.policy !== "swarm-first") return await fromOrigin(request);
+  const found = await fromClaims(request);
+  if (found !== undefined) return found;
+  if (asksOrigin) return await fromOrigin(request);
+  throw new SeedmintError(
+    "not-found",
+    `Nobody was found who has sha256:${sha256}; name a relay (--relay) or an origin (--origin)`,
+  );
+}
+
+async function fromClaims(request: ResolveRequest): Promise<Hash | undefined> {
+  const { parts, params, sha256, signal } = request;
+  const waitMs = params.origin === undefined
+    ? params.findTimeoutMs
+    : Math.min(params.findTimeoutMs, params.originDelayMs);
+  const deadline = new AbortController();
+  const cancel = parts.clock.timer(waitMs, () => deadline.abort());
+  const tried = new Set<Hash>();
+  try {
+    const asking = AbortSignal.any([signal, deadline.signal]);
+    for await (const hint of parts.discovery.find({ sha256 }, { signal: asking })) {
+      if (hint.hash === undefined || tried.has(hint.hash) || tried.size >= CLAIMS_MAX) continue;
+      tried.add(hint.hash);
+      cancel();
+      if (await tryClaim(request, hint.hash, hint)) return hint.hash;
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!deadline.signal.aborted) throw error;
+  } finally {
+    cancel();
+  }
+  return undefined;
+}
+
+async function tryClaim(
+  request: ResolveRequest,
+  hash: Hash,
+  hint: ProviderHint,
+): Promise<boolean> {
+  const { store } = request.parts;
+  try {
+    await request.fetchOne(hash, [hint, ...request.hints]);
+    const record = store.status(hash)!;
+    if (await sha256Of(store, record) === request.sha256) {
+      store.setAttributes(hash, { sha256: request.sha256 });
+      return true;
+    }
+    if (record.tags.length === 0 && !record.pinned) await store.remove(hash);
+    request.emit({ event: "note", message: `${hint.peerId} named other content for this digest` });
+  } catch (error) {
+    request.signal.throwIfAborted();
+    if (!isSeedmintError(error)) throw error;
+    request.emit({ event: "note", message: messageOf(error) });
+  }
+  return false;
+}
+
+async function fromOrigin(request: ResolveRequest): Promise<Hash> {
+  const { parts, params, sha256, signal, emit } = request;
+  const { addFromOrigin, HttpOrigin } = await import("../../../../swarm/origin/mod.ts");
+  const origin = new HttpOrigin({
+    url: params.origin!,
+    clock: parts.clock,
+    ...(params.headers === undefined ? {} : { headers: params.headers }),
+  });
+  const record = await addFromOrigin({
+    store: parts.store,
+    origin,
+    sha256,
+    attributes: { pinned: params.pinned },
+    signal,
+    onProgress: (progress) => emit({ event: "progress", label: origin.id, peers: 0, ...progress }),
+  });
+  request.report({
+    size: record.size,
+    sources: [{ kind: "origin", id: origin.id, bytes: record.size }],
+    wastedBytes: 0,
+    failures: [],
+  });
+  return record.hash;
+}

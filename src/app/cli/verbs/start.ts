@@ -1,0 +1,57 @@
+/** `start`: the node, until a signal ends it. */
+import { configureLog } from "../../log.ts";
+import { formatDuration } from "../../output/format.ts";
+import { RemoteNode } from "../../api/remote.ts";
+import { SeedmintError } from "../../../core/errors.ts";
+import { socketPath } from "../../control/paths.ts";
+import { type RunningNode, runNode } from "../../lifecycle/run.ts";
+import type { VerbContext } from "../verb.ts";
+import { describeStatus } from "./status.ts";
+
+/** Runs the verb. */
+export async function run(context: VerbContext): Promise<number> {
+  const { out, signal } = context;
+  const config = context.config.values;
+  configureLog({
+    levels: config.logLevel,
+    format: config.logFormat,
+    write: (line) => out.error(line.trimEnd()),
+    isColored: Deno.stderr.isTerminal() && !Deno.noColor,
+  });
+  await refuseSecond(config.data);
+  const startMs = performance.now();
+  const node = await runNode(config);
+  announceReady(context, node, performance.now() - startMs);
+  await new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+  out.note("stopping");
+  return await node.stop() ? 0 : 1;
+}
+
+/** A clear word instead of the store's lock, when the other process is a node. */
+async function refuseSecond(data: string): Promise<void> {
+  await using other = await RemoteNode.connect(socketPath(data));
+  if (other === undefined) return;
+  throw new SeedmintError(
+    "locked",
+    `Cannot start: a node is running on ${data} already; see status, or use --data DIR for another`,
+  );
+}
+
+function announceReady(context: VerbContext, node: RunningNode, ms: number): void {
+  const { out } = context;
+  const status = node.status();
+  const relays = status.relays.map((relay) => relay.url);
+  if (out.json) {
+    const { peerId, npub, addresses, data } = status;
+    out.object({ event: "ready", peerId, npub, addresses, relays, data });
+    return;
+  }
+  for (const line of describeStatus(status, Date.now())) out.line(line);
+  if (node.relayUrl !== undefined) out.line(`relay      ${node.relayUrl} (in this node)`);
+  if (node.controlUrl !== undefined) out.line(`control    ${node.controlUrl}`);
+  if (node.metricsUrl !== undefined) out.line(`metrics    ${node.metricsUrl}/metrics`);
+  out.line(`ready in ${formatDuration(ms)}; stop with Ctrl-C`);
+}
