@@ -29,6 +29,10 @@ import {
   MDNS_PEERS_MAX,
   NEGOTIATION_TIMEOUT_MS,
   OUTBOUND_STREAMS_MAX,
+  PEER_STORE_PEERS_MAX,
+  PEER_STORE_PRUNE_MS,
+  PING_INTERVAL_MS,
+  PING_TIMEOUT_MS,
 } from "./limits.ts";
 import type { Libp2pNetworkOptions } from "./options.ts";
 import { isPeerId } from "./peer_id.ts";
@@ -68,6 +72,8 @@ export class Libp2pNetwork implements Network {
     this.#policy = options.addressPolicy ?? {};
     this.peerId = node.peerId.toString();
     this.#unguard = guardLibp2pErrors((message, error) => this.#log("warning", message, error));
+    const pingIntervalMs = options.pingIntervalMs ?? PING_INTERVAL_MS;
+    const pingTimeoutMs = Math.min(PING_TIMEOUT_MS, pingIntervalMs);
     this.#dialer = new Dialer({
       clock: options.clock,
       dial: (peerId, address, signal) => this.#dialAddress(peerId, address, signal),
@@ -75,8 +81,8 @@ export class Libp2pNetwork implements Network {
     this.#monitor = new ConnectionMonitor<Connection>({
       clock: options.clock,
       connections: () => node.getConnections(),
-      ping: pingConnection,
-      ...(options.pingIntervalMs === undefined ? {} : { intervalMs: options.pingIntervalMs }),
+      ping: (connection) => pingConnection(connection, pingTimeoutMs),
+      intervalMs: pingIntervalMs,
       onDead: (connection) =>
         this.#log("info", `Lost ${connection.remotePeer}: no answer to pings`),
     });
@@ -114,6 +120,7 @@ export class Libp2pNetwork implements Network {
       );
     }
     network.#confirmListenAddresses();
+    void network.#boundPeerStore();
     const relayCount = options.relays?.length ?? 0;
     for (const target of targets.slice(0, targets.length - relayCount)) network.#keepPeer(target);
     for (const target of targets.slice(targets.length - relayCount)) {
@@ -173,6 +180,9 @@ export class Libp2pNetwork implements Network {
     handler: (stream: ByteStream) => Promise<void>,
     options: { readonly inboundStreamsMax?: number } = {},
   ): Promise<void> {
+    if (this.#node.getProtocols().includes(protocol)) {
+      throw new TypeError(`Cannot handle ${protocol}: it has a handler`);
+    }
     await this.#node.handle(
       protocol,
       (stream, connection) => void this.#serve(this.#adopt(stream, connection), handler),
@@ -361,6 +371,26 @@ export class Libp2pNetwork implements Network {
     const { transportManager, addressManager } = partsOf(this.#node);
     for (const address of transportManager.getAddrs()) {
       addressManager.confirmObservedAddr(address, { type: "transport" });
+    }
+  }
+
+  /** Anybody may connect once under any number of identities, and libp2p would remember each. */
+  async #boundPeerStore(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      try {
+        await this.#clock.sleep(PEER_STORE_PRUNE_MS, { signal });
+        const peers = await this.#node.peerStore.all();
+        let excessCount = peers.length - PEER_STORE_PEERS_MAX;
+        for (const { id } of peers) {
+          if (excessCount <= 0) break;
+          if (id.equals(this.#node.peerId) || this.#node.getConnections(id).length > 0) continue;
+          await this.#node.peerStore.delete(id);
+          excessCount--;
+        }
+      } catch (error) {
+        if (!signal.aborted) this.#log("debug", "Cannot bound the peer store", error);
+      }
     }
   }
 

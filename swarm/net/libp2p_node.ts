@@ -16,6 +16,7 @@ import {
   type Transport,
 } from "../libp2p.ts";
 import { denoTcp, fastNoise, fastYamux } from "./fast/mod.ts";
+import { usableAddresses } from "./addresses.ts";
 import {
   CIRCUIT_BYTES_MAX,
   CIRCUIT_DURATION_MS,
@@ -113,6 +114,12 @@ export async function buildNode(
     })],
     services,
     connectionGater: {
+      // What libp2p dials by itself (DCUtR, relays of circuits) comes from strangers as well.
+      denyDialMultiaddr: (address) => {
+        const text = address.toString();
+        const peerId = text.slice(text.lastIndexOf("/p2p/") + "/p2p/".length);
+        return usableAddresses(peerId, [text], options.addressPolicy).length === 0;
+      },
       denyInboundEncryptedConnection: (peerId) => !isPeerId(peerId.toString()),
       denyOutboundEncryptedConnection: (peerId) => !isPeerId(peerId.toString()),
     },

@@ -8,6 +8,8 @@
  *   must exceed the window or libp2p aborts the stream.
  * - Messages are lists that may wrap Node Buffers of a shared pool, whose `.slice()` does not copy:
  *   what is handed out is a plain Uint8Array on the same memory, which nothing writes to again.
+ * - `resume()` hands out what was buffered and only then tells the muxer to go on, so a `pause()` from
+ *   inside the message event would be undone: the pause comes after `resume()` returned.
  * - `resume()` on a stream whose connection went away throws.
  * - A connection that goes away under a stream looks to the stream like a regular end (`end`, and a
  *   close without an error): only after `remoteCloseWrite` is an end an end.
@@ -42,6 +44,7 @@ export class Libp2pByteStream implements ByteStream {
   #queueHead = 0;
   #queuedBytes = 0;
   #isPaused = false;
+  #isResuming = false;
   #isEnded = false;
   #isRemoteFinished = false;
   #isWriteClosed = false;
@@ -135,7 +138,7 @@ export class Libp2pByteStream implements ByteStream {
     const data = event.data;
     if (data instanceof Uint8Array) this.#push(data);
     else for (const part of data) this.#push(part);
-    if (this.#queuedBytes > READ_QUEUE_HIGH_BYTES) this.#pause();
+    if (this.#queuedBytes > READ_QUEUE_HIGH_BYTES && !this.#isResuming) this.#pause();
   };
 
   readonly #onDrain = (): void => {
@@ -214,11 +217,14 @@ export class Libp2pByteStream implements ByteStream {
     this.#isPaused = false;
     const status = this.#stream.readStatus;
     if (status === "closed" || status === "closing") return;
+    this.#isResuming = true;
     try {
       this.#stream.resume();
     } catch {
       // The window update found the connection gone; its close event tells the reader.
     }
+    this.#isResuming = false;
+    if (this.#queuedBytes > READ_QUEUE_HIGH_BYTES) this.#pause();
   }
 
   #checkFinished(): void {

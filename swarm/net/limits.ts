@@ -116,3 +116,6 @@ export const PEER_STORE_PEERS_MAX = 1_000;
 
 /** How long a relayed connection that a direct one replaced must carry nothing before it is closed. */
 export const CIRCUIT_IDLE_MS = 1_000;
+
+/** How often the peers that libp2p remembers are counted. */
+export const PEER_STORE_PRUNE_MS = 60_000;

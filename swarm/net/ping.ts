@@ -1,6 +1,5 @@
 /** One ping on one connection: https://github.com/libp2p/specs/blob/master/ping/ping.md */
 import type { Connection, Stream, StreamMessageEvent } from "../libp2p.ts";
-import { PING_TIMEOUT_MS } from "./limits.ts";
 
 const PROTOCOL = "/ipfs/ping/1.0.0";
 const SIZE = 32;
@@ -10,8 +9,8 @@ const SIZE = 32;
  *
  * @throws {Error} If it did not in time.
  */
-export async function pingConnection(connection: Connection): Promise<void> {
-  const signal = AbortSignal.timeout(PING_TIMEOUT_MS);
+export async function pingConnection(connection: Connection, timeoutMs: number): Promise<void> {
+  const signal = AbortSignal.timeout(timeoutMs);
   let stream: Stream;
   try {
     stream = await connection.newStream(PROTOCOL, { signal, runOnLimitedConnection: true });

@@ -50,6 +50,7 @@ export function boundCircuits<T>(server: T): T {
 export function boundOneWay(from: Stream, to: Stream): void {
   let queuedBytes = 0;
   let isPaused = false;
+  let isResuming = false;
   from.maxReadBufferLength = STREAM_READ_BUFFER_BYTES;
   const send = to.send.bind(to);
   to.send = (data) => {
@@ -66,17 +67,21 @@ export function boundOneWay(from: Stream, to: Stream): void {
 
   function check(): void {
     const heldBytes = queuedBytes + to.writeBufferLength;
-    if (from.readStatus === "closed" || from.readStatus === "closing") return;
+    if (isResuming || from.readStatus === "closed" || from.readStatus === "closing") return;
     if (!isPaused && heldBytes > CIRCUIT_QUEUE_BYTES) {
       isPaused = true;
       from.pause();
     } else if (isPaused && heldBytes <= CIRCUIT_QUEUE_BYTES / 2) {
       isPaused = false;
+      // A pause from inside resume() would be undone by it: see libp2p_stream.ts.
+      isResuming = true;
       try {
         from.resume();
       } catch {
         // Its connection went away; the circuit ends with it.
       }
+      isResuming = false;
+      check();
     }
   }
 }

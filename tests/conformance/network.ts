@@ -179,6 +179,10 @@ const CASES: readonly Case[] = [
     }));
     assert.equal(results.filter((bytes) => bytes !== undefined).length, 2);
   }],
+  ["refuses a second handler for one protocol", async (_alice, bob) => {
+    await bob.handle(PROTOCOL, echo);
+    await assert.rejects(bob.handle(PROTOCOL, echo), TypeError);
+  }],
   ["says unavailable for a protocol that is not spoken", async (alice, bob) => {
     await assert.rejects(
       alice.openStream(addressOf(bob), "/seedmint/none/1"),
