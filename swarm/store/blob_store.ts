@@ -119,6 +119,18 @@ export interface Ingest extends AsyncDisposable {
   finish(): Promise<void>;
 }
 
+/** Options of {@link BlobStore.exportFile}. */
+export interface ExportOptions {
+  readonly signal?: AbortSignal;
+  /** Replace a file that exists. @default {false} */
+  readonly overwrite?: boolean;
+  /**
+   * `link` gives the store's own file a second name where it can: no byte is copied, and the store
+   * watches from then on that nobody changes the file. @default {"copy"}
+   */
+  readonly mode?: "copy" | "link";
+}
+
 /** What {@link BlobStore.verify} found. */
 export interface VerifyReport {
   readonly hash: Hash;
@@ -168,19 +180,27 @@ export interface BlobStore extends AsyncDisposable {
   ): void;
 
   openReader(hash: Hash): Promise<BlobReader>;
-  /** A Bao-encoded response for `ranges` (cut to the claimed size as the encoder cuts them). */
+  /**
+   * A Bao-encoded response for `ranges` (cut to the claimed size as the encoder cuts them). Until a
+   * last group verified, the blob has no record; if no ingest of it gets so far before the last one
+   * ends, what was verified is dropped. So the first request asks for the last group.
+   *
+   * @throws {SeedmintError} `corrupt` if another size is proven; `no-space`.
+   */
   ingestEncoded(hash: Hash, ranges: RangeSet, options: IngestOptions): Promise<Ingest>;
   /**
    * Plain bytes from group `startGroup` on, from an origin: staged, and held once a subtree that
    * covers them matches a chaining value already proven, at the latest the root.
+   *
+   * @throws {RangeError} Unless `startGroup` is 0 or the first missing group after one that is held:
+   * what lies before it in the same unproven subtree would be needed to verify it.
    */
   ingestPlain(hash: Hash, startGroup: number, options: IngestOptions): Promise<Ingest>;
-  /** Writes a complete blob to `path` (link, clone or copy), under a temporary name first. */
-  exportFile(
-    hash: Hash,
-    path: string,
-    options?: { readonly signal?: AbortSignal; readonly overwrite?: boolean },
-  ): Promise<void>;
+  /**
+   * Writes a complete blob to `path` (clone or copy, or a link if asked for), under a temporary name
+   * first.
+   */
+  exportFile(hash: Hash, path: string, options?: ExportOptions): Promise<void>;
 
   setAttributes(
     hash: Hash,
@@ -198,7 +218,10 @@ export interface BlobStore extends AsyncDisposable {
   /** Marks it as used now. */
   touch(hash: Hash): void;
 
-  /** Forgets a blob; an in-place file stays. A blob being read goes when its last reader closes. */
+  /**
+   * Forgets a blob at once and stops its ingests (`aborted`); an in-place file stays. A reader that
+   * is open goes on reading, and the bytes go when the last one closes.
+   */
   remove(hash: Hash): Promise<void>;
   /** Removes what is neither pinned, tagged, a child of a kept collection, nor in use. */
   collectGarbage(options?: { readonly dryRun?: boolean }): Promise<GarbageReport>;

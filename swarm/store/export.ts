@@ -1,19 +1,41 @@
 /** Writing a blob to a file of the user's: under a temporary name first, then renamed. */
 import { basename, dirname, join } from "node:path";
 import { SeedmintError } from "../../src/core/errors.ts";
-import type { BlobReader } from "./blob_store.ts";
+import type { BlobReader, ExportOptions } from "./blob_store.ts";
+import type { CatalogRow } from "./catalog.ts";
+import {
+  compareFingerprints,
+  type Fingerprint,
+  fingerprintOf,
+  settledFingerprint,
+} from "./guard.ts";
 import { PIECE_BYTES } from "./limits.ts";
+import type { StoreCore } from "./store_core.ts";
 import { storageError } from "./store_error.ts";
 
-/** Options of an export. */
-export interface ExportOptions {
-  readonly signal?: AbortSignal;
-  /** Replace a file that exists. @default {false} */
-  readonly overwrite?: boolean;
-}
+/** Permissions of a new file before the user's mask. */
+const FILE_MODE = 0o666;
 
 /** Makes temporary names unique within this process. */
 let exportCount = 0;
+
+/** Exports a complete blob of the store on disk, the quickest way that its storage allows. */
+export async function exportBlob(
+  core: StoreCore,
+  blob: { readonly row: CatalogRow; readonly reader: BlobReader; readonly path: string },
+  options: ExportOptions,
+): Promise<void> {
+  const { row, reader, path } = blob;
+  if (row.storage !== "owned" || row.guard !== undefined) {
+    return await writeExport(reader, path, options);
+  }
+  const { data } = core.layout.complete(row.hash);
+  if (options.mode === "link" && await linkExport(core, { row, data, path }, options)) return;
+  await exportThrough(path, options, async (temporary) => {
+    await Deno.copyFile(data, temporary);
+    if (Deno.build.os !== "windows") await Deno.chmod(temporary, FILE_MODE & ~Deno.umask());
+  });
+}
 
 /** Writes all of `reader`, a complete blob, to `path`. */
 export async function writeExport(
@@ -31,6 +53,44 @@ export async function writeExport(
       offset += count;
     }
   });
+}
+
+/**
+ * Gives the store's own file a second name. From then on its user may change it, so it is watched
+ * like one that was linked in. Returns false where the file system cannot link.
+ */
+async function linkExport(
+  core: StoreCore,
+  blob: { readonly row: CatalogRow; readonly data: string; readonly path: string },
+  options: ExportOptions,
+): Promise<boolean> {
+  const { row, data, path } = blob;
+  try {
+    let before: Fingerprint | undefined;
+    await exportThrough(path, options, async (temporary) => {
+      await Deno.link(data, temporary);
+      // Watched before the user's name exists, so that no change can slip in between.
+      await Deno.chmod(temporary, FILE_MODE & ~Deno.umask());
+      before = await settledFingerprint(data, { ...options, clock: core.clock });
+      setGuard(core, row, before);
+    });
+    // Naming the file moved its change time, which alone means nothing.
+    const now = fingerprintOf(Deno.statSync(data));
+    if (compareFingerprints(before!, now).result === "unsure") setGuard(core, row, now);
+    return true;
+  } catch (error) {
+    if (
+      error instanceof SeedmintError && /os error 18|os error 95|os error 1\)/.test(error.message)
+    ) {
+      return false;
+    }
+    throw error;
+  }
+}
+
+function setGuard(core: StoreCore, row: CatalogRow, fingerprint: Fingerprint): void {
+  const guard = JSON.stringify(fingerprint);
+  core.catalog.database.transaction(() => core.catalog.setGuard(row.hash, guard));
 }
 
 /**

@@ -136,6 +136,23 @@ export class Ingests {
     }
   }
 
+  /**
+   * Takes groups that turned out damaged from a blob that is being ingested. Returns false, and does
+   * nothing, if it is not.
+   */
+  forget(hash: Hash, bad: RangeSet): boolean {
+    const live = this.#live.get(hash);
+    if (live === undefined) return false;
+    live.groups = live.groups.subtract(bad);
+    const row = this.#core.catalog.get(hash)!;
+    const heldBytes = bytesInGroups(live.size, live.groups);
+    this.#core.change(row, { ...row, groups: live.groups, heldBytes });
+    live.reservedBytes += row.heldBytes - heldBytes;
+    this.#core.release(heldBytes - row.heldBytes);
+    live.dirtyBytes = 0;
+    return true;
+  }
+
   /** Commits every bitfield that changed. */
   commitAll(): void {
     this.#cancelCommit?.();

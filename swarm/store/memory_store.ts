@@ -16,6 +16,7 @@ import type {
   BlobReader,
   BlobRecord,
   BlobStore,
+  ExportOptions,
   GarbageReport,
   ImportMode,
   ImportOptions,
@@ -189,7 +190,7 @@ export class MemoryBlobStore implements BlobStore {
   async exportFile(
     hash: Hash,
     path: string,
-    options: { readonly signal?: AbortSignal; readonly overwrite?: boolean } = {},
+    options: ExportOptions = {},
   ): Promise<void> {
     const entry = this.#known(hash, "export");
     if (!entry.isComplete) throw incompleteError(hash, "export");

@@ -9,3 +9,6 @@
  */
 export * from "./blob_store.ts";
 export { MemoryBlobStore, type MemoryBlobStoreOptions } from "./memory_store.ts";
+export { FileBlobStore, type FileBlobStoreOptions, type StoreFigures } from "./file_store.ts";
+export type { RebuildReport } from "./rebuild.ts";
+export type { RecoveryReport } from "./recovery.ts";

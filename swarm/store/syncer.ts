@@ -1,0 +1,73 @@
+/**
+ * Brings finished blobs to stable storage in the background, so that a power loss costs no more
+ * than reading again what was written in the last seconds. Nothing on the hot path waits for it.
+ */
+import { dirname } from "node:path";
+import { groupCountOf } from "../bao/geometry.ts";
+import type { CatalogRow } from "./catalog.ts";
+import { SYNC_INTERVAL_MS } from "./limits.ts";
+import type { StoreCore } from "./store_core.ts";
+
+/** Runs a round now and then until it is disposed of. */
+export class Syncer implements AsyncDisposable {
+  readonly #core: StoreCore;
+  #cancel: (() => void) | undefined;
+  #round: Promise<void> = Promise.resolve();
+  #isStopped = false;
+
+  constructor(core: StoreCore) {
+    this.#core = core;
+    this.#schedule();
+  }
+
+  /** One round: every blob that is not on stable storage is brought there. */
+  async sync(): Promise<void> {
+    for (const row of this.#core.catalog.notSynced()) {
+      if (this.#isStopped) return;
+      if (row.state === "partial" && row.groups.equals(row.syncedGroups)) continue;
+      await this.#syncBlob(row);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isStopped = true;
+    this.#cancel?.();
+    await this.#round;
+  }
+
+  #schedule(): void {
+    this.#cancel = this.#core.clock.timer(SYNC_INTERVAL_MS, () => {
+      this.#round = this.sync().catch(() => {
+        // A blob that cannot be synced now stays marked, and is checked after a power loss.
+      }).finally(() => {
+        if (!this.#isStopped) this.#schedule();
+      });
+    });
+  }
+
+  async #syncBlob(row: CatalogRow): Promise<void> {
+    const { catalog, layout } = this.#core;
+    const files = row.lane === undefined
+      ? layout.complete(row.hash)
+      : layout.lane(row.hash, row.lane);
+    try {
+      await syncFile(files.data);
+      await syncFile(files.outboard);
+      await syncFile(dirname(files.data)).catch(() => {});
+    } catch (error) {
+      // Renamed or removed meanwhile: the next round sees what became of it.
+      if (error instanceof Deno.errors.NotFound) return;
+      throw error;
+    }
+    if (this.#isStopped) return;
+    catalog.database.transaction(() => {
+      if (row.lane === undefined) catalog.setSynced(row.hash);
+      else catalog.setSyncedGroups(row.hash, row.lane, row.groups, groupCountOf(row.size));
+    });
+  }
+}
+
+async function syncFile(path: string): Promise<void> {
+  using file = await Deno.open(path, { read: true });
+  await file.sync();
+}
