@@ -1,0 +1,196 @@
+/** What runs during the demo: a relay, an origin, seeders and fetchers, each its own process. */
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import {
+  type ChildOptions,
+  ChildProcess,
+  type JsonLine,
+  runVerb,
+  type VerbResult,
+} from "./processes.ts";
+
+/** A node of the world. */
+export interface WorldNode {
+  readonly name: string;
+  readonly data: string;
+  readonly peerId: string;
+  readonly process: ChildProcess;
+}
+
+/** Starts and ends everything; what is asked for twice is started once. */
+export class World implements AsyncDisposable {
+  /** The file that is seeded. */
+  readonly file: string;
+  /** Where all data lies; removed at the end. */
+  readonly directory: string;
+  readonly nodes = new Map<string, WorldNode>();
+  readonly #processes = new Set<ChildProcess>();
+  readonly #sha256: string;
+  readonly size: number;
+  #relay: { readonly url: string; readonly process: ChildProcess } | undefined;
+  #origin: { readonly url: string } | undefined;
+  #hash: string | undefined;
+
+  private constructor(file: string, directory: string, sha256: string, size: number) {
+    this.file = file;
+    this.directory = directory;
+    this.#sha256 = sha256;
+    this.size = size;
+  }
+
+  /** Looks at the file and makes room for the rest. */
+  static async create(file: string): Promise<World> {
+    const { size } = await Deno.stat(file);
+    const sha256 = await sha256OfFile(file);
+    return new World(file, await Deno.makeTempDir({ prefix: "seedmint-demo-" }), sha256, size);
+  }
+
+  /** URL of the relay. */
+  async relay(): Promise<string> {
+    if (this.#relay !== undefined) return this.#relay.url;
+    const process = this.#spawn({
+      script: "node.ts",
+      args: ["relay", "127.0.0.1:0", "--memory", "--json"],
+    });
+    const { url } = await ready(process);
+    this.#relay = { url: String(url), process };
+    return this.#relay.url;
+  }
+
+  /** Ends the relay. */
+  async stopRelay(): Promise<void> {
+    await this.#relay?.process.stop();
+    this.#relay = undefined;
+  }
+
+  /** URL of the file at the origin. */
+  async origin(): Promise<string> {
+    if (this.#origin !== undefined) return this.#origin.url;
+    const process = this.#spawn({
+      script: "devnet/origin.ts",
+      args: [this.file],
+      flags: ["--allow-net=127.0.0.1", "--allow-read"],
+    });
+    const { url } = await ready(process);
+    this.#origin = { url: String(url) };
+    return this.#origin.url;
+  }
+
+  /** A running node; `flags` are those of `start`. */
+  async node(name: string, ...flags: string[]): Promise<WorldNode> {
+    const known = this.nodes.get(name);
+    if (known !== undefined) return known;
+    const data = join(this.directory, name);
+    const relay = await this.relay();
+    const process = this.#spawn({
+      script: "node.ts",
+      args: [
+        ...["start", "--json", "--data", data, "--no-mdns"],
+        ...["--listen", "/ip4/127.0.0.1/tcp/0", "--relay", relay, ...flags],
+      ],
+    });
+    const { peerId } = await ready(process);
+    const node = { name, data, peerId: String(peerId), process };
+    this.nodes.set(name, node);
+    return node;
+  }
+
+  /** A running node that seeds the file and has told the relay so. */
+  async seeder(name: string, ...flags: string[]): Promise<WorldNode> {
+    const node = await this.node(name, ...flags);
+    const added = await this.verb("add", "--in-place", this.file, "--data", node.data);
+    this.#hash = String(added.lines.at(-1)?.hash);
+    await this.#waitUntilFound(node.peerId);
+    return node;
+  }
+
+  /** A seeder that changes every chunk group it sends. */
+  async liar(): Promise<{ readonly peerId: string; readonly process: ChildProcess }> {
+    const process = this.#spawn({
+      script: "devnet/liar.ts",
+      args: [await this.relay(), this.file, join(this.directory, "liar")],
+      flags: ["--allow-all"],
+    });
+    const { peerId, hash } = await ready(process);
+    this.#hash = String(hash);
+    return { peerId: String(peerId), process };
+  }
+
+  /** Hash of the file, once somebody seeds it. */
+  get hash(): string {
+    if (this.#hash === undefined) throw new Error("Nobody seeds the file yet");
+    return this.#hash;
+  }
+
+  /** Ends a node. */
+  async stopNode(name: string): Promise<void> {
+    const node = this.nodes.get(name);
+    this.nodes.delete(name);
+    await node?.process.stop();
+  }
+
+  /** Runs a verb to its end; failing is the caller's business. */
+  async verb(...args: string[]): Promise<VerbResult> {
+    const result = await runVerb(...args);
+    if (result.code !== 0 && !["get", "find"].includes(args[0]!)) {
+      throw new Error(`${args[0]} failed: ${JSON.stringify(result.lines.at(-1))} ${result.stderr}`);
+    }
+    return result;
+  }
+
+  /** Starts a verb and gives it back at once. */
+  start(...args: string[]): ChildProcess {
+    return this.#spawn({ script: "node.ts", args: [...args, "--json"] });
+  }
+
+  /** Whether a file is, byte for byte, the one that is seeded. */
+  async isSame(path: string): Promise<boolean> {
+    return await sha256OfFile(path) === this.#sha256;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#processes].map((process) => process.stop()));
+    await Deno.remove(this.directory, { recursive: true });
+  }
+
+  #spawn(options: ChildOptions): ChildProcess {
+    const process = new ChildProcess(options);
+    this.#processes.add(process);
+    return process;
+  }
+
+  /** Waits until a stranger finds `peerId` through the relay. */
+  async #waitUntilFound(peerId: string): Promise<void> {
+    const deadline = AbortSignal.timeout(15_000);
+    const relay = await this.relay();
+    while (!deadline.aborted) {
+      const { lines } = await this.verb(
+        "find",
+        this.hash,
+        "--data",
+        join(this.directory, "finder"),
+        "--no-mdns",
+        "--no-ask",
+        "--relay",
+        relay,
+      );
+      if (lines.some((line) => line.peerId === peerId)) return;
+    }
+    throw new Error(`Nobody finds ${peerId} through ${relay}`);
+  }
+}
+
+async function ready(process: ChildProcess): Promise<JsonLine> {
+  return await process.waitFor((line) => line.event === "ready");
+}
+
+/** SHA-256 of a file by the platform's own code, so that the demo does not trust ours. */
+export async function sha256OfFile(path: string): Promise<string> {
+  const digest = createHash("sha256");
+  using file = await Deno.open(path);
+  const buffer = new Uint8Array(1 << 20);
+  for (let count = await file.read(buffer); count !== null; count = await file.read(buffer)) {
+    digest.update(buffer.subarray(0, count));
+  }
+  return digest.digest("hex");
+}

@@ -1,0 +1,271 @@
+/**
+ * The composition root: which pieces make a node, in which order they start, and how they are put
+ * together. What cannot start is left out and told in `problems`, because content that an origin
+ * serves must be had whatever happens to the swarm (DESIGN section 10).
+ */
+import { join } from "node:path";
+import { isSeedmintError, messageOf } from "../../core/errors.ts";
+import { nostrPublicKey, npub } from "../../nostr/nostr.ts";
+import type { RelayPool } from "../../nostr/mod.ts";
+import type { Discovery, Network } from "../../../swarm/ports.ts";
+import { ProviderScores } from "../../../swarm/score.ts";
+import type { BlobStore } from "../../../swarm/store/blob_store.ts";
+import type { RelayStatus } from "../api/methods.ts";
+import type { NodeParts } from "../api/parts.ts";
+import { statusOf } from "../api/handlers/node.ts";
+import type { Config } from "../config/settings.ts";
+import { type Identity, openDataDirectory, openIdentity } from "../identity.ts";
+import { logOf } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
+import { systemClock, systemRandom } from "../system.ts";
+import { hintsOf, KnownPeers } from "./peers.ts";
+import { type Pools, startAnnouncer, startProvider } from "./seeding.ts";
+import { SwarmTransfers } from "./transfers.ts";
+
+/**
+ * What is put together: `node` seeds and is found; `client` fetches for one verb; `store` looks at
+ * the store alone.
+ */
+export type Role = "node" | "client" | "store";
+
+/** A node's pieces, and what ends them. */
+export interface Composition extends AsyncDisposable {
+  readonly parts: NodeParts;
+  readonly metrics?: Metrics;
+  /** The relay inside this node, if there is one. */
+  readonly embeddedRelayUrl?: string;
+}
+
+/** Starts everything that `role` needs, in order; on failure what was started is ended. */
+export async function compose(config: Config, role: Role): Promise<Composition> {
+  await using stack = new AsyncDisposableStack();
+  const problems: string[] = [];
+  await openDataDirectory(config.data);
+  const store = stack.use(await openStore(config));
+  const identity = await openIdentity({ directory: config.data, words: config.seed });
+  const startedMs = role === "node" ? systemClock.nowMs() : undefined;
+  const common = { config, store, identity, problems, stack };
+  const embedded = role === "node" ? await startRelay(common) : undefined;
+  const network = role === "store" ? undefined : await startNetwork(common, role);
+  const relayUrls = embedded === undefined ? config.relay : [...config.relay, embedded];
+  const pools = role === "store" ? {} : await openPools(common, relayUrls);
+  const discovery = await openDiscovery({ ...common, network, pools });
+  const certificate = await readCertificate(config, problems);
+  const announcer = role === "node" && network !== undefined
+    ? await startAnnouncer({ ...common, network, pools })
+    : undefined;
+  const metrics = role === "node"
+    ? new (await import("../metrics.ts")).Metrics(() => statusOf(parts))
+    : undefined;
+  if (role === "node" && network !== undefined) {
+    await startProvider({ ...common, network, metrics });
+  }
+  const parts: NodeParts = {
+    config,
+    clock: systemClock,
+    peerId: identity.peerId,
+    npub: npub(nostrPublicKey(identity.nostrSecret)),
+    ...(startedMs === undefined ? {} : { startedMs }),
+    store,
+    ...(network === undefined ? {} : { network }),
+    discovery,
+    ...(announcer === undefined ? {} : { announcer }),
+    transfers: new SwarmTransfers({
+      store,
+      clock: systemClock,
+      random: systemRandom,
+      ...(network === undefined ? {} : { network }),
+      discovery,
+      discoveryOn: (relays) => openForeignDiscovery(relays, identity),
+      ownRelays: poolsOf(pools).flatMap((pool) => pool.urls),
+      scores: openScores(config, role, stack, problems),
+      ...(certificate === undefined ? {} : { certificate }),
+      ...(metrics === undefined ? {} : { metrics }),
+      log: logOf("transfer"),
+    }),
+    hintsOf,
+    relays: () => role === "store" ? relayUrls.map(unusedRelay) : poolsOf(pools).flatMap(relaysOf),
+    problems: () => problems,
+  };
+  const owned = stack.move();
+  return {
+    parts,
+    ...(metrics === undefined ? {} : { metrics }),
+    ...(embedded === undefined ? {} : { embeddedRelayUrl: embedded }),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** What the steps below share. */
+export interface Common {
+  readonly config: Config;
+  readonly store: BlobStore;
+  readonly identity: Identity;
+  readonly problems: string[];
+  readonly stack: AsyncDisposableStack;
+}
+
+async function openStore(config: Config): Promise<BlobStore & AsyncDisposable> {
+  const { FileBlobStore } = await import("../../../swarm/store/mod.ts");
+  const { decodeCollection } = await import("../../../swarm/collection.ts");
+  return await FileBlobStore.open({
+    directory: join(config.data, "store"),
+    quotaBytes: config.quota,
+    clock: systemClock,
+    childrenOf: (bytes) => decodeCollection(bytes).map((child) => child.hash),
+  });
+}
+
+async function startRelay({ config, stack }: Common): Promise<string | undefined> {
+  if (config.relayListen === undefined) return undefined;
+  const { RelayServer } = await import("../../nostr/mod.ts");
+  const server = await RelayServer.listen({
+    ...config.relayListen,
+    storage: { path: join(config.data, "relay.sqlite") },
+    clock: systemClock,
+    random: systemRandom,
+  });
+  stack.use(server);
+  logOf("relay")("info", "relay is listening", { url: server.url });
+  return server.url;
+}
+
+async function startNetwork(common: Common, role: Role): Promise<Network | undefined> {
+  const { config, identity, problems, stack } = common;
+  const isNode = role === "node";
+  const netLog = logOf("net");
+  try {
+    const { Libp2pNetwork } = await import("../../../swarm/net/libp2p_network.ts");
+    return stack.use(
+      await Libp2pNetwork.start({
+        secretKey: identity.networkSecret,
+        listen: isNode ? config.listen : [],
+        clock: systemClock,
+        announceAddrs: isNode ? config.announce : [],
+        mdns: config.mdns,
+        peers: config.peer,
+        relays: isNode ? config.circuitRelay : [],
+        relayServer: isNode && config.circuitServer,
+        log: (level, message, error) => netLog(level, message, error ? { error } : {}),
+      }),
+    );
+  } catch (error) {
+    problems.push(`the peer-to-peer network did not start: ${messageOf(error)}`);
+    netLog("error", "the network did not start", { error });
+    return undefined;
+  }
+}
+
+async function openPool(
+  relays: readonly string[],
+  identity: Identity,
+): Promise<RelayPool | undefined> {
+  if (relays.length === 0) return undefined;
+  const { RelayPool } = await import("../../nostr/mod.ts");
+  return new RelayPool({
+    relays,
+    clock: systemClock,
+    random: systemRandom,
+    authSecretKey: identity.nostrSecret,
+  });
+}
+
+async function openPools(common: Common, relayUrls: readonly string[]): Promise<Pools> {
+  const { config, identity, stack } = common;
+  const open = await openPool(relayUrls, identity);
+  const fleet = await openPool(config.fleetRelay, identity);
+  return {
+    ...(open === undefined ? {} : { public: stack.use(open) }),
+    ...(fleet === undefined ? {} : { fleet: stack.use(fleet) }),
+  };
+}
+
+function poolsOf(pools: Pools): RelayPool[] {
+  return [pools.public, pools.fleet].filter((pool) => pool !== undefined);
+}
+
+async function openDiscovery(
+  common: Common & { readonly network: Network | undefined; readonly pools: Pools },
+): Promise<Discovery> {
+  const { config, identity, network, pools, stack } = common;
+  const ways: Discovery[] = [];
+  if (network !== undefined) {
+    ways.push(stack.use(new KnownPeers(network, hintsOf(config.peer, "peer"))));
+  }
+  const { combineDiscoveries, NostrDiscovery } = await import("../../../swarm/discovery/mod.ts");
+  for (const pool of poolsOf(pools)) {
+    ways.push(
+      new NostrDiscovery({
+        pool,
+        clock: systemClock,
+        random: systemRandom,
+        selfPeerId: identity.peerId,
+      }),
+    );
+  }
+  return combineDiscoveries(ways, {
+    onError: (error) => logOf("relay")("warning", "a search failed", { error }),
+  });
+}
+
+/** Discovery by relays that only one ticket names. */
+async function openForeignDiscovery(
+  relays: readonly string[],
+  identity: Identity,
+): Promise<Discovery & AsyncDisposable> {
+  const { NostrDiscovery } = await import("../../../swarm/discovery/mod.ts");
+  const pool = (await openPool(relays, identity))!;
+  const discovery = new NostrDiscovery({
+    pool,
+    clock: systemClock,
+    random: systemRandom,
+    selfPeerId: identity.peerId,
+  });
+  return {
+    find: (query, options) => discovery.find(query, options),
+    [Symbol.asyncDispose]: () => pool[Symbol.asyncDispose](),
+  };
+}
+
+/** Scores are a convenience: a file that cannot be used is told of, and memory does. */
+function openScores(
+  config: Config,
+  role: Role,
+  stack: AsyncDisposableStack,
+  problems: string[],
+): ProviderScores {
+  const open = (path: string) => stack.use(new ProviderScores({ path, clock: systemClock }));
+  if (role === "store") return open(":memory:");
+  try {
+    return open(join(config.data, "scores.sqlite"));
+  } catch (error) {
+    if (!isSeedmintError(error)) throw error;
+    problems.push(error.message);
+    return open(":memory:");
+  }
+}
+
+async function readCertificate(
+  config: Config,
+  problems: string[],
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  if (config.fleetCertificate === undefined) return undefined;
+  try {
+    return Uint8Array.fromHex((await Deno.readTextFile(config.fleetCertificate)).trim());
+  } catch (error) {
+    problems.push(`the fleet certificate cannot be read: ${messageOf(error)}`);
+    return undefined;
+  }
+}
+
+function relaysOf(pool: RelayPool): RelayStatus[] {
+  return pool.status().map(({ url, state, lastError }) => ({
+    url,
+    connected: state === "open",
+    problem: lastError ?? null,
+  }));
+}
+
+function unusedRelay(url: string): RelayStatus {
+  return { url, connected: false, problem: null };
+}

@@ -1,0 +1,110 @@
+/** What makes a node a seeder: it serves peers, and it tells relays what it has. */
+import { join } from "node:path";
+import { isSeedmintError } from "../../core/errors.ts";
+import type { RelayPool } from "../../nostr/mod.ts";
+import type { Announcer, Network } from "../../../swarm/ports.ts";
+import { logOf } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
+import { systemClock, systemRandom } from "../system.ts";
+import type { Common } from "./compose.ts";
+
+/** How often the node looks whether its addresses changed. */
+const ADDRESS_LOOK_MS = 30_000;
+
+/** Serves the store to peers. */
+export async function startProvider(
+  options: Common & { readonly network: Network; readonly metrics: Metrics | undefined },
+): Promise<void> {
+  const { config, store, network, metrics, stack } = options;
+  const { Provider } = await import("../../../swarm/provider/mod.ts");
+  const { Fleet } = await import("../../../swarm/fleet.ts");
+  const log = logOf("transfer");
+  const key = config.fleetKey === undefined ? undefined : Uint8Array.fromHex(config.fleetKey);
+  const fleet = new Fleet({
+    peerIds: config.fleet,
+    clock: systemClock,
+    ...(key === undefined ? {} : { key }),
+  });
+  stack.use(
+    await Provider.start({
+      network,
+      store,
+      fleet,
+      clock: systemClock,
+      random: systemRandom,
+      limits: {
+        requestsPerPeerMax: config.requestsPerPeerMax,
+        ...(config.uploadRate > 0 ? { bytesPerSecondPerPeer: config.uploadRate } : {}),
+      },
+      ...(config.direct === "off" ? {} : {
+        direct: {
+          hostname: config.directListen.hostname,
+          port: config.directListen.port,
+          trustedNetwork: config.direct === "trusted",
+        },
+      }),
+      onServed: (event) => {
+        metrics?.served(event);
+        log("debug", "served", { ...event });
+      },
+    }),
+  );
+}
+
+/** Relays by who reads them. */
+export interface Pools {
+  readonly public?: RelayPool;
+  readonly fleet?: RelayPool;
+}
+
+/** Tells relays what this node has, now and whenever that changes. */
+export async function startAnnouncer(
+  options: Common & { readonly network: Network; readonly pools: Pools },
+): Promise<Announcer> {
+  const { config, store, network, pools, identity, stack, problems } = options;
+  const { MemoryAdvertState, NostrAnnouncer, SqliteAdvertState } = await import(
+    "../../../swarm/discovery/mod.ts"
+  );
+  const log = logOf("relay");
+  const openState = () => {
+    try {
+      return stack.use(SqliteAdvertState.open(join(config.data, "adverts.sqlite")));
+    } catch (error) {
+      if (!isSeedmintError(error)) throw error;
+      problems.push(error.message);
+      return new MemoryAdvertState();
+    }
+  };
+  const announcer = stack.use(NostrAnnouncer.start({
+    store,
+    relays: pools,
+    identity: {
+      peerId: identity.peerId,
+      libp2pSecretKey: identity.networkSecret,
+      nostrSecretKey: identity.nostrSecret,
+    },
+    offer: () => ({ addrs: network.addresses() }),
+    state: openState(),
+    clock: systemClock,
+    random: systemRandom,
+    announce: config.advertise,
+    onError: (error) => log("warning", "an advert was not published", { error }),
+  }));
+  stack.defer(store.onChange((hash) => announcer.announce(hash)));
+  stack.defer(watchAddresses(network, () => announcer.offerChanged()));
+  return announcer;
+}
+
+/** Calls `onChange` when the node's addresses changed; libp2p learns of some only by and by. */
+function watchAddresses(network: Network, onChange: () => void): () => void {
+  let known = network.addresses().join();
+  let cancel = () => {};
+  const look = () => {
+    const now = network.addresses().join();
+    if (now !== known) onChange();
+    known = now;
+    cancel = systemClock.timer(ADDRESS_LOOK_MS, look);
+  };
+  cancel = systemClock.timer(ADDRESS_LOOK_MS, look);
+  return () => cancel();
+}
