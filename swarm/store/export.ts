@@ -13,9 +13,6 @@ import { PIECE_BYTES } from "./limits.ts";
 import type { StoreCore } from "./store_core.ts";
 import { storageError } from "./store_error.ts";
 
-/** Permissions of a new file before the user's mask. */
-const FILE_MODE = 0o666;
-
 /** Makes temporary names unique within this process. */
 let exportCount = 0;
 
@@ -33,7 +30,7 @@ export async function exportBlob(
   if (options.mode === "link" && await linkExport(core, { row, data, path }, options)) return;
   await exportThrough(path, options, async (temporary) => {
     await Deno.copyFile(data, temporary);
-    if (Deno.build.os !== "windows") await Deno.chmod(temporary, FILE_MODE & ~Deno.umask());
+    await giveUserMode(temporary);
   });
 }
 
@@ -70,12 +67,12 @@ async function linkExport(
     await exportThrough(path, options, async (temporary) => {
       await Deno.link(data, temporary);
       // Watched before the user's name exists, so that no change can slip in between.
-      await Deno.chmod(temporary, FILE_MODE & ~Deno.umask());
+      await giveUserMode(temporary);
       before = await settledFingerprint(data, { ...options, clock: core.clock });
       setGuard(core, row, before);
     });
     // Naming the file moved its change time, which alone means nothing.
-    const now = fingerprintOf(Deno.statSync(data));
+    const now = fingerprintOf(await Deno.stat(data));
     if (compareFingerprints(before!, now).result === "unsure") setGuard(core, row, now);
     return true;
   } catch (error) {
@@ -86,6 +83,18 @@ async function linkExport(
     }
     throw error;
   }
+}
+
+/** Permissions as of a new file. Reading the mask itself would need a permission of its own. */
+async function giveUserMode(path: string): Promise<void> {
+  if (Deno.build.os === "windows") return;
+  const sample = `${path}.mode`;
+  const { mode } = await Deno.open(sample, { write: true, createNew: true }).then(async (file) => {
+    using _ = file;
+    return await file.stat();
+  });
+  await Deno.remove(sample);
+  await Deno.chmod(path, mode! & 0o777);
 }
 
 function setGuard(core: StoreCore, row: CatalogRow, fingerprint: Fingerprint): void {
