@@ -46,7 +46,8 @@ export class Socket {
   readonly #control: TokenBucket;
   readonly #ended = Promise.withResolvers<SocketEnd>();
   #end: SocketEnd | undefined;
-  #closeSent = false;
+  /** Set once our close frame went out: how the connection will have ended. */
+  #closing: SocketEnd | undefined;
   #queue: Bytes[] = [];
   #queuedBytes = 0;
   #writing = false;
@@ -76,7 +77,7 @@ export class Socket {
 
   /** Whether messages still go out. */
   get open(): boolean {
-    return this.#end === undefined && !this.#closeSent;
+    return this.#end === undefined && this.#closing === undefined;
   }
 
   /** Bytes that wait for the other side to read. */
@@ -87,7 +88,7 @@ export class Socket {
   /** The next text message, or undefined once the connection is gone. Never throws. */
   receive(): Promise<string | undefined> {
     // Once our close went out, the answer to it is read here and by nobody else.
-    return this.#closeSent ? Promise.resolve(undefined) : this.#next();
+    return this.#closing === undefined ? this.#next() : Promise.resolve(undefined);
   }
 
   async #next(): Promise<string | undefined> {
@@ -95,10 +96,10 @@ export class Socket {
       while (this.#end === undefined) {
         const item = this.#reader.next();
         if (item === undefined) {
-          if (!await this.#fill()) return undefined;
+          if (!await this.#fill({ keep: true })) return undefined;
         } else if (item.type === "text") {
           // After our close frame the other side may still talk; nobody listens any more.
-          if (!this.#closeSent) return item.text;
+          if (this.#closing === undefined) return item.text;
         } else if (item.type === "close") {
           this.#answerClose(item);
           return undefined;
@@ -130,33 +131,52 @@ export class Socket {
   /** Says goodbye, and cuts the connection if the other side does not within the limit. */
   close(code: number = CLOSE_CODE.normal, reason = ""): void {
     if (this.#end !== undefined) return;
-    if (this.#closeSent || code === CLOSE_CODE.abnormal) return this.#finish({ code, reason });
+    if (this.#closing !== undefined || code === CLOSE_CODE.abnormal) {
+      return this.#finish(this.#closing ?? { code, reason });
+    }
     this.#enqueue(OPCODE.close, closePayload(code, reason));
     if (this.#end !== undefined) return;
-    this.#closeSent = true;
-    const end = { code, reason };
-    this.#cancelClose = this.#options.clock.timer(
-      this.#options.limits.closeMs,
-      () => this.#finish(end),
-    );
+    const end = this.#beClosing({ code, reason });
     // Nobody may be receiving: the answer to our close has to be read all the same.
-    if (!this.#reading) this.#next().then(() => this.#finish(end));
+    if (!this.#reading) this.#readToEnd(end);
+  }
+
+  /**
+   * Reads until the other side has answered our close. Closing with bytes unread would reset the
+   * connection, and our close might never arrive.
+   */
+  async #readToEnd(end: SocketEnd): Promise<void> {
+    let readable = true;
+    while (this.#end === undefined) {
+      try {
+        const item = readable ? this.#reader.next() : undefined;
+        if (item?.type === "close") return this.#finish(end);
+        if (item !== undefined) continue;
+      } catch {
+        readable = false;
+      }
+      if (!await this.#fill({ keep: readable })) return;
+    }
+  }
+
+  #beClosing(end: SocketEnd): SocketEnd {
+    const { clock, limits } = this.#options;
+    this.#closing = end;
+    this.#cancelClose = clock.timer(limits.closeMs, () => this.#finish(end));
+    return end;
   }
 
   #answerClose(item: { readonly code: number; readonly reason: string }): void {
     const end = { code: item.code, reason: item.reason };
-    if (this.#closeSent) return this.#finish(end);
+    if (this.#closing !== undefined) return this.#finish(this.#closing);
     const code = item.code === CLOSE_CODE.none ? CLOSE_CODE.normal : item.code;
     this.#enqueue(OPCODE.close, closePayload(code, ""));
-    this.#closeSent = true;
-    this.#cancelClose = this.#options.clock.timer(
-      this.#options.limits.closeMs,
-      () => this.#finish(end),
-    );
+    this.#beClosing(end);
     this.drainedTo(0).then(() => this.#finish(end));
   }
 
-  async #fill(): Promise<boolean> {
+  /** Waits for bytes and, unless they are of no use any more, keeps them. */
+  async #fill({ keep }: { readonly keep: boolean }): Promise<boolean> {
     this.#reading = true;
     this.#heardMs = this.#options.clock.monotonicMs();
     let count: number | null = null;
@@ -169,10 +189,10 @@ export class Socket {
     this.#reading = false;
     this.#heardMs = this.#options.clock.monotonicMs();
     if (count === null) {
-      this.#finish({ code: CLOSE_CODE.abnormal, reason: why });
+      this.#finish(this.#closing ?? { code: CLOSE_CODE.abnormal, reason: why });
       return false;
     }
-    this.#reader.push(this.#readBuffer.subarray(0, count));
+    if (keep) this.#reader.push(this.#readBuffer.subarray(0, count));
     return true;
   }
 
