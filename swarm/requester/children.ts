@@ -73,7 +73,7 @@ export class ChildSink implements AsyncDisposable {
     if (this.#current !== undefined) throw breach("it left out children in the middle of one");
     const first = children.first;
     while (this.#next !== undefined && this.#next !== first) this.#emptyChild();
-    for (const index of indexesOf(children.below(this.#options.children.length))) {
+    for (const index of indexesOf(children)) {
       if (index !== this.#next) throw breach("it left out children that were not asked for");
       this.#missingCount += 1;
       this.#advance();

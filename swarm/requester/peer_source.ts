@@ -285,9 +285,11 @@ export class PeerSource implements Source, AsyncDisposable {
   }
 }
 
-/** `set` in parts that a want can say. */
+/** `set` in parts that a want can say; one without an end, which proves the size, goes first. */
 function* partsOf(set: RangeSet): Generator<RangeSet> {
   const { boundaries } = set;
+  const isLong = boundaries.length > WANT_BOUNDARIES_MAX;
+  if (isLong && boundaries.length % 2 === 1) yield RangeSet.of(PAST_ANY_END);
   for (let at = 0; at < boundaries.length; at += WANT_BOUNDARIES_MAX) {
     yield RangeSet.fromBoundaries(boundaries.slice(at, at + WANT_BOUNDARIES_MAX));
   }
