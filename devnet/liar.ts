@@ -1,6 +1,6 @@
 /**
  * A seeder that lies: it advertises a file like any other seeder, grants every request, and changes
- * one byte of each chunk group that it sends. Prints `{"event":"ready","peerId","hash"}`.
+ * bytes of every chunk group that it sends. Prints `{"event":"ready","peerId","hash"}`.
  *
  * Usage: deno run -A devnet/liar.ts RELAY_URL FILE DIRECTORY
  */
@@ -28,10 +28,10 @@ const random: Random = {
   float: () => Math.random(),
 };
 
-/** Parents are 64 bytes long; what is longer is content, and is changed. */
-const PARENT_BYTES = 64;
+/** Far less than a chunk group apart, so that none gets through unchanged. */
+const LIE_EVERY_BYTES = 1000;
 
-/** A reader whose content is wrong by one bit in every piece. */
+/** A reader whose content is wrong in every chunk group. */
 function lyingReader(reader: BlobReader): BlobReader {
   return new Proxy(reader, {
     get(target, property) {
@@ -39,7 +39,7 @@ function lyingReader(reader: BlobReader): BlobReader {
         return async function* (...args: Parameters<BlobReader["encode"]>) {
           for await (const piece of target.encode(...args)) {
             const lie = piece.slice();
-            if (lie.length > PARENT_BYTES) lie[lie.length - 1]! ^= 1;
+            for (let at = lie.length - 1; at >= 0; at -= LIE_EVERY_BYTES) lie[at]! ^= 1;
             yield lie;
           }
         };

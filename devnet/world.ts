@@ -27,8 +27,9 @@ export class World implements AsyncDisposable {
   readonly #processes = new Set<ChildProcess>();
   readonly #sha256: string;
   readonly size: number;
-  #relay: { readonly url: string; readonly process: ChildProcess } | undefined;
-  #origin: { readonly url: string } | undefined;
+  // Promises, so that two who ask at once get the same one.
+  #relay: Promise<{ readonly url: string; readonly process: ChildProcess }> | undefined;
+  #origin: Promise<string> | undefined;
   #hash: string | undefined;
 
   private constructor(file: string, directory: string, sha256: string, size: number) {
@@ -47,33 +48,21 @@ export class World implements AsyncDisposable {
 
   /** URL of the relay. */
   async relay(): Promise<string> {
-    if (this.#relay !== undefined) return this.#relay.url;
-    const process = this.#spawn({
-      script: "node.ts",
-      args: ["relay", "127.0.0.1:0", "--memory", "--json"],
-    });
-    const { url } = await ready(process);
-    this.#relay = { url: String(url), process };
-    return this.#relay.url;
+    this.#relay ??= this.#startRelay();
+    return (await this.#relay).url;
   }
 
   /** Ends the relay. */
   async stopRelay(): Promise<void> {
-    await this.#relay?.process.stop();
+    const relay = await this.#relay;
     this.#relay = undefined;
+    await relay?.process.stop();
   }
 
   /** URL of the file at the origin. */
   async origin(): Promise<string> {
-    if (this.#origin !== undefined) return this.#origin.url;
-    const process = this.#spawn({
-      script: "devnet/origin.ts",
-      args: [this.file],
-      flags: ["--allow-net=127.0.0.1", "--allow-read"],
-    });
-    const { url } = await ready(process);
-    this.#origin = { url: String(url) };
-    return this.#origin.url;
+    this.#origin ??= this.#startOrigin();
+    return await this.#origin;
   }
 
   /** A running node; `flags` are those of `start`. */
@@ -153,6 +142,18 @@ export class World implements AsyncDisposable {
     await Deno.remove(this.directory, { recursive: true });
   }
 
+  async #startRelay(): Promise<{ readonly url: string; readonly process: ChildProcess }> {
+    const args = ["relay", "127.0.0.1:0", "--memory", "--json"];
+    const process = this.#spawn({ script: "node.ts", args });
+    return { url: String((await ready(process)).url), process };
+  }
+
+  async #startOrigin(): Promise<string> {
+    const flags = ["--allow-net=127.0.0.1", "--allow-read"];
+    const process = this.#spawn({ script: "devnet/origin.ts", args: [this.file], flags });
+    return String((await ready(process)).url);
+  }
+
   #spawn(options: ChildOptions): ChildProcess {
     const process = new ChildProcess(options);
     this.#processes.add(process);
@@ -168,7 +169,7 @@ export class World implements AsyncDisposable {
         "find",
         this.hash,
         "--data",
-        join(this.directory, "finder"),
+        join(this.directory, `finder-${peerId}`),
         "--no-mdns",
         "--no-ask",
         "--relay",
