@@ -15,8 +15,8 @@ import {
   ping,
   type Transport,
 } from "../libp2p.ts";
-import { denoTcp, fastNoise, fastYamux } from "./fast/mod.ts";
 import { usableAddresses } from "./addresses.ts";
+import { denoTcp, fastNoise, fastYamux } from "./fast/mod.ts";
 import {
   CIRCUIT_BYTES_MAX,
   CIRCUIT_DURATION_MS,
@@ -105,7 +105,7 @@ export async function buildNode(
       ...(webSockets === undefined ? [] : [webSockets.webSockets()]),
     ],
     connectionEncrypters: options.connectionEncrypters ?? [fastNoise()],
-    streamMuxers: [fastYamux({
+    streamMuxers: options.streamMuxers ?? [fastYamux({
       clock: options.clock,
       inboundStreamCountMax: CONNECTION_STREAMS_MAX,
       outboundStreamCountMax: CONNECTION_STREAMS_MAX,

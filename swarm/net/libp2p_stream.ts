@@ -60,7 +60,7 @@ export class Libp2pByteStream implements ByteStream {
     this.relayed = options.relayed;
     this.#stream = stream;
     this.#onActivity = options.onActivity;
-    stream.maxReadBufferLength = STREAM_READ_BUFFER_BYTES;
+    stream.maxReadBufferLength = Math.max(stream.maxReadBufferLength, STREAM_READ_BUFFER_BYTES);
     stream.addEventListener("close", this.#onClose);
     stream.addEventListener("drain", this.#onDrain);
     stream.addEventListener("end", this.#onEnd);

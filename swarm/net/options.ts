@@ -41,8 +41,10 @@ export interface Libp2pNetworkOptions {
   /** What other peers see of the software. @default {"seedmint"} */
   readonly userAgent?: string;
   readonly log?: (level: "debug" | "info" | "warning", message: string, error?: unknown) => void;
-  /** Instead of TCP; circuits and WebSockets come on top. */
+  /** Instead of TCP on Deno's sockets; circuits and WebSockets come on top. */
   readonly transports?: NonNullable<Libp2pOptions["transports"]>;
   /** Instead of Noise. */
   readonly connectionEncrypters?: NonNullable<Libp2pOptions["connectionEncrypters"]>;
+  /** Instead of Yamux. */
+  readonly streamMuxers?: NonNullable<Libp2pOptions["streamMuxers"]>;
 }

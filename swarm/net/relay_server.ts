@@ -51,7 +51,7 @@ export function boundOneWay(from: Stream, to: Stream): void {
   let queuedBytes = 0;
   let isPaused = false;
   let isResuming = false;
-  from.maxReadBufferLength = STREAM_READ_BUFFER_BYTES;
+  from.maxReadBufferLength = Math.max(from.maxReadBufferLength, STREAM_READ_BUFFER_BYTES);
   const send = to.send.bind(to);
   to.send = (data) => {
     queuedBytes -= data.byteLength;

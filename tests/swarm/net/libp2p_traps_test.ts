@@ -3,12 +3,13 @@ import assert from "node:assert/strict";
 import { systemClock } from "../../../src/app/system.ts";
 import { isSeedmintError } from "../../../src/core/errors.ts";
 import { createLibp2p, noise, tcp, yamux } from "../../../swarm/libp2p.ts";
-import { Libp2pNetwork } from "../../../swarm/net/libp2p_network.ts";
+import type { Libp2pNetwork } from "../../../swarm/net/libp2p_network.ts";
 import type { Libp2pByteStream } from "../../../swarm/net/libp2p_stream.ts";
 import { READ_QUEUE_HIGH_BYTES, STREAM_WINDOW_BYTES_MAX } from "../../../swarm/net/limits.ts";
 import type { Libp2pNetworkOptions } from "../../../swarm/net/options.ts";
 import type { ByteStream } from "../../../swarm/ports.ts";
 import { addressOf, echo, readAll } from "../../conformance/network.ts";
+import { startNetwork as start, STOCK_STACK } from "../../support/libp2p.ts";
 import { TcpProxy } from "../../support/tcp_proxy.ts";
 
 // libp2p keeps a BroadcastChannel and timers of its queues: these files opt out of the sanitizers.
@@ -17,15 +18,11 @@ Deno.test.sanitizer({ ops: false, resources: false });
 const PROTOCOL = "/seedmint/test/1";
 const MIB = 1024 * 1024;
 
-function start(seed: number, options: Partial<Libp2pNetworkOptions> = {}): Promise<Libp2pNetwork> {
-  return Libp2pNetwork.start({
-    secretKey: new Uint8Array(32).fill(seed),
-    listen: ["/ip4/127.0.0.1/tcp/0"],
-    mdns: false,
-    clock: systemClock,
-    ...options,
-  });
-}
+/** The parts of js-libp2p whose traps these are, and ours that took their place. */
+const STACKS: readonly (readonly [string, Partial<Libp2pNetworkOptions>])[] = [
+  ["our stack", {}],
+  ["the stock stack", STOCK_STACK],
+];
 
 async function until(condition: () => boolean, what: string): Promise<void> {
   const deadlineMs = performance.now() + 10_000;
@@ -39,72 +36,80 @@ function portOf(network: Libp2pNetwork): number {
   return Number(/\/tcp\/([0-9]+)/.exec(network.addresses()[0]!)![1]);
 }
 
-Deno.test("a slow reader bounds what is queued at the sender, for all of 64 MiB", async () => {
-  await using alice = await start(1);
-  await using bob = await start(2);
-  let sentBytes = 0;
-  let unsentBytesMax = 0;
-  await bob.handle(PROTOCOL, async (stream) => {
-    for (; sentBytes < 64 * MIB; sentBytes += 64 * 1024) {
-      const room = stream.write(new Uint8Array(64 * 1024));
-      unsentBytesMax = Math.max(unsentBytesMax, (stream as Libp2pByteStream).unsentBytes);
-      await room;
-    }
-  });
-  const stream = await alice.openStream(addressOf(bob), PROTOCOL) as Libp2pByteStream;
-  let receivedBytes = 0;
-  let underWayBytesMax = 0;
-  let unreadBytesMax = 0;
-  let nextPauseBytes = 0;
-  for (let part = await stream.read(); part; part = await stream.read()) {
-    receivedBytes += part.length;
-    underWayBytesMax = Math.max(underWayBytesMax, sentBytes - receivedBytes);
-    unreadBytesMax = Math.max(unreadBytesMax, stream.unreadBytes);
-    if (receivedBytes > nextPauseBytes) {
-      nextPauseBytes += MIB;
-      await systemClock.sleep(5);
-    }
-  }
-  assert.equal(receivedBytes, 64 * MIB);
-  assert.ok(unsentBytesMax <= 128 * 1024, `${unsentBytesMax} bytes in the sender's stream`);
-  const unreadBytesLimit = 2 * STREAM_WINDOW_BYTES_MAX + READ_QUEUE_HIGH_BYTES + MIB;
-  assert.ok(unreadBytesMax <= unreadBytesLimit, `${unreadBytesMax} bytes unread`);
-  assert.ok(underWayBytesMax <= 12 * MIB, `${underWayBytesMax} bytes between writer and reader`);
-});
-
-Deno.test("what is read is plain memory: slicing copies, and it fits its buffer's view", async () => {
-  await using alice = await start(1);
-  await using bob = await start(2);
-  await bob.handle(PROTOCOL, async (stream) => {
-    for (let index = 0; index < 64; index++) await stream.write(new Uint8Array(100 + index * 997));
-  });
-  const stream = await alice.openStream(addressOf(bob), PROTOCOL);
-  for (let part = await stream.read(); part; part = await stream.read()) {
-    assert.equal(part.constructor, Uint8Array);
-    const copy = part.slice();
-    assert.notEqual(copy.buffer, part.buffer);
-    assert.equal(copy.buffer.byteLength, copy.length);
-  }
-});
-
-Deno.test("a connection closed in the middle reads as a reset, never as the end", async () => {
-  await using alice = await start(1);
-  await using bob = await start(2);
-  await using proxy = new TcpProxy(portOf(bob));
-  await bob.handle(PROTOCOL, async (stream) => {
-    for (let count = 0; count < 4_096; count++) await stream.write(new Uint8Array(64 * 1024));
-  });
-  const addrs = [`/ip4/127.0.0.1/tcp/${proxy.port}`];
-  const stream = await alice.openStream({ peerId: bob.peerId, addrs }, PROTOCOL);
-  await stream.closeWrite();
-  let receivedBytes = 0;
-  await assert.rejects(async () => {
+for (const [stack, parts] of STACKS) {
+  Deno.test(`a slow reader bounds what is queued at the sender, for all of 64 MiB (${stack})`, async () => {
+    await using alice = await start(1, parts);
+    await using bob = await start(2, parts);
+    let sentBytes = 0;
+    let unsentBytesMax = 0;
+    await bob.handle(PROTOCOL, async (stream) => {
+      for (; sentBytes < 64 * MIB; sentBytes += 64 * 1024) {
+        const room = stream.write(new Uint8Array(64 * 1024));
+        unsentBytesMax = Math.max(unsentBytesMax, (stream as Libp2pByteStream).unsentBytes);
+        await room;
+      }
+    });
+    const stream = await alice.openStream(addressOf(bob), PROTOCOL) as Libp2pByteStream;
+    let receivedBytes = 0;
+    let underWayBytesMax = 0;
+    let unreadBytesMax = 0;
+    let nextPauseBytes = 0;
     for (let part = await stream.read(); part; part = await stream.read()) {
       receivedBytes += part.length;
-      if (receivedBytes > 4 * MIB) proxy.close();
+      underWayBytesMax = Math.max(underWayBytesMax, sentBytes - receivedBytes);
+      unreadBytesMax = Math.max(unreadBytesMax, stream.unreadBytes);
+      if (receivedBytes > nextPauseBytes) {
+        nextPauseBytes += MIB;
+        await systemClock.sleep(5);
+      }
     }
-  }, (error) => isSeedmintError(error, "reset"));
-});
+    assert.equal(receivedBytes, 64 * MIB);
+    assert.ok(unsentBytesMax <= 128 * 1024, `${unsentBytesMax} bytes in the sender's stream`);
+    const unreadBytesLimit = 2 * STREAM_WINDOW_BYTES_MAX + READ_QUEUE_HIGH_BYTES + MIB;
+    assert.ok(unreadBytesMax <= unreadBytesLimit, `${unreadBytesMax} bytes unread`);
+    assert.ok(underWayBytesMax <= 12 * MIB, `${underWayBytesMax} bytes between writer and reader`);
+  });
+}
+
+for (const [stack, parts] of STACKS) {
+  Deno.test(`what is read is plain memory: slicing copies, and it fits its buffer's view (${stack})`, async () => {
+    await using alice = await start(1, parts);
+    await using bob = await start(2, parts);
+    await bob.handle(PROTOCOL, async (stream) => {
+      for (let index = 0; index < 64; index++) {
+        await stream.write(new Uint8Array(100 + index * 997));
+      }
+    });
+    const stream = await alice.openStream(addressOf(bob), PROTOCOL);
+    for (let part = await stream.read(); part; part = await stream.read()) {
+      assert.equal(part.constructor, Uint8Array);
+      const copy = part.slice();
+      assert.notEqual(copy.buffer, part.buffer);
+      assert.equal(copy.buffer.byteLength, copy.length);
+    }
+  });
+}
+
+for (const [stack, parts] of STACKS) {
+  Deno.test(`a connection closed in the middle reads as a reset, never as the end (${stack})`, async () => {
+    await using alice = await start(1, parts);
+    await using bob = await start(2, parts);
+    await using proxy = new TcpProxy(portOf(bob));
+    await bob.handle(PROTOCOL, async (stream) => {
+      for (let count = 0; count < 4_096; count++) await stream.write(new Uint8Array(64 * 1024));
+    });
+    const addrs = [`/ip4/127.0.0.1/tcp/${proxy.port}`];
+    const stream = await alice.openStream({ peerId: bob.peerId, addrs }, PROTOCOL);
+    await stream.closeWrite();
+    let receivedBytes = 0;
+    await assert.rejects(async () => {
+      for (let part = await stream.read(); part; part = await stream.read()) {
+        receivedBytes += part.length;
+        if (receivedBytes > 4 * MIB) proxy.close();
+      }
+    }, (error) => isSeedmintError(error, "reset"));
+  });
+}
 
 Deno.test("a stream opens again at once after its connection was lost", async () => {
   await using alice = await start(1);
@@ -177,11 +182,11 @@ Deno.test("a peer that fell silent is noticed, and what waits for it is reset", 
   await assert.rejects(stream.read(), (error) => isSeedmintError(error, "reset"));
 });
 
-async function startRelayed(circuitBytesMax: number) {
+async function startRelayed(circuitBytesMax: number, parts: Partial<Libp2pNetworkOptions>) {
   await using stack = new AsyncDisposableStack();
-  const relay = stack.use(await start(1, { relayServer: { circuitBytesMax } }));
-  const seeder = stack.use(await start(2, { relays: relay.addresses() }));
-  const requester = stack.use(await start(3));
+  const relay = stack.use(await start(1, { ...parts, relayServer: { circuitBytesMax } }));
+  const seeder = stack.use(await start(2, { ...parts, relays: relay.addresses() }));
+  const requester = stack.use(await start(3, parts));
   await until(
     () => seeder.addresses().some((address) => address.includes("/p2p-circuit")),
     "the seeder has a reservation",
@@ -197,49 +202,55 @@ async function startRelayed(circuitBytesMax: number) {
   };
 }
 
-Deno.test("a circuit carries far more than 128 KiB, and the stream says that it is relayed", async () => {
-  await using lab = await startRelayed(64 * MIB);
-  await lab.seeder.handle(PROTOCOL, async (stream) => {
+for (const [stack, parts] of STACKS) {
+  Deno.test(`a circuit carries far more than 128 KiB, and the stream says that it is relayed (${stack})`, async () => {
+    await using lab = await startRelayed(64 * MIB, parts);
+    await lab.seeder.handle(PROTOCOL, async (stream) => {
+      assert.equal(stream.relayed, true);
+      for (let count = 0; count < 128; count++) await stream.write(new Uint8Array(64 * 1024));
+    });
+    const stream = await lab.requester.openStream(lab.peer, PROTOCOL);
     assert.equal(stream.relayed, true);
-    for (let count = 0; count < 128; count++) await stream.write(new Uint8Array(64 * 1024));
-  });
-  const stream = await lab.requester.openStream(lab.peer, PROTOCOL);
-  assert.equal(stream.relayed, true);
-  assert.ok(stream.remoteAddr.includes("/p2p-circuit"));
-  let receivedBytes = 0;
-  for (let part = await stream.read(); part; part = await stream.read()) {
-    receivedBytes += part.length;
-  }
-  assert.equal(receivedBytes, 8 * MIB);
-  assert.deepEqual(
-    lab.requester.connections().filter((c) => c.peerId === lab.seeder.peerId).map((c) => c.relayed),
-    [true],
-  );
-});
-
-Deno.test("a circuit that used up its bytes resets its streams, and the next stream gets a new one", async () => {
-  await using lab = await startRelayed(2 * MIB);
-  await lab.seeder.handle(PROTOCOL, async (stream) => {
-    for (let count = 0; count < 24; count++) await stream.write(new Uint8Array(64 * 1024));
-  });
-  const outcomes: string[] = [];
-  for (let round = 0; round < 3; round++) {
-    try {
-      const stream = await lab.requester.openStream(lab.peer, PROTOCOL);
-      await stream.closeWrite();
-      let receivedBytes = 0;
-      for (let part = await stream.read(); part; part = await stream.read()) {
-        receivedBytes += part.length;
-      }
-      assert.equal(receivedBytes, 1.5 * MIB);
-      outcomes.push("whole");
-    } catch (error) {
-      assert.ok(isSeedmintError(error, "reset"));
-      outcomes.push("reset");
+    assert.ok(stream.remoteAddr.includes("/p2p-circuit"));
+    let receivedBytes = 0;
+    for (let part = await stream.read(); part; part = await stream.read()) {
+      receivedBytes += part.length;
     }
-  }
-  assert.deepEqual(outcomes, ["whole", "reset", "whole"]);
-});
+    assert.equal(receivedBytes, 8 * MIB);
+    assert.deepEqual(
+      lab.requester.connections().filter((c) => c.peerId === lab.seeder.peerId).map((c) =>
+        c.relayed
+      ),
+      [true],
+    );
+  });
+}
+
+for (const [stack, parts] of STACKS) {
+  Deno.test(`a circuit that used up its bytes resets its streams, and the next stream gets a new one (${stack})`, async () => {
+    await using lab = await startRelayed(2 * MIB, parts);
+    await lab.seeder.handle(PROTOCOL, async (stream) => {
+      for (let count = 0; count < 24; count++) await stream.write(new Uint8Array(64 * 1024));
+    });
+    const outcomes: string[] = [];
+    for (let round = 0; round < 3; round++) {
+      try {
+        const stream = await lab.requester.openStream(lab.peer, PROTOCOL);
+        await stream.closeWrite();
+        let receivedBytes = 0;
+        for (let part = await stream.read(); part; part = await stream.read()) {
+          receivedBytes += part.length;
+        }
+        assert.equal(receivedBytes, 1.5 * MIB);
+        outcomes.push("whole");
+      } catch (error) {
+        assert.ok(isSeedmintError(error, "reset"));
+        outcomes.push("reset");
+      }
+    }
+    assert.deepEqual(outcomes, ["whole", "reset", "whole"]);
+  });
+}
 
 Deno.test("a relay that comes back is used again", async () => {
   const listen = ["/ip4/127.0.0.1/tcp/0"];
