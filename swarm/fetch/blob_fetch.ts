@@ -116,7 +116,7 @@ export class BlobFetch implements TransferHost {
     this.#transfers.delete(transfer.requestId);
     const duplicateBytes = transfer.verifiedBytes - transfer.newBytes;
     this.#wastedBytes += duplicateBytes + unverifiedBytes(transfer);
-    this.#resyncUnproven();
+    if (transfer.isIngesting) this.#resyncUnproven();
   }
 
   #begin(held: { readonly groups: RangeSet; readonly size: number } | undefined): void {
@@ -280,7 +280,8 @@ export class BlobFetch implements TransferHost {
     if (this.#isOver || this.#scheduler.progress().isSizeProven) return;
     const { store, hash } = this.#options;
     const record = store.status(hash);
-    if (record === undefined && this.#transfers.size > 0) return;
+    const isIngesting = [...this.#transfers.values()].some((transfer) => transfer.isIngesting);
+    if (record === undefined && isIngesting) return;
     this.dispatch({
       type: "held",
       groups: record?.groups ?? RangeSet.EMPTY,

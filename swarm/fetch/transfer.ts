@@ -10,7 +10,7 @@ export interface TransferHost {
   dispatch(event: SchedulerEvent): void;
   /** Counts verified groups; called before the scheduler learns of them. */
   verified(transfer: Transfer, groups: Range): void;
-  /** Called before the scheduler learns of an end. */
+  /** Called after the scheduler learned of an end. */
   ended(transfer: Transfer): void;
 }
 
@@ -24,6 +24,8 @@ export class Transfer {
   /** Verified bytes, new or not, and the new ones among them. */
   verifiedBytes = 0;
   newBytes = 0;
+  /** The other side granted: the store holds a place for its bytes until it ends. */
+  isIngesting = false;
   readonly #abort = new AbortController();
   readonly #host: TransferHost;
   #pending: Range | undefined;
@@ -69,7 +71,10 @@ export class Transfer {
       const { receivedBytes } = await this.source.fetch({
         ...fetch,
         signal: this.#abort.signal,
-        onGranted: (size) => this.#host.dispatch({ type: "granted", requestId, size }),
+        onGranted: (size) => {
+          this.isIngesting = true;
+          this.#host.dispatch({ type: "granted", requestId, size });
+        },
         onVerified: (groups) => this.#onVerified(groups),
         onReceived: (bytes) => this.#onReceived(bytes),
       });
@@ -79,8 +84,9 @@ export class Transfer {
       event = { type: "failed", requestId, code: codeOf(error), message: messageOf(error) };
     }
     this.flush();
-    this.#host.ended(this);
+    // What was cancelled is forgotten already.
     if (!this.#isOver) this.#host.dispatch(event);
+    this.#host.ended(this);
   }
 
   #onReceived(bytes: number): void {

@@ -71,6 +71,8 @@ export interface SchedulerLimits {
   readonly failuresKeptMax: number;
   /** A fetch without any progress for so long fails, whatever its sources promise. */
   readonly giveUpMs: number;
+  /** A source that is about to send so many groups in vain is stopped and asked for the rest. */
+  readonly idleGroupsMax: number;
   /** A blob that is larger, as a source claims, is refused from that source. */
   readonly blobBytesMax: number;
   /** An origin's run goes over held gaps up to this many groups rather than asking anew. */
@@ -112,6 +114,7 @@ export const SCHEDULER_LIMITS: SchedulerLimits = {
   sourcesMax: 64,
   failuresKeptMax: 64,
   giveUpMs: 60_000,
+  idleGroupsMax: 64,
   blobBytesMax: BLOB_BYTES_MAX,
   originGapGroups: 64,
 };

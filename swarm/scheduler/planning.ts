@@ -4,7 +4,7 @@
  */
 import { RangeSet } from "../../src/core/range_set.ts";
 import { BLOB_BYTES_MAX, GROUP_BYTES } from "../bao/geometry.ts";
-import { beginRequest, isProofUnderWay } from "./requests.ts";
+import { beginRequest } from "./requests.ts";
 import { pickGroups } from "./picking.ts";
 import { stealOrRace } from "./stealing.ts";
 import {
@@ -34,6 +34,10 @@ export function plan(state: SchedulerState, nowMs: number): void {
   for (const source of sources) askHoldingsIfUseful(state, source, nowMs);
   const askable = sources.filter((source) => !isWaitingForHoldings(state, source, nowMs));
   for (const source of askable) {
+    if (state.size === undefined && source.kind === "peer") {
+      prepare(state, source, nowMs);
+      continue;
+    }
     // One source may take two turns: the range at work and the one pipelined behind it.
     for (let turn = 0; turn < WORK_PER_SOURCE_MAX; turn++) {
       if (!hasRoom(state, source, nowMs)) break;
@@ -57,7 +61,7 @@ function readySources(state: SchedulerState, nowMs: number): SourceState[] {
 
 /** With `origin-first`, peers wait until the origin is in trouble. */
 function arePeersHeldBack(state: SchedulerState): boolean {
-  if (state.policy !== "origin-first") return false;
+  if (state.policy !== "origin-first" || !state.hasOrigin) return false;
   if (state.originState === "unavailable") return false;
   for (const source of state.sources.values()) {
     if (source.kind !== "origin") continue;
@@ -95,47 +99,68 @@ function giveWork(
 ): boolean {
   if (source.kind === "origin") return giveOriginRun(state, source, options.nowMs);
   const { nowMs } = options;
-  const groupCount = planGroupCount(state);
-  if (groupCount === undefined) return giveOpener(state, source, options);
-  const assigned = assignedGroups(state);
-  const held = groupsOf(source);
-  const available = state.missing.below(groupCount).subtract(assigned).intersect(held);
-  if (needsProbe(state, source)) return giveProbe(state, source, { available, nowMs });
-  const proof = state.size === undefined && !isProofUnderWay(state) && held.has(groupCount - 1)
-    ? RangeSet.of(PAST_ANY_END)
-    : RangeSet.EMPTY;
-  if (available.isEmpty && proof.isEmpty) {
-    return stealOrRace(state, source, { nowMs });
+  const available = state.missing.subtract(assignedGroups(state)).intersect(groupsOf(source));
+  if (needsProbe(state, source)) {
+    giveProbe(state, source, { available, nowMs });
+    return false;
   }
-  // What comes before a proof of the size is lost with it, so nothing big is asked beside it.
-  const groups = !proof.isEmpty && state.hasProofFailed
-    ? RangeSet.EMPTY
-    : pickGroups(state, source, { available, sources: options.sources });
-  beginRequest(state, source, { groups: groups.union(proof), purpose: "work", nowMs });
+  if (available.isEmpty) return stealOrRace(state, source, { nowMs });
+  const groups = pickGroups(state, source, { available, sources: options.sources });
+  beginRequest(state, source, { groups, purpose: "work", nowMs });
   return true;
 }
 
-/** The first request of all: the beginning, and the last group, which proves the size. */
-function giveOpener(
-  state: SchedulerState,
-  source: SourceState,
-  options: { readonly sources: readonly SourceState[]; readonly nowMs: number },
-): boolean {
-  const { nowMs } = options;
+/**
+ * Before the size is proven nothing big is asked for: a store keeps no group of a blob whose size is
+ * not proven. The opener asks for the beginning and the last group, which proves the size; once a
+ * size is claimed that is larger, the last group is asked for alone, so that it comes at once.
+ */
+function prepare(state: SchedulerState, source: SourceState, nowMs: number): void {
+  const groupCount = planGroupCount(state);
+  if (groupCount === undefined) {
+    giveOpener(state, source, nowMs);
+    return;
+  }
+  const held = groupsOf(source);
+  const available = state.missing.below(groupCount).subtract(assignedGroups(state)).intersect(held);
+  if (needsProbe(state, source)) giveProbe(state, source, { available, nowMs });
+  if (!held.has(groupCount - 1)) return;
+  const own = workOf(state, source);
+  if (own.some((request) => isProofAlone(request.unsent))) return;
+  const proofs = [...state.requests.values()].filter((request) =>
+    request.source.kind === "peer" && request.unsent.has(groupCount - 1)
+  );
+  const alone = proofs.filter((request) => isProofAlone(request.unsent));
+  // An opener that brings the whole blob proves it as fast as anything.
+  const isSmall = groupCount <= state.limits.openerGroups + 1;
+  const waited = alone.length > 0 ? alone : isSmall ? proofs : [];
+  const isUnderWay = waited.some((request) =>
+    nowMs - request.lastProgressMs <= hedgeMs(state, request.source)
+  );
+  if (isUnderWay) return;
+  beginRequest(state, source, { groups: RangeSet.of(PAST_ANY_END), purpose: "opener", nowMs });
+}
+
+/** Whether a request asks for the last group and nothing else. */
+function isProofAlone(groups: RangeSet): boolean {
+  return groups.runCount === 1 && (groups.first === PAST_ANY_END || groups.count === 1);
+}
+
+/** The first request of all. */
+function giveOpener(state: SchedulerState, source: SourceState, nowMs: number): void {
   const openers = [...state.requests.values()].filter((one) => one.source.kind === "peer");
   const hasOrigin = [...state.requests.values()].some((one) => one.source.kind === "origin");
+  if (openers.some((request) => request.source === source)) return;
   // A second peer opens as well if the first is slow to say anything; others wait for the size.
-  const isSlow = openers.length === 1 && openers[0]!.source !== source &&
+  const isSlow = openers.length === 1 &&
     nowMs - openers[0]!.startedMs > hedgeMs(state, openers[0]!.source);
-  if (openers.length > 0 && !isSlow) return false;
-  const head = hasOrigin || state.hasProofFailed
-    ? RangeSet.EMPTY
-    : RangeSet.of(0, state.limits.openerGroups);
+  if (openers.length > 0 && !isSlow) return;
+  const isAlone = hasOrigin || state.hasProofFailed || openers.length > 0;
+  const head = isAlone ? RangeSet.EMPTY : RangeSet.of(0, state.limits.openerGroups);
   const groups = state.missing.intersect(head.union(RangeSet.of(PAST_ANY_END)))
     .intersect(groupsOf(source));
-  if (groups.isEmpty) return false;
+  if (!groups.has(PAST_ANY_END)) return;
   beginRequest(state, source, { groups, purpose: "opener", nowMs });
-  return true;
 }
 
 /** How long a first answer may take before somebody else is asked as well. */
@@ -152,31 +177,25 @@ function giveProbe(
   state: SchedulerState,
   source: SourceState,
   options: { readonly available: RangeSet; readonly nowMs: number },
-): boolean {
+): void {
   for (const request of state.requests.values()) {
-    if (request.source === source && request.purpose === "probe") return false;
+    if (request.source === source && request.purpose === "probe") return;
   }
   const groupCount = planGroupCount(state)!;
   const choice = options.available.isEmpty
     ? state.missing.below(groupCount).intersect(groupsOf(source))
     : options.available;
-  if (choice.isEmpty) return false;
+  if (choice.isEmpty) return;
   let skip = nextRandom(state, choice.count);
   for (const range of choice) {
     const length = range.end - range.start;
     if (skip < length) {
-      const group = range.start + skip;
-      beginRequest(state, source, {
-        groups: RangeSet.of(group, group + 1),
-        purpose: "probe",
-        nowMs: options.nowMs,
-      });
-      // The probe takes no turn of real work, and real work waits for its answer.
-      return false;
+      const groups = RangeSet.of(range.start + skip, range.start + skip + 1);
+      beginRequest(state, source, { groups, purpose: "probe", nowMs: options.nowMs });
+      return;
     }
     skip -= length;
   }
-  return false;
 }
 
 /**

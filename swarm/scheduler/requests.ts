@@ -3,12 +3,7 @@ import type { ErrorCode } from "../../src/core/errors.ts";
 import { RangeSet } from "../../src/core/range_set.ts";
 import { groupCountOf } from "../bao/geometry.ts";
 import { noteEnd } from "./rates.ts";
-import {
-  planGroupCount,
-  type RequestState,
-  type SchedulerState,
-  type SourceState,
-} from "./state.ts";
+import { type RequestState, type SchedulerState, type SourceState } from "./state.ts";
 import type { RequestPurpose } from "./types.ts";
 
 /** Asks `source` for `groups`; `wanted` is less when a part of them is brought by others. */
@@ -152,6 +147,23 @@ export function proveSize(state: SchedulerState, size: number, nowMs: number): v
   }
 }
 
+/**
+ * Ends `request` when what it sends next is long and wanted by nobody: a source of parts took it out
+ * of the middle. The rest is asked for anew.
+ */
+export function endIdleSending(
+  state: SchedulerState,
+  request: RequestState,
+  nowMs: number,
+): void {
+  const next = request.unsent.first;
+  const wanted = request.wanted.first;
+  if (next === undefined || wanted === undefined || request.source.kind === "origin") return;
+  const idleGroups = request.unsent.below(wanted).count;
+  if (idleGroups < state.limits.idleGroupsMax) return;
+  cancelRequest(state, request, { reason: "others bring what it sends next", nowMs });
+}
+
 /** Takes groups that are verified from every request, and ends those that have nothing left. */
 export function settleGroups(state: SchedulerState, groups: RangeSet, nowMs: number): void {
   for (const request of [...state.requests.values()]) {
@@ -172,14 +184,4 @@ function cutToSize(size: number): (groups: RangeSet) => RangeSet {
     if (!isPastEnd) return groups;
     return groups.below(groupCount).union(RangeSet.of(groupCount - 1, groupCount));
   };
-}
-
-/** Whether some request will bring the last group, which proves the size. */
-export function isProofUnderWay(state: SchedulerState): boolean {
-  const groupCount = planGroupCount(state);
-  for (const request of state.requests.values()) {
-    if (request.wanted.boundaries.length % 2 === 1) return true;
-    if (groupCount !== undefined && request.wanted.has(groupCount - 1)) return true;
-  }
-  return false;
 }

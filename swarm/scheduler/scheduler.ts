@@ -17,6 +17,7 @@ import { noteBytes, noteTick } from "./rates.ts";
 import {
   coolSource,
   dropSource,
+  endIdleSending,
   endRequest,
   noteClaim,
   noteFailure,
@@ -287,6 +288,7 @@ function applyVerified(
     proveSize(state, claimed, nowMs);
   }
   acceptGroups(state, options.groups, nowMs);
+  endIdleSending(state, request, nowMs);
 }
 
 function acceptGroups(

@@ -34,10 +34,14 @@ function silenceOf(request: RequestState, nowMs: number): number {
 }
 
 function patienceOf(state: SchedulerState, request: RequestState): number {
-  if (request.hasFirstByte) return state.limits.progressMs;
-  return request.source.kind === "origin"
-    ? state.limits.originFirstByteMs
-    : state.limits.firstByteMs;
+  const { limits } = state;
+  const patienceMs = request.hasFirstByte
+    ? limits.progressMs
+    : request.source.kind === "origin"
+    ? limits.originFirstByteMs
+    : limits.firstByteMs;
+  // A peer behind a long line gets more time when it is tried again, or it could never serve.
+  return patienceMs * 2 ** Math.min(3, request.source.failuresInRow);
 }
 
 function silenceMax(state: SchedulerState, request: RequestState): number {
@@ -131,7 +135,13 @@ export function watchEnd(state: SchedulerState, nowMs: number): void {
 }
 
 function isHopeless(state: SchedulerState, nowMs: number): boolean {
-  return nowMs - state.lastProgressMs >= state.limits.giveUpMs;
+  if (nowMs - state.lastProgressMs >= state.limits.giveUpMs) return true;
+  if (state.size !== undefined || nowMs - state.startMs < state.limits.giveUpMs) return false;
+  // Peers prove a size with their first answer. An origin does it with its last byte.
+  for (const request of state.requests.values()) {
+    if (request.source.kind === "origin") return false;
+  }
+  return true;
 }
 
 /** Ends the fetch without the blob. */

@@ -1,0 +1,67 @@
+/**
+ * The scheduler through many simulated networks, and the figures that docs/testing quotes.
+ *
+ *     deno run tests/sim/run.ts --seeds 10000          # the nightly task
+ *     SIM_SEED=17 deno run --allow-env=SIM_SEED tests/sim/run.ts   # one seed again, told in full
+ */
+import { parseArgs } from "node:util";
+import { figures } from "./figures.ts";
+import { herd } from "./herd_sim.ts";
+import { faultsOf, runScene, sceneOf } from "./scenes.ts";
+
+if (import.meta.main) main();
+
+function main(): void {
+  const { values } = parseArgs({
+    args: Deno.args,
+    options: {
+      seeds: { type: "string", default: "10000" },
+      first: { type: "string", default: "1" },
+    },
+  });
+  const replayed = seedOfEnvironment();
+  if (replayed !== undefined) return replay(replayed);
+  const count = Number(values.seeds);
+  const first = Number(values.first);
+  const startMs = performance.now();
+  let doneCount = 0;
+  const bad: number[] = [];
+  for (let seed = first; seed < first + count; seed++) {
+    const scene = sceneOf(seed);
+    const result = runScene(scene);
+    const faults = faultsOf(scene, result);
+    if (result.outcome === "done") doneCount++;
+    if (faults.length === 0) continue;
+    bad.push(seed);
+    console.log(`seed ${seed}: ${faults.join("; ")}; replay with SIM_SEED=${seed}`);
+  }
+  const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
+  console.log(
+    `${count} networks in ${seconds} s: ${doneCount} blobs complete, ` +
+      `${count - doneCount - bad.length} could not be, ${bad.length} broke an invariant`,
+  );
+  for (const line of figures()) console.log(line);
+  for (const nodeCount of [1, 5, 10, 20, 50]) console.log(herd({ nodeCount }).line);
+  if (bad.length > 0) Deno.exit(1);
+}
+
+/** The seed to replay, if there is one; without the right to read it there is none. */
+export function seedOfEnvironment(): number | undefined {
+  const permission = Deno.permissions.querySync({ name: "env", variable: "SIM_SEED" });
+  const text = permission.state === "granted" ? Deno.env.get("SIM_SEED") : undefined;
+  return text === undefined ? undefined : Number(text);
+}
+
+function replay(seed: number): void {
+  const scene = sceneOf(seed);
+  const show = (_key: string, value: unknown) =>
+    value instanceof Map ? Object.fromEntries(value) : value === Infinity ? "endless" : value;
+  console.log(JSON.stringify(scene, show, 1));
+  const result = runScene(scene);
+  console.log(JSON.stringify(result, show, 1));
+  const faults = faultsOf(scene, result);
+  console.log(
+    faults.length === 0 ? `seed ${seed}: all holds` : `seed ${seed}: ${faults.join("; ")}`,
+  );
+  if (faults.length > 0) Deno.exit(1);
+}

@@ -1,0 +1,201 @@
+/**
+ * Sources of one blob as the simulator sees them: links with latency and bandwidth, and peers that
+ * hang, reset, vanish, return, lie, hold a part, or are slow. Bytes are only counted, never made:
+ * what a lie is, and what would verify, the model knows.
+ */
+import { RangeSet } from "../../src/core/range_set.ts";
+import { GROUP_BYTES, groupCountOf } from "../../swarm/bao/geometry.ts";
+import type { VirtualClock } from "./virtual_clock.ts";
+
+/** How a simulated source behaves. */
+export interface SourceModel {
+  readonly id: string;
+  readonly kind: "peer" | "origin";
+  /** One way. */
+  readonly latencyMs: number;
+  /** Bytes a second of its upload, shared by its requests. */
+  readonly bandwidth: number;
+  readonly holds: RangeSet;
+  readonly tellsHoldings: boolean;
+  /** Sends a wrong group once it has sent so many. */
+  readonly liesAfterGroups?: number;
+  /** Claims this size instead of the true one. */
+  readonly claimsSize?: number;
+  /** Says that it has everything, and answers not-found when asked. */
+  readonly boasts?: boolean;
+  /** Each group may be the last of its connection, with this probability. */
+  readonly resetChance?: number;
+  /** Silent from the first to the second time, connections stay open. */
+  readonly hangs?: readonly (readonly [number, number])[];
+  /** Gone from the first to the second time: connections end, new ones fail. */
+  readonly gone?: readonly (readonly [number, number])[];
+}
+
+/** What the model tells the driver. */
+export interface RequestListener {
+  granted(size: number): void;
+  verified(start: number, end: number): void;
+  received(bytes: number): void;
+  finished(): void;
+  failed(code: "corrupt" | "reset" | "not-found" | "unavailable" | "timeout"): void;
+}
+
+/** A source at work. */
+export class SimulatedSource {
+  readonly model: SourceModel;
+  sentGroups = 0;
+  readonly #clock: VirtualClock;
+  readonly #size: number;
+  readonly #random: () => number;
+  /** When the link is free again. */
+  #freeMs = 0;
+
+  constructor(
+    model: SourceModel,
+    options: { readonly clock: VirtualClock; readonly size: number; readonly random: () => number },
+  ) {
+    this.model = model;
+    this.#clock = options.clock;
+    this.#size = options.size;
+    this.#random = options.random;
+  }
+
+  /** Progress is told about every 50 ms, and at most in pieces of 16 groups. */
+  get #pieceGroups(): number {
+    return Math.min(16, Math.max(1, Math.floor((this.model.bandwidth * 0.05) / GROUP_BYTES)));
+  }
+
+  isIn(spans: readonly (readonly [number, number])[] | undefined): boolean {
+    const { nowMs } = this.#clock;
+    return spans?.some(([from, to]) => from <= nowMs && nowMs < to) ?? false;
+  }
+
+  /** Serves a request; the returned function cancels it. */
+  serve(groups: RangeSet, listener: RequestListener): () => void {
+    let isOver = false;
+    const { model } = this;
+    const end = (tell: () => void) => {
+      if (isOver) return;
+      isOver = true;
+      tell();
+    };
+    if (this.isIn(model.gone)) {
+      this.#clock.after(2 * model.latencyMs + 1, () => end(() => listener.failed("unavailable")));
+      return () => isOver = true;
+    }
+    this.#clock.after(2 * model.latencyMs, () => {
+      if (isOver || this.isIn(model.hangs)) return;
+      const asked = truncate(groups, groupCountOf(model.claimsSize ?? this.#size));
+      // A liar about the size has whatever it claims to have.
+      const sent = model.claimsSize === undefined ? asked.intersect(model.holds) : asked;
+      if (sent.isEmpty) return end(() => listener.failed("not-found"));
+      listener.granted(model.claimsSize ?? this.#size);
+      if (model.kind === "origin") this.#sendPlain(sent, { listener, isOver: () => isOver, end });
+      else {
+        this.#send(sent, {
+          listener,
+          isOver: () => isOver,
+          end,
+          isShort: !sent.equals(asked),
+        });
+      }
+    });
+    return () => isOver = true;
+  }
+
+  /** Sends verified groups one after another, in pieces of up to 16. */
+  #send(
+    left: RangeSet,
+    options: {
+      readonly listener: RequestListener;
+      readonly isOver: () => boolean;
+      readonly end: (tell: () => void) => void;
+      readonly isShort: boolean;
+    },
+  ): void {
+    const { listener, end, isOver } = options;
+    if (left.isEmpty) {
+      return end(() => options.isShort ? listener.failed("not-found") : listener.finished());
+    }
+    const piece = left.take(this.#pieceGroups);
+    this.#transmit(piece.count, (isLost) => {
+      if (isOver()) return;
+      if (isLost) return end(() => listener.failed("reset"));
+      const { model } = this;
+      // A false size changes the shape of the tree: what the two trees share verifies, no more.
+      const isBeyond = model.claimsSize !== undefined && model.claimsSize !== this.#size &&
+        piece.boundaries.at(-1)! > sharedGroups(this.#size, model.claimsSize);
+      if (this.sentGroups >= (model.liesAfterGroups ?? Infinity) || isBeyond) {
+        return end(() => listener.failed("corrupt"));
+      }
+      this.sentGroups += piece.count;
+      for (const run of piece) if (!isOver()) listener.verified(run.start, run.end);
+      if (!isOver()) this.#send(left.subtract(piece), options);
+    });
+  }
+
+  /** An origin's bytes are verified when its whole run came. */
+  #sendPlain(
+    run: RangeSet,
+    options: {
+      readonly listener: RequestListener;
+      readonly isOver: () => boolean;
+      readonly end: (tell: () => void) => void;
+    },
+  ): void {
+    const { listener, isOver, end } = options;
+    let left = run;
+    const next = () => {
+      if (left.isEmpty) {
+        if (this.model.liesAfterGroups !== undefined) return end(() => listener.failed("corrupt"));
+        for (const range of run) if (!isOver()) listener.verified(range.start, range.end);
+        return end(() => listener.finished());
+      }
+      const piece = left.take(this.#pieceGroups);
+      this.#transmit(piece.count, (isLost) => {
+        if (isOver()) return;
+        if (isLost) return end(() => listener.failed("reset"));
+        this.sentGroups += piece.count;
+        left = left.subtract(piece);
+        listener.received(piece.count * GROUP_BYTES);
+        next();
+      });
+    };
+    next();
+  }
+
+  /** Moves groups over the link; hanging delays, going away or bad luck loses the connection. */
+  #transmit(count: number, arrived: (isLost: boolean) => void): void {
+    const { model } = this;
+    const clock = this.#clock;
+    this.#freeMs = Math.max(this.#freeMs, clock.nowMs) +
+      (count * GROUP_BYTES * 1000) / model.bandwidth;
+    clock.at(this.#freeMs, () => {
+      if (this.isIn(model.gone)) return arrived(true);
+      if (this.isIn(model.hangs)) {
+        const [, until] = model.hangs!.find(([from, to]) =>
+          from <= clock.nowMs && clock.nowMs < to
+        )!;
+        return clock.at(until, () => arrived(this.isIn(model.gone)));
+      }
+      const lossChance = model.resetChance === undefined ? 0 : 1 - (1 - model.resetChance) ** count;
+      arrived(lossChance > 0 && this.#random() < lossChance);
+    });
+  }
+}
+
+/** Groups on the left that blobs of two sizes may have in common. */
+function sharedGroups(size: number, claimed: number): number {
+  const [few, many] = [groupCountOf(size), groupCountOf(claimed)].sort((a, b) => a - b);
+  if (few === 1) return 0;
+  const left = 2 ** Math.floor(Math.log2(few! - 1));
+  return left === 2 ** Math.floor(Math.log2(many! - 1)) ? Math.min(left, few! - 1) : 0;
+}
+
+/** As bao-tree cuts ranges: past the end asks for the last group. */
+function truncate(groups: RangeSet, groupCount: number): RangeSet {
+  const last = groups.boundaries.at(-1) ?? 0;
+  const isPastEnd = groups.boundaries.length % 2 === 1 || last > groupCount;
+  const inside = groups.below(groupCount);
+  return isPastEnd ? inside.union(RangeSet.of(groupCount - 1, groupCount)) : inside;
+}
