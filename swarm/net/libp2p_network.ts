@@ -8,6 +8,7 @@ import {
   type Connection,
   type IdentifyResult,
   type Libp2p,
+  type Multiaddr,
   multiaddr,
   partsOf,
   peerIdFromString,
@@ -25,6 +26,7 @@ import { addWebSockets, buildNode, type CircuitTransport } from "./libp2p_node.t
 import { Libp2pByteStream } from "./libp2p_stream.ts";
 import {
   HANDLER_LINGER_MS,
+  HINT_ADDRESSES_MAX,
   INBOUND_STREAMS_MAX,
   MDNS_PEERS_MAX,
   NEGOTIATION_TIMEOUT_MS,
@@ -340,14 +342,14 @@ export class Libp2pNetwork implements Network {
   #onIdentified(identified: IdentifyResult): void {
     const peerId = identified.peerId.toString();
     if (!isPeerId(peerId)) return;
-    const addrs = identified.listenAddrs.map(String);
-    this.#tell({ peerId, addrs: this.#usableTexts(peerId, addrs), via: "connection" });
+    const addrs = this.#usableTexts(peerId, identified.listenAddrs);
+    this.#tell({ peerId, addrs, via: "connection" });
   }
 
   #onLocalPeer(peer: PeerInfo): void {
     const peerId = peer.id.toString();
     if (peerId === this.peerId || !isPeerId(peerId)) return;
-    const addrs = this.#usableTexts(peerId, peer.multiaddrs.map(String));
+    const addrs = this.#usableTexts(peerId, peer.multiaddrs);
     if (addrs.length === 0) return;
     this.#mdnsPeers.delete(peerId);
     const oldest = this.#mdnsPeers.keys().next();
@@ -358,8 +360,16 @@ export class Libp2pNetwork implements Network {
     this.#tell({ peerId, addrs, via: "mdns" });
   }
 
-  #usableTexts(peerId: string, addrs: readonly string[]): readonly string[] {
-    return usableAddresses(peerId, addrs, this.#policy).map((address) => address.text);
+  #usableTexts(peerId: string, addrs: readonly Multiaddr[]): readonly string[] {
+    const texts: string[] = [];
+    for (const address of addrs.slice(0, HINT_ADDRESSES_MAX)) {
+      try {
+        texts.push(address.toString());
+      } catch {
+        // Bytes of a stranger that parse and yet have no text.
+      }
+    }
+    return usableAddresses(peerId, texts, this.#policy).map((address) => address.text);
   }
 
   #tell(peer: FoundPeer): void {

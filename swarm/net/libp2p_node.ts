@@ -1,5 +1,6 @@
 /** Builds the libp2p node that {@link Libp2pNetwork} runs on: which parts, within which limits. */
 import {
+  type Connection,
   createLibp2p,
   generateKeyPairFromSeed,
   identify,
@@ -11,8 +12,10 @@ import {
   loadMdns,
   loadWebSockets,
   partsOf,
+  type PeerId,
   type PeerInfo,
   ping,
+  type Stream,
   type Transport,
 } from "../libp2p.ts";
 import { usableAddresses } from "./addresses.ts";
@@ -27,6 +30,7 @@ import {
   EARLY_STREAMS_MAX,
   INBOUND_CONNECTIONS_PER_SECOND_MAX,
   INBOUND_PENDING_MAX,
+  INBOUND_UPGRADE_TIMEOUT_MS,
   MDNS_INTERVAL_MS,
   NEGOTIATION_TIMEOUT_MS,
   OUTBOUND_STREAMS_MAX,
@@ -44,8 +48,10 @@ const MDNS_SERVICE = "_seedmint._udp.local";
 /** The circuit transport, as far as reservations go. */
 export interface CircuitTransport extends Transport {
   readonly reservationStore: {
-    addRelay(peerId: unknown, type: "configured"): Promise<unknown>;
+    addRelay(peerId: PeerId, type: "configured"): Promise<unknown>;
+    hasReservation(peerId: PeerId): boolean;
   };
+  onStop(stream: Stream, connection: Connection): Promise<void>;
 }
 
 /** A node that is not started yet. */
@@ -73,8 +79,9 @@ export async function buildNode(
     ping: ping({ maxInboundStreams: 8, maxOutboundStreams: 8 }),
     dcutr: dcutrModule.dcutr(),
   };
-  if (options.relayServer) {
-    const limits = relayLimits(options.relayServer === true ? {} : options.relayServer);
+  const relayServer = options.relayServer === true ? {} : options.relayServer;
+  if (relayServer) {
+    const limits = relayLimits(relayServer);
     const server = circuit.circuitRelayServer(limits);
     services["relayServer"] = (components) => boundCircuits(server(components as never));
   }
@@ -99,7 +106,9 @@ export async function buildNode(
     transports: [
       ...(options.transports ?? [denoTcp({ clock: options.clock })]),
       (components) => {
-        circuitTransport = circuit.circuitRelayTransport()(components) as CircuitTransport;
+        circuitTransport = refuseUnknownRelays(
+          circuit.circuitRelayTransport()(components) as CircuitTransport,
+        );
         return circuitTransport;
       },
       ...(webSockets === undefined ? [] : [webSockets.webSockets()]),
@@ -120,6 +129,8 @@ export async function buildNode(
         const peerId = text.slice(text.lastIndexOf("/p2p/") + "/p2p/".length);
         return usableAddresses(peerId, [text], options.addressPolicy).length === 0;
       },
+      denyInboundRelayReservation: (peerId) =>
+        relayServer ? relayServer.allow?.(peerId.toString()) === false : true,
       denyInboundEncryptedConnection: (peerId) => !isPeerId(peerId.toString()),
       denyOutboundEncryptedConnection: (peerId) => !isPeerId(peerId.toString()),
     },
@@ -130,6 +141,7 @@ export async function buildNode(
       maxIncomingPendingConnections: INBOUND_PENDING_MAX,
       inboundConnectionThreshold: options.inboundConnectionsPerSecondMax ??
         INBOUND_CONNECTIONS_PER_SECOND_MAX,
+      inboundUpgradeTimeout: INBOUND_UPGRADE_TIMEOUT_MS,
       dialTimeout: DIAL_TIMEOUT_MS,
       addressDialTimeout: DIAL_ADDRESS_TIMEOUT_MS,
       inboundStreamProtocolNegotiationTimeout: NEGOTIATION_TIMEOUT_MS,
@@ -137,6 +149,21 @@ export async function buildNode(
     },
   });
   return { node, circuitTransport: circuitTransport! };
+}
+
+/**
+ * libp2p takes a call through a relay that it has no reservation on for a reason to make one there,
+ * with a new listener each time: any peer could grow our memory and our adverts with its addresses.
+ */
+function refuseUnknownRelays(transport: CircuitTransport): CircuitTransport {
+  const { onStop } = transport;
+  transport.onStop = async (stream, connection) => {
+    if (!transport.reservationStore.hasReservation(connection.remotePeer)) {
+      throw new Error("no reservation was made on this relay");
+    }
+    await onStop(stream, connection);
+  };
+  return transport;
 }
 
 /** Adds the WebSocket transport to a running node, for the first address that needs it. */

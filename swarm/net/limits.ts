@@ -51,8 +51,11 @@ export const CONNECTIONS_MAX = 300;
 /** Connections per second from one address: a whole fleet may come from behind one NAT. */
 export const INBOUND_CONNECTIONS_PER_SECOND_MAX = 50;
 
-/** Connections that may be in their handshake at once, each holding a socket for up to 10 s. */
-export const INBOUND_PENDING_MAX = 64;
+/** Connections that may be in their handshake at once. */
+export const INBOUND_PENDING_MAX = 256;
+
+/** How long an inbound handshake may take; short, so that idle strangers cannot hold all places. */
+export const INBOUND_UPGRADE_TIMEOUT_MS = 5_000;
 
 /** Addresses tried of those that a hint names; an advert is a stranger's word. */
 export const DIAL_ADDRESSES_MAX = 8;

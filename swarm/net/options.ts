@@ -11,6 +11,8 @@ export interface RelayServerOptions {
   readonly circuitDurationMs?: number;
   /** Peers that may be reached through this relay. @default {128} */
   readonly reservationsMax?: number;
+  /** Whether a peer may be reached through this relay; anybody when absent. */
+  readonly allow?: (peerId: string) => boolean;
 }
 
 /** Options of {@link Libp2pNetwork.start}. */

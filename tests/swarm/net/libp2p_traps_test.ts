@@ -342,3 +342,40 @@ Deno.test("Libp2pNetwork.start says which address it cannot use", async () => {
     (e) => isSeedmintError(e, "usage"),
   );
 });
+
+Deno.test("a peer that calls through itself as a relay gets no reservation and no place in adverts", async () => {
+  await using alice = await start(1);
+  await using relay = await start(2, { relayServer: true });
+  const before = alice.addresses();
+  const stream = await relay.openStream(addressOf(alice), "/libp2p/circuit/relay/0.2.0/stop");
+  await assert.rejects(stream.read(), (error) => isSeedmintError(error, "reset"));
+  await systemClock.sleep(200);
+  assert.deepEqual(alice.addresses(), before);
+});
+
+Deno.test("a relay for some peers only gives reservations to no others", async () => {
+  await using relay = await start(1, { relayServer: { allow: () => false } });
+  await using seeder = await start(2, { relays: relay.addresses() });
+  await until(() => seeder.connections().length === 1, "the relay is connected");
+  await systemClock.sleep(300);
+  assert.ok(!seeder.addresses().some((address) => address.includes("/p2p-circuit")));
+});
+
+Deno.test("garbage and silence on the port leave the node as it was", async () => {
+  await using alice = await start(1, { inboundConnectionsPerSecondMax: 10_000 });
+  await using bob = await start(2);
+  await alice.handle(PROTOCOL, echo);
+  const sockets: Deno.TcpConn[] = [];
+  for (let count = 0; count < 100; count++) {
+    const socket = await Deno.connect({ hostname: "127.0.0.1", port: portOf(alice) });
+    sockets.push(socket);
+    if (count % 2 === 0) await socket.write(crypto.getRandomValues(new Uint8Array(500)));
+    if (count % 4 === 0) socket.close();
+  }
+  const stream = await bob.openStream(addressOf(alice), PROTOCOL);
+  await stream.write(Uint8Array.of(1));
+  await stream.closeWrite();
+  assert.deepEqual(await readAll(stream), Uint8Array.of(1));
+  assert.equal(alice.connections().length, 1);
+  for (const [index, socket] of sockets.entries()) if (index % 4 !== 0) socket.close();
+});
