@@ -5,7 +5,7 @@ import { GROUP_BYTES } from "./geometry.ts";
 export const HASH_WORKERS_MAX = 8;
 
 /**
- * Groups of a file that one worker hashes as one task (64 MiB): long enough to outweigh a message,
+ * Groups of a file that one worker hashes as one task (64 MiB), a power of two: long enough to outweigh a message,
  * short enough that several workers end at about the same time.
  */
 export const SEGMENT_GROUPS = 4096;

@@ -3,7 +3,7 @@ import { type Hash, hashFromBytes } from "../../src/core/hash.ts";
 import { GROUP_BYTES } from "./geometry.ts";
 import { GroupCvs } from "./group_cvs.ts";
 import { CV_BYTES, kernel } from "./kernel/mod.ts";
-import { type Outboard, outboardOfCvs } from "./tree.ts";
+import { type Outboard, subtreeOfCvs } from "./tree.ts";
 
 /**
  * Computes hash and outboard in one pass over the bytes. Keeps 32 bytes for every 16 KiB seen.
@@ -29,7 +29,10 @@ export class OutboardBuilder {
     this.#assertUnfinished();
     let rest = bytes;
     while (rest.length > 0) {
-      if (this.#filled === GROUP_BYTES) this.#flush();
+      if (this.#filled === GROUP_BYTES) {
+        this.#cvs.appendGroup(this.#group, this.#cvs.count, false);
+        this.#filled = 0;
+      }
       if (this.#filled === 0 && rest.length > GROUP_BYTES) {
         rest = this.#takeWhole(rest);
         continue;
@@ -50,9 +53,11 @@ export class OutboardBuilder {
     this.#assertUnfinished();
     this.#finished = true;
     const size = this.#cvs.count * GROUP_BYTES + this.#filled;
-    if (this.#cvs.count === 0) return outboardOfOneGroup(this.#group.subarray(0, this.#filled));
-    this.#flush();
-    return outboardOfCvs(this.#cvs.bytes, size);
+    const isOneGroup = this.#cvs.count === 0;
+    const last = this.#group.subarray(0, this.#filled);
+    this.#cvs.appendGroup(last, this.#cvs.count, isOneGroup);
+    const { cv, parents } = subtreeOfCvs(this.#cvs.bytes, true);
+    return { hash: hashFromBytes(cv), size, parents };
   }
 
   /** Hashes whole groups straight from `bytes`, all but what may be the last one of the blob. */
@@ -63,11 +68,6 @@ export class OutboardBuilder {
     return bytes.subarray(groups.length);
   }
 
-  #flush(): void {
-    this.#cvs.appendGroup(this.#group.subarray(0, this.#filled), this.#cvs.count, false);
-    this.#filled = 0;
-  }
-
   #assertUnfinished(): void {
     if (this.#finished) {
       throw new TypeError("Cannot use a finished hasher or builder again: make a new one");
@@ -75,17 +75,12 @@ export class OutboardBuilder {
   }
 }
 
-/** The outboard, without any parent, of a blob of 16 KiB or less. */
-export function outboardOfOneGroup(bytes: Uint8Array): Outboard {
-  const root = new Uint8Array(CV_BYTES);
-  kernel.groupCv(bytes, 0, true, root, 0);
-  return { hash: hashFromBytes(root), size: bytes.length, parents: new Uint8Array(0) };
-}
-
 /** The hash of `bytes`. */
 export function hashBytes(bytes: Uint8Array): Hash {
-  if (bytes.length <= GROUP_BYTES) return outboardOfOneGroup(bytes).hash;
-  return new Hasher().update(bytes).digest();
+  if (bytes.length > GROUP_BYTES) return new Hasher().update(bytes).digest();
+  const root = new Uint8Array(CV_BYTES);
+  kernel.groupCv(bytes, 0, true, root, 0);
+  return hashFromBytes(root);
 }
 
 /**

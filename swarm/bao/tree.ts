@@ -1,8 +1,9 @@
 /** From the chaining values of all chunk groups of a blob to its hash and outboard. */
 import type { Bytes } from "../../src/core/bytes.ts";
 import { type Hash, hashFromBytes } from "../../src/core/hash.ts";
-import { leftCountOf, PARENT_BYTES } from "./geometry.ts";
+import { leftCountOf, outboardSizeOf, PARENT_BYTES } from "./geometry.ts";
 import { CV_BYTES, kernel } from "./kernel/mod.ts";
+import { childrenOf, rootOf, type Subtree } from "./ranges.ts";
 
 /** What proves every chunk group of a blob. */
 export interface Outboard {
@@ -13,27 +14,22 @@ export interface Outboard {
   readonly parents: Bytes;
 }
 
-/**
- * Builds the tree above all groups of a blob that has at least two.
- *
- * @param cvs 32 bytes a group, in order.
- */
-export function outboardOfCvs(cvs: Uint8Array, size: number): Outboard {
-  const { cv, parents } = subtreeOfCvs(cvs, true);
-  return { hash: hashFromBytes(cv), size, parents };
+/** A subtree that has been hashed. */
+export interface HashedSubtree {
+  /** 32 bytes: its chaining value, or the hash of the blob if it is the whole tree. */
+  readonly cv: Bytes;
+  /** Its own parents in pre-order. */
+  readonly parents: Bytes;
 }
 
 /**
- * Builds the tree above at least two consecutive groups.
+ * Builds the tree above consecutive groups.
  *
- * @param cvs 32 bytes a group, in order.
+ * @param cvs 32 bytes a group, in order; of a single group that is the blob, the root hash.
  * @param isRoot Whether they are all groups of the blob.
- * @returns The chaining value of the top and all parents in pre-order.
  */
-export function subtreeOfCvs(
-  cvs: Uint8Array,
-  isRoot: boolean,
-): { readonly cv: Uint8Array; readonly parents: Bytes } {
+export function subtreeOfCvs(cvs: Uint8Array, isRoot: boolean): HashedSubtree {
+  if (cvs.length === CV_BYTES) return { cv: cvs.slice(), parents: new Uint8Array(0) };
   const levels = [cvs];
   let level = cvs;
   while (level.length > PARENT_BYTES) {
@@ -46,6 +42,36 @@ export function subtreeOfCvs(
   const cv = new Uint8Array(CV_BYTES);
   kernel.parentCv(level, isRoot, cv, 0);
   return { cv, parents };
+}
+
+/**
+ * Joins the subtrees of a blob into its outboard.
+ *
+ * @param segments Subtrees of `segmentGroups` groups each, a power of two; the last may have fewer.
+ * A single one is the whole tree.
+ */
+export function outboardOfSegments(
+  segments: readonly HashedSubtree[],
+  segmentGroups: number,
+  size: number,
+): Outboard {
+  const root = rootOf(size);
+  const parents = new Uint8Array(outboardSizeOf(size));
+  const place = (node: Subtree): Uint8Array => {
+    if (node.count <= segmentGroups) {
+      const segment = segments[node.start / segmentGroups]!;
+      parents.set(segment.parents, node.offset);
+      return segment.cv;
+    }
+    const [left, right] = childrenOf(node);
+    const pair = parents.subarray(node.offset, node.offset + PARENT_BYTES);
+    pair.set(place(left));
+    pair.set(place(right), CV_BYTES);
+    const cv = new Uint8Array(CV_BYTES);
+    kernel.parentCv(pair, node.count === root.count, cv, 0);
+    return cv;
+  };
+  return { hash: hashFromBytes(place(root)), size, parents };
 }
 
 /** Pairs neighbours; a last one without a partner moves up as it is, which keeps the tree left-full. */

@@ -5,20 +5,12 @@
  */
 import { availableParallelism } from "node:os";
 import { setImmediate } from "node:timers/promises";
-import type { Bytes } from "../../../src/core/bytes.ts";
-import { concatBytes } from "../../../src/core/bytes.ts";
 import { messageOf, SeedmintError } from "../../../src/core/errors.ts";
-import { hashFromBytes, type Sha256, sha256FromBytes } from "../../../src/core/hash.ts";
+import { type Sha256, sha256FromBytes } from "../../../src/core/hash.ts";
 import { groupCountOf } from "../geometry.ts";
-import { HASH_WORKERS_MAX } from "../limits.ts";
-import { type Outboard, outboardOfCvs } from "../tree.ts";
-import {
-  type FileState,
-  fileStateOf,
-  type HashTask,
-  type HashTaskResult,
-  runHashTask,
-} from "./hash_task.ts";
+import { HASH_WORKERS_MAX, SEGMENT_GROUPS } from "../limits.ts";
+import { type Outboard, outboardOfSegments } from "../tree.ts";
+import { type FileState, fileStateOf, type HashTask, type HashTaskResult } from "./messages.ts";
 import { Progress, tasksFor } from "./plan.ts";
 import { mayStartWorkers, WorkerLost, WorkerThread } from "./worker_thread.ts";
 
@@ -84,9 +76,13 @@ export class HashPool implements AsyncDisposable {
     options.signal?.throwIfAborted();
     const tasks = tasksFor(path, file, this.#workerCountMax);
     const results = await this.#runAll(tasks, options);
-    const sha256 = results.find((result) => result.sha256.length > 0)!.sha256;
-    const cvs = concatBytes(...results.map((result) => result.cvs));
-    return { ...outboardOf(cvs, file.size), sha256: sha256FromBytes(sha256) };
+    const segments = results.flatMap(({ subtree }) => subtree === undefined ? [] : [subtree]);
+    const segmentGroups = segments.length === 1 ? groupCountOf(file.size) : SEGMENT_GROUPS;
+    const sha256 = results.find((result) => result.sha256 !== undefined)!.sha256!;
+    return {
+      ...outboardOfSegments(segments, segmentGroups, file.size),
+      sha256: sha256FromBytes(sha256),
+    };
   }
 
   /** Ends all threads; what is under way fails with `aborted`. */
@@ -186,6 +182,8 @@ async function stateOfFileAt(path: string): Promise<FileState> {
 
 /** Does a job in this thread, with a pause after each window so that others get their turn. */
 async function runHere(job: Job): Promise<HashTaskResult> {
+  // Loaded only where it is needed: it brings node:crypto, which takes longer than all else here.
+  const { runHashTask } = await import("./hash_task.ts");
   const run = runHashTask(job.task);
   try {
     for (let step = run.next();; step = run.next()) {
@@ -201,13 +199,8 @@ async function runHere(job: Job): Promise<HashTaskResult> {
     const message = `Cannot hash ${job.task.path}: ${messageOf(cause)}`;
     throw new SeedmintError("storage", message, { cause });
   } finally {
-    run.return({ cvs: new Uint8Array(0), sha256: new Uint8Array(0) });
+    run.return({});
   }
-}
-
-function outboardOf(cvs: Bytes, size: number): Outboard {
-  if (groupCountOf(size) > 1) return outboardOfCvs(cvs, size);
-  return { hash: hashFromBytes(cvs), size, parents: new Uint8Array(0) };
 }
 
 function disposed(): SeedmintError {

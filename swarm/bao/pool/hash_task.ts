@@ -1,47 +1,10 @@
 /** One piece of hashing a file: what a worker does, and what a pool without workers does itself. */
-import { createHash, type Hash as NodeHash } from "node:crypto";
-import type { Bytes } from "../../../src/core/bytes.ts";
+import { createHash } from "node:crypto";
 import { SeedmintError } from "../../../src/core/errors.ts";
 import { GROUP_BYTES, groupCountOf } from "../geometry.ts";
 import { CV_BYTES, kernel } from "../kernel/mod.ts";
-
-/** What a file was when hashing began. Every task checks that it still is that. */
-export interface FileState {
-  readonly size: number;
-  /** Milliseconds since 1970. */
-  readonly modifiedMs: number | undefined;
-  /** Inode number, where there are any. */
-  readonly inode: number | undefined;
-}
-
-/** Hash groups `startGroup` to `endGroup` (not included) of the file at `path`. */
-export interface HashTask {
-  readonly path: string;
-  readonly file: FileState;
-  readonly startGroup: number;
-  readonly endGroup: number;
-  /** Whether the groups' BLAKE3 chaining values are wanted. */
-  readonly blake3: boolean;
-  /** Whether the SHA-256 of the bytes is wanted. */
-  readonly sha256: boolean;
-}
-
-/** What a task found. */
-export interface HashTaskResult {
-  /** 32 bytes a group, or none; the root hash when the file has one group only. */
-  readonly cvs: Bytes;
-  /** 32 bytes, or none. */
-  readonly sha256: Bytes;
-}
-
-/** What `info` says of a file. */
-export function fileStateOf(info: Deno.FileInfo): FileState {
-  return {
-    size: info.size,
-    modifiedMs: info.mtime?.getTime(),
-    inode: info.ino ?? undefined,
-  };
-}
+import { subtreeOfCvs } from "../tree.ts";
+import { fileStateOf, type HashTask, type HashTaskResult } from "./messages.ts";
 
 /**
  * Does `task`, one window of up to 1 MiB at a time, and yields the bytes done after each.
@@ -67,7 +30,11 @@ export function* runHashTask(task: HashTask): Generator<number, HashTaskResult> 
     if (end === 0) break;
   }
   checkUnchanged(task, file);
-  return { cvs, sha256: digestOf(sha256) };
+  const isRoot = cvs.length === groupCountOf(task.file.size) * CV_BYTES;
+  return {
+    ...(task.blake3 ? { subtree: subtreeOfCvs(cvs, isRoot) } : {}),
+    ...(sha256 === undefined ? {} : { sha256: new Uint8Array(sha256.digest()) }),
+  };
 }
 
 /** Puts the chaining values of the groups in `window`, the first of which is `index`, in `cvs`. */
@@ -107,8 +74,4 @@ function changed(task: HashTask): SeedmintError {
     `Cannot hash ${task.path}: it changed while being read; try again when nothing writes to it`,
     { retryable: true },
   );
-}
-
-function digestOf(sha256: NodeHash | undefined): Bytes {
-  return sha256 === undefined ? new Uint8Array(0) : new Uint8Array(sha256.digest());
 }

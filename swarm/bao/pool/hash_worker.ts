@@ -3,7 +3,7 @@ import { parentPort } from "node:worker_threads";
 import { isSeedmintError, messageOf } from "../../../src/core/errors.ts";
 import { PROGRESS_BYTES } from "../limits.ts";
 import { runHashTask } from "./hash_task.ts";
-import type { FromWorker, ToWorker } from "./messages.ts";
+import type { FromWorker, HashTaskResult, ToWorker } from "./messages.ts";
 
 const port = parentPort!;
 
@@ -14,11 +14,11 @@ port.on("message", ({ task, cancelled }: ToWorker) => {
     for (let step = run.next();; step = run.next()) {
       if (step.done) {
         const result = step.value;
-        say({ kind: "done", result }, [result.cvs.buffer, result.sha256.buffer]);
+        say({ kind: "done", result }, buffersOf(result));
         return;
       }
       if (Atomics.load(cancelled, 0) !== 0) {
-        run.return({ cvs: new Uint8Array(0), sha256: new Uint8Array(0) });
+        run.return({});
         say({ kind: "cancelled" });
         return;
       }
@@ -38,4 +38,10 @@ port.on("message", ({ task, cancelled }: ToWorker) => {
 
 function say(message: FromWorker, transfer: ArrayBuffer[] = []): void {
   port.postMessage(message, transfer);
+}
+
+/** What can be handed over instead of copied. */
+function buffersOf({ subtree, sha256 }: HashTaskResult): ArrayBuffer[] {
+  const parts = [subtree?.cv, subtree?.parents, sha256];
+  return parts.flatMap((part) => part === undefined ? [] : [part.buffer]);
 }

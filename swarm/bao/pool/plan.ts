@@ -1,7 +1,7 @@
 /** How the hashing of one file is divided, and how far it is. */
 import { groupCountOf } from "../geometry.ts";
 import { ONE_PASS_BYTES_MAX, SEGMENT_GROUPS } from "../limits.ts";
-import type { FileState, HashTask } from "./hash_task.ts";
+import type { FileState, HashTask } from "./messages.ts";
 
 /** How a file is divided: in one pass if it is small or there is no second thread. */
 export function tasksFor(path: string, file: FileState, workerCountMax: number): HashTask[] {

@@ -1,8 +1,7 @@
 /** One worker thread of a pool, and whether this process may have any. */
 import { Worker } from "node:worker_threads";
 import { SeedmintError } from "../../../src/core/errors.ts";
-import type { HashTask, HashTaskResult } from "./hash_task.ts";
-import type { FromWorker, ToWorker } from "./messages.ts";
+import type { FromWorker, HashTask, HashTaskResult, ToWorker } from "./messages.ts";
 
 const ENTRY = new URL("hash_worker.ts", import.meta.url);
 

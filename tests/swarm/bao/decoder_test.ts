@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
+import { concatBytes } from "../../../src/core/bytes.ts";
 import { isSeedmintError, SeedmintError } from "../../../src/core/errors.ts";
 import type { Hash } from "../../../src/core/hash.ts";
 import { RangeSet } from "../../../src/core/range_set.ts";
@@ -118,6 +119,56 @@ Deno.test("BaoDecoder refuses a stream with any one bit flipped and emits no wro
       });
     }),
     { numRuns: 400 },
+  );
+});
+
+/** What a liar may do to a stream: each gives a stream that differs, or the same one. */
+const lies: Record<string, (stream: Uint8Array, from: number, to: number) => Uint8Array> = {
+  cut: (stream, from) => stream.slice(0, from),
+  leaveOut: (stream, from, to) => concatBytes(stream.subarray(0, from), stream.subarray(to)),
+  repeat: (stream, from, to) => concatBytes(stream.subarray(0, to), stream.subarray(from)),
+  zero: (stream, from, to) => stream.slice().fill(0, from, to),
+  swap: (stream, from, to) => {
+    const middle = (from + to) >>> 1;
+    const parts = [stream.subarray(0, from), stream.subarray(middle, to)];
+    return concatBytes(...parts, stream.subarray(from, middle), stream.subarray(to));
+  },
+  append: (stream, from, to) => concatBytes(stream, stream.subarray(from, to)),
+};
+
+Deno.test("BaoDecoder lets no lie through, whatever is done to stream and size", () => {
+  const lie = fc.record({
+    groups: fc.integer({ min: 0, max: 9 }),
+    tail: fc.constantFrom(0, 1, 1024, 1025, 16_000),
+    sizeError: fc.constantFrom(0, 0, 0, -1, 1, 64, -64, 1024, GROUP_BYTES, -GROUP_BYTES, 2 ** 40),
+    kind: fc.constantFrom(...Object.keys(lies)),
+    unit: fc.constantFrom(1, 32, 64, 1024, GROUP_BYTES),
+    from: fc.nat(400),
+    length: fc.nat(20),
+    pieceBytes: fc.integer({ min: 500, max: 50_000 }),
+  });
+  fc.assert(
+    fc.property(lie, ({ groups, tail, sizeError, kind, unit, from, length, pieceBytes }) => {
+      const bytes = noiseBytes(groups * GROUP_BYTES + tail);
+      const outboard = outboardOf(bytes);
+      const honest = encode(bytes, outboard);
+      const start = Math.min(from * unit, honest.length);
+      const stream = lies[kind]!(honest, start, Math.min(start + length * unit, honest.length));
+      const size = Math.max(0, bytes.length + sizeError);
+      const sink = new CheckingSink(bytes, outboard);
+      const isHonest = Buffer.compare(stream, honest) === 0 && size === bytes.length;
+      const attempt = () => {
+        const decoder = decode(stream, { hash: outboard.hash, size, sink, pieceBytes });
+        decoder.finish();
+      };
+      if (isHonest) attempt();
+      else {
+        assert.throws(attempt, (error) => {
+          return error instanceof SeedmintError && ["corrupt", "reset"].includes(error.code);
+        });
+      }
+    }),
+    { numRuns: 1500 },
   );
 });
 

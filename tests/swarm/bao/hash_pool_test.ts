@@ -2,6 +2,8 @@ import { strict as assert } from "node:assert";
 import { createHash } from "node:crypto";
 import { isSeedmintError } from "../../../src/core/errors.ts";
 import { GROUP_BYTES, HashPool } from "../../../swarm/bao/mod.ts";
+import { runHashTask } from "../../../swarm/bao/pool/hash_task.ts";
+import { type FileState, fileStateOf } from "../../../swarm/bao/pool/messages.ts";
 import { noiseBytes, outboardOf } from "./support.ts";
 
 /** A file that is gone after the test. */
@@ -83,6 +85,37 @@ Deno.test("HashPool says that a file is missing, is a directory, or changed whil
   }
 });
 
+Deno.test("A hash task refuses a file that was rewritten, cut or replaced while it read", () => {
+  const changes: ((path: string) => void)[] = [
+    (path) => {
+      Deno.writeFileSync(path, noiseBytes(3 * 2 ** 20, 2));
+      Deno.utimeSync(path, new Date(), new Date(Date.now() + 1000));
+    },
+    (path) => Deno.truncateSync(path, 2 ** 20 + 5),
+    (path) => {
+      Deno.renameSync(path, `${path}-old`);
+      Deno.copyFileSync(`${path}-old`, path);
+      Deno.removeSync(`${path}-old`);
+    },
+  ];
+  const hash = (path: string, file: FileState, change: () => void) => {
+    const task = { path, file, startGroup: 0, endGroup: 192, blake3: true, sha256: true };
+    const run = runHashTask(task);
+    assert.deepEqual(run.next(), { value: 2 ** 20, done: false });
+    change();
+    return [...run];
+  };
+  for (const [index, change] of changes.entries()) {
+    using file = new TestFile(noiseBytes(3 * 2 ** 20));
+    const state = fileStateOf(Deno.statSync(file.path));
+    const isReplaced = index === 2;
+    if (!isReplaced) {
+      assert.throws(() => hash(file.path, state, () => change(file.path)), /changed while/);
+    } else assert.equal(hash(file.path, state, () => change(file.path)).length, 2);
+    assert.throws(() => hash(file.path, state, () => {}), /changed while/);
+  }
+});
+
 Deno.test("HashPool fails what is under way when it is closed", async () => {
   using file = new TestFile(noiseBytes(48 * 2 ** 20));
   const pool = new HashPool({ workerCountMax: 2 });
@@ -98,9 +131,11 @@ Deno.test("HashPool fails what is under way when it is closed", async () => {
 async function hashInProcess(path: string, permissions: readonly string[]): Promise<string> {
   const pool = new URL("../../../swarm/bao/mod.ts", import.meta.url);
   const config = new URL("../../../deno.json", import.meta.url);
+  const kernel = new URL("kernel/mod.ts", pool);
   const program = `import { HashPool } from ${JSON.stringify(pool)};
+    import { kernel } from ${JSON.stringify(kernel)};
     const pool = new HashPool({ workerCountMax: 2 });
-    console.log((await pool.hashFile(${JSON.stringify(path)})).hash);`;
+    console.log((await pool.hashFile(${JSON.stringify(path)})).hash, kernel.name);`;
   using script = new TestFile(new TextEncoder().encode(program));
   await Deno.rename(script.path, `${script.path}.ts`);
   try {
@@ -122,6 +157,6 @@ Deno.test("An idle HashPool lets the process end, and works with no right but to
   const bytes = noiseBytes(3 * 2 ** 20);
   using file = new TestFile(bytes);
   const { hash } = outboardOf(bytes);
-  assert.equal(await hashInProcess(file.path, ["--allow-read"]), hash);
-  assert.equal(await hashInProcess(file.path, [`--allow-read=${file.path}`]), hash);
+  assert.equal(await hashInProcess(file.path, ["--allow-read"]), `${hash} simd`);
+  assert.equal(await hashInProcess(file.path, [`--allow-read=${file.path}`]), `${hash} simd`);
 });
