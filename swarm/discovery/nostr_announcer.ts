@@ -190,8 +190,6 @@ export class NostrAnnouncer implements Announcer, AsyncDisposable {
       this.#working = true;
       try {
         await this.#step();
-        this.#failureCount = 0;
-        if (this.#nodeFailureCount === 0) this.#lastError = undefined;
       } catch (error) {
         if (!signal.aborted) this.#failed(error);
       }
@@ -207,6 +205,8 @@ export class NostrAnnouncer implements Announcer, AsyncDisposable {
     if (hash === undefined) return;
     try {
       await this.#bring(hash);
+      this.#failureCount = 0;
+      if (this.#nodeFailureCount === 0) this.#lastError = undefined;
     } catch (error) {
       this.#mark(hash, this.#options.store.status(hash));
       throw error;
@@ -289,6 +289,7 @@ export class NostrAnnouncer implements Announcer, AsyncDisposable {
     this.#closing.signal.throwIfAborted();
     if (failure === undefined) {
       this.#nodeFailureCount = 0;
+      if (this.#failureCount === 0) this.#lastError = undefined;
       this.#nodeDueMs = this.#refreshMs();
       return;
     }

@@ -1,6 +1,6 @@
 /** Limits of the embedded relay. Its clients are strangers: each limit has a reason beside it. */
 import { EVENT_LIMITS, type EventLimits, FILTER_LIMITS, type FilterLimits } from "../limits.ts";
-import { type SocketLimits } from "../limits.ts";
+import type { SocketLimits } from "../limits.ts";
 
 /** What the relay allows. */
 export interface RelayLimits {
