@@ -44,8 +44,8 @@ export async function main(
 }
 
 async function runVerb(verb: VerbSpec, line: ParsedLine, out: Output): Promise<number> {
-  const { loadConfig, processInputs } = await import("../config/load.ts");
-  const config = await loadConfig(processInputs(line.settings));
+  const { loadConfig, noInputs, processInputs } = await import("../config/load.ts");
+  const config = await loadConfig(verb.isLight ? noInputs : processInputs(line.settings));
   const { run } = await verb.load();
   using interrupt = interruptSignal();
   return await run({

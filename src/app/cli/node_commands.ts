@@ -91,6 +91,7 @@ export const NODE_VERBS: readonly VerbSpec[] = [
     flags: {},
     settings: [],
     examples: [],
+    isLight: true,
     load: () => import("./verbs/version.ts"),
   },
   {
@@ -103,6 +104,7 @@ export const NODE_VERBS: readonly VerbSpec[] = [
     flags: {},
     settings: [],
     examples: [["completions bash > /etc/bash_completion.d/seedmint", "for all users"]],
+    isLight: true,
     load: () => import("./verbs/completions.ts"),
   },
 ];

@@ -28,6 +28,8 @@ export interface VerbSpec {
   readonly settings: readonly SettingName[];
   /** Command lines (without the program) and what they do. */
   readonly examples: readonly (readonly [string, string])[];
+  /** Needs no permission, and reads no settings: `node.ts` lets it run as it is. */
+  readonly isLight?: true;
   /** Loads the code; help never does. */
   readonly load: () => Promise<{ readonly run: VerbRun }>;
 }

@@ -76,6 +76,13 @@ export async function loadConfig(inputs: ConfigInputs): Promise<LoadedConfig> {
   return { values, sources, texts } as unknown as LoadedConfig;
 }
 
+/** Inputs that give the defaults, for verbs that need no settings. */
+export const noInputs: ConfigInputs = {
+  flags: {},
+  variable: () => undefined,
+  readFile: () => Promise.resolve(undefined),
+};
+
 /** Inputs that look at this process and its files. */
 export function processInputs(flags: FlagValues): ConfigInputs {
   return {

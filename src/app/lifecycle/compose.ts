@@ -60,6 +60,8 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
   if (role === "node" && network !== undefined) {
     await startProvider({ ...common, network, metrics });
   }
+  const relays = () =>
+    role === "store" ? relayUrls.map(unusedRelay) : poolsOf(pools).flatMap(relaysOf);
   const parts: NodeParts = {
     config,
     clock: systemClock,
@@ -77,7 +79,7 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
       ...(network === undefined ? {} : { network }),
       discovery,
       discoveryOn: (relays) => openForeignDiscovery(relays, identity),
-      ownRelays: poolsOf(pools).flatMap((pool) => pool.urls),
+      relays,
       scores: openScores(config, role, stack, problems),
       ...(certificate === undefined ? {} : { certificate }),
       ...(metrics === undefined ? {} : { metrics }),

@@ -1,10 +1,11 @@
 /** Fetching with the swarm that this node has: peers, discovery, scores, and the origin behind. */
-import { messageOf } from "../../core/errors.ts";
+import { isSeedmintError, messageOf, SeedmintError } from "../../core/errors.ts";
 import type { Clock, Random } from "../../core/ports.ts";
 import type { Discovery, Network, Origin, ProviderHint, Source } from "../../../swarm/ports.ts";
 import type { FetchBlobOptions, FetchReport } from "../../../swarm/fetch/mod.ts";
 import type { ScoreBook } from "../../../swarm/score.ts";
 import type { BlobStore } from "../../../swarm/store/blob_store.ts";
+import type { RelayStatus } from "../api/methods.ts";
 import type { TransferReport, TransferRequest, Transfers } from "../api/transfers.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
@@ -19,8 +20,8 @@ export interface SwarmTransfersOptions {
   readonly discovery: Discovery;
   /** Makes a way to find peers by relays that the node does not use itself. */
   readonly discoveryOn: (relays: readonly string[]) => Promise<Discovery & AsyncDisposable>;
-  /** Addresses of the relays that the node uses. */
-  readonly ownRelays: readonly string[];
+  /** The relays that the node uses, as they fare now. */
+  readonly relays: () => readonly RelayStatus[];
   readonly scores: ScoreBook;
   readonly certificate?: Uint8Array<ArrayBuffer>;
   readonly metrics?: Metrics;
@@ -75,43 +76,46 @@ export class SwarmTransfers implements Transfers {
     request: TransferRequest,
     run: (common: Common) => Promise<FetchReport>,
   ): Promise<TransferReport> {
-    const { clock, metrics, log, store, random, scores, ownRelays } = this.#options;
+    const { clock, metrics, log, store, random, scores } = this.#options;
     await using stack = new AsyncDisposableStack();
     const { PeerSource } = await import("../../../swarm/requester/mod.ts");
     const sources = new Map<string, Source>();
     const startMs = clock.monotonicMs();
-    const foreign = request.relays.filter((url) => !ownRelays.includes(new URL(url).href));
+    const own = new Set(this.#options.relays().map(({ url }) => new URL(url).href));
+    const foreign = request.relays.filter((url) => !own.has(new URL(url).href));
     const extra = foreign.length === 0 ? [] : [stack.use(await this.#options.discoveryOn(foreign))];
     try {
-      const report = await run({
-        store,
-        clock,
-        random,
-        scores,
-        peers: request.hints,
-        discovery: await this.#discovery(extra, request.findTimeoutMs),
-        policy: request.policy,
-        limits: {
-          originStartMs: request.originDelayMs,
-          rateFloor: request.originFloorBytesPerSecond,
-        },
-        attributes: request.attributes,
-        signal: request.signal,
-        sourceOf: (peer) => {
-          const { network, certificate } = this.#options;
-          if (network === undefined || peer.peerId === network.peerId) return undefined;
-          return sources.getOrInsertComputed(peer.peerId, () =>
-            stack.use(
-              new PeerSource({
-                network,
-                peer,
-                store,
-                clock,
-                ...(certificate === undefined ? {} : { certificate }),
-              }),
-            ));
-        },
-      });
+      const report = this.#explained(
+        await run({
+          store,
+          clock,
+          random,
+          scores,
+          peers: request.hints,
+          discovery: await this.#discovery(extra, request.findTimeoutMs),
+          policy: request.policy,
+          limits: {
+            originStartMs: request.originDelayMs,
+            rateFloor: request.originFloorBytesPerSecond,
+          },
+          attributes: request.attributes,
+          signal: request.signal,
+          sourceOf: (peer) => {
+            const { network, certificate } = this.#options;
+            if (network === undefined || peer.peerId === network.peerId) return undefined;
+            return sources.getOrInsertComputed(peer.peerId, () =>
+              stack.use(
+                new PeerSource({
+                  network,
+                  peer,
+                  store,
+                  clock,
+                  ...(certificate === undefined ? {} : { certificate }),
+                }),
+              ));
+          },
+        }),
+      );
       metrics?.fetched(report, clock.monotonicMs() - startMs);
       log("info", "fetched", {
         hash: request.hash,
@@ -126,8 +130,28 @@ export class SwarmTransfers implements Transfers {
       if (!request.signal.aborted) {
         log("warning", "fetch failed", { hash: request.hash, error: messageOf(error) });
       }
-      throw error;
+      throw this.#explainedError(error, request.signal);
     }
+  }
+
+  /** Adds to the reason why the origin was asked that relays, which know peers, do not answer. */
+  #explained(report: FetchReport): FetchReport {
+    const dead = this.#deadRelays();
+    if (report.originReason === undefined || dead.length === 0) return report;
+    return { ...report, originReason: [report.originReason, ...dead].join("; ") };
+  }
+
+  #explainedError(error: unknown, signal: AbortSignal): unknown {
+    const dead = this.#deadRelays();
+    if (signal.aborted || dead.length === 0 || !isSeedmintError(error)) return error;
+    const { code, retryable } = error;
+    const message = `${error.message} (${dead.join("; ")})`;
+    return new SeedmintError(code, message, { cause: error, retryable });
+  }
+
+  #deadRelays(): string[] {
+    return this.#options.relays().filter(({ connected, problem }) => !connected && problem !== null)
+      .map(({ url, problem }) => `relay ${url}: ${problem}`);
   }
 
   async #origin(request: TransferRequest): Promise<Origin | undefined> {

@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import { ChildProcess, NODE_FLAGS, runVerb } from "../../devnet/processes.ts";
+import { PERMISSION_FLAGS } from "../../src/app/permissions.ts";
+import { Bench, failed, lastOf, ok, testBytes } from "./support.ts";
+
+const NODE = new URL("../../node.ts", import.meta.url).pathname;
+
+async function deno(
+  flags: readonly string[],
+  args: readonly string[],
+  input?: Uint8Array<ArrayBuffer>,
+): Promise<{ code: number; out: Uint8Array; err: string }> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", ...flags, NODE, ...args],
+    env: { NO_COLOR: "1" },
+    stdin: input === undefined ? "null" : "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  if (input !== undefined) await new Blob([input]).stream().pipeTo(child.stdin);
+  const { code, stdout, stderr } = await child.output();
+  return { code, out: stdout, err: new TextDecoder().decode(stderr) };
+}
+
+const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+
+Deno.test("node.ts without permissions prints the exact flags, exits with 2, and helps all the same", async () => {
+  const refused = await deno(["--no-prompt"], ["ls"]);
+  assert.equal(refused.code, 2);
+  for (const flag of PERMISSION_FLAGS) assert.ok(refused.err.includes(flag), flag);
+  for (const args of [["--help"], ["version"], ["add", "--help"], ["completions", "bash"]]) {
+    assert.equal((await deno(["--no-prompt"], args)).code, 0, args.join(" "));
+  }
+  assert.deepEqual(NODE_FLAGS, PERMISSION_FLAGS);
+});
+
+Deno.test("every verb works alone, and says so in JSON and exit codes", async () => {
+  await using bench = await Bench.open();
+  const data = ["--data", bench.path("data")];
+  const file = bench.path("file");
+  const bytes = testBytes(100_000);
+  await Deno.writeFile(file, bytes);
+  const added = await ok("add", "--tag", "mine", file, ...data);
+  const hash = String(added.hash);
+  assert.deepEqual(
+    { ...added, sha256: String(added.sha256).length },
+    { hash, size: 100_000, sha256: 64, name: "file" },
+  );
+
+  const [listed] = (await runVerb("ls", ...data)).lines;
+  assert.equal(listed?.hash, hash);
+  assert.deepEqual(listed?.tags, ["mine"]);
+  assert.equal((await ok("pin", hash.slice(0, 12), ...data)).pinned, true);
+  assert.equal((await ok("unpin", hash, ...data)).pinned, false);
+  assert.equal((await ok("verify", ...data)).ok, true);
+
+  const out = bench.path("copy");
+  assert.equal((await ok("export", `sha256:${added.sha256}`, out, ...data)).path, out);
+  assert.deepEqual(await Deno.readFile(out), bytes);
+  await Deno.writeTextFile(out, "mine");
+  assert.equal((await failed(2, "export", hash, out, ...data)).code, "usage");
+  assert.equal(await Deno.readTextFile(out), "mine");
+  await ok("export", hash, out, "--force", ...data);
+  assert.deepEqual(await Deno.readFile(out), bytes);
+
+  assert.deepEqual((await runVerb("gc", "--dry-run", ...data)).lines, []);
+  assert.equal((await ok("rm", hash, ...data)).removed, true);
+  assert.deepEqual((await runVerb("ls", ...data)).lines, []);
+  assert.deepEqual(await failed(1, "pin", hash, ...data), {
+    event: "error",
+    code: "not-found",
+    message: `The store does not have ${hash}; get fetches it, ls lists what is here`,
+  });
+  assert.equal((await failed(2, "get", "nonsense", ...data)).code, "usage");
+  assert.equal((await failed(2, "get", ...data)).code, "usage");
+  assert.equal((await failed(1, "add", bench.path("nothing"), ...data)).code, "storage");
+  assert.equal((await ok("status", ...data)).running, false);
+  assert.equal((await runVerb("config", ...data)).lines[0]?.source, "--data");
+});
+
+Deno.test("add reads stdin and get writes stdout, alone and through a node", async () => {
+  await using bench = await Bench.open();
+  const data = ["--data", bench.path("data")];
+  const bytes = testBytes(300_001);
+  const add = ["add", "-", "--name", "piped", "--json", ...data];
+  const alone = JSON.parse(text((await deno(NODE_FLAGS, add, bytes)).out));
+  assert.equal(alone.size, bytes.length);
+  assert.equal(alone.name, "piped");
+  const get = ["get", alone.hash, "-o", "-", ...data];
+  assert.deepEqual((await deno(NODE_FLAGS, get)).out, bytes);
+  await bench.node("data");
+  const other = testBytes(200_000, 7);
+  const remote = JSON.parse(text((await deno(NODE_FLAGS, add, other)).out));
+  assert.notEqual(remote.hash, alone.hash);
+  const read = await deno(NODE_FLAGS, ["get", remote.hash, "-o", "-", ...data]);
+  assert.deepEqual(read.out, other);
+  assert.match(read.err, /verified 195 KiB/);
+});
+
+Deno.test("start refuses a second node on the same data, stops cleanly, and starts again", async () => {
+  await using bench = await Bench.open();
+  const { process, ready } = await bench.node("data");
+  const listen = ["--listen", "/ip4/127.0.0.1/tcp/0", "--no-mdns"];
+  const second = await failed(1, "start", ...listen, "--data", bench.path("data"));
+  assert.equal(second.code, "locked");
+  assert.match(String(second.message), /a node is running/);
+  assert.equal((await ok("status", "--data", bench.path("data"))).running, true);
+  assert.equal(await process.stop(), 0);
+  assert.match(process.stderr, /stopped/);
+  await assert.rejects(Deno.lstat(bench.path("data/control.sock")));
+  const again = await bench.node("data");
+  assert.equal(again.ready.peerId, ready.peerId);
+  await again.process.kill();
+  // A killed node leaves its socket and its lock file; neither is in the way of the next.
+  assert.equal((await ok("status", "--data", bench.path("data"))).running, false);
+  assert.equal((await bench.node("data")).ready.peerId, ready.peerId);
+});
+
+Deno.test("get that is interrupted exits with 130 and cancels the work in the node", async () => {
+  await using bench = await Bench.open();
+  const file = bench.path("file");
+  await Deno.writeFile(file, testBytes(30 << 20));
+  const { ready } = await bench.node("seeder", "--upload-rate", "2MiB");
+  const { hash } = await ok("add", "--in-place", file, "--data", bench.path("seeder"));
+  await bench.node("mine", "--peer", (ready.addresses as string[])[0]!);
+  const child = bench.spawn("get", String(hash), "--data", bench.path("mine"));
+  await child.waitFor((line) => line.event === "progress" && Number(line.bytes) > 0);
+  assert.equal(await child.stop(), 130);
+  assert.equal(child.lines.at(-1)?.code, "aborted");
+  const held = async () =>
+    Number((await runVerb("ls", "--data", bench.path("mine"))).lines[0]?.heldBytes);
+  const before = await held();
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  assert.equal(await held(), before);
+});
+
+Deno.test("a verb whose reader goes away ends quietly", async () => {
+  const child = new ChildProcess({ script: "node.ts", args: ["completions", "fish"] });
+  const { code, stderr } = await child.result();
+  assert.deepEqual([code, stderr], [0, ""]);
+  const piped = await new Deno.Command("sh", {
+    args: ["-c", `"${Deno.execPath()}" run --quiet ${NODE} completions fish | head -n 1`],
+  }).output();
+  assert.equal(text(piped.stderr), "");
+});
+
+Deno.test("the relay verb tells its address and refuses a bad one", async () => {
+  await using bench = await Bench.open();
+  assert.match(await bench.relay(), /^ws:\/\/127\.0\.0\.1:\d+/);
+  const result = await runVerb("relay", "nowhere");
+  assert.equal(lastOf(2, result, "relay").code, "usage");
+});
