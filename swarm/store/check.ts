@@ -1,5 +1,5 @@
 /** Checking what lies on disk against the root: after a power loss, and when a user asks. */
-import { type RangeSet } from "../../src/core/range_set.ts";
+import type { RangeSet } from "../../src/core/range_set.ts";
 import type { Hash } from "../../src/core/hash.ts";
 import { GROUP_BYTES, groupSizeAt, PARENT_BYTES } from "../bao/geometry.ts";
 import { validateGroups } from "../bao/mod.ts";

@@ -1,16 +1,19 @@
 /** SQLite as the store uses it: the one file of the store that imports `node:sqlite`. */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
-import { messageOf, SeedmintError } from "../../src/core/errors.ts";
-import type { FaultPoint } from "./files.ts";
+import { SeedmintError } from "../../src/core/errors.ts";
+import { type FaultPoint, Files, fileSizeOf } from "./files.ts";
 import { migrate } from "./schema.ts";
 import { storageError } from "./store_error.ts";
 
 /** A row as SQLite gives it. */
 export type SqlRow = Readonly<Record<string, unknown>>;
 
-/** SQLite's result codes for a file that is damaged or is no database. */
-const CORRUPT = 11;
-const NOT_A_DATABASE = 26;
+/** SQLite's texts for a damaged file and a full disk: the runtime passes on no result codes. */
+const DAMAGED = /malformed|not a database|disk image/;
+const FULL = /database or disk is full/;
+
+/** Room kept so that a full disk still takes the record of a removal: a few pages and their log. */
+const BALLAST_BYTES = 256 * 1024;
 
 /** An open database with prepared statements kept by their text. */
 export class Database implements Disposable {
@@ -19,6 +22,7 @@ export class Database implements Disposable {
   readonly #fault: FaultPoint | undefined;
   readonly #statements: Map<string, StatementSync> = new Map();
   #inTransaction = false;
+  #hasBallast = false;
 
   /**
    * Opens the database at `path`, made if it is missing, at the newest schema.
@@ -41,6 +45,21 @@ export class Database implements Disposable {
       throw asStorageError(path, error);
     }
     this.#database = database;
+    this.restoreBallast();
+  }
+
+  /** Takes back the room that {@link transaction} gave up, if there is any. */
+  restoreBallast(): void {
+    if (this.#hasBallast) return;
+    try {
+      if (fileSizeOf(this.#ballastPath) !== BALLAST_BYTES) {
+        Deno.writeFileSync(this.#ballastPath, new Uint8Array(BALLAST_BYTES), { mode: 0o600 });
+      }
+      this.#hasBallast = true;
+    } catch {
+      // The disk is still full, and a half of it helps nobody.
+      new Files().remove(this.#ballastPath);
+    }
   }
 
   all(sql: string, ...values: SQLInputValue[]): SqlRow[] {
@@ -56,22 +75,22 @@ export class Database implements Disposable {
     return this.#try(() => Number(this.#statement(sql).run(...values).changes));
   }
 
-  /** All that `change` does is kept, or nothing. Inside another one it is part of that. */
-  transaction<T>(change: () => T): T {
+  /**
+   * All that `change` does is kept, or nothing. Inside another one it is part of that. One that
+   * frees room may use the room kept for it when the disk is full.
+   */
+  transaction<T>(change: () => T, options: { readonly freesRoom?: boolean } = {}): T {
     if (this.#inTransaction) return change();
     return this.#try(() => {
-      this.#database.exec("BEGIN IMMEDIATE");
-      this.#inTransaction = true;
       try {
-        const result = change();
-        this.#fault?.("commit", this.path);
-        this.#database.exec("COMMIT");
-        return result;
+        return this.#transact(change);
       } catch (error) {
-        if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
-        throw error;
-      } finally {
-        this.#inTransaction = false;
+        if (options.freesRoom !== true || !this.#hasBallast || !isSqliteError(error, FULL)) {
+          throw error;
+        }
+        Deno.removeSync(this.#ballastPath);
+        this.#hasBallast = false;
+        return this.#transact(change);
       }
     });
   }
@@ -79,6 +98,26 @@ export class Database implements Disposable {
   [Symbol.dispose](): void {
     this.#statements.clear();
     this.#database.close();
+  }
+
+  get #ballastPath(): string {
+    return `${this.path}-ballast`;
+  }
+
+  #transact<T>(change: () => T): T {
+    this.#database.exec("BEGIN IMMEDIATE");
+    this.#inTransaction = true;
+    try {
+      const result = change();
+      this.#fault?.("commit", this.path);
+      this.#database.exec("COMMIT");
+      return result;
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+      throw error;
+    } finally {
+      this.#inTransaction = false;
+    }
   }
 
   #statement(sql: string): StatementSync {
@@ -91,6 +130,8 @@ export class Database implements Disposable {
   }
 
   #try<T>(action: () => T): T {
+    // What is part of a transaction must reach it as it is.
+    if (this.#inTransaction) return action();
     try {
       return action();
     } catch (error) {
@@ -123,21 +164,17 @@ export function openDamaged(
   };
 }
 
-function isSqliteError(error: unknown): error is Error & { readonly errcode?: number } {
-  return error instanceof Error && (error as { code?: unknown }).code === "ERR_SQLITE_ERROR";
+function isSqliteError(error: unknown, pattern: RegExp = /^/): error is Error {
+  return error instanceof Error && (error as { code?: unknown }).code === "ERR_SQLITE_ERROR" &&
+    pattern.test(error.message);
 }
 
 function asStorageError(path: string, error: unknown): Error {
-  if (isSqliteError(error)) {
-    const code = (error.errcode ?? 0) & 0xff;
-    if (code === CORRUPT || code === NOT_A_DATABASE || /malformed/.test(error.message)) {
-      return new SeedmintError(
-        "storage",
-        `Cannot use the database ${path}: it is damaged (${messageOf(error)}); ` +
-          `restore it from a backup, or rebuild it from the blob files with FileBlobStore.rebuild (the command: verify --rebuild)`,
-        { cause: error },
-      );
-    }
-  }
-  return storageError(`use the database ${path}`, error);
+  if (!isSqliteError(error, DAMAGED)) return storageError(`use the database ${path}`, error);
+  return new SeedmintError(
+    "storage",
+    `Cannot use the database ${path}: it is damaged (${error.message}); restore it from a ` +
+      `backup, or rebuild it from the blob files with FileBlobStore.rebuild`,
+    { cause: error },
+  );
 }

@@ -2,7 +2,7 @@
 import { basename, resolve } from "node:path";
 import { SeedmintError } from "../../src/core/errors.ts";
 import type { Hash } from "../../src/core/hash.ts";
-import { type HashedFile, type HashPool } from "../bao/mod.ts";
+import type { HashedFile, HashPool } from "../bao/mod.ts";
 import { checkAttributes } from "./attributes.ts";
 import type { BlobAttributes, ImportMode, ImportOptions } from "./blob_store.ts";
 import type { NewRow } from "./catalog.ts";

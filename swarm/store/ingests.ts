@@ -43,6 +43,7 @@ export class Ingests {
   readonly #live: Map<Hash, LiveBlob> = new Map();
   readonly #host: IngestHost;
   #cancelCommit: (() => void) | undefined;
+  #isClosed = false;
 
   constructor(options: IngestsOptions) {
     this.#core = options.core;
@@ -166,6 +167,7 @@ export class Ingests {
     const ingests = all.flatMap((live) => [...live.ingests]) as FileIngest[];
     for (const live of all) live.stopAll(abortedError(live.hash, "the store was closed"));
     await Promise.allSettled(ingests.map((ingest) => ingest[Symbol.asyncDispose]()));
+    this.#isClosed = true;
     this.#cancelCommit?.();
   }
 
@@ -236,7 +238,15 @@ export class Ingests {
   /** The live blob of a partial one, with room reserved for the rest. */
   #attach(row: CatalogRow): LiveBlob {
     const known = this.#live.get(row.hash);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      // One that waits to be recorded has given its room back.
+      if (known.ingests.size === 0) {
+        const missingBytes = row.size - row.heldBytes;
+        this.#core.reserve(missingBytes - known.reservedBytes);
+        known.reservedBytes = missingBytes;
+      }
+      return known;
+    }
     const live = new LiveBlob({ hash: row.hash, size: row.size, lane: row.lane! });
     live.state = "proven";
     live.groups = row.groups;
@@ -277,9 +287,7 @@ export class Ingests {
     live.dirtyBytes += freshBytes;
     if (live.isFull) this.#complete(live);
     else if (live.dirtyBytes >= COMMIT_BYTES) this.commitAll();
-    else {
-      this.#cancelCommit ??= this.#core.clock.timer(COMMIT_INTERVAL_MS, () => this.#commitLater());
-    }
+    else this.#scheduleCommit();
   }
 
   /** A commit that fails on its own time stops the ingests, which tell their sources. */
@@ -288,6 +296,9 @@ export class Ingests {
       this.commitAll();
     } catch (error) {
       for (const live of this.#live.values()) live.stopAll(error as Error);
+    }
+    for (const live of [...this.#live.values()]) {
+      if (live.ingests.size === 0) this.#retire(live);
     }
   }
 
@@ -298,8 +309,9 @@ export class Ingests {
     if (row === undefined) return;
     const heldBytes = bytesInGroups(live.size, live.groups);
     this.#core.change(row, { ...row, groups: live.groups, heldBytes });
-    this.#core.release(heldBytes - row.heldBytes);
-    live.reservedBytes -= heldBytes - row.heldBytes;
+    const releasedBytes = Math.min(live.reservedBytes, heldBytes - row.heldBytes);
+    this.#core.release(releasedBytes);
+    live.reservedBytes -= releasedBytes;
     live.dirtyBytes = 0;
   }
 
@@ -389,13 +401,25 @@ export class Ingests {
     if (live.ingests.size > 0) return;
     if (live.state === "draft") return this.#detach(live, undefined);
     if (live.state !== "proven") return;
+    this.#core.release(live.reservedBytes);
+    live.reservedBytes = 0;
+    this.#retire(live);
+  }
+
+  /** Forgets a blob without ingests, unless its last groups cannot be recorded now. */
+  #retire(live: LiveBlob): void {
     try {
       this.#commit(live);
-    } finally {
-      this.#core.release(live.reservedBytes);
-      live.reservedBytes = 0;
       this.#live.delete(live.hash);
       this.#core.ingesting.delete(live.hash);
+    } catch {
+      // As on a full disk: the groups are held and shown, and recording them is tried again.
+      this.#scheduleCommit();
     }
+  }
+
+  #scheduleCommit(): void {
+    if (this.#isClosed) return;
+    this.#cancelCommit ??= this.#core.clock.timer(COMMIT_INTERVAL_MS, () => this.#commitLater());
   }
 }

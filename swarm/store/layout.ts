@@ -3,6 +3,7 @@
  *
  *     lock                          held while a process owns the store
  *     store.sqlite                  what is known of every blob, and the bytes of small ones
+ *     store.sqlite-ballast          room for recording a removal when the disk is full
  *     blobs/3a/3a7f….data           a complete blob; this name exists for complete blobs only
  *     blobs/3a/3a7f….outboard       its parents in pre-order, iroh's `.obao4` without a prefix
  *     blobs/3a/3a7f….<lane>.part    groups of a partial blob, each at its offset

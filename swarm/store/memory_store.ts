@@ -367,6 +367,7 @@ export class MemoryBlobStore implements BlobStore {
     const known = this.#entries.get(hash);
     if (known !== undefined) {
       if (known.size !== size) throw sizeError(hash, size, known.size);
+      this.#makeRoom(size - known.bytes, known);
       this.#describe(known, options);
       this.touch(hash);
       return known;
@@ -393,8 +394,9 @@ export class MemoryBlobStore implements BlobStore {
   /** The last group of a draft verified, so its size is true and every other claim is a lie. */
   #prove(draft: MemoryEntry): void {
     const { hash } = draft;
-    if (!this.#drafts.delete(draft)) return;
-    this.#makeRoom(draft.bytes);
+    if (this.#drafts.get(draft) !== draft) return;
+    this.#makeRoom(draft.size);
+    this.#drafts.delete(draft);
     for (const liar of this.#drafts.take(hash)) {
       liar.stopped = sizeError(hash, liar.size, draft.size);
     }

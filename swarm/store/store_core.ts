@@ -97,7 +97,9 @@ export class StoreCore {
       if (after !== undefined) this.catalog.put(after);
       else if (before !== undefined) this.catalog.remove(before.hash);
       also?.();
-    });
+      // Last, so that no file of a blob is ever debris, whatever was listed before.
+      if (after !== undefined) this.catalog.removeDebris(...this.toDebris(this.filesOf(after)));
+    }, { freesRoom: after === undefined });
     this.blobCount += (after === undefined ? 0 : 1) - (before === undefined ? 0 : 1);
     this.partialCount += (after?.state === "partial" ? 1 : 0) -
       (before?.state === "partial" ? 1 : 0);
@@ -173,20 +175,20 @@ export class StoreCore {
 
   /**
    * Removes files that are listed as debris: their names go now, so that new files may take them;
-   * the bytes go in the background.
+   * the bytes go in the background. What fails, as on a full disk, is done at the next open.
    */
   sweep(paths: readonly string[]): void {
+    if (paths.length === 0) return;
     const moved: string[] = [];
-    for (const path of paths) {
-      const temporary = this.layout.temporary();
-      try {
-        this.files.rename(path, temporary);
-        moved.push(temporary);
-      } catch (error) {
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
+    try {
+      for (const path of paths) {
+        const temporary = this.layout.temporary();
+        if (this.#moveIfThere(path, temporary)) moved.push(temporary);
       }
+      this.catalog.database.transaction(() => this.catalog.removeDebris(...this.toDebris(paths)));
+    } catch {
+      // They stay listed.
     }
-    this.catalog.database.transaction(() => this.catalog.removeDebris(...this.toDebris(paths)));
     for (const path of moved) this.removeLater(path);
   }
 
@@ -205,7 +207,7 @@ export class StoreCore {
   }
 
   /** The files of the store's own that hold `row`. */
-  filesOf(row: CatalogRow): string[] {
+  filesOf(row: Pick<CatalogRow, "hash" | "storage" | "lane">): string[] {
     if (row.storage === "inline") return [];
     const files = row.lane === undefined
       ? this.layout.complete(row.hash)
@@ -243,6 +245,16 @@ export class StoreCore {
       return;
     }
     this.catalog.database.transaction(() => this.catalog.setChildren(hash, children));
+  }
+
+  #moveIfThere(from: string, to: string): boolean {
+    try {
+      this.files.rename(from, to);
+      return true;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return false;
+      throw error;
+    }
   }
 
   #makeRoom(bytes: number): void {

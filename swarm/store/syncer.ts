@@ -22,6 +22,7 @@ export class Syncer implements AsyncDisposable {
 
   /** One round: every blob that is not on stable storage is brought there. */
   async sync(): Promise<void> {
+    this.#core.catalog.database.restoreBallast();
     for (const row of this.#core.catalog.notSynced()) {
       if (this.#isStopped) return;
       if (row.state === "partial" && row.groups.equals(row.syncedGroups)) continue;
