@@ -86,7 +86,7 @@ export class ClientSession {
 
   /** Sends a new event to each subscription that wants it; `json` is the event's. */
   offer(event: NostrEvent, json: string): void {
-    if (!maySee(this.#viewer(), event)) return;
+    if (this.#context.privateKinds.has(event.kind) && !maySee(this.#viewer(), event)) return;
     for (const [id, filters] of this.#subscriptions) {
       if (!matchesAny(filters, event)) continue;
       this.#socket.send(`["EVENT",${JSON.stringify(id)},${json}]`);
