@@ -190,13 +190,13 @@ export const SETTINGS = {
     placeholder: "MODE",
     default: "public",
     description:
-      "Serve bytes over a plain HTTP port as well: off, public content only, or all on a trusted network",
+      "Let bytes flow over plain HTTP, too: off, public content only, or all on a trusted network",
     schema: choiceSchema(["off", "public", "trusted"]),
   }),
   directListen: setting<{ hostname: string; port: number }>({
     placeholder: "HOST:PORT",
     default: "0.0.0.0:0",
-    description: "Where that HTTP port listens; 0 takes any free port",
+    description: "Where the plain HTTP port listens; 0 takes any free port",
     schema: hostPortSchema,
   }),
   relayListen: setting<{ hostname: string; port: number } | undefined>({

@@ -82,6 +82,7 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
       relays,
       scores: openScores(config, role, stack, problems),
       ...(certificate === undefined ? {} : { certificate }),
+      usesDirect: config.direct !== "off",
       ...(metrics === undefined ? {} : { metrics }),
       log: logOf("transfer"),
     }),

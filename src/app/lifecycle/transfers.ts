@@ -3,6 +3,7 @@ import { isSeedmintError, messageOf, SeedmintError } from "../../core/errors.ts"
 import type { Clock, Random } from "../../core/ports.ts";
 import type { Discovery, Network, Origin, ProviderHint, Source } from "../../../swarm/ports.ts";
 import type { FetchBlobOptions, FetchReport } from "../../../swarm/fetch/mod.ts";
+import type { PathMemory } from "../../../swarm/requester/mod.ts";
 import type { ScoreBook } from "../../../swarm/score.ts";
 import type { BlobStore } from "../../../swarm/store/blob_store.ts";
 import type { RelayStatus } from "../api/methods.ts";
@@ -24,6 +25,8 @@ export interface SwarmTransfersOptions {
   readonly relays: () => readonly RelayStatus[];
   readonly scores: ScoreBook;
   readonly certificate?: Uint8Array<ArrayBuffer>;
+  /** Whether bytes may come over plain HTTP where a peer offers it. */
+  readonly usesDirect: boolean;
   readonly metrics?: Metrics;
   readonly log: Log;
 }
@@ -34,6 +37,8 @@ type Common = Omit<FetchBlobOptions, "hash" | "origin" | "onProgress">;
 /** {@link Transfers} over the swarm. */
 export class SwarmTransfers implements Transfers {
   readonly #options: SwarmTransfersOptions;
+  /** Which data path was faster with whom; shared by all fetches. */
+  #paths: PathMemory | undefined;
 
   constructor(options: SwarmTransfersOptions) {
     this.#options = options;
@@ -78,7 +83,8 @@ export class SwarmTransfers implements Transfers {
   ): Promise<TransferReport> {
     const { clock, metrics, log, store, random, scores } = this.#options;
     await using stack = new AsyncDisposableStack();
-    const { PeerSource } = await import("../../../swarm/requester/mod.ts");
+    const { PathMemory, PeerSource } = await import("../../../swarm/requester/mod.ts");
+    const memory = this.#paths ??= new PathMemory({ clock });
     const sources = new Map<string, Source>();
     const startMs = clock.monotonicMs();
     const own = new Set(this.#options.relays().map(({ url }) => new URL(url).href));
@@ -111,6 +117,7 @@ export class SwarmTransfers implements Transfers {
                   store,
                   clock,
                   ...(certificate === undefined ? {} : { certificate }),
+                  direct: this.#options.usesDirect && { memory },
                 }),
               ));
           },
