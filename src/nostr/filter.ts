@@ -41,6 +41,33 @@ export function matchesFilter(filter: Filter, event: NostrEvent): boolean {
   return true;
 }
 
+/**
+ * The same decision for many events: lists become sets, so that a long filter costs no more than a
+ * short one.
+ */
+export function compileFilter(filter: Filter): (event: NostrEvent) => boolean {
+  const kinds = filter.kinds && new Set(filter.kinds);
+  const ids = filter.ids && new Set(filter.ids);
+  const authors = filter.authors && new Set(filter.authors);
+  const { since = -Infinity, until = Infinity } = filter;
+  const tags = tagConditions(filter).map(([name, values]) => [name, new Set(values)] as const);
+  return (event) =>
+    kinds?.has(event.kind) !== false && ids?.has(event.id) !== false &&
+    authors?.has(event.pubkey) !== false &&
+    event.created_at >= since && event.created_at <= until &&
+    tags.every(([name, values]) =>
+      event.tags.some((tag) => tag[0] === name && values.has(tag[1] ?? ""))
+    );
+}
+
+/** How many values a filter holds in all its lists. */
+export function valueCountOf(filter: Filter): number {
+  return Object.values(filter).reduce<number>(
+    (sum, value) => sum + (Array.isArray(value) ? value.length : 0),
+    0,
+  );
+}
+
 /** Whether `event` satisfies one of `filters`. */
 export function matchesAny(filters: readonly Filter[], event: NostrEvent): boolean {
   return filters.some((filter) => matchesFilter(filter, event));

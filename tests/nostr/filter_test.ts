@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { matchFilter } from "nostr-tools/filter";
-import { type Filter, matchesFilter, readFilter } from "../../src/nostr/filter.ts";
+import { compileFilter, type Filter, matchesFilter, readFilter } from "../../src/nostr/filter.ts";
 import type { NostrEvent } from "../../src/nostr/nostr.ts";
 
 const keys = ["a", "b", "c"].map((digit) => digit.repeat(64));
@@ -30,6 +30,7 @@ Deno.test("matchesFilter agrees with nostr-tools", () => {
     fc.property(arbitraryEvent, arbitraryFilter, (event, filter) => {
       const theirs = matchFilter(filter as never, event as never);
       assert.equal(matchesFilter(filter, event), theirs);
+      assert.equal(compileFilter(filter)(event), theirs);
     }),
     { numRuns: 2000 },
   );
@@ -37,8 +38,11 @@ Deno.test("matchesFilter agrees with nostr-tools", () => {
 
 Deno.test("matchesFilter takes an empty list for a condition that nothing meets", () => {
   const [event] = fc.sample(arbitraryEvent, { numRuns: 1, seed: 1 });
-  assert.equal(matchesFilter({ kinds: [] }, event!), false);
-  assert.equal(matchesFilter({}, event!), true);
+  for (const matches of [matchesFilter, (filter: Filter) => compileFilter(filter)(event!)]) {
+    assert.equal(matches({ kinds: [] }, event!), false);
+    assert.equal(matches({ "#d": [] }, event!), false);
+    assert.equal(matches({}, event!), true);
+  }
 });
 
 Deno.test("readFilter returns a fresh copy of what it understands", () => {

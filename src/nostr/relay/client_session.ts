@@ -4,7 +4,7 @@
  */
 import type { Clock } from "../../core/ports.ts";
 import { TokenBucket } from "../../core/token_bucket.ts";
-import { type Filter, matchesAny, readFilter } from "../filter.ts";
+import { compileFilter, type Filter, readFilter, valueCountOf } from "../filter.ts";
 import { KIND_AUTH, kindClass } from "../kinds.ts";
 import { readClientMessage } from "../messages.ts";
 import { expirationOf, type NostrEvent, readEvent, tagValue, verifyEvent } from "../nostr.ts";
@@ -23,6 +23,8 @@ export interface SessionContext {
   readonly writers: ReadonlySet<string> | undefined;
   /** The budget for checking signatures that all connections share. */
   readonly allEvents: TokenBucket;
+  /** The budget for searching, in milliseconds, that all connections share. */
+  readonly allSearches: TokenBucket;
   /** Gives an accepted event to every subscription that wants it. */
   readonly broadcast: (event: NostrEvent) => void;
   /** Whether a signed relay address is this relay (NIP-42). */
@@ -34,15 +36,21 @@ export interface SessionContext {
 /** Below this many queued bytes the next stored event is written. */
 const REFILL_BYTES = 64 * 1024;
 
+interface OpenSubscription {
+  readonly matchers: readonly ((event: NostrEvent) => boolean)[];
+  readonly valueCount: number;
+}
+
 /** One connected client. */
 export class ClientSession {
   readonly #socket: Socket;
   readonly #context: SessionContext;
   readonly #challenge: string;
-  readonly #subscriptions = new Map<string, readonly Filter[]>();
+  readonly #subscriptions = new Map<string, OpenSubscription>();
   readonly #keys = new Set<string>();
   readonly #messages: TokenBucket;
   readonly #events: TokenBucket;
+  readonly #searches: TokenBucket;
   readonly #closing = new AbortController();
   #invalidCount = 0;
 
@@ -61,6 +69,11 @@ export class ClientSession {
       burst: limits.eventsBurst,
       clock,
     });
+    this.#searches = new TokenBucket({
+      perSecond: limits.searchMsPerSecond,
+      burst: limits.searchBurstMs,
+      clock,
+    });
     socket.ended.then(() => this.#closing.abort());
   }
 
@@ -76,10 +89,7 @@ export class ClientSession {
       const text = await this.#socket.receive();
       if (text === undefined) break;
       await this.#handle(text);
-      const waitMs = this.#messages.take(1);
-      if (waitMs > 0) {
-        await this.#context.clock.sleep(waitMs, { signal: this.#closing.signal }).catch(() => {});
-      }
+      await this.#pause(this.#messages.take(1));
     }
     this.#subscriptions.clear();
   }
@@ -87,8 +97,8 @@ export class ClientSession {
   /** Sends a new event to each subscription that wants it; `json` is the event's. */
   offer(event: NostrEvent, json: string): void {
     if (this.#context.privateKinds.has(event.kind) && !maySee(this.#viewer(), event)) return;
-    for (const [id, filters] of this.#subscriptions) {
-      if (!matchesAny(filters, event)) continue;
+    for (const [id, { matchers }] of this.#subscriptions) {
+      if (!matchers.some((matches) => matches(event))) continue;
       this.#socket.send(`["EVENT",${JSON.stringify(id)},${json}]`);
       this.#context.count("sent");
     }
@@ -192,21 +202,16 @@ export class ClientSession {
   }
 
   async #handleRequest(id: string, raw: readonly unknown[]): Promise<void> {
-    const { storage, limits, clock } = this.#context;
+    const { storage } = this.#context;
     const filters = this.#readFilters(id, raw);
     if (typeof filters === "string") return this.#send(["CLOSED", id, filters]);
     this.#context.count("queries");
     // Open before the stored events are read, so that nothing falls between the two.
-    this.#subscriptions.set(id, filters);
-    const handles = new Set<number>();
-    const nowS = Math.floor(clock.nowMs() / 1000);
-    for (const filter of filters) {
-      const limit = Math.min(filter.limit ?? limits.limitMax, limits.limitMax);
-      if (limit === 0) continue;
-      for (const handle of storage.find(filter, { nowS, limit, viewer: this.#viewer() })) {
-        handles.add(handle);
-      }
-    }
+    this.#subscriptions.set(id, {
+      matchers: filters.map(compileFilter),
+      valueCount: filters.reduce((sum, filter) => sum + valueCountOf(filter), 0),
+    });
+    const handles = await this.#search(filters);
     for (const handle of handles) {
       if (this.#socket.queuedBytes > REFILL_BYTES && !await this.#drained()) return;
       const json = storage.read(handle);
@@ -215,6 +220,30 @@ export class ClientSession {
       this.#context.count("sent");
     }
     this.#send(["EOSE", id]);
+  }
+
+  /** Finds stored events, and makes the client wait when its searches cost too much. */
+  async #search(filters: readonly Filter[]): Promise<ReadonlySet<number>> {
+    const { storage, limits, clock, allSearches } = this.#context;
+    const handles = new Set<number>();
+    const nowS = Math.floor(clock.nowMs() / 1000);
+    for (const filter of filters) {
+      const limit = Math.min(filter.limit ?? limits.limitMax, limits.limitMax);
+      if (limit === 0) continue;
+      const startedMs = clock.monotonicMs();
+      for (const handle of storage.find(filter, { nowS, limit, viewer: this.#viewer() })) {
+        handles.add(handle);
+      }
+      const costMs = clock.monotonicMs() - startedMs;
+      await this.#pause(Math.max(this.#searches.take(costMs), allSearches.take(costMs)));
+    }
+    return handles;
+  }
+
+  /** Takes no message for a while, which holds the client back. */
+  async #pause(ms: number): Promise<void> {
+    if (ms <= 0) return;
+    await this.#context.clock.sleep(ms, { signal: this.#closing.signal }).catch(() => {});
   }
 
   #readFilters(id: string, raw: readonly unknown[]): readonly Filter[] | string {
@@ -228,6 +257,13 @@ export class ClientSession {
       const filter = readFilter(item, limits.filter);
       if (typeof filter === "string") return `invalid: ${filter}`;
       filters.push(filter);
+    }
+    let openValueCount = filters.reduce((sum, filter) => sum + valueCountOf(filter), 0);
+    for (const [other, { valueCount }] of this.#subscriptions) {
+      if (other !== id) openValueCount += valueCount;
+    }
+    if (openValueCount > limits.openValuesMax) {
+      return `error: at most ${limits.openValuesMax} values in all open filters`;
     }
     const asksPrivate = filters.some(({ kinds }) =>
       kinds !== undefined && kinds.some((kind) => privateKinds.has(kind))

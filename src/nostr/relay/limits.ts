@@ -17,11 +17,19 @@ export interface RelayLimits {
   readonly subscriptionsMax: number;
   /** Filters of one subscription. */
   readonly filtersMax: number;
+  /** Values in all open filters of one connection: they are held in memory. */
+  readonly openValuesMax: number;
   /** Stored events that one filter gives at most, and gives when it names no limit. */
   readonly limitMax: number;
   /** Messages of any kind a second from one connection; a faster one is read more slowly. */
   readonly messagesPerSecond: number;
   readonly messagesBurst: number;
+  /** Milliseconds of searching a second for one connection; in debt it waits for its next turn. */
+  readonly searchMsPerSecond: number;
+  readonly searchBurstMs: number;
+  /** The same for all connections together: the rest of the node's thread is not the relay's. */
+  readonly searchMsPerSecondAll: number;
+  readonly searchBurstMsAll: number;
   /** Events a second from one connection; what is over is refused before its signature is checked. */
   readonly eventsPerSecond: number;
   readonly eventsBurst: number;
@@ -64,9 +72,14 @@ export const RELAY_LIMITS: RelayLimits = {
   headMs: 5000,
   subscriptionsMax: 32,
   filtersMax: 10,
+  openValuesMax: 2000,
   limitMax: 500,
   messagesPerSecond: 100,
   messagesBurst: 500,
+  searchMsPerSecond: 100,
+  searchBurstMs: 500,
+  searchMsPerSecondAll: 400,
+  searchBurstMsAll: 1000,
   eventsPerSecond: 20,
   eventsBurst: 300,
   eventsPerSecondAll: 300,
@@ -76,8 +89,8 @@ export const RELAY_LIMITS: RelayLimits = {
   authAgeS: 600,
   authKeysMax: 4,
   stallMs: 15_000,
-  eventsMax: 200_000,
-  eventsPerAuthorMax: 20_000,
+  eventsMax: 100_000,
+  eventsPerAuthorMax: 10_000,
   indexedTagsMax: 1000,
   sweepMs: 60_000,
 };

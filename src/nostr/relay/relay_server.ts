@@ -64,6 +64,7 @@ export class RelayServer implements AsyncDisposable {
   readonly #options: RelayServerOptions;
   readonly #publicHosts: ReadonlySet<string>;
   readonly #allEvents: TokenBucket;
+  readonly #allSearches: TokenBucket;
   readonly #information: string;
   readonly #sessions = new Set<ClientSession>();
   readonly #serving = new Set<Promise<void>>();
@@ -90,6 +91,11 @@ export class RelayServer implements AsyncDisposable {
     this.#allEvents = new TokenBucket({
       perSecond: limits.eventsPerSecondAll,
       burst: limits.eventsBurstAll,
+      clock: options.clock,
+    });
+    this.#allSearches = new TokenBucket({
+      perSecond: limits.searchMsPerSecondAll,
+      burst: limits.searchBurstMsAll,
       clock: options.clock,
     });
     this.#information = informationDocument({
@@ -263,6 +269,7 @@ export class RelayServer implements AsyncDisposable {
       privateKinds: privateKinds ?? PRIVATE_KINDS,
       writers: writers === undefined ? undefined : new Set(writers),
       allEvents: this.#allEvents,
+      allSearches: this.#allSearches,
       broadcast: (event) => this.#broadcast(event),
       isOwnUrl: (url) => isOwnRelayUrl(url, own),
       count: (what) => this.#counts[what]++,

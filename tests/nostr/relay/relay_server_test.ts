@@ -314,6 +314,26 @@ Deno.test("RelayServer cuts answers to its limit, and subscriptions and filters 
   assert.match((await client.ask("REQ", "c", {}, {}, {}))![2] as string, /at most 2 filters/);
 });
 
+Deno.test("RelayServer holds no more values of open filters for one connection than its limit", async () => {
+  await using server = await listen({ limits: { openValuesMax: 3 } });
+  await using client = await rawClient(server);
+  assert.deepEqual(await client.ask("REQ", "a", { kinds: [1, 2] }), ["EOSE", "a"]);
+  assert.match((await client.ask("REQ", "b", { kinds: [1, 2] }))![2] as string, /at most 3 values/);
+  assert.deepEqual(await client.ask("REQ", "a", { kinds: [1, 2, 3] }), ["EOSE", "a"]);
+});
+
+Deno.test("RelayServer makes a client wait whose searches cost too much", async () => {
+  await using server = await listen({ limits: { searchBurstMs: 0.001, searchMsPerSecond: 0.5 } });
+  await using client = await rawClient(server);
+  await client.ask("EVENT", event());
+  const startedMs = performance.now();
+  for (let at = 0; at < 3; at++) {
+    await client.ask("REQ", "a", {});
+    await client.next();
+  }
+  assert.ok(performance.now() - startedMs > 20, "three searches of some 20 µs at 0.5 ms a second");
+});
+
 Deno.test("RelayServer limits the events of one connection, and of all, before it verifies", async () => {
   await using server = await listen({ limits: { eventsBurst: 2, eventsPerSecond: 0.01 } });
   await using client = await rawClient(server);
