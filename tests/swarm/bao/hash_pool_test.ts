@@ -95,7 +95,9 @@ Deno.test("A hash task refuses a file that was rewritten, cut or replaced while 
     (path) => {
       Deno.renameSync(path, `${path}-old`);
       Deno.copyFileSync(`${path}-old`, path);
+      const { mtime } = Deno.statSync(`${path}-old`);
       Deno.removeSync(`${path}-old`);
+      Deno.utimeSync(path, mtime!, mtime!);
     },
   ];
   const hash = (path: string, file: FileState, change: () => void) => {
