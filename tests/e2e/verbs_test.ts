@@ -134,6 +134,53 @@ Deno.test("get that is interrupted exits with 130 and cancels the work in the no
   assert.equal(await held(), before);
 });
 
+Deno.test("a node that stops cuts off what it does for others, in time and with a word", async () => {
+  await using bench = await Bench.open();
+  const file = bench.path("file");
+  await Deno.writeFile(file, testBytes(30 << 20));
+  const { process, ready } = await bench.node("seeder", "--upload-rate", "2MiB");
+  const { hash } = await ok("add", "--in-place", file, "--data", bench.path("seeder"));
+  const peer = (ready.addresses as string[])[0]!;
+  const mine = await bench.node("mine", "--peer", peer);
+  const child = bench.spawn("get", String(hash), "--data", bench.path("mine"));
+  await child.waitFor((line) => line.event === "progress" && Number(line.bytes) > 0);
+  const startMs = performance.now();
+  assert.deepEqual(await Promise.all([process.stop(), mine.process.stop()]), [0, 0]);
+  assert.ok(performance.now() - startMs < 6000);
+  const { code } = await child.result();
+  assert.equal(code, 1);
+  assert.equal(child.lines.at(-1)?.event, "error");
+});
+
+Deno.test("peers, status and metrics tell of a transfer", async () => {
+  await using bench = await Bench.open();
+  const file = bench.path("file");
+  await Deno.writeFile(file, testBytes(1 << 20));
+  const metrics = ["--metrics-listen", "127.0.0.1:0", "--control-listen", "127.0.0.1:0"];
+  const { ready } = await bench.node("seeder");
+  const { hash } = await ok("add", "--in-place", file, "--data", bench.path("seeder"));
+  const peer = (ready.addresses as string[])[0]!;
+  await bench.node("mine", "--peer", peer, ...metrics);
+  const data = ["--data", bench.path("mine")];
+  await ok("get", String(hash), ...data);
+  const peers = (await runVerb("peers", ...data)).lines;
+  assert.deepEqual(peers.map(({ peerId, direction }) => ({ peerId, direction })), [
+    { peerId: ready.peerId, direction: "outbound" },
+  ]);
+  const status = await ok("status", ...data);
+  assert.equal(status.peerCount, 1);
+  assert.deepEqual(status.problems, []);
+  const client = Deno.createHttpClient({
+    proxy: { transport: "unix", path: bench.path("mine/control.sock") },
+  });
+  const text = await (await fetch("http://seedmint/metrics", { client })).text();
+  client.close();
+  assert.match(text, /^seedmint_received_bytes_total\{source="peer"\} 1048576$/m);
+  assert.match(text, /^seedmint_blobs 1$/m);
+  assert.match(text, /^seedmint_peers 1$/m);
+  assert.match(text, /^seedmint_fetch_seconds_count\{result="done"\} 1$/m);
+});
+
 Deno.test("a verb whose reader goes away ends quietly", async () => {
   const child = new ChildProcess({ script: "node.ts", args: ["completions", "fish"] });
   const { code, stderr } = await child.result();

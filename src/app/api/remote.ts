@@ -109,7 +109,10 @@ export class RemoteNode implements NodeApi {
         const event = JSON.parse(line);
         if (event.event === "result") return event.result;
         if (event.event === "error") {
-          throw new SeedmintError(event.code as ErrorCode, String(event.message));
+          signal?.throwIfAborted();
+          // What was not cancelled here was cut off there.
+          const code = event.code === "aborted" ? "reset" : event.code as ErrorCode;
+          throw new SeedmintError(code, String(event.message));
         }
         onEvent?.(event);
       }

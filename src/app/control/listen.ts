@@ -4,7 +4,7 @@ import { SeedmintError } from "../../core/errors.ts";
 import { storageError } from "../api/parts.ts";
 import type { HostPort } from "../config/values.ts";
 import { checkHost, type ListenerKind } from "./guard.ts";
-import { tokenPath } from "./paths.ts";
+import { isOwnDirectory, tokenPath } from "./paths.ts";
 import { type ControlServer, metricsResponse } from "./server.ts";
 
 /** A listener that can be ended. */
@@ -30,6 +30,7 @@ export async function listenOnSocket(server: ControlServer, path: string): Promi
         server.close();
         await http.shutdown();
         await removeIfThere(path);
+        if (isOwnDirectory(path)) await Deno.remove(dirname(path));
       },
     };
   } catch (error) {

@@ -16,6 +16,11 @@ export function socketPath(dataDirectory: string): string {
   return join("/tmp", `seedmint-${name}`, "control.sock");
 }
 
+/** Whether the directory of a socket was made for it alone. */
+export function isOwnDirectory(path: string): boolean {
+  return /^\/tmp\/seedmint-[0-9a-f]{32}\//.test(path);
+}
+
 /** The file with the bearer token for control over TCP. */
 export function tokenPath(dataDirectory: string): string {
   return join(dataDirectory, "control.token");
