@@ -78,8 +78,9 @@ export class DirectClient implements Disposable {
       try {
         held ??= await this.#open(attempt, { hostname, port });
         attempt.holds(held.connection);
-        await writeAll(held.connection, requestBytes(hostOf(hostname, port), options.body()));
-        const head = await held.reader.head(RESPONSE_HEAD_BYTES_MAX);
+        const request = requestBytes(hostOf(hostname, port), options.body());
+        await attempt.wait(writeAll(held.connection, request));
+        const head = await attempt.wait(held.reader.head(RESPONSE_HEAD_BYTES_MAX));
         if (head === undefined) throw new SeedmintError("reset", "The connection ended");
         cancelTimer();
         hasAnswered = true;
@@ -158,12 +159,18 @@ class Attempt {
 
   /** Waits for a connection; one that comes after the end is closed. */
   connected(opening: Promise<RawConnection>): Promise<RawConnection> {
+    opening.then((connection) => {
+      if (this.#isOver) closeQuietly(connection);
+    }, () => {});
+    return this.wait(opening);
+  }
+
+  /** Waits for `promise`, or for the end. */
+  wait<T>(promise: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#giveUp = reject;
-      opening.then((connection) => {
-        if (this.#isOver) closeQuietly(connection);
-        else resolve(connection);
-      }, reject);
+      promise.then(resolve, reject);
+      if (this.#isOver) reject(givenUp());
     });
   }
 
@@ -179,7 +186,7 @@ class Attempt {
 
   end(): void {
     this.#isOver = true;
-    this.#giveUp?.(new SeedmintError("reset", "It was given up"));
+    this.#giveUp?.(givenUp());
     if (this.#connection !== undefined) closeQuietly(this.#connection);
   }
 
@@ -188,6 +195,10 @@ class Attempt {
       ? new SeedmintError("timeout", "The direct address did not answer in time", { cause: error })
       : error;
   }
+}
+
+function givenUp(): SeedmintError {
+  return new SeedmintError("reset", "It was given up");
 }
 
 class Response implements DirectResponse {
