@@ -15,6 +15,10 @@ export class PeerProcess implements AsyncDisposable {
     this.#input = child.stdin.getWriter();
   }
 
+  get pid(): number {
+    return this.#child.pid;
+  }
+
   /** @param flags More flags for Deno, such as `--cpu-prof`. */
   static async start(directory: string, flags: readonly string[] = []): Promise<PeerProcess> {
     const peer = new PeerProcess(

@@ -70,41 +70,45 @@ function* planPieces(size: number, ranges: RangeSet): Generator<PiecePlan> {
   if (items.length > 0) yield { items, bytes };
 }
 
-/** Reads each contiguous run of groups and of parents at once, then lays them out in order. */
+/**
+ * Reads each contiguous run of groups and of parents at once, then lays them out in order. Groups
+ * are read to the end of the piece and moved forward: a second megabyte for them would cost more
+ * than the move.
+ */
 async function readPiece(source: EncodeSource, plan: PiecePlan): Promise<Bytes> {
   const groups: number[] = [];
   const parents: number[] = [];
   for (const item of plan.items) {
-    if (item >= 0) groups.push(item);
+    if (item >= 0) groups.push(item * GROUP_BYTES);
     else parents.push(-1 - item);
   }
   const parentBytes = new Uint8Array(parents.length * PARENT_BYTES);
-  const dataBytes = new Uint8Array(plan.bytes - parentBytes.length);
+  const piece = new Uint8Array(plan.bytes);
   await readRuns(
     parents,
     PARENT_BYTES,
     parentBytes,
     (first, target) => source.readParents(parents[first]!, target),
   );
-  await readRuns(groups.map((index) => index * GROUP_BYTES), GROUP_BYTES, dataBytes, (
-    first,
-    target,
-  ) => source.readData(groups[first]! * GROUP_BYTES, target));
-  if (parentBytes.length === 0) return dataBytes;
-  const piece = new Uint8Array(plan.bytes);
+  await readRuns(
+    groups,
+    GROUP_BYTES,
+    piece.subarray(parentBytes.length),
+    (first, target) => source.readData(groups[first]!, target),
+  );
   let at = 0;
   let parentAt = 0;
-  let dataAt = 0;
+  let groupAt = parentBytes.length;
   for (const item of plan.items) {
     if (item < 0) {
       piece.set(parentBytes.subarray(parentAt, parentAt + PARENT_BYTES), at);
       parentAt += PARENT_BYTES;
       at += PARENT_BYTES;
     } else {
-      const group = dataBytes.subarray(dataAt, dataAt + GROUP_BYTES);
-      piece.set(group, at);
-      dataAt += group.length;
-      at += group.length;
+      const groupEnd = Math.min(groupAt + GROUP_BYTES, piece.length);
+      if (at < groupAt) piece.copyWithin(at, groupAt, groupEnd);
+      at += groupEnd - groupAt;
+      groupAt = groupEnd;
     }
   }
   return piece;

@@ -3,6 +3,8 @@
  * so that a test can stop the world before any of them.
  */
 import type { Bytes } from "../../src/core/bytes.ts";
+import type { Clock } from "../../src/core/ports.ts";
+import { QUICK_READ_MS, SLOW_READS_AFTER_ONE } from "./limits.ts";
 
 /** A change to the disk or the database that is about to be made. */
 export type DiskChange = "create" | "write" | "rename" | "remove" | "link" | "copy" | "commit";
@@ -15,14 +17,24 @@ export class PositionalFile implements Disposable {
   readonly path: string;
   readonly #file: Deno.FsFile;
   readonly #fault: FaultPoint | undefined;
+  readonly #clock: Pick<Clock, "monotonicMs"> | undefined;
   /** Asynchronous reads follow each other: seeking and reading are two steps. */
   #reading: Promise<unknown> = Promise.resolve();
+  #readingCount = 0;
+  #slowReadsLeft = 0;
   #open = true;
 
-  constructor(path: string, options: Deno.OpenOptions, fault?: FaultPoint) {
+  /** @param clock Lets {@link readAt} find out which reads are quick. */
+  constructor(
+    path: string,
+    options: Deno.OpenOptions,
+    fault?: FaultPoint,
+    clock?: Pick<Clock, "monotonicMs">,
+  ) {
     this.path = path;
     this.#file = Deno.openSync(path, options);
     this.#fault = fault;
+    this.#clock = clock;
   }
 
   /** Writes all of `bytes` at `offset`. */
@@ -44,9 +56,18 @@ export class PositionalFile implements Disposable {
     return done;
   }
 
-  /** As {@link readAtSync}, off the main thread. */
+  /**
+   * As {@link readAtSync}, but off the main thread where the disk has to be asked: what lies in the
+   * page cache is read at once, because the way to a thread and back costs more than the copy.
+   */
   readAt(offset: number, target: Uint8Array): Promise<number> {
-    const read = this.#reading.then(() => this.#readAt(offset, target));
+    if (this.#clock !== undefined && this.#readingCount === 0 && this.#slowReadsLeft === 0) {
+      return Promise.try(() => this.#readQuickly(offset, target, this.#clock!));
+    }
+    this.#slowReadsLeft = Math.max(0, this.#slowReadsLeft - 1);
+    this.#readingCount += 1;
+    const read = this.#reading.then(() => this.#readAt(offset, target))
+      .finally(() => this.#readingCount -= 1);
     this.#reading = read.catch(() => {});
     return read;
   }
@@ -65,6 +86,14 @@ export class PositionalFile implements Disposable {
     if (!this.#open) return;
     this.#open = false;
     this.#file.close();
+  }
+
+  #readQuickly(offset: number, target: Uint8Array, clock: Pick<Clock, "monotonicMs">): number {
+    const startMs = clock.monotonicMs();
+    const count = this.readAtSync(offset, target);
+    const isQuick = clock.monotonicMs() - startMs <= QUICK_READ_MS;
+    if (!isQuick) this.#slowReadsLeft = SLOW_READS_AFTER_ONE;
+    return count;
   }
 
   async #readAt(offset: number, target: Uint8Array): Promise<number> {
@@ -128,8 +157,9 @@ export class Files {
     return new PositionalFile(path, { read: true, write: true }, this.fault);
   }
 
-  openReadOnly(path: string): PositionalFile {
-    return new PositionalFile(path, { read: true });
+  /** @param clock Lets {@link PositionalFile.readAt} find out which reads are quick. */
+  openReadOnly(path: string, clock?: Pick<Clock, "monotonicMs">): PositionalFile {
+    return new PositionalFile(path, { read: true }, undefined, clock);
   }
 
   openNew(path: string): PositionalFile {

@@ -29,6 +29,12 @@ export const SYNC_INTERVAL_MS = 5_000;
 /** Bytes that a reader takes from the disk at once, and about the size of an encoded piece. */
 export const PIECE_BYTES = 1024 * 1024;
 
+/** A read of at most a piece that takes no longer came out of the page cache, not from a disk. */
+export const QUICK_READ_MS = 2;
+
+/** Reads that go to a thread of their own after one on the calling thread was not quick. */
+export const SLOW_READS_AFTER_ONE = 64;
+
 /** Bytes of the outboard that a reader keeps at hand: the parents of about 16 MiB of data. */
 export const PARENT_WINDOW_BYTES = 64 * 1024;
 

@@ -66,10 +66,10 @@ function openBytes(core: StoreCore, row: CatalogRow): OpenBytes {
     return new InlineBytes(bytes);
   }
   const files = filesFor(core, row);
-  const data = core.files.openReadOnly(files.data);
+  const data = core.files.openReadOnly(files.data, core.clock);
   let outboard: PositionalFile;
   try {
-    outboard = core.files.openReadOnly(files.outboard);
+    outboard = core.files.openReadOnly(files.outboard, core.clock);
   } catch (error) {
     data[Symbol.dispose]();
     throw error;

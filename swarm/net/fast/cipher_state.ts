@@ -33,7 +33,12 @@ export class CipherState {
     if (additional !== undefined) {
       cipher.setAAD(additional, { plaintextLength: plaintext.length });
     }
-    if (plaintext.length > 0) target.set(cipher.update(plaintext), 0);
+    if (plaintext.length > 0) {
+      const output = cipher.update(plaintext);
+      target.set(output, 0);
+      // Given back at once: left to the garbage collector, 64 KiB a message make it run all the time.
+      release(output);
+    }
     cipher.final();
     target.set(cipher.getAuthTag(), plaintext.length);
   }
@@ -70,4 +75,10 @@ export class CipherState {
     this.#count += 1;
     return this.#nonce;
   }
+}
+
+/** Frees the memory of an array that nobody uses any more, unless it shares it with others. */
+function release(array: Uint8Array): void {
+  const { buffer } = array;
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === array.byteLength) buffer.transfer(0);
 }
