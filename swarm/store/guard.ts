@@ -13,7 +13,7 @@ export interface Fingerprint {
   readonly size: number;
   /** Milliseconds since 1970, as exact as the runtime tells. */
   readonly modifiedMs: number;
-  /** Milliseconds since 1970 of the last change to content or inode. */
+  /** Milliseconds since 1970 of the last change to content or inode; told in whole seconds. */
   readonly changedMs: number;
   readonly inode: number;
   readonly device: number;
