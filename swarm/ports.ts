@@ -69,7 +69,10 @@ export interface Network extends AsyncDisposable {
     protocol: string,
     options?: { readonly signal?: AbortSignal },
   ): Promise<ByteStream>;
-  /** Serves `protocol`. A handler that throws aborts only its own stream. */
+  /**
+   * Serves `protocol`. A handler that throws aborts only its own stream. Once it returned, its writing
+   * end is closed, and the stream is aborted unless the other side finishes within a few seconds.
+   */
   handle(
     protocol: string,
     handler: (stream: ByteStream) => Promise<void>,

@@ -70,6 +70,35 @@ export function parseDialAddress(text: unknown, peerId: string): DialAddress | u
   return { text: hop.text, scope: hop.scope, transport: hop.transport, relayed };
 }
 
+/**
+ * Replaces a host name by an address that the policy allows, so that a name cannot lead where an
+ * address could not: resolved once, dialled as resolved.
+ *
+ * @param lookup The addresses of a host name, IPv4 or IPv6.
+ * @throws {Error} If none of its addresses is allowed, or a certificate needs the name.
+ */
+export async function pinHost(
+  address: DialAddress,
+  policy: AddressPolicy,
+  lookup: (hostname: string) => Promise<readonly string[]>,
+): Promise<string> {
+  const isStrict = policy.private === false || policy.loopback === false;
+  const [, kind, hostname, ...rest] = address.text.split("/");
+  if (!isStrict || !kind!.startsWith("dns")) return address.text;
+  if (rest.includes("tls") || rest.includes("wss")) {
+    throw new Error(`${hostname} needs its name for TLS, and the address policy needs its address`);
+  }
+  for (const host of await lookup(hostname!)) {
+    const ipKind = host.includes(":") ? "ip6" : "ip4";
+    if (kind !== "dns" && kind!.slice(3) !== ipKind.slice(2)) continue;
+    const scope = hostScope(ipKind, host);
+    if (scope !== undefined && isAllowed({ ...address, scope }, policy)) {
+      return ["", ipKind, host, ...rest].join("/");
+    }
+  }
+  throw new Error(`${hostname} has no address that the address policy allows`);
+}
+
 /** `/host/tcp/port[/ws|/wss|/tls/ws][/p2p/id]`. */
 function parseHop(parts: readonly string[]):
   | Pick<DialAddress, "text" | "scope" | "transport"> & { readonly peerId?: string }

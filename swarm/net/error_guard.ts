@@ -2,8 +2,8 @@
  * Keeps mistakes inside libp2p from ending the process. Its packages start work that nobody awaits
  * (drain events on closing streams, pings on dead connections), and an error thrown there would be
  * uncaught. The filter is narrow: an error passes for libp2p's own only when the innermost frame of
- * its stack lies in one of its packages, or when it has no stack frames and one of libp2p's names.
- * Everything else stays as fatal as it was.
+ * its stack lies in one of its packages and no code of ours awaited it, or when it has no stack frames
+ * and one of libp2p's names. Everything else stays as fatal as it was.
  */
 
 /** What is told of a swallowed error. */
@@ -33,12 +33,15 @@ const logs = new Set<GuardLog>();
 /** Whether `error` comes from inside libp2p. */
 export function isLibp2pInternal(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  const frames = (error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
-  // Frames of the runtime itself (`ext:`, `node:`) say nothing about whose mistake it is.
-  const innermost = frames.find((line) =>
-    !/\(?(?:ext|node):/.test(line) && !/<anonymous>/.test(line)
+  // Frames of the runtime itself say nothing about whose mistake it is.
+  const frames = (error.stack ?? "").split("\n").filter((line) =>
+    /^\s+at /.test(line) && !/\(?(?:ext|node):/.test(line) && !/<anonymous>/.test(line)
   );
-  return innermost === undefined ? NAMES.has(error.name) : PACKAGES.test(innermost);
+  const [innermost] = frames;
+  if (innermost === undefined) return NAMES.has(error.name);
+  // An `async` frame is one that awaits: somebody outside of libp2p left this rejection unhandled.
+  const isAwaitedOutside = frames.some((line) => /at async /.test(line) && !PACKAGES.test(line));
+  return PACKAGES.test(innermost) && !isAwaitedOutside;
 }
 
 /**

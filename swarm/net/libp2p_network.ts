@@ -16,7 +16,7 @@ import {
   type Stream,
 } from "../libp2p.ts";
 import type { ByteStream, Network, PeerAddress, PeerConnection } from "../ports.ts";
-import { type AddressPolicy, type DialAddress, usableAddresses } from "./addresses.ts";
+import { type AddressPolicy, type DialAddress, pinHost, usableAddresses } from "./addresses.ts";
 import { closeWhenIdle } from "./circuit_upgrade.ts";
 import { ConnectionMonitor } from "./connection_monitor.ts";
 import { Dialer } from "./dialer.ts";
@@ -105,6 +105,8 @@ export class Libp2pNetwork implements Network {
     let network: Libp2pNetwork | undefined;
     let circuitTransport: CircuitTransport;
     try {
+      // libp2p would find out in a timer, where nobody can catch it.
+      if (needsInterfaces(options)) Deno.networkInterfaces();
       const built = await buildNode(options, (peer) => {
         if (network !== undefined) network.#onLocalPeer(peer);
       });
@@ -268,8 +270,12 @@ export class Libp2pNetwork implements Network {
       this.#webSockets ??= addWebSockets(this.#node);
       await this.#webSockets;
     }
+    const text = await pinHost(address, this.#policy, async (hostname) => {
+      const { lookup } = await import("node:dns/promises");
+      return (await lookup(hostname, { all: true })).map((found) => found.address);
+    });
     return await partsOf(this.#node).transportManager.dial(
-      multiaddr(`${address.text}/p2p/${peerId}`),
+      multiaddr(`${text}/p2p/${peerId}`),
       { signal },
     );
   }
@@ -482,6 +488,11 @@ function parseTarget(text: string): Target {
     );
   }
   return { peerId, addresses };
+}
+
+/** Whether the addresses of this machine must be read. */
+function needsInterfaces(options: Libp2pNetworkOptions): boolean {
+  return options.mdns || options.listen.some((text) => /^\/ip[46]\/(?:0\.0\.0\.0|::)\//.test(text));
 }
 
 /** From 0 up to 1, the same for one node every time. */

@@ -69,7 +69,7 @@ export async function buildNode(
     generateKeyPairFromSeed("Ed25519", options.secretKey),
     loadCircuitRelay(),
     loadDcutr(),
-    options.mdns ? loadMdns() : undefined,
+    options.mdns && mayMulticast(options) ? loadMdns() : undefined,
     options.listen.some((address) => /\/wss?(\/|$)/.test(address)) ? loadWebSockets() : undefined,
   ]);
   let circuitTransport: CircuitTransport | undefined;
@@ -180,6 +180,17 @@ interface MdnsService {
   stop(): Promise<void>;
 }
 
+/** Without the permission the socket would fail where nobody can catch it; the node can do without. */
+function mayMulticast({ log }: Libp2pNetworkOptions): boolean {
+  const isGranted = ["0.0.0.0:5353", "224.0.0.251:5353"].every((host) =>
+    Deno.permissions.querySync({ name: "net", host }).state === "granted"
+  );
+  if (!isGranted) {
+    log?.("warning", "No peers are looked for on the local network: --allow-net does not cover it");
+  }
+  return isGranted;
+}
+
 function relayLimits(options: RelayServerOptions) {
   const bytesMax = options.circuitBytesMax ?? CIRCUIT_BYTES_MAX;
   return {
@@ -199,8 +210,16 @@ function relayLimits(options: RelayServerOptions) {
 function errorLog(options: Libp2pNetworkOptions) {
   const { log } = options;
   if (log === undefined) return undefined;
+  let isMdnsTold = false;
   return (component: string, format: unknown, args: readonly unknown[]) => {
     const error = args.findLast((arg) => arg instanceof Error);
     log("debug", `${component}: ${String(format)}`, error);
+    if (component !== "libp2p:mdns" || isMdnsTold) return;
+    isMdnsTold = true;
+    log(
+      "warning",
+      "Peers on the local network may not be found: another program holds mDNS",
+      error,
+    );
   };
 }

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { multiaddr } from "@multiformats/multiaddr";
-import { hostScope, parseDialAddress, usableAddresses } from "../../../swarm/net/addresses.ts";
+import {
+  hostScope,
+  parseDialAddress,
+  pinHost,
+  usableAddresses,
+} from "../../../swarm/net/addresses.ts";
 import { DIAL_ADDRESSES_MAX } from "../../../swarm/net/limits.ts";
 import { peerIdOfPublicKey } from "../../../swarm/net/peer_id.ts";
 
@@ -127,4 +132,22 @@ Deno.test("usableAddresses sorts, caps and obeys the policy", () => {
   const many = Array.from({ length: 100 }, (_, index) => `/ip4/8.8.8.8/tcp/${index + 1}`);
   assert.equal(usableAddresses(alice, many).length, DIAL_ADDRESSES_MAX);
   assert.equal(usableAddresses(alice, Array(20).fill(addrs[1])).length, 1);
+});
+
+Deno.test("pinHost dials what a name resolved to, and nothing that the policy forbids", async () => {
+  const strict = { private: false, loopback: false };
+  const pin = (text: string, policy: object, ...found: string[]) =>
+    pinHost(parseDialAddress(text, alice)!, policy, () => Promise.resolve(found));
+  const name = "/dns4/example.org/tcp/80";
+  assert.equal(await pin(name, {}), name);
+  assert.equal(await pin(name, strict, "10.0.0.1", "8.8.8.8"), "/ip4/8.8.8.8/tcp/80");
+  assert.equal(
+    await pin("/dns/example.org/tcp/80/ws", strict, "2001:db8::1"),
+    "/ip6/2001:db8::1/tcp/80/ws",
+  );
+  assert.equal(await pin("/ip4/1.2.3.4/tcp/80", strict), "/ip4/1.2.3.4/tcp/80");
+  await assert.rejects(pin(name, strict, "127.0.0.1", "::1"), /no address/);
+  await assert.rejects(pin(name, strict, "2001:db8::1"), /no address/);
+  await assert.rejects(pin(name, { loopback: false }, "127.0.0.1"), /no address/);
+  await assert.rejects(pin("/dns4/example.org/tcp/443/tls/ws", strict, "8.8.8.8"), /TLS/);
 });

@@ -20,6 +20,8 @@ Deno.test("isLibp2pInternal looks at the innermost frame that is not the runtime
   assert.equal(isLibp2pInternal(errorWith("Error", [MODULES])), true);
   assert.equal(isLibp2pInternal(errorWith("Error", [RUNTIME, LIBP2P])), true);
   assert.equal(isLibp2pInternal(errorWith("Error", [OURS, LIBP2P])), false);
+  assert.equal(isLibp2pInternal(errorWith("Error", [LIBP2P, `async ${OURS}`])), false);
+  assert.equal(isLibp2pInternal(errorWith("Error", [LIBP2P, `async ${MODULES}`])), true);
   assert.equal(isLibp2pInternal(errorWith("StreamResetError", [OURS])), false);
   assert.equal(isLibp2pInternal(errorWith("TypeError", [])), false);
   assert.equal(isLibp2pInternal(errorWith("StreamStateError", [])), true);
