@@ -11,7 +11,7 @@ import { groupCountOf } from "../geometry.ts";
 import { HASH_WORKERS_MAX, SEGMENT_GROUPS } from "../limits.ts";
 import { type Outboard, outboardOfSegments } from "../tree.ts";
 import { type FileState, fileStateOf, type HashTask, type HashTaskResult } from "./messages.ts";
-import { Progress, tasksFor } from "./plan.ts";
+import { bytesOfTask, Progress, tasksFor } from "./plan.ts";
 import { mayStartWorkers, WorkerLost, WorkerThread } from "./worker_thread.ts";
 
 /** What hashing a file gives. */
@@ -101,10 +101,12 @@ export class HashPool implements AsyncDisposable {
     const aborted = Promise.withResolvers<never>();
     const onAbort = () => aborted.reject(options.signal!.reason);
     options.signal?.addEventListener("abort", onAbort, { once: true });
-    const progress = new Progress(tasks, options.onProgress);
-    const running = tasks.map((task, index) => {
+    const progress = new Progress(options.onProgress);
+    const running = tasks.map((task) => {
       const { promise, resolve, reject } = Promise.withResolvers<HashTaskResult>();
-      const onProgress = (bytes: number) => progress.tell(index, bytes);
+      const onProgress = (bytes: number) => {
+        if (Atomics.load(cancelled, 0) === 0) progress.tell(task, bytes);
+      };
       this.#queue.push({ task, cancelled, onProgress, resolve, reject });
       return promise;
     });
@@ -156,6 +158,7 @@ export class HashPool implements AsyncDisposable {
       const result = thread === undefined
         ? await runHere(job)
         : await thread.run(job.task, job.cancelled, job.onProgress);
+      job.onProgress(bytesOfTask(job.task));
       job.resolve(result);
     } catch (error) {
       if (!(error instanceof WorkerLost)) job.reject(error);

@@ -1,5 +1,5 @@
 /** How the hashing of one file is divided, and how far it is. */
-import { groupCountOf } from "../geometry.ts";
+import { GROUP_BYTES, groupCountOf } from "../geometry.ts";
 import { ONE_PASS_BYTES_MAX, SEGMENT_GROUPS } from "../limits.ts";
 import type { FileState, HashTask } from "./messages.ts";
 
@@ -18,27 +18,29 @@ export function tasksFor(path: string, file: FileState, workerCountMax: number):
   return tasks;
 }
 
+/** Bytes that `task` reads. */
+export function bytesOfTask(task: HashTask): number {
+  return Math.min(task.file.size, task.endGroup * GROUP_BYTES) - task.startGroup * GROUP_BYTES;
+}
+
 /** Bytes hashed both ways, from what the tasks of one file tell. */
 export class Progress {
-  readonly #tasks: readonly HashTask[];
-  readonly #bytes: number[];
   readonly #onProgress: ((bytes: number) => void) | undefined;
+  /** What each task told last. */
+  readonly #bytes = new Map<HashTask, number>();
+  #blake3Bytes = 0;
+  #sha256Bytes = 0;
 
-  constructor(tasks: readonly HashTask[], onProgress: ((bytes: number) => void) | undefined) {
-    this.#tasks = tasks;
-    this.#bytes = tasks.map(() => 0);
+  constructor(onProgress: ((bytes: number) => void) | undefined) {
     this.#onProgress = onProgress;
   }
 
-  tell(index: number, bytes: number): void {
-    this.#bytes[index] = bytes;
-    if (this.#onProgress === undefined) return;
-    let blake3 = 0;
-    let sha256 = 0;
-    for (const [place, task] of this.#tasks.entries()) {
-      if (task.blake3) blake3 += this.#bytes[place]!;
-      if (task.sha256) sha256 += this.#bytes[place]!;
-    }
-    this.#onProgress(Math.min(blake3, sha256));
+  tell(task: HashTask, bytes: number): void {
+    const more = bytes - (this.#bytes.get(task) ?? 0);
+    if (more === 0) return;
+    this.#bytes.set(task, bytes);
+    if (task.blake3) this.#blake3Bytes += more;
+    if (task.sha256) this.#sha256Bytes += more;
+    this.#onProgress?.(Math.min(this.#blake3Bytes, this.#sha256Bytes));
   }
 }
