@@ -39,7 +39,7 @@ export interface QueryOptions {
 
 /** Options of {@link RelayPool.subscribe}. */
 export interface SubscribeOptions {
-  /** Called with each verified event, once per event as far as the pool remembers. */
+  /** Called with each verified event, once as far as the pool remembers. It must not throw. */
   readonly onEvent: (event: NostrEvent) => void;
   /** Called with the relay's address each time it has given its stored events. */
   readonly onEose?: (relay: string) => void;
@@ -50,7 +50,8 @@ export class RelayPool implements AsyncDisposable {
   readonly #limits: PoolLimits;
   readonly #relays: readonly RelayConnection[];
   readonly #closing = new AbortController();
-  readonly #following = new Set<Promise<unknown>>();
+  readonly #running = new Set<Promise<unknown>>();
+  readonly #clock: Clock;
   #liveCount = 0;
 
   /**
@@ -59,6 +60,7 @@ export class RelayPool implements AsyncDisposable {
    */
   constructor(options: RelayPoolOptions) {
     this.#limits = { ...POOL_LIMITS, ...options.limits };
+    this.#clock = options.clock;
     const urls = [...new Set(options.relays.map(parseRelayUrl))];
     if (urls.length > this.#limits.relayCountMax) {
       throw new RangeError(
@@ -88,17 +90,38 @@ export class RelayPool implements AsyncDisposable {
   /**
    * Sends an event to every relay.
    *
-   * @returns How each took it, after the last answer or its deadline. Never throws for a relay.
+   * @param options `graceMs`: how long the others may still answer once one has taken the event;
+   * who has not by then is reported as `pending`. Without it the last answer or deadline is waited for.
+   * @returns How each took it. Never throws for a relay.
    * @throws `signal.reason` once `signal` is aborted.
    */
   async publish(
     event: NostrEvent,
-    options: { readonly signal?: AbortSignal } = {},
+    options: { readonly signal?: AbortSignal; readonly graceMs?: number } = {},
   ): Promise<PublishReport> {
     const signal = this.#signal(options.signal);
-    const outcomes = await Promise.all(this.#relays.map((relay) => relay.publish(event, signal)));
+    const outcomes: PublishOutcome[] = this.#relays.map((relay) => ({
+      relay: relay.url,
+      accepted: false,
+      code: "pending",
+      reason: "no answer yet",
+    }));
+    const grace = Promise.withResolvers<void>();
+    let cancelGrace: (() => void) | undefined;
+    const all = Promise.all(this.#relays.map(async (relay, index) => {
+      outcomes[index] = await relay.publish(event, signal);
+      if (outcomes[index].accepted && options.graceMs !== undefined) {
+        cancelGrace ??= this.#clock.timer(options.graceMs, grace.resolve);
+      }
+    }));
+    this.#track(all);
+    try {
+      await Promise.race([all, grace.promise]);
+    } finally {
+      cancelGrace?.();
+    }
     const acceptedCount = outcomes.filter((outcome) => outcome.accepted).length;
-    return { acceptedCount, outcomes };
+    return { acceptedCount, outcomes: [...outcomes] };
   }
 
   /**
@@ -181,8 +204,8 @@ export class RelayPool implements AsyncDisposable {
         isSeen: (id) => seen.has(id),
         onEvent,
         onEose: () => options.onEose?.(relay.url),
-      }).finally(() => this.#following.delete(following));
-      this.#following.add(following);
+      });
+      this.#track(following);
     }
     return () => {
       if (stop.signal.aborted) return;
@@ -194,7 +217,13 @@ export class RelayPool implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort(new DOMException("The relay pool was closed", "AbortError"));
     await Promise.all(this.#relays.map((relay) => relay.close()));
-    await Promise.all(this.#following);
+    await Promise.all(this.#running);
+  }
+
+  /** Remembers what may outlive the call that began it, for {@link Symbol.asyncDispose} to await. */
+  #track(work: Promise<unknown>): void {
+    const tracked = work.catch(() => {}).finally(() => this.#running.delete(tracked));
+    this.#running.add(tracked);
   }
 
   #signal(outer?: AbortSignal): AbortSignal {

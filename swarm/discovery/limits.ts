@@ -76,6 +76,10 @@ export interface AnnouncerLimits {
   readonly debounceMs: number;
   readonly publishesPerSecond: number;
   readonly publishesBurst: number;
+  /** How long the other relays may still answer once one has taken an advert. */
+  readonly graceMs: number;
+  /** How often it is looked whether a relay that was down is back, to be given all adverts again. */
+  readonly missedLookMs: number;
   /** Waiting time after no relay took an event; it doubles. */
   readonly retryMinMs: number;
   readonly retryMaxMs: number;
@@ -90,6 +94,8 @@ export const ANNOUNCER_LIMITS: AnnouncerLimits = {
   debounceMs: 200,
   publishesPerSecond: 5,
   publishesBurst: 100,
+  graceMs: 500,
+  missedLookMs: 300_000,
   retryMinMs: 2000,
   retryMaxMs: 300_000,
   withdrawnKeptS: 24 * 3600,

@@ -4,56 +4,18 @@
  * tagged and pinned ones first), adverts whose time to refresh has come.
  */
 import type { Hash, Sha256 } from "../../src/core/hash.ts";
-import { messageOf, SeedmintError } from "../../src/core/errors.ts";
-import type { Clock, Random } from "../../src/core/ports.ts";
-import { TokenBucket } from "../../src/core/token_bucket.ts";
-import {
-  type EventTemplate,
-  type NostrEvent,
-  nostrPublicKey,
-  signEvent,
-} from "../../src/nostr/nostr.ts";
-import type { PublishReport } from "../../src/nostr/relay_pool.ts";
+import { isSeedmintError, messageOf, SeedmintError } from "../../src/core/errors.ts";
+import type { Random } from "../../src/core/ports.ts";
 import type { Announcer } from "../ports.ts";
 import type { BlobRecord, BlobStore } from "../store/blob_store.ts";
-import {
-  ADVERT_KIND,
-  buildAdvert,
-  buildNodeAdvert,
-  buildWithdrawal,
-  NODE_ADVERT_KIND,
-} from "./advert.ts";
 import { AdvertPolicy, type AnnouncePolicy, type Channel, isRoot } from "./advert_policy.ts";
-import type { AdvertState } from "./advert_state.ts";
-import { type Binding, signBinding } from "./binding.ts";
+import { AdvertPublisher, type AdvertPublisherOptions } from "./advert_publisher.ts";
 import { ADVERT_LIMITS, ANNOUNCER_LIMITS, type AnnouncerLimits } from "./limits.ts";
-import type { PeerOffer } from "./peer_offer.ts";
-
-/** What the announcer needs of a pool of relays. */
-export interface EventSink {
-  readonly urls: readonly string[];
-  publish(
-    event: NostrEvent,
-    options?: { readonly signal?: AbortSignal },
-  ): Promise<PublishReport>;
-}
 
 /** Options of {@link NostrAnnouncer.start}. */
-export interface NostrAnnouncerOptions {
+export interface NostrAnnouncerOptions
+  extends Pick<AdvertPublisherOptions, "relays" | "identity" | "offer" | "state" | "clock"> {
   readonly store: Pick<BlobStore, "list" | "status">;
-  /** Relays for public blobs, and those for the fleet's; what has no relays is not advertised. */
-  readonly relays: { readonly public?: EventSink; readonly fleet?: EventSink };
-  readonly identity: {
-    readonly peerId: string;
-    /** 32-byte Ed25519 secret of the libp2p peer. */
-    readonly libp2pSecretKey: Uint8Array;
-    /** 32-byte secp256k1 secret. */
-    readonly nostrSecretKey: Uint8Array;
-  };
-  /** Addresses and conditions as they are now. */
-  readonly offer: () => Omit<PeerOffer, "peerId" | "binding">;
-  readonly state: AdvertState;
-  readonly clock: Clock;
   readonly random: Random;
   /** @default {"all"} */
   readonly announce?: AnnouncePolicy;
@@ -73,7 +35,8 @@ export interface AnnouncerStatus {
 }
 
 interface Published {
-  readonly channel: Channel;
+  /** Undefined for an advert that the relays refused: it is tried again when it would be refreshed. */
+  readonly channel: Channel | undefined;
   /** What the advert said; another value is news. */
   readonly content: string;
   readonly refreshAtMs: number;
@@ -85,34 +48,34 @@ const CHANNELS: readonly Channel[] = ["public", "fleet"];
 export class NostrAnnouncer implements Announcer, AsyncDisposable {
   readonly #options: NostrAnnouncerOptions;
   readonly #limits: AnnouncerLimits;
-  readonly #nostrKey: string;
   readonly #policy: AdvertPolicy;
-  readonly #bucket: TokenBucket;
+  readonly #publisher: AdvertPublisher;
   readonly #closing = new AbortController();
   readonly #published = new Map<Hash, Published>();
   readonly #dirtyRoots = new Set<Hash>();
   readonly #dirtySingles = new Set<Hash>();
   #nodeDueMs: number;
+  /** Before this no blob's advert is published: more changes may come, or something failed. */
   #startAtMs: number;
+  #catchUpFromMs = -Infinity;
   #failureCount = 0;
   #nodeFailureCount = 0;
   #lastError: string | undefined;
-  #binding: { readonly binding: Binding; readonly p2pk: string | undefined } | undefined;
   #wake: () => void = () => {};
   #settled: (() => void)[] = [];
   #working = false;
   readonly #running: Promise<void>;
 
   private constructor(options: NostrAnnouncerOptions) {
-    const { clock, identity, state, store } = options;
+    const { clock, state, store } = options;
     this.#options = options;
     this.#limits = { ...ANNOUNCER_LIMITS, ...options.limits };
-    this.#nostrKey = nostrPublicKey(identity.nostrSecretKey);
     this.#policy = new AdvertPolicy(options.announce ?? "all", this.#limits);
-    this.#bucket = new TokenBucket({
-      perSecond: this.#limits.publishesPerSecond,
-      burst: this.#limits.publishesBurst,
-      clock,
+    this.#publisher = new AdvertPublisher({
+      ...options,
+      limits: this.#limits,
+      signal: this.#closing.signal,
+      onBack: (channel) => this.#catchUp(channel),
     });
     this.#nodeDueMs = clock.monotonicMs();
     this.#startAtMs = clock.monotonicMs() + this.#limits.debounceMs;
@@ -135,12 +98,15 @@ export class NostrAnnouncer implements Announcer, AsyncDisposable {
     if (this.#closing.signal.aborted) return;
     const { clock, store } = this.#options;
     const record = store.status(hash);
-    if (this.#dirtyRoots.size + this.#dirtySingles.size === 0) {
-      this.#startAtMs = clock.monotonicMs() + this.#limits.debounceMs;
-    }
+    const isIdle = this.#pendingCount === 0;
     const crossed = this.#policy.note(hash, record);
-    if (!this.#isCurrent(hash, record)) this.#mark(hash, record);
+    const isCurrent = this.#isCurrent(hash, record);
+    if (isCurrent && crossed.length === 0) return;
+    if (!isCurrent) this.#mark(hash, record);
     for (const other of crossed) this.#mark(other, store.status(other));
+    // News need not wait as long as what failed before.
+    const soonMs = clock.monotonicMs() + this.#limits.debounceMs;
+    this.#startAtMs = isIdle ? soonMs : Math.min(this.#startAtMs, soonMs);
     this.#wake();
   }
 
@@ -157,9 +123,10 @@ export class NostrAnnouncer implements Announcer, AsyncDisposable {
 
   /** What is out there. */
   status(): AnnouncerStatus {
+    const advertised = this.#published.values().filter(({ channel }) => channel !== undefined);
     return {
-      advertCount: this.#published.size,
-      pendingCount: this.#dirtyRoots.size + this.#dirtySingles.size,
+      advertCount: [...advertised].length,
+      pendingCount: this.#pendingCount,
       ...(this.#lastError === undefined ? {} : { lastError: this.#lastError }),
     };
   }
@@ -178,6 +145,10 @@ export class NostrAnnouncer implements Announcer, AsyncDisposable {
     for (const resolve of this.#settled.splice(0)) resolve();
   }
 
+  get #pendingCount(): number {
+    return this.#dirtyRoots.size + this.#dirtySingles.size;
+  }
+
   async #run(): Promise<void> {
     const { signal } = this.#closing;
     while (!signal.aborted) {
@@ -188,29 +159,48 @@ export class NostrAnnouncer implements Announcer, AsyncDisposable {
         continue;
       }
       this.#working = true;
-      try {
-        await this.#step();
-      } catch (error) {
-        if (!signal.aborted) this.#failed(error);
-      }
+      await this.#step();
       this.#working = false;
     }
   }
 
-  /** Does the most urgent job; a job that fails is put back. */
+  /** Does the most urgent job. */
   async #step(): Promise<void> {
     const nowMs = this.#options.clock.monotonicMs();
-    if (this.#nodeDueMs <= nowMs) return await this.#publishNode();
-    const hash = this.#takeDirty() ?? this.#dueForRefresh(nowMs);
+    if (this.#nodeDueMs <= nowMs) return await this.#stepNode();
+    const hash = this.#takeDirty(nowMs) ?? this.#dueForRefresh(nowMs);
     if (hash === undefined) return;
     try {
       await this.#bring(hash);
       this.#failureCount = 0;
       if (this.#nodeFailureCount === 0) this.#lastError = undefined;
     } catch (error) {
-      this.#mark(hash, this.#options.store.status(hash));
-      throw error;
+      this.#blobFailed(hash, error);
     }
+  }
+
+  /** A relay may refuse this kind and take the others, so a failure here holds back nothing else. */
+  async #stepNode(): Promise<void> {
+    const { clock } = this.#options;
+    let failure: unknown;
+    for (const channel of CHANNELS) {
+      if (!this.#publisher.hasRelays(channel)) continue;
+      try {
+        await this.#publisher.advertiseNode(channel);
+      } catch (error) {
+        failure = error;
+      }
+    }
+    if (failure !== undefined) {
+      this.#nodeDueMs = clock.monotonicMs() + this.#backoffMs(this.#nodeFailureCount++);
+      return this.#tell(failure);
+    }
+    this.#nodeFailureCount = 0;
+    if (this.#failureCount === 0) this.#lastError = undefined;
+    // This small event is also what shows whether a relay that was down is back.
+    this.#nodeDueMs = this.#publisher.missesRelay
+      ? clock.monotonicMs() + this.#limits.missedLookMs
+      : this.#refreshMs();
   }
 
   /** Makes the adverts of one blob as they should be. */
@@ -218,21 +208,44 @@ export class NostrAnnouncer implements Announcer, AsyncDisposable {
     const record = this.#options.store.status(hash);
     const wanted = this.#isRoomFor(hash) ? this.#policy.decide(record) : undefined;
     for (const channel of CHANNELS) {
-      if (channel !== wanted) await this.#withdrawFrom(channel, hash);
+      if (channel === wanted || !this.#publisher.isLive(channel, hash)) continue;
+      if (this.#publisher.hasRelays(channel)) await this.#publisher.withdraw(channel, hash);
     }
-    if (wanted === undefined || !this.#hasRelays(wanted)) return;
-    const offer = await this.#offer();
+    if (wanted === undefined || !this.#publisher.hasRelays(wanted)) {
+      this.#published.delete(hash);
+      return;
+    }
     const sha256s = this.#digestsOf(record!);
-    const createdAtS = this.#date(keyOf(wanted, ADVERT_KIND, hash));
-    await this.#publish(
-      wanted,
-      buildAdvert({ offer, hash, size: record!.size, sha256s, createdAtS }),
-    );
+    await this.#publisher.advertise(wanted, { hash, size: record!.size, sha256s });
     this.#published.set(hash, {
       channel: wanted,
       content: sha256s.join(),
       refreshAtMs: this.#refreshMs(),
     });
+  }
+
+  /** What nobody could be asked about is tried again soon; what was refused, much later. */
+  #blobFailed(hash: Hash, error: unknown): void {
+    const { clock, store } = this.#options;
+    if (this.#closing.signal.aborted) return;
+    if (isSeedmintError(error, "denied")) {
+      const refreshAtMs = this.#refreshMs();
+      this.#published.set(hash, { channel: undefined, content: "", refreshAtMs });
+    } else {
+      this.#mark(hash, store.status(hash));
+      this.#startAtMs = clock.monotonicMs() + this.#backoffMs(this.#failureCount++);
+    }
+    this.#tell(error);
+  }
+
+  /** Marks all adverts there, now that a relay is back that missed some; not for each flap of it. */
+  #catchUp(channel: Channel): void {
+    const { clock, store } = this.#options;
+    if (clock.monotonicMs() < this.#catchUpFromMs) return;
+    this.#catchUpFromMs = clock.monotonicMs() + this.#limits.missedLookMs;
+    for (const [hash, published] of this.#published) {
+      if (published.channel === channel) this.#mark(hash, store.status(hash));
+    }
   }
 
   #digestsOf(record: BlobRecord): readonly Sha256[] {
@@ -246,110 +259,21 @@ export class NostrAnnouncer implements Announcer, AsyncDisposable {
   #isCurrent(hash: Hash, record: BlobRecord | undefined): boolean {
     const wanted = this.#policy.decide(record);
     const published = this.#published.get(hash);
-    if (published !== undefined) {
+    if (published?.channel !== undefined) {
       return published.channel === wanted && published.content === this.#digestsOf(record!).join();
     }
     return wanted === undefined &&
-      CHANNELS.every((channel) =>
-        this.#options.state.get(keyOf(channel, ADVERT_KIND, hash))?.live !== true
-      );
-  }
-
-  async #withdrawFrom(channel: Channel, hash: Hash): Promise<void> {
-    const key = keyOf(channel, ADVERT_KIND, hash);
-    if (this.#options.state.get(key)?.live !== true) return;
-    if (this.#hasRelays(channel)) {
-      const createdAtS = this.#date(key);
-      const events = buildWithdrawal({
-        kind: ADVERT_KIND,
-        d: hash,
-        nostrKey: this.#nostrKey,
-        createdAtS,
-      });
-      for (const event of events) await this.#publish(channel, event);
-      this.#options.state.set(key, { createdAtS, live: false });
-    }
-    if (this.#published.get(hash)?.channel === channel) this.#published.delete(hash);
-  }
-
-  /** A relay may refuse this kind and take the others, so a failure here holds back nothing else. */
-  async #publishNode(): Promise<void> {
-    const { clock, onError } = this.#options;
-    const offer = await this.#offer();
-    let failure: unknown;
-    for (const channel of CHANNELS) {
-      if (!this.#hasRelays(channel)) continue;
-      const createdAtS = this.#date(keyOf(channel, NODE_ADVERT_KIND, ""));
-      try {
-        await this.#publish(channel, buildNodeAdvert({ offer, createdAtS }));
-      } catch (error) {
-        failure = error;
-      }
-    }
-    this.#closing.signal.throwIfAborted();
-    if (failure === undefined) {
-      this.#nodeFailureCount = 0;
-      if (this.#failureCount === 0) this.#lastError = undefined;
-      this.#nodeDueMs = this.#refreshMs();
-      return;
-    }
-    this.#lastError = messageOf(failure);
-    this.#nodeDueMs = clock.monotonicMs() + this.#backoffMs(this.#nodeFailureCount++);
-    onError?.(failure as Error);
-  }
-
-  /**
-   * A date later than the last one of this address, kept before it is used: of two events of one
-   * second relays would keep the one with the lower id, which is chance.
-   */
-  #date(key: string): number {
-    const { clock, state } = this.#options;
-    const nowS = Math.floor(clock.nowMs() / 1000);
-    const createdAtS = Math.max(nowS, (state.get(key)?.createdAtS ?? -1) + 1);
-    state.set(key, { createdAtS, live: true });
-    return createdAtS;
-  }
-
-  async #publish(channel: Channel, template: EventTemplate): Promise<void> {
-    const { clock, identity, relays } = this.#options;
-    const { signal } = this.#closing;
-    const waitMs = this.#bucket.take(1);
-    if (waitMs > 0) await clock.sleep(waitMs, { signal });
-    const event = signEvent(template, identity.nostrSecretKey);
-    const report = await relays[channel]!.publish(event, { signal });
-    if (report.acceptedCount > 0) return;
-    const why = report.outcomes.map(({ relay, reason }) => `${relay}: ${reason}`).join("; ");
-    throw new SeedmintError("unavailable", `Cannot publish an advert: no relay took it: ${why}`, {
-      retryable: true,
-    });
-  }
-
-  async #offer(): Promise<PeerOffer> {
-    const { clock, identity } = this.#options;
-    const now = this.#options.offer();
-    const nowS = Math.floor(clock.nowMs() / 1000);
-    const kept = this.#binding;
-    if (
-      kept === undefined || kept.p2pk !== now.p2pk ||
-      kept.binding.expiresS - nowS < ADVERT_LIMITS.bindingS / 2
-    ) {
-      const claim = { nostrKey: this.#nostrKey, peerId: identity.peerId, p2pk: now.p2pk };
-      const binding = await signBinding(claim, {
-        secretKey: identity.libp2pSecretKey,
-        expiresS: nowS + ADVERT_LIMITS.bindingS,
-      });
-      this.#binding = { binding, p2pk: now.p2pk };
-    }
-    return { ...now, peerId: identity.peerId, binding: this.#binding!.binding };
+      !CHANNELS.some((channel) => this.#publisher.isLive(channel, hash));
   }
 
   #recall(key: string, mark: { readonly createdAtS: number; readonly live: boolean }): void {
-    const { clock, state } = this.#options;
-    const nowS = clock.nowMs() / 1000;
+    const { clock, state, store } = this.#options;
     // An advert this old has expired on its own; only its date would matter, and no longer does.
-    if (mark.createdAtS + this.#limits.withdrawnKeptS < nowS) return state.delete(key);
+    if (mark.createdAtS + this.#limits.withdrawnKeptS < clock.nowMs() / 1000) {
+      return state.delete(key);
+    }
     const hash = /\/30081:([0-9a-f]{64})$/.exec(key)?.[1] as Hash | undefined;
-    if (mark.live && hash !== undefined) this.#mark(hash, this.#options.store.status(hash));
+    if (mark.live && hash !== undefined) this.#mark(hash, store.status(hash));
   }
 
   #mark(hash: Hash, record: BlobRecord | undefined): void {
@@ -358,8 +282,8 @@ export class NostrAnnouncer implements Announcer, AsyncDisposable {
     (root ? this.#dirtySingles : this.#dirtyRoots).delete(hash);
   }
 
-  #takeDirty(): Hash | undefined {
-    if (this.#startAtMs > this.#options.clock.monotonicMs()) return undefined;
+  #takeDirty(nowMs: number): Hash | undefined {
+    if (this.#startAtMs > nowMs) return undefined;
     for (const dirty of [this.#dirtyRoots, this.#dirtySingles]) {
       const { value } = dirty.values().next();
       if (value === undefined) continue;
@@ -377,12 +301,12 @@ export class NostrAnnouncer implements Announcer, AsyncDisposable {
   }
 
   #nextMs(): number {
-    let nextMs = this.#nodeDueMs;
-    if (this.#dirtyRoots.size + this.#dirtySingles.size > 0) {
-      nextMs = Math.min(nextMs, this.#startAtMs);
+    let blobsMs = this.#pendingCount > 0 ? this.#startAtMs : Infinity;
+    for (const { refreshAtMs } of this.#published.values()) {
+      blobsMs = Math.min(blobsMs, refreshAtMs);
     }
-    for (const { refreshAtMs } of this.#published.values()) nextMs = Math.min(nextMs, refreshAtMs);
-    return this.#failureCount > 0 ? Math.max(nextMs, this.#startAtMs) : nextMs;
+    if (this.#failureCount > 0) blobsMs = Math.max(blobsMs, this.#startAtMs);
+    return Math.min(this.#nodeDueMs, blobsMs);
   }
 
   /** A third of the lifetime on, give or take a fifth of it, so that hosts do not publish in step. */
@@ -392,28 +316,23 @@ export class NostrAnnouncer implements Announcer, AsyncDisposable {
     return clock.monotonicMs() + thirdMs * (0.8 + 0.4 * random.float());
   }
 
-  #failed(error: unknown): void {
-    const { clock, onError } = this.#options;
-    this.#lastError = messageOf(error);
-    this.#startAtMs = clock.monotonicMs() + this.#backoffMs(this.#failureCount++);
-    onError?.(error instanceof Error ? error : new Error(String(error)));
-  }
-
   #backoffMs(failureCount: number): number {
     const doubledMs = this.#limits.retryMinMs * 2 ** Math.min(failureCount, 16);
     return Math.min(doubledMs, this.#limits.retryMaxMs) * (0.5 + this.#options.random.float());
+  }
+
+  #tell(error: unknown): void {
+    if (this.#closing.signal.aborted) return;
+    this.#lastError = messageOf(error);
+    this.#options.onError?.(error instanceof Error ? error : new Error(String(error)));
   }
 
   #isRoomFor(hash: Hash): boolean {
     return this.#published.has(hash) || this.#published.size < this.#limits.advertsMax;
   }
 
-  #hasRelays(channel: Channel): boolean {
-    return (this.#options.relays[channel]?.urls.length ?? 0) > 0;
-  }
-
   #isSettled(): boolean {
-    return !this.#working && this.#dirtyRoots.size + this.#dirtySingles.size === 0 &&
+    return !this.#working && this.#pendingCount === 0 &&
       this.#nodeDueMs > this.#options.clock.monotonicMs();
   }
 
@@ -427,8 +346,4 @@ export class NostrAnnouncer implements Announcer, AsyncDisposable {
     });
     this.#wake = () => {};
   }
-}
-
-function keyOf(channel: Channel, kind: number, d: string): string {
-  return `${channel}/${kind}:${d}`;
 }

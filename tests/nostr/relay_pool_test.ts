@@ -111,6 +111,17 @@ Deno.test("publish succeeds when one relay takes the event, and says how each to
   assert.equal(report.outcomes[1]!.reason, "blocked: not you ");
 });
 
+Deno.test("publish waits for the slow no longer than the grace once one has taken the event", async () => {
+  await using good = await server();
+  await using silent = startScriptedRelay(() => {});
+  await using both = pool([silent.url, good.url], { publishMs: 60_000 });
+  const startedMs = performance.now();
+  const report = await both.publish(notes[0]!, { graceMs: 50 });
+  assert.ok(performance.now() - startedMs < 2000);
+  assert.deepEqual(report.outcomes.map(({ code }) => code), ["pending", "accepted"]);
+  await until(() => silent.received.length === 1);
+});
+
 Deno.test("publish leaves a relay in peace that asked for a pause", async () => {
   await using relay = startScriptedRelay(([, event], client) =>
     client.send(["OK", (event as NostrEvent).id, false, "rate-limited: slow down"])

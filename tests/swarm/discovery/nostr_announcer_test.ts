@@ -324,6 +324,52 @@ Deno.test("NostrAnnouncer lets neither the node's advert nor one blob hold back 
   assert.deepEqual(believed(pool, nowS(clock)), [hashOf(2), hashOf(3)]);
 });
 
+Deno.test("NostrAnnouncer gives all adverts again to a relay that was down and is back, once", async () => {
+  const { clock, store, pool, start } = setUp({ fleet: false });
+  for (const number of [1, 2, 3]) store.put(number);
+  pool.down.add("ws://second");
+  await using _announcer = start();
+  await clock.advance(10_000);
+  assert.equal(pool.published.length, 4);
+  await clock.advance(320_000);
+  assert.equal(pool.published.length, 5, "the node's advert shows whether it is back");
+  pool.down.clear();
+  await clock.advance(300_000);
+  assert.equal(pool.published.length, 9);
+  await clock.advance(600_000);
+  assert.equal(pool.published.length, 9);
+});
+
+Deno.test("NostrAnnouncer publishes news soon, whatever was refused before, and tries that again later", async () => {
+  const { clock, store, pool, errors, start } = setUp();
+  pool.accept = (event) => tagValue(event, "d") !== hashOf(1);
+  pool.refusal = "blocked";
+  store.put(1);
+  await using announcer = start();
+  await clock.advance(600_000);
+  assert.equal(errors.length, 1);
+  announcer.announce(store.put(2));
+  await clock.advance(1000);
+  assert.deepEqual(believed(pool, nowS(clock)), [hashOf(2)]);
+  assert.equal(announcer.status().advertCount, 1);
+  pool.accept = () => true;
+  await clock.advance(1.3 * HOUR_MS);
+  assert.deepEqual(believed(pool, nowS(clock)), [hashOf(1), hashOf(2)]);
+});
+
+Deno.test("NostrAnnouncer withdraws even if no relay takes deletion requests", async () => {
+  const { clock, store, pool, start } = setUp();
+  const hash = store.put(1);
+  await using announcer = start();
+  await clock.advance(1000);
+  pool.accept = (event) => event.kind !== 5;
+  store.records.delete(hash);
+  announcer.withdraw(hash);
+  await clock.advance(1000);
+  assert.deepEqual(believed(pool, nowS(clock)), []);
+  assert.deepEqual(announcer.status(), { advertCount: 0, pendingCount: 0 });
+});
+
 Deno.test("NostrAnnouncer publishes the node anew when its addresses change", async () => {
   let offer: Omit<PeerOffer, "peerId" | "binding"> = { addrs: ["/old"] };
   const { clock, pool, start } = setUp({ offer: () => offer });

@@ -39,14 +39,25 @@ export class FakePool {
   stored: NostrEvent[] = [];
   /** Called before an event is taken; false refuses it. */
   accept: (event: NostrEvent) => boolean = () => true;
+  /** How it refuses. */
+  refusal = "error";
+
+  /** Other relays that are down: reported beside the one that works. */
+  readonly down = new Set<string>();
 
   publish(event: NostrEvent): Promise<PublishReport> {
     const accepted = this.accept(event);
     if (accepted) this.published.push(event);
-    const outcome = { relay: "ws://fake", accepted, code: accepted ? "accepted" : "error" };
+    const outcome = { relay: "ws://fake", accepted, code: accepted ? "accepted" : this.refusal };
+    const second = { ...outcome, relay: "ws://second", reason: "" };
     return Promise.resolve({
       acceptedCount: accepted ? 1 : 0,
-      outcomes: [{ ...outcome, reason: accepted ? "" : "no" }],
+      outcomes: [
+        { ...outcome, reason: accepted ? "" : "no" },
+        this.down.has("ws://second")
+          ? { ...second, accepted: false, code: "unavailable", reason: "down" }
+          : second,
+      ],
     });
   }
 
