@@ -7,7 +7,7 @@
  * chaining values; the *outboard* is all parents in pre-order.
  *
  * May import: `src/core`. Needs no permission, except that {@link HashPool} reads the files it is
- * given.
+ * given, and starts threads only where it may read this program's own folder.
  */
 export * from "./geometry.ts";
 export { BaoDecoder, type BaoDecoderOptions, type DecodedSink } from "./decoder.ts";

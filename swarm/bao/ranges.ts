@@ -51,7 +51,8 @@ export function childrenOf(node: Subtree): readonly [Subtree, Subtree] {
 
 /**
  * Cuts `ranges`, in groups, to a blob of `size` bytes. Asking for anything past the end means the
- * last group, so that a requester who does not know the size gets the group that proves it.
+ * last group, so that a requester who does not know the size gets the group that proves it. (For a
+ * run that begins past the end bao-tree itself, which counts in chunks, sends the last chunk alone.)
  */
 export function truncateRanges(ranges: RangeSet, size: number): RangeSet {
   const count = rootOf(size).count;
