@@ -6,7 +6,7 @@
  */
 import { parseArgs } from "node:util";
 import { basename } from "node:path";
-import { type ActResult, ACTS } from "./acts.ts";
+import { type ActResult, ACTS, FILE_BYTES_MIN } from "./acts.ts";
 import { World } from "./world.ts";
 
 const USAGE = `Usage: deno task demo [FILE] [--act ${
@@ -22,7 +22,7 @@ interface Options {
 
 /** Runs the acts. @returns The exit code. */
 async function main(): Promise<number> {
-  const options = readOptions();
+  const options = await readOptions();
   if (typeof options === "string") {
     console.error(options);
     return options === USAGE ? 0 : 2;
@@ -31,18 +31,40 @@ async function main(): Promise<number> {
   const interrupted = Promise.withResolvers<"interrupted">();
   const onSignal = () => interrupted.resolve("interrupted");
   for (const name of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(name, onSignal);
+  await warmUp(say);
   await using world = await World.create(options.file);
   say(`${basename(world.file)}, ${mebibytes(world.size)} MiB; everything runs on loopback\n`);
-  const outcome = await Promise.race([play(world, options, say), interrupted.promise]);
-  if (outcome === "interrupted") return 130;
+  let isOver = false;
+  const playing = play(world, options, (text) => isOver || say(text));
+  const outcome = await Promise.race([playing, interrupted.promise]);
+  if (outcome === "interrupted") {
+    isOver = true;
+    return 130;
+  }
   if (options.keep) {
     await stay(world, interrupted.promise);
   }
   return outcome ? 0 : 1;
 }
 
+/** Fetches what is not cached yet, once, before several processes would at the same time. */
+async function warmUp(say: (text: string) => void): Promise<void> {
+  const slow = setTimeout(() => say("Fetching dependencies, this once …"), 1500);
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["cache", "--quiet", "node.ts", "devnet/liar.ts", "devnet/origin.ts"],
+    cwd: new URL("../", import.meta.url),
+    stderr: "piped",
+  }).output();
+  clearTimeout(slow);
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+}
+
 /** All acts that were asked for. @returns Whether all of them worked. */
-async function play(world: World, options: Options, say: (text: string) => void): Promise<boolean> {
+async function play(
+  world: World,
+  options: Options,
+  say: (text: string) => unknown,
+): Promise<boolean> {
   let allOk = true;
   const startMs = performance.now();
   for (const name of options.acts) {
@@ -113,7 +135,7 @@ Ctrl-C ends it and removes ${world.directory}.`);
   await interrupted;
 }
 
-function readOptions(): Options | string {
+async function readOptions(): Promise<Options | string> {
   let parsed;
   try {
     parsed = parseArgs({
@@ -133,8 +155,13 @@ function readOptions(): Options | string {
   if (values.help) return USAGE;
   const unknown = values.act?.find((name) => !Object.hasOwn(ACTS, name));
   if (unknown !== undefined) return `There is no act ${unknown}\n${USAGE}`;
+  const file = positionals[0] ?? Deno.execPath();
+  const status = await Deno.stat(file).catch(() => undefined);
+  if (!status?.isFile || status.size < FILE_BYTES_MIN) {
+    return `Cannot show ${file}: a file of at least ${FILE_BYTES_MIN} bytes is needed\n${USAGE}`;
+  }
   return {
-    file: positionals[0] ?? Deno.execPath(),
+    file,
     acts: values.act ?? Object.keys(ACTS),
     keep: values.keep,
     json: values.json,

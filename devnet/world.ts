@@ -1,13 +1,7 @@
 /** What runs during the demo: a relay, an origin, seeders and fetchers, each its own process. */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import {
-  type ChildOptions,
-  ChildProcess,
-  type JsonLine,
-  runVerb,
-  type VerbResult,
-} from "./processes.ts";
+import { type ChildOptions, ChildProcess, type JsonLine, type VerbResult } from "./processes.ts";
 
 /** A node of the world. */
 export interface WorldNode {
@@ -31,6 +25,7 @@ export class World implements AsyncDisposable {
   #relay: Promise<{ readonly url: string; readonly process: ChildProcess }> | undefined;
   #origin: Promise<string> | undefined;
   #hash: string | undefined;
+  #isClosed = false;
 
   private constructor(file: string, directory: string, sha256: string, size: number) {
     this.file = file;
@@ -120,7 +115,7 @@ export class World implements AsyncDisposable {
 
   /** Runs a verb to its end; failing is the caller's business. */
   async verb(...args: string[]): Promise<VerbResult> {
-    const result = await runVerb(...args);
+    const result = await this.start(...args).result();
     if (result.code !== 0 && !["get", "find"].includes(args[0]!)) {
       throw new Error(`${args[0]} failed: ${JSON.stringify(result.lines.at(-1))} ${result.stderr}`);
     }
@@ -138,6 +133,7 @@ export class World implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
     await Promise.all([...this.#processes].map((process) => process.stop()));
     await Deno.remove(this.directory, { recursive: true });
   }
@@ -155,6 +151,8 @@ export class World implements AsyncDisposable {
   }
 
   #spawn(options: ChildOptions): ChildProcess {
+    // An act that is under way while the world ends must not leave anything behind.
+    if (this.#isClosed) throw new Error("The demo is over");
     const process = new ChildProcess(options);
     this.#processes.add(process);
     return process;
