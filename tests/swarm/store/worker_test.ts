@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { isSeedmintError } from "../../../src/core/errors.ts";
+import { RangeSet } from "../../../src/core/range_set.ts";
+import { hashBytes } from "../../../swarm/bao/mod.ts";
+import { encodeBytes, readAll, sampleBytes } from "../../conformance/blob_store.ts";
+import { openStore, TemporaryDirectory } from "./fixture.ts";
+
+const MIB = 1024 * 1024;
+
+Deno.test("an ingest asks its source to wait while enough is under way", async () => {
+  using directory = new TemporaryDirectory();
+  await using store = await openStore(directory.path, { workerCount: 1 });
+  const bytes = sampleBytes(32 * MIB, 1);
+  const encoded = encodeBytes(bytes, RangeSet.ALL);
+  await using ingest = await store.ingestEncoded(hashBytes(bytes), RangeSet.ALL, {
+    size: bytes.length,
+  });
+  // Nothing is answered within one turn, so this is all that is taken without waiting.
+  let freeBytes = 0;
+  let room: Promise<void> | undefined;
+  while (room === undefined) {
+    room = ingest.push(encoded.subarray(freeBytes, freeBytes + 100_000));
+    freeBytes += 100_000;
+  }
+  assert.ok(freeBytes <= 5 * MIB, `${freeBytes} bytes were taken without asking to wait`);
+  await room;
+  for (let at = freeBytes; at < encoded.length; at += MIB) {
+    await ingest.push(encoded.subarray(at, at + MIB));
+  }
+  await ingest.finish();
+  assert.deepEqual(await readAll(store, hashBytes(bytes)), bytes);
+});
+
+Deno.test("an ingest copies what is pushed before it returns", async () => {
+  using directory = new TemporaryDirectory();
+  await using store = await openStore(directory.path, { workerCount: 1 });
+  const bytes = sampleBytes(3 * MIB, 2);
+  const encoded = encodeBytes(bytes, RangeSet.ALL);
+  const reused = new Uint8Array(70_000);
+  await using ingest = await store.ingestEncoded(hashBytes(bytes), RangeSet.ALL, {
+    size: bytes.length,
+  });
+  for (let at = 0; at < encoded.length; at += reused.length) {
+    const part = encoded.subarray(at, at + reused.length);
+    reused.set(part);
+    const room = ingest.push(reused.subarray(0, part.length));
+    reused.fill(0);
+    await room;
+  }
+  await ingest.finish();
+  assert.equal(store.status(hashBytes(bytes))!.state, "complete");
+});
+
+Deno.test("a slow source sees the first group verified without sending more", async () => {
+  using directory = new TemporaryDirectory();
+  await using store = await openStore(directory.path, { workerCount: 1 });
+  const bytes = sampleBytes(MIB, 3);
+  const encoded = encodeBytes(bytes, RangeSet.ALL);
+  let verified = Promise.withResolvers<void>();
+  await using ingest = await store.ingestEncoded(hashBytes(bytes), RangeSet.ALL, {
+    size: bytes.length,
+    onVerified: () => verified.resolve(),
+  });
+  for (const at of [0, 40_000, 80_000]) {
+    await ingest.push(encoded.subarray(at, at + 40_000));
+    await verified.promise;
+    verified = Promise.withResolvers();
+  }
+});
+
+Deno.test("closing a store stops its ingests and keeps what they brought", async () => {
+  using directory = new TemporaryDirectory();
+  const bytes = sampleBytes(8 * MIB, 4);
+  const hash = hashBytes(bytes);
+  {
+    const store = await openStore(directory.path, { workerCount: 1 });
+    const last = await store.ingestEncoded(hash, RangeSet.of(1000), { size: bytes.length });
+    await last.push(encodeBytes(bytes, RangeSet.of(1000)));
+    await last.finish();
+    const ingest = await store.ingestEncoded(hash, RangeSet.ALL, { size: bytes.length });
+    await ingest.push(encodeBytes(bytes, RangeSet.ALL).subarray(0, 4 * MIB));
+    await store[Symbol.asyncDispose]();
+    assert.throws(
+      () => ingest.push(new Uint8Array(1)),
+      (error) => isSeedmintError(error, "aborted"),
+    );
+  }
+  await using store = await openStore(directory.path, { workerCount: 1 });
+  const { groups } = store.status(hash)!;
+  assert.ok(groups.count > 200, groups.toString());
+  assert.ok((await store.verify(hash)).bad.isEmpty);
+});
+
+Deno.test("many ingests at a time share the workers and the slabs", async () => {
+  using directory = new TemporaryDirectory();
+  await using store = await openStore(directory.path, { workerCount: 2 });
+  const blobs = Array.from({ length: 30 }, (_, seed) => sampleBytes(300_000 + seed, seed + 10));
+  await Promise.all(blobs.map(async (bytes) => {
+    await using ingest = await store.ingestEncoded(hashBytes(bytes), RangeSet.ALL, {
+      size: bytes.length,
+    });
+    const encoded = encodeBytes(bytes, RangeSet.ALL);
+    for (let at = 0; at < encoded.length; at += 9999) {
+      await ingest.push(encoded.subarray(at, at + 9999));
+    }
+    await ingest.finish();
+  }));
+  for (const bytes of blobs) assert.deepEqual(await readAll(store, hashBytes(bytes)), bytes);
+  assert.equal(store.figures().ingestingCount, 0);
+  assert.equal(store.figures().reservedBytes, 0);
+});
