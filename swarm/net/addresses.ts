@@ -82,9 +82,8 @@ export async function pinHost(
   policy: AddressPolicy,
   lookup: (hostname: string) => Promise<readonly string[]>,
 ): Promise<string> {
-  const isStrict = policy.private === false || policy.loopback === false;
   const [, kind, hostname, ...rest] = address.text.split("/");
-  if (!isStrict || !kind!.startsWith("dns")) return address.text;
+  if (!isStrict(policy) || !kind!.startsWith("dns")) return address.text;
   if (rest.includes("tls") || rest.includes("wss")) {
     throw new Error(`${hostname} needs its name for TLS, and the address policy needs its address`);
   }
@@ -195,6 +194,11 @@ function parseGroups(half: string): number[] | undefined {
     } else return undefined;
   }
   return groups;
+}
+
+/** Whether a policy forbids hosts that only resolving a name would show. */
+export function isStrict(policy: AddressPolicy): boolean {
+  return policy.private === false || policy.loopback === false;
 }
 
 function isAllowed(address: DialAddress, policy: AddressPolicy): boolean {

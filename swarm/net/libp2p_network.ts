@@ -6,29 +6,25 @@ import { isSeedmintError, messageOf, SeedmintError } from "../../src/core/errors
 import type { Clock } from "../../src/core/ports.ts";
 import {
   type Connection,
-  type IdentifyResult,
   type Libp2p,
-  type Multiaddr,
   multiaddr,
   partsOf,
   peerIdFromString,
-  type PeerInfo,
   type Stream,
 } from "../libp2p.ts";
 import type { ByteStream, Network, PeerAddress, PeerConnection } from "../ports.ts";
 import { type AddressPolicy, type DialAddress, pinHost, usableAddresses } from "./addresses.ts";
 import { closeWhenIdle } from "./circuit_upgrade.ts";
+import { keepPeer, keepReservation, parseTarget, type Target } from "./configured_peers.ts";
 import { ConnectionMonitor } from "./connection_monitor.ts";
 import { Dialer } from "./dialer.ts";
 import { guardLibp2pErrors } from "./error_guard.ts";
-import { keepUp } from "./keep_up.ts";
+import { type FoundPeer, FoundPeers } from "./found_peers.ts";
 import { addWebSockets, buildNode, type CircuitTransport } from "./libp2p_node.ts";
 import { Libp2pByteStream } from "./libp2p_stream.ts";
 import {
   HANDLER_LINGER_MS,
-  HINT_ADDRESSES_MAX,
   INBOUND_STREAMS_MAX,
-  MDNS_PEERS_MAX,
   NEGOTIATION_TIMEOUT_MS,
   OUTBOUND_STREAMS_MAX,
   PEER_STORE_PEERS_MAX,
@@ -39,9 +35,6 @@ import {
 import type { Libp2pNetworkOptions } from "./options.ts";
 import { isPeerId } from "./peer_id.ts";
 import { pingConnection } from "./ping.ts";
-
-/** What {@link Libp2pNetwork.onPeer} tells. */
-type FoundPeer = PeerAddress & { readonly via: "mdns" | "connection" };
 
 /** What is kept of an open connection. */
 interface ConnectionState {
@@ -60,8 +53,7 @@ export class Libp2pNetwork implements Network {
   readonly #dialer: Dialer<Connection>;
   readonly #monitor: ConnectionMonitor<Connection>;
   readonly #states = new WeakMap<Connection, ConnectionState>();
-  readonly #listeners = new Set<(peer: FoundPeer) => void>();
-  readonly #mdnsPeers = new Map<string, readonly string[]>();
+  readonly #found: FoundPeers;
   readonly #stop = new AbortController();
   readonly #unguard: () => void;
   #webSockets: Promise<void> | undefined;
@@ -73,6 +65,7 @@ export class Libp2pNetwork implements Network {
     this.#clock = options.clock;
     this.#policy = options.addressPolicy ?? {};
     this.peerId = node.peerId.toString();
+    this.#found = new FoundPeers({ ownPeerId: this.peerId, policy: this.#policy });
     this.#unguard = guardLibp2pErrors((message, error) => this.#log("warning", message, error));
     const pingIntervalMs = options.pingIntervalMs ?? PING_INTERVAL_MS;
     const pingTimeoutMs = Math.min(PING_TIMEOUT_MS, pingIntervalMs);
@@ -89,7 +82,7 @@ export class Libp2pNetwork implements Network {
         this.#log("info", `Lost ${connection.remotePeer}: no answer to pings`),
     });
     node.addEventListener("connection:open", (event) => this.#onConnection(event.detail));
-    node.addEventListener("peer:identify", (event) => this.#onIdentified(event.detail));
+    node.addEventListener("peer:identify", (event) => this.#found.onIdentified(event.detail));
     if (options.listen.some((address) => /\/wss?(\/|$)/.test(address))) {
       this.#webSockets = Promise.resolve();
     }
@@ -101,14 +94,15 @@ export class Libp2pNetwork implements Network {
    * @throws {SeedmintError} `usage` if an address cannot be understood or listened on.
    */
   static async start(options: Libp2pNetworkOptions): Promise<Libp2pNetwork> {
-    const targets = [...(options.peers ?? []), ...(options.relays ?? [])].map(parseTarget);
+    const peers = (options.peers ?? []).map(parseTarget);
+    const relays = (options.relays ?? []).map(parseTarget);
     let network: Libp2pNetwork | undefined;
     let circuitTransport: CircuitTransport;
     try {
       // libp2p would find out in a timer, where nobody can catch it.
       if (needsInterfaces(options)) Deno.networkInterfaces();
       const built = await buildNode(options, (peer) => {
-        if (network !== undefined) network.#onLocalPeer(peer);
+        if (network !== undefined) network.#found.onLocalPeer(peer);
       });
       circuitTransport = built.circuitTransport;
       network = new Libp2pNetwork(built.node, options);
@@ -125,11 +119,7 @@ export class Libp2pNetwork implements Network {
     }
     network.#confirmListenAddresses();
     void network.#boundPeerStore();
-    const relayCount = options.relays?.length ?? 0;
-    for (const target of targets.slice(0, targets.length - relayCount)) network.#keepPeer(target);
-    for (const target of targets.slice(targets.length - relayCount)) {
-      network.#keepReservation(target, circuitTransport);
-    }
+    network.#keepConfigured(peers, relays, circuitTransport);
     return network;
   }
 
@@ -199,8 +189,7 @@ export class Libp2pNetwork implements Network {
   }
 
   onPeer(listener: (peer: FoundPeer) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#found.listen(listener);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -218,7 +207,7 @@ export class Libp2pNetwork implements Network {
       for (const stream of state?.streams ?? []) stream.abort(reason);
       state?.closeAtOnce?.();
     }
-    this.#listeners.clear();
+    this.#found.close();
     await this.#node.stop();
     this.#unguard();
   }
@@ -252,7 +241,7 @@ export class Libp2pNetwork implements Network {
   }
 
   async #knownAddresses(peerId: string): Promise<readonly string[]> {
-    const local = this.#mdnsPeers.get(peerId) ?? [];
+    const local = this.#found.localAddresses(peerId);
     try {
       const peer = await this.#node.peerStore.get(peerIdFromString(peerId));
       return [...local, ...peer.addresses.map((address) => address.multiaddr.toString())];
@@ -345,43 +334,6 @@ export class Libp2pNetwork implements Network {
     this.#monitor.touch(connection);
   }
 
-  #onIdentified(identified: IdentifyResult): void {
-    const peerId = identified.peerId.toString();
-    if (!isPeerId(peerId)) return;
-    const addrs = this.#usableTexts(peerId, identified.listenAddrs);
-    this.#tell({ peerId, addrs, via: "connection" });
-  }
-
-  #onLocalPeer(peer: PeerInfo): void {
-    const peerId = peer.id.toString();
-    if (peerId === this.peerId || !isPeerId(peerId)) return;
-    const addrs = this.#usableTexts(peerId, peer.multiaddrs);
-    if (addrs.length === 0) return;
-    this.#mdnsPeers.delete(peerId);
-    const oldest = this.#mdnsPeers.keys().next();
-    if (this.#mdnsPeers.size >= MDNS_PEERS_MAX && !oldest.done) {
-      this.#mdnsPeers.delete(oldest.value);
-    }
-    this.#mdnsPeers.set(peerId, addrs);
-    this.#tell({ peerId, addrs, via: "mdns" });
-  }
-
-  #usableTexts(peerId: string, addrs: readonly Multiaddr[]): readonly string[] {
-    const texts: string[] = [];
-    for (const address of addrs.slice(0, HINT_ADDRESSES_MAX)) {
-      try {
-        texts.push(address.toString());
-      } catch {
-        // Bytes of a stranger that parse and yet have no text.
-      }
-    }
-    return usableAddresses(peerId, texts, this.#policy).map((address) => address.text);
-  }
-
-  #tell(peer: FoundPeer): void {
-    for (const listener of [...this.#listeners]) listener(peer);
-  }
-
   /** libp2p announces a public address only once a stranger confirmed it; ours are the operator's word. */
   #confirmListenAddresses(): void {
     const { transportManager, addressManager } = partsOf(this.#node);
@@ -410,56 +362,23 @@ export class Libp2pNetwork implements Network {
     }
   }
 
-  #keepPeer(target: Target): void {
-    this.#keepUp(
-      `Peer ${target.peerId}`,
-      () => this.#bestConnection(target.peerId) !== undefined,
-      async (signal) => void await this.#dialer.dial(target.peerId, target.addresses, signal),
-    );
-  }
-
-  #keepReservation(target: Target, circuitTransport: CircuitTransport): void {
-    const relayId = peerIdFromString(target.peerId);
-    const circuit = `/p2p/${target.peerId}/p2p-circuit`;
-    let isListening = false;
-    this.#keepUp(
-      `Relay ${target.peerId}`,
-      () => this.#node.getMultiaddrs().some((address) => address.toString().includes(circuit)),
-      async (signal) => {
-        const connection = this.#bestConnection(target.peerId);
-        if (connection === undefined || !connection.direct) {
-          await this.#dialer.dial(target.peerId, target.addresses, signal);
-        }
-        if (isListening) {
-          // The listener of the first time takes the new reservation over.
-          await circuitTransport.reservationStore.addRelay(relayId, "configured");
-          return;
-        }
-        const address = multiaddr(`${target.addresses[0]!.text}${circuit}`);
-        await partsOf(this.#node).transportManager.listen([address]);
-        isListening = true;
-      },
-    );
-  }
-
-  #keepUp(
-    name: string,
-    isUp: () => boolean,
-    bringUp: (signal: AbortSignal) => Promise<void>,
+  #keepConfigured(
+    peers: readonly Target[],
+    relays: readonly Target[],
+    circuitTransport: CircuitTransport,
   ): void {
-    void keepUp({
-      name,
-      isUp,
-      bringUp,
+    const options = {
+      node: this.#node,
+      circuitTransport,
       clock: this.#clock,
-      jitter: jitterOf(this.peerId),
-      log: (message, error) => this.#log("info", message, error),
+      connectionTo: (peerId: string) => this.#bestConnection(peerId),
+      dial: (target: Target, signal: AbortSignal) =>
+        this.#dialer.dial(target.peerId, target.addresses, signal),
+      log: (message: string, error?: unknown) => this.#log("info", message, error),
       signal: this.#stop.signal,
-      onChange: (listener) => {
-        this.#node.addEventListener("connection:close", listener);
-        return () => this.#node.removeEventListener("connection:close", listener);
-      },
-    });
+    };
+    for (const peer of peers) keepPeer(peer, options);
+    for (const relay of relays) keepReservation(relay, options);
   }
 
   #throwIfClosed(): void {
@@ -471,35 +390,9 @@ export class Libp2pNetwork implements Network {
   }
 }
 
-/** A configured peer. */
-interface Target {
-  readonly peerId: string;
-  readonly addresses: readonly DialAddress[];
-}
-
-/** @throws {SeedmintError} `usage` */
-function parseTarget(text: string): Target {
-  const peerId = text.slice(text.lastIndexOf("/p2p/") + "/p2p/".length);
-  const addresses = usableAddresses(peerId, [text]);
-  if (!isPeerId(peerId) || addresses.length === 0) {
-    throw new SeedmintError(
-      "usage",
-      `Cannot use ${text} as a peer: a multiaddr like /ip4/192.0.2.1/tcp/4001/p2p/12D3KooW… wanted`,
-    );
-  }
-  return { peerId, addresses };
-}
-
 /** Whether the addresses of this machine must be read. */
 function needsInterfaces(options: Libp2pNetworkOptions): boolean {
   return options.mdns || options.listen.some((text) => /^\/ip[46]\/(?:0\.0\.0\.0|::)\//.test(text));
-}
-
-/** From 0 up to 1, the same for one node every time. */
-function jitterOf(peerId: string): number {
-  let sum = 0;
-  for (const digit of peerId) sum = (sum * 31 + digit.charCodeAt(0)) % 1_009;
-  return sum / 1_009;
 }
 
 function anySignal(first: AbortSignal, second: AbortSignal | undefined): AbortSignal {

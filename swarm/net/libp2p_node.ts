@@ -18,7 +18,7 @@ import {
   type Stream,
   type Transport,
 } from "../libp2p.ts";
-import { usableAddresses } from "./addresses.ts";
+import { isStrict, usableAddresses } from "./addresses.ts";
 import { denoTcp, fastNoise, fastYamux } from "./fast/mod.ts";
 import {
   CIRCUIT_BYTES_MAX,
@@ -65,35 +65,13 @@ export async function buildNode(
   options: Libp2pNetworkOptions,
   onFound: (peer: PeerInfo) => void,
 ): Promise<BuiltNode> {
-  const [privateKey, circuit, dcutrModule, mdnsModule, webSockets] = await Promise.all([
+  const [privateKey, circuit, services, webSockets] = await Promise.all([
     generateKeyPairFromSeed("Ed25519", options.secretKey),
     loadCircuitRelay(),
-    loadDcutr(),
-    options.mdns && mayMulticast(options) ? loadMdns() : undefined,
+    buildServices(options, onFound),
     options.listen.some((address) => /\/wss?(\/|$)/.test(address)) ? loadWebSockets() : undefined,
   ]);
   let circuitTransport: CircuitTransport | undefined;
-  const services: NonNullable<Libp2pOptions["services"]> = {
-    identify: identify({ maxInboundStreams: 4, maxOutboundStreams: 4 }),
-    identifyPush: identifyPush({ maxInboundStreams: 4, maxOutboundStreams: 4 }),
-    ping: ping({ maxInboundStreams: 8, maxOutboundStreams: 8 }),
-    dcutr: dcutrModule.dcutr(),
-  };
-  const relayServer = options.relayServer === true ? {} : options.relayServer;
-  if (relayServer) {
-    const limits = relayLimits(relayServer);
-    const server = circuit.circuitRelayServer(limits);
-    services["relayServer"] = (components) => boundCircuits(server(components as never));
-  }
-  if (mdnsModule !== undefined) {
-    const create = mdnsModule.mdns({ serviceTag: MDNS_SERVICE, interval: MDNS_INTERVAL_MS });
-    services["mdns"] = (components) => {
-      // Kept out of libp2p's own discovery, which would store whatever the local network claims.
-      const service = create(components) as unknown as MdnsService;
-      service.addEventListener("peer", (event) => onFound(event.detail));
-      return { start: () => service.start(), stop: () => service.stop() };
-    };
-  }
   const node = await createLibp2p({
     start: false,
     privateKey,
@@ -122,33 +100,82 @@ export async function buildNode(
       windowBytesMax: STREAM_WINDOW_BYTES_MAX,
     })],
     services,
-    connectionGater: {
-      // What libp2p dials by itself (DCUtR, relays of circuits) comes from strangers as well.
-      denyDialMultiaddr: (address) => {
-        const text = address.toString();
-        const peerId = text.slice(text.lastIndexOf("/p2p/") + "/p2p/".length);
-        return usableAddresses(peerId, [text], options.addressPolicy).length === 0;
-      },
-      denyInboundRelayReservation: (peerId) =>
-        relayServer ? relayServer.allow?.(peerId.toString()) === false : true,
-      denyInboundEncryptedConnection: (peerId) => !isPeerId(peerId.toString()),
-      denyOutboundEncryptedConnection: (peerId) => !isPeerId(peerId.toString()),
-    },
+    connectionGater: gater(options),
     // Ours looks at traffic before it calls a connection dead: see connection_monitor.ts.
     connectionMonitor: { enabled: false },
-    connectionManager: {
-      maxConnections: options.maxConnections ?? CONNECTIONS_MAX,
-      maxIncomingPendingConnections: INBOUND_PENDING_MAX,
-      inboundConnectionThreshold: options.inboundConnectionsPerSecondMax ??
-        INBOUND_CONNECTIONS_PER_SECOND_MAX,
-      inboundUpgradeTimeout: INBOUND_UPGRADE_TIMEOUT_MS,
-      dialTimeout: DIAL_TIMEOUT_MS,
-      addressDialTimeout: DIAL_ADDRESS_TIMEOUT_MS,
-      inboundStreamProtocolNegotiationTimeout: NEGOTIATION_TIMEOUT_MS,
-      outboundStreamProtocolNegotiationTimeout: NEGOTIATION_TIMEOUT_MS,
-    },
+    connectionManager: connectionLimits(options),
   });
   return { node, circuitTransport: circuitTransport! };
+}
+
+async function buildServices(
+  options: Libp2pNetworkOptions,
+  onFound: (peer: PeerInfo) => void,
+): Promise<NonNullable<Libp2pOptions["services"]>> {
+  const { dcutr } = await loadDcutr();
+  const services: NonNullable<Libp2pOptions["services"]> = {
+    identify: identify({ maxInboundStreams: 4, maxOutboundStreams: 4 }),
+    identifyPush: identifyPush({ maxInboundStreams: 4, maxOutboundStreams: 4 }),
+    ping: ping({ maxInboundStreams: 8, maxOutboundStreams: 8 }),
+    dcutr: dcutr(),
+  };
+  const relayServer = relayServerOf(options);
+  if (relayServer !== undefined) {
+    const { circuitRelayServer } = await loadCircuitRelay();
+    const create = circuitRelayServer(relayLimits(relayServer));
+    services["relayServer"] = (components) => boundCircuits(create(components as never));
+  }
+  if (options.mdns && mayMulticast(options)) {
+    const { mdns } = await loadMdns();
+    const create = mdns({ serviceTag: MDNS_SERVICE, interval: MDNS_INTERVAL_MS });
+    services["mdns"] = (components) => {
+      // Kept out of libp2p's own discovery, which would store whatever the local network claims.
+      const service = create(components) as unknown as MdnsService;
+      service.addEventListener("peer", (event) => onFound(event.detail));
+      return { start: () => service.start(), stop: () => service.stop() };
+    };
+  }
+  return services;
+}
+
+/** Whom and where libp2p may not reach, even when it does so by itself. */
+function gater(options: Libp2pNetworkOptions): NonNullable<Libp2pOptions["connectionGater"]> {
+  const { addressPolicy } = options;
+  const relayServer = relayServerOf(options);
+  return {
+    // DCUtR and the relays of circuits take addresses from strangers as well.
+    denyDialMultiaddr: (address) => {
+      const text = address.toString();
+      const peerId = text.slice(text.lastIndexOf("/p2p/") + "/p2p/".length);
+      const isHiddenByName = isStrict(addressPolicy ?? {}) && text.startsWith("/dns");
+      return isHiddenByName || usableAddresses(peerId, [text], addressPolicy).length === 0;
+    },
+    denyInboundRelayReservation: (peerId) =>
+      relayServer === undefined || relayServer.allow?.(peerId.toString()) === false,
+    denyInboundEncryptedConnection: (peerId) => !isPeerId(peerId.toString()),
+    denyOutboundEncryptedConnection: (peerId) => !isPeerId(peerId.toString()),
+  };
+}
+
+function connectionLimits(
+  options: Libp2pNetworkOptions,
+): NonNullable<Libp2pOptions["connectionManager"]> {
+  return {
+    maxConnections: options.maxConnections ?? CONNECTIONS_MAX,
+    maxIncomingPendingConnections: INBOUND_PENDING_MAX,
+    inboundConnectionThreshold: options.inboundConnectionsPerSecondMax ??
+      INBOUND_CONNECTIONS_PER_SECOND_MAX,
+    inboundUpgradeTimeout: INBOUND_UPGRADE_TIMEOUT_MS,
+    dialTimeout: DIAL_TIMEOUT_MS,
+    addressDialTimeout: DIAL_ADDRESS_TIMEOUT_MS,
+    inboundStreamProtocolNegotiationTimeout: NEGOTIATION_TIMEOUT_MS,
+    outboundStreamProtocolNegotiationTimeout: NEGOTIATION_TIMEOUT_MS,
+  };
+}
+
+function relayServerOf({ relayServer }: Libp2pNetworkOptions): RelayServerOptions | undefined {
+  if (relayServer === true) return {};
+  return relayServer === false ? undefined : relayServer;
 }
 
 /**

@@ -78,9 +78,10 @@ Deno.test("ConnectionMonitor pings nothing that moved bytes within the interval"
 
 Deno.test("ConnectionMonitor forgets a lost ping once another is answered", async () => {
   let isLost = false;
-  const { clock, connection, monitor } = setUp(() =>
-    (isLost = !isLost) ? Promise.reject(new Error("late")) : Promise.resolve()
-  );
+  const { clock, connection, monitor } = setUp(() => {
+    isLost = !isLost;
+    return isLost ? Promise.reject(new Error("late")) : Promise.resolve();
+  });
   for (let round = 0; round < 10; round++) await clock.advance(10);
   assert.equal(connection.isAborted, false);
   monitor.stop();
