@@ -237,14 +237,17 @@ export class DirectServer implements AsyncDisposable {
     const account = metering.of(session.peerId);
     await writeAll(connection, responseHead(200, encodedSize(record.size, ranges)));
     for await (const piece of reader.encode(ranges, { signal })) {
-      const paid = metering.charge(account, piece.length, signal);
-      if (paid !== undefined) await paid;
-      await withDeadline(writeAll(connection, piece), {
-        clock,
-        ms: metering.limits.stallMs,
-        onLate: () => closeQuietly(connection),
-      });
-      sent.bytes += piece.length;
+      for (let at = 0; at < piece.length; at += metering.sliceBytes) {
+        const slice = piece.subarray(at, at + metering.sliceBytes);
+        const paid = metering.charge(account, slice.length, signal);
+        if (paid !== undefined) await paid;
+        await withDeadline(writeAll(connection, slice), {
+          clock,
+          ms: metering.limits.stallMs,
+          onLate: () => closeQuietly(connection),
+        });
+        sent.bytes += slice.length;
+      }
     }
     return 200;
   }

@@ -8,7 +8,7 @@ export interface ProviderLimits {
   readonly streamsMax: number;
   /** Wants of one peer that are answered at one time; more are told `busy`. */
   readonly requestsPerPeerMax: number;
-  /** Wants of all peers that are answered at one time: each holds up to some MiB. */
+  /** Wants of all peers that are answered at one time: each holds 2 to 3 MiB of a large blob. */
   readonly requestsMax: number;
   /** Payload bytes per second to one peer, over both data paths. */
   readonly bytesPerSecondPerPeer: number;
@@ -31,7 +31,7 @@ export const PROVIDER_LIMITS: ProviderLimits = {
   streamsPerPeerMax: 64,
   streamsMax: 1024,
   requestsPerPeerMax: 32,
-  requestsMax: 256,
+  requestsMax: 128,
   bytesPerSecondPerPeer: Infinity,
   bytesPerSecond: Infinity,
   lookupsPerSecondPerPeer: 20_000,
@@ -47,8 +47,14 @@ export const READER_JUDGED_AFTER_MS = 20_000;
 /** What a rate limit may save up, as a part of a second: small, so that the rate is even. */
 export const BURST_SECONDS = 0.25;
 
-/** The least burst of a rate limit in bytes: one frame always goes. */
-export const BURST_BYTES_MIN = 256 * 1024;
+/** The least burst of a rate limit in bytes: a first chunk group and its parents always go. */
+export const BURST_BYTES_MIN = 64 * 1024;
+
+/** What is sent at once under a rate limit, as a part of a second: requesters give up after two. */
+export const SLICE_SECONDS = 0.125;
+
+/** The least that is sent at once under a rate limit. */
+export const SLICE_BYTES_MIN = 16 * 1024;
 
 /** Peers without a stream whose buckets are remembered, so that reconnecting refills none. */
 export const IDLE_ACCOUNTS_MAX = 4096;

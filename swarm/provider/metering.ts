@@ -5,11 +5,14 @@
 import { assert } from "../../src/core/assert.ts";
 import type { Clock } from "../../src/core/ports.ts";
 import { TokenBucket } from "../../src/core/token_bucket.ts";
+import { DATA_FRAME_BYTES_MAX } from "../protocol/limits.ts";
 import {
   BURST_BYTES_MIN,
   BURST_SECONDS,
   IDLE_ACCOUNTS_MAX,
   type ProviderLimits,
+  SLICE_BYTES_MIN,
+  SLICE_SECONDS,
 } from "./limits.ts";
 
 /** Every account, and what all peers share. */
@@ -18,11 +21,18 @@ export class Metering {
   readonly #clock: Clock;
   readonly #accounts = new Map<string, Account>();
   readonly #rate: TokenBucket | undefined;
+  /** The most bytes to charge and send at once, so that a limited peer sees progress all the time. */
+  readonly sliceBytes: number;
   #streamCount = 0;
   #requestCount = 0;
 
   constructor(options: { readonly limits: ProviderLimits; readonly clock: Clock }) {
     this.limits = options.limits;
+    const perSecond = Math.min(options.limits.bytesPerSecond, options.limits.bytesPerSecondPerPeer);
+    this.sliceBytes = Math.max(
+      SLICE_BYTES_MIN,
+      Math.min(DATA_FRAME_BYTES_MAX, Math.floor(perSecond * SLICE_SECONDS)),
+    );
     this.#clock = options.clock;
     this.#rate = bytesBucket(options.limits.bytesPerSecond, options.clock);
   }

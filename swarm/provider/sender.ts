@@ -4,7 +4,6 @@ import { SeedmintError } from "../../src/core/errors.ts";
 import type { Clock } from "../../src/core/ports.ts";
 import type { ByteStream } from "../ports.ts";
 import {
-  DATA_FRAME_BYTES_MAX,
   DATA_FRAME_BYTES_TARGET,
   dataFrameHead,
   messageFrame,
@@ -48,9 +47,7 @@ export class Sender {
   /** Sends `bytes` as they are, without a copy. */
   async data(bytes: Uint8Array): Promise<void> {
     await this.flush();
-    for (let at = 0; at < bytes.length; at += DATA_FRAME_BYTES_MAX) {
-      await this.#frame(bytes.subarray(at, at + DATA_FRAME_BYTES_MAX));
-    }
+    await this.#frames(bytes);
   }
 
   /** Sends `bytes` together with others like it: a frame for each would cost more than the copy. */
@@ -67,7 +64,14 @@ export class Sender {
     const joined = concatBytes(...this.#small);
     this.#small = [];
     this.#smallBytes = 0;
-    await this.#frame(joined);
+    await this.#frames(joined);
+  }
+
+  async #frames(bytes: Uint8Array): Promise<void> {
+    const { sliceBytes } = this.#options.metering;
+    for (let at = 0; at < bytes.length; at += sliceBytes) {
+      await this.#frame(bytes.subarray(at, at + sliceBytes));
+    }
   }
 
   async #frame(bytes: Uint8Array): Promise<void> {
