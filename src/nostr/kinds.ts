@@ -13,7 +13,6 @@ export const KIND_AUTH = 22242;
 export const PRIVATE_KINDS: ReadonlySet<number> = new Set([
   4, // NIP-04 direct message
   1059, // NIP-59 gift wrap
-  1060, // reserved beside it for wraps by some clients
 ]);
 
 /** The class of `kind`. */

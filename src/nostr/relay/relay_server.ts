@@ -35,7 +35,7 @@ export interface RelayServerOptions {
   readonly publicUrls?: readonly string[];
   /** Public keys (hex) that may publish; everybody when left out. */
   readonly writers?: readonly string[];
-  /** Kinds shown to their author and addressees only. @default {4, 1059, 1060} */
+  /** Kinds shown to their author and addressees only. @default {PRIVATE_KINDS} */
   readonly privateKinds?: ReadonlySet<number>;
   readonly name?: string;
   readonly description?: string;
