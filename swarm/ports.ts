@@ -31,6 +31,11 @@ export interface ByteStream {
    */
   read(): Promise<Uint8Array | undefined>;
   /**
+   * Says that nobody uses `bytes`, all or a part of an array that {@link read} gave, any more: their
+   * memory can be used again. Optional for the caller, too; each byte at most once.
+   */
+  release?(bytes: Uint8Array): void;
+  /**
    * Queues `parts` in order. The caller must not change them afterwards.
    *
    * @returns A promise to wait for before writing more, when the stream's window is full.

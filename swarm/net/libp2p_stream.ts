@@ -22,6 +22,7 @@ import {
   Uint8ArrayList,
 } from "../libp2p.ts";
 import type { ByteStream } from "../ports.ts";
+import { returnMemory } from "./fast/plaintext_memory.ts";
 import { READ_QUEUE_HIGH_BYTES, READ_QUEUE_LOW_BYTES, STREAM_READ_BUFFER_BYTES } from "./limits.ts";
 
 /** What the adapter is told about its connection. */
@@ -99,6 +100,10 @@ export class Libp2pByteStream implements ByteStream {
     if (this.#isEnded) return Promise.resolve(undefined);
     this.#reader = newWaiter();
     return this.#reader.promise;
+  }
+
+  release(bytes: Uint8Array): void {
+    returnMemory(bytes.buffer, bytes.length);
   }
 
   write(...parts: Uint8Array[]): Promise<void> | undefined {

@@ -44,12 +44,12 @@ export interface FrameReaderOptions {
 
 /** Takes frames off a stream. At most one {@link next} may be under way. */
 export class FrameReader {
-  readonly #stream: Pick<ByteStream, "read">;
+  readonly #stream: Pick<ByteStream, "read" | "release">;
   readonly #options: FrameReaderOptions;
   #unread: Uint8Array = NOTHING;
   #dataLeft = 0;
 
-  constructor(stream: Pick<ByteStream, "read">, options: FrameReaderOptions) {
+  constructor(stream: Pick<ByteStream, "read" | "release">, options: FrameReaderOptions) {
     this.#stream = stream;
     this.#options = options;
   }
@@ -74,6 +74,11 @@ export class FrameReader {
     return bytes;
   }
 
+  /** Says that bytes of data which {@link next} gave are not used any more; each byte at most once. */
+  release(bytes: Uint8Array): void {
+    this.#stream.release?.(bytes);
+  }
+
   /** Reads a length and a mark, and the whole frame if it is a message. */
   async #head(): Promise<Message | "data" | undefined> {
     const length = await this.#length();
@@ -81,6 +86,7 @@ export class FrameReader {
     const isData = this.#unread[length.size] === DATA_MARK;
     this.#checkLength(length.value, isData);
     if (isData) {
+      this.release(this.#unread.subarray(0, length.size + 1));
       this.#unread = this.#unread.subarray(length.size + 1);
       this.#dataLeft = length.value - 1;
       return "data";

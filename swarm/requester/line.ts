@@ -55,6 +55,11 @@ export class Line {
     return frame;
   }
 
+  /** Says that bytes of data which {@link next} gave are not used any more. */
+  release(bytes: Uint8Array): void {
+    this.#reader.release(bytes);
+  }
+
   async nextMessage(): Promise<Message> {
     const frame = await this.next();
     if (frame instanceof Uint8Array) {

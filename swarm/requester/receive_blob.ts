@@ -57,6 +57,7 @@ export async function receiveBlob(options: ReceiveBlobOptions): Promise<number |
       receivedBytes += frame.length;
       request.onReceived?.(frame.length);
       const room = ingest.push(frame);
+      line.release(frame); // push() made a copy
       if (room !== undefined) await cancel.wait(room);
     } else if (frame.t === "end") break;
     else if (frame.t !== "low") throw refusalOf(frame);

@@ -10,6 +10,7 @@ import {
 import type { CipherState } from "./cipher_state.ts";
 import { type DirectConsumer, type DirectSink, isDirectSink, isDirectSource } from "./direct.ts";
 import { NOISE_MESSAGE_BYTES_MAX, NOISE_PLAINTEXT_BYTES_MAX, NOISE_TAG_BYTES } from "./limits.ts";
+import { lendMemory } from "./plaintext_memory.ts";
 
 const LENGTH_BYTES = 2;
 
@@ -214,8 +215,10 @@ export class NoiseStream extends AbstractMessageStream {
       const plaintext = this.#receiving.open(bytes.subarray(start, start + length));
       offset = start + length;
       if (plaintext.length === 0) continue;
-      if (this.#consumer !== undefined) this.#consumer.onPlaintext(plaintext);
-      else this.onData(plaintext);
+      if (this.#consumer !== undefined) {
+        lendMemory(plaintext);
+        this.#consumer.onPlaintext(plaintext);
+      } else this.onData(plaintext);
       if (this.status !== "open") return bytes.length;
     }
     return offset;

@@ -6,6 +6,7 @@
  * Source: the Yamux specification (hashicorp/yamux, spec.md).
  */
 import { YAMUX_HEADER_BYTES } from "./limits.ts";
+import { returnMemory } from "./plaintext_memory.ts";
 
 /** Payload of a stream. `length` is its size. */
 export const TYPE_DATA = 0;
@@ -84,6 +85,7 @@ export class YamuxReader {
    */
   push(bytes: Uint8Array): void {
     let offset = 0;
+    let headerBytes = 0;
     while (offset < bytes.length) {
       if (this.#payloadBytes > 0) {
         const end = Math.min(bytes.length, offset + this.#payloadBytes);
@@ -94,9 +96,11 @@ export class YamuxReader {
         offset = end;
         continue;
       }
+      headerBytes += 1;
       this.#header[this.#headerBytes++] = bytes[offset++]!;
       if (this.#headerBytes === YAMUX_HEADER_BYTES) this.#endHeader();
     }
+    returnMemory(bytes.buffer, headerBytes);
   }
 
   #endHeader(): void {

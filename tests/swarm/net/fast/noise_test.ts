@@ -19,6 +19,7 @@ import {
   encodePayload,
   staticKeyStatement,
 } from "../../../../swarm/net/fast/noise_payload.ts";
+import { lendMemory, returnMemory } from "../../../../swarm/net/fast/plaintext_memory.ts";
 import vector from "../../../vectors/noise/xx_25519_chachapoly_sha256.json" with { type: "json" };
 import { silentLogger, until } from "./support.ts";
 
@@ -295,4 +296,24 @@ Deno.test("a changed, short or replayed message aborts the connection", options,
     assert.ok(received().length <= 3);
     assert.notEqual(inbound.status, "open");
   }
+});
+
+Deno.test("returnMemory() frees a message with its last byte, and never on a double return", () => {
+  const message = new Uint8Array(32 * 1024);
+  lendMemory(message);
+  returnMemory(message.buffer, 1000);
+  assert.equal(message.length, 32 * 1024);
+  returnMemory(message.buffer, 31 * 1024 + 24);
+  assert.equal(message.length, 0, "freed");
+
+  const twice = new Uint8Array(32 * 1024);
+  lendMemory(twice);
+  returnMemory(twice.buffer, 20 * 1024);
+  returnMemory(twice.buffer, 20 * 1024);
+  assert.equal(twice.length, 32 * 1024, "left to the collector");
+
+  const shared = new Uint8Array(64 * 1024).subarray(0, 32 * 1024);
+  lendMemory(shared);
+  returnMemory(shared.buffer, 32 * 1024);
+  assert.equal(shared.length, 32 * 1024, "others may use the rest");
 });
