@@ -65,7 +65,7 @@ Deno.test("parseLine() takes flags anywhere, values after = or a blank, and stop
     "--no-mdns",
   ]);
   assert.deepEqual(line.operands, ["HASH"]);
-  assert.deepEqual(Object.fromEntries(line.flags), { output: "out", force: true });
+  assert.deepEqual(Object.fromEntries(line.flags), { output: ["out"], force: [] });
   assert.deepEqual(line.settings, { quota: "1GiB", mdns: false });
   const after = parseLine(verb("add"), ["--link", "--", "--data", "-"]);
   assert.deepEqual(after.operands, ["--data", "-"]);

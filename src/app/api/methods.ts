@@ -138,6 +138,8 @@ export interface GetParams {
   /** Multiaddrs with `/p2p/` to ask first. */
   readonly peers: readonly string[];
   readonly pinned: boolean;
+  /** Who may have it from this node. @default {"public"} for what was not here before */
+  readonly visibility?: Visibility;
   /** `auto` looks whether the blob is a collection and then fetches the children too. */
   readonly as: "auto" | "blob" | "collection";
 }

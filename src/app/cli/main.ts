@@ -51,10 +51,8 @@ async function runVerb(verb: VerbSpec, line: ParsedLine, out: Output): Promise<n
   return await run({
     verb,
     operands: line.operands,
-    flag: (name) => {
-      const value = line.flags.get(name);
-      return value === true ? undefined : value;
-    },
+    flag: (name) => line.flags.get(name)?.at(-1),
+    flagAll: (name) => line.flags.get(name) ?? [],
     has: (name) => line.flags.has(name),
     config,
     out,

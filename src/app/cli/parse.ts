@@ -8,7 +8,8 @@ import { COMMON_FLAGS, COMMON_SETTINGS, type VerbSpec } from "./verb.ts";
 /** A parsed command line of one verb. */
 export interface ParsedLine {
   readonly settings: FlagValues;
-  readonly flags: ReadonlyMap<string, string | true>;
+  /** Values of each flag in the order given; none for a switch. */
+  readonly flags: ReadonlyMap<string, readonly string[]>;
   readonly operands: readonly string[];
 }
 
@@ -26,7 +27,7 @@ interface KnownFlag {
 export function parseLine(verb: VerbSpec, args: readonly string[]): ParsedLine {
   const known = knownFlags(verb);
   const settings: Record<string, string | string[] | boolean> = {};
-  const flags = new Map<string, string | true>();
+  const flags = new Map<string, string[]>();
   const operands: string[] = [];
   const { tokens } = parseArgs({
     args: [...args],
@@ -53,8 +54,10 @@ export function parseLine(verb: VerbSpec, args: readonly string[]): ParsedLine {
     if (!flag.takesValue && token.value !== undefined) {
       throw usage(verb, `${token.rawName} takes no value, "${token.value}" was given`);
     }
-    if (flag.setting === undefined) flags.set(flag.name, token.value ?? true);
-    else if (settingOf(flag.setting).isList) {
+    if (flag.setting === undefined) {
+      const values = flags.get(flag.name) ?? [];
+      flags.set(flag.name, token.value === undefined ? values : [...values, token.value]);
+    } else if (settingOf(flag.setting).isList) {
       openList = (settings[flag.setting] ??= []) as string[];
       openList.push(token.value!);
     } else settings[flag.setting] = token.value ?? !token.rawName.startsWith("--no-");

@@ -3,7 +3,10 @@ import { resolve } from "node:path";
 import { SeedmintError } from "../../core/errors.ts";
 import type { NodeApi, ProgressEvent } from "../api/methods.ts";
 import type { Output } from "../output/output.ts";
+import type { Visibility } from "../../../swarm/store/blob_store.ts";
 import type { VerbContext } from "./verb.ts";
+
+const VISIBILITIES: readonly Visibility[] = ["public", "fleet", "private"];
 
 /**
  * The node that serves this verb: the running one, else one opened here.
@@ -34,6 +37,18 @@ export function showEvent(
 ): void {
   if (event.event === "note") return out.note(`note: ${event.message}`);
   out.progress(event);
+}
+
+/** What `--visibility` says, if it is given. */
+export function readVisibility(context: VerbContext): { visibility?: Visibility } {
+  const text = context.flag("visibility");
+  if (text === undefined) return {};
+  const visibility = VISIBILITIES.find((name) => name === text);
+  if (visibility !== undefined) return { visibility };
+  throw new SeedmintError(
+    "usage",
+    `Cannot use --visibility "${text}": one of ${VISIBILITIES.join(", ")} wanted`,
+  );
 }
 
 /** Refuses flags that exclude each other. */

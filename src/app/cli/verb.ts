@@ -41,8 +41,10 @@ export type VerbRun = (context: VerbContext) => Promise<number>;
 export interface VerbContext {
   readonly verb: VerbSpec;
   readonly operands: readonly string[];
-  /** Value of a flag of this verb, if it was given. */
+  /** Value of a flag of this verb, the last one, if it was given. */
   readonly flag: (name: string) => string | undefined;
+  /** All values of a flag that may be repeated. */
+  readonly flagAll: (name: string) => readonly string[];
   /** Whether a switch of this verb was given. */
   readonly has: (name: string) => boolean;
   readonly config: LoadedConfig;

@@ -50,6 +50,7 @@ export const PARAM_SCHEMAS: Readonly<Record<MethodName, v.GenericSchema>> = {
     findTimeoutMs: count,
     peers: v.pipe(v.array(text), v.maxLength(256)),
     pinned: v.boolean(),
+    visibility: v.optional(visibility),
     as: v.picklist(["auto", "blob", "collection"]),
   }),
   find: v.strictObject({

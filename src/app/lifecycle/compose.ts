@@ -18,6 +18,7 @@ import { type Identity, openDataDirectory, openIdentity } from "../identity.ts";
 import { logOf } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { systemClock, systemRandom } from "../system.ts";
+import { fleetHerd } from "./herd.ts";
 import { hintsOf, KnownPeers } from "./peers.ts";
 import { type Pools, startAnnouncer, startProvider } from "./seeding.ts";
 import { SwarmTransfers } from "./transfers.ts";
@@ -60,6 +61,7 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
   if (role === "node" && network !== undefined) {
     await startProvider({ ...common, network, metrics });
   }
+  const herd = fleetHerd({ self: identity.peerId, members: config.fleet });
   const relays = () =>
     role === "store" ? relayUrls.map(unusedRelay) : poolsOf(pools).flatMap(relaysOf);
   const parts: NodeParts = {
@@ -82,6 +84,7 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
       relays,
       scores: openScores(config, role, stack, problems),
       ...(certificate === undefined ? {} : { certificate }),
+      ...(herd === undefined ? {} : { herd }),
       usesDirect: config.direct !== "off",
       ...(metrics === undefined ? {} : { metrics }),
       log: logOf("transfer"),

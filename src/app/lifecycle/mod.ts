@@ -6,6 +6,7 @@
  */
 export * from "./alone.ts";
 export * from "./compose.ts";
+export * from "./herd.ts";
 export * from "./peers.ts";
 export * from "./run.ts";
 export * from "./transfers.ts";

@@ -2,7 +2,7 @@
 import { isSeedmintError, messageOf, SeedmintError } from "../../core/errors.ts";
 import type { Clock, Random } from "../../core/ports.ts";
 import type { Discovery, Network, Origin, ProviderHint, Source } from "../../../swarm/ports.ts";
-import type { FetchBlobOptions, FetchReport } from "../../../swarm/fetch/mod.ts";
+import type { FetchBlobOptions, FetchReport, Herd } from "../../../swarm/fetch/mod.ts";
 import type { PathMemory } from "../../../swarm/requester/mod.ts";
 import type { ScoreBook } from "../../../swarm/score.ts";
 import type { BlobStore } from "../../../swarm/store/blob_store.ts";
@@ -24,6 +24,8 @@ export interface SwarmTransfersOptions {
   /** The relays that the node uses, as they fare now. */
   readonly relays: () => readonly RelayStatus[];
   readonly scores: ScoreBook;
+  /** How the fleet takes turns at the origin. */
+  readonly herd?: Herd;
   readonly certificate?: Uint8Array<ArrayBuffer>;
   /** Whether bytes may come over plain HTTP where a peer offers it. */
   readonly usesDirect: boolean;
@@ -81,7 +83,7 @@ export class SwarmTransfers implements Transfers {
     request: TransferRequest,
     run: (common: Common) => Promise<FetchReport>,
   ): Promise<TransferReport> {
-    const { clock, metrics, log, store, random, scores } = this.#options;
+    const { clock, metrics, log, store, random, scores, herd } = this.#options;
     await using stack = new AsyncDisposableStack();
     const { PathMemory, PeerSource } = await import("../../../swarm/requester/mod.ts");
     const memory = this.#paths ??= new PathMemory({ clock });
@@ -97,6 +99,7 @@ export class SwarmTransfers implements Transfers {
           clock,
           random,
           scores,
+          ...(herd === undefined ? {} : { herd }),
           peers: request.hints,
           discovery: await this.#discovery(extra, request.findTimeoutMs),
           policy: request.policy,

@@ -115,6 +115,7 @@ async function fetchOne(work: Work, hash: Hash): Promise<TransferReport> {
   const known = parts.store.status(hash);
   if (known?.state === "complete") {
     if (params.pinned) parts.store.pin(hash);
+    if (params.visibility !== undefined) parts.store.setAttributes(hash, visibilityOf(params));
     return { size: known.size, sources: [storeShare(known)], wastedBytes: 0, failures: [] };
   }
   checkAnySource(work, hash);
@@ -122,6 +123,7 @@ async function fetchOne(work: Work, hash: Hash): Promise<TransferReport> {
     requestOf(work, hash, work.name ?? shortHash(hash), {
       ...(work.name === undefined ? {} : { name: work.name }),
       pinned: params.pinned,
+      ...visibilityOf(params),
     }),
   ).catch((error) => {
     throw withProblems(error, parts, context.signal);
@@ -131,12 +133,18 @@ async function fetchOne(work: Work, hash: Hash): Promise<TransferReport> {
 async function fetchChildren(work: Work, root: Hash, reports: TransferReport[]): Promise<number> {
   const { parts } = work;
   const label = work.name ?? parts.store.status(root)?.name ?? shortHash(root);
-  const report = await parts.transfers.fetchChildren(requestOf(work, root, label, {}))
+  const report = await parts.transfers.fetchChildren(
+    requestOf(work, root, label, visibilityOf(work.params)),
+  )
     .catch((error) => {
       throw withProblems(error, parts, work.context.signal);
     });
   reports.push(report);
   return report.size;
+}
+
+function visibilityOf(params: GetParams): Pick<TransferRequest["attributes"], "visibility"> {
+  return params.visibility === undefined ? {} : { visibility: params.visibility };
 }
 
 function requestOf(

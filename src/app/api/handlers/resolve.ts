@@ -108,7 +108,10 @@ async function fromOrigin(request: ResolveRequest): Promise<Hash> {
     store: parts.store,
     origin,
     sha256,
-    attributes: { pinned: params.pinned },
+    attributes: {
+      pinned: params.pinned,
+      ...(params.visibility === undefined ? {} : { visibility: params.visibility }),
+    },
     signal,
     onProgress: (progress) => emit({ event: "progress", label: origin.id, peers: 0, ...progress }),
   });

@@ -1,12 +1,9 @@
 /** `add`: files, directories and stdin into the store. */
-import { SeedmintError } from "../../../core/errors.ts";
-import type { ImportMode, Visibility } from "../../../../swarm/store/blob_store.ts";
+import type { ImportMode } from "../../../../swarm/store/blob_store.ts";
 import type { AddAttributes, AddedEvent } from "../../api/methods.ts";
 import { formatBytes } from "../../output/format.ts";
-import { absolute, atMostOne, openNode, showEvent } from "../support.ts";
+import { absolute, atMostOne, openNode, readVisibility, showEvent } from "../support.ts";
 import type { VerbContext } from "../verb.ts";
-
-const VISIBILITIES: readonly Visibility[] = ["public", "fleet", "private"];
 
 /** Runs the verb. */
 export async function run(context: VerbContext): Promise<number> {
@@ -44,20 +41,11 @@ export async function run(context: VerbContext): Promise<number> {
 }
 
 function readAttributes(context: VerbContext): AddAttributes {
-  const visibility = VISIBILITIES.find((name) => name === context.flag("visibility"));
-  if (context.has("visibility") && visibility === undefined) {
-    throw new SeedmintError(
-      "usage",
-      `Cannot use --visibility "${context.flag("visibility")}": one of ${
-        VISIBILITIES.join(", ")
-      } wanted`,
-    );
-  }
   const tag = context.flag("tag");
   const mediaType = context.flag("media-type");
   return {
     pinned: context.has("pin"),
-    ...(visibility === undefined ? {} : { visibility }),
+    ...readVisibility(context),
     ...(tag === undefined ? {} : { tag }),
     ...(mediaType === undefined ? {} : { mediaType }),
   };

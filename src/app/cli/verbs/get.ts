@@ -3,7 +3,7 @@ import { SeedmintError } from "../../../core/errors.ts";
 import type { GetParams, GetResult } from "../../api/methods.ts";
 import { formatBytes, formatDuration, formatRate } from "../../output/format.ts";
 import type { Output } from "../../output/output.ts";
-import { absolute, openNode, showEvent } from "../support.ts";
+import { absolute, openNode, readVisibility, showEvent } from "../support.ts";
 import type { VerbContext } from "../verb.ts";
 
 /** With `--json`, progress lines come no closer together than this. */
@@ -54,7 +54,7 @@ function readParams(context: VerbContext): GetParams {
     ...(output === undefined || output === "-" ? {} : { output: absolute(output) }),
     overwrite: context.has("force"),
     ...(origin === undefined ? {} : { origin: readOrigin(origin) }),
-    ...readHeader(context.flag("header")),
+    ...readHeaders(context.flagAll("header")),
     ...(sha256 === undefined ? {} : { sha256 }),
     policy: values.policy,
     originDelayMs: values.originDelay,
@@ -62,6 +62,7 @@ function readParams(context: VerbContext): GetParams {
     findTimeoutMs: values.findTimeout,
     peers: values.peer,
     pinned: context.has("pin"),
+    ...readVisibility(context),
     as: context.has("raw") || output === "-" ? "blob" : "auto",
   };
 }
@@ -72,13 +73,15 @@ function readOrigin(text: string): string {
   throw new SeedmintError("usage", `Cannot use --origin: an http:// or https:// URL wanted`);
 }
 
-function readHeader(text: string | undefined): { headers?: Record<string, string> } {
-  if (text === undefined) return {};
-  const match = /^([\w!#$%&'*+.^`|~-]+)\s*:\s*(.*)$/.exec(text);
-  if (match === null) {
-    throw new SeedmintError("usage", "Cannot use --header: NAME:VALUE wanted");
-  }
-  return { headers: { [match[1]!]: match[2]! } };
+function readHeaders(texts: readonly string[]): { headers?: Record<string, string> } {
+  if (texts.length === 0) return {};
+  return {
+    headers: Object.fromEntries(texts.map((text) => {
+      const match = /^([\w!#$%&'*+.^`|~-]+)\s*:\s*(.*)$/.exec(text);
+      if (match !== null) return [match[1]!, match[2]!];
+      throw new SeedmintError("usage", "Cannot use --header: NAME:VALUE wanted");
+    })),
+  };
 }
 
 /** What happened, on stderr when stdout carries the content. */
