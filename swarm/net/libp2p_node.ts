@@ -18,6 +18,7 @@ import {
   type Stream,
   type Transport,
 } from "../libp2p.ts";
+import { assert } from "../../src/core/assert.ts";
 import { isStrict, usableAddresses } from "./addresses.ts";
 import { denoTcp, fastNoise, fastYamux } from "./fast/mod.ts";
 import {
@@ -184,6 +185,7 @@ function relayServerOf({ relayServer }: Libp2pNetworkOptions): RelayServerOption
  */
 function refuseUnknownRelays(transport: CircuitTransport): CircuitTransport {
   const { onStop } = transport;
+  assert(typeof onStop === "function", "the circuit transport of libp2p still answers in onStop");
   transport.onStop = async (stream, connection) => {
     if (!transport.reservationStore.hasReservation(connection.remotePeer)) {
       throw new Error("no reservation was made on this relay");

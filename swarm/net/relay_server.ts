@@ -3,6 +3,7 @@
  * no end, so a fast sender in front of a slow receiver would fill the relay's memory. Here the
  * sending side is paused while too much of what it sent has not left on the other side.
  */
+import { assert } from "../../src/core/assert.ts";
 import type { Stream, StreamMessageEvent } from "../libp2p.ts";
 import { CIRCUIT_QUEUE_BYTES, STREAM_READ_BUFFER_BYTES } from "./limits.ts";
 
@@ -19,6 +20,10 @@ interface HopRequest {
 /** Makes every circuit of `server` bounded, and returns it. */
 export function boundCircuits<T>(server: T): T {
   const relay = server as RelayServer;
+  assert(
+    typeof relay.handleConnect === "function" && typeof relay.stopHop === "function",
+    "the relay server of libp2p still joins its streams in these methods",
+  );
   const { handleConnect } = relay;
   const stopHop = relay.stopHop.bind(relay);
   relay.handleConnect = async (request, options) => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Stream } from "../../../swarm/libp2p.ts";
 import { closeWhenIdle } from "../../../swarm/net/circuit_upgrade.ts";
 import { CIRCUIT_QUEUE_BYTES } from "../../../swarm/net/limits.ts";
-import { boundOneWay } from "../../../swarm/net/relay_server.ts";
+import { boundCircuits, boundOneWay } from "../../../swarm/net/relay_server.ts";
 
 /** As much of a libp2p stream as a relay touches. */
 class FakeStream extends EventTarget {
@@ -54,6 +54,36 @@ Deno.test("boundOneWay pauses a fast sender in front of a slow receiver, and res
     while (queue.length > 0) to.send(queue.shift()!);
   }
   assert.equal(from.buffered.length, 0);
+});
+
+Deno.test("boundCircuits bounds both ways of each circuit, and mixes none", async () => {
+  const joined: FakeStream[][] = [];
+  const destinations = [new FakeStream(), new FakeStream()];
+  const server = boundCircuits({
+    stopHop: async (index: number) => {
+      // The second circuit is ready first.
+      for (let turn = 0; turn < 10 * (2 - index); turn++) await Promise.resolve();
+      return destinations[index]!;
+    },
+    async handleConnect(request: { index: number; stream: { unwrap(): FakeStream } }) {
+      const destination = await this.stopHop(request.index);
+      joined[request.index] = [request.stream.unwrap(), destination];
+    },
+  });
+  const sources = [new FakeStream(), new FakeStream()];
+  await Promise.all(
+    sources.map((source, index) =>
+      server.handleConnect({ index, stream: { unwrap: () => source } })
+    ),
+  );
+  for (const [index, source] of sources.entries()) {
+    assert.deepEqual(joined[index], [source, destinations[index]]);
+  }
+  const flood = new Uint8Array(2 * CIRCUIT_QUEUE_BYTES);
+  sources[0]!.receive(flood);
+  destinations[1]!.receive(flood);
+  const statuses = [...sources, ...destinations].map((stream) => stream.readStatus);
+  assert.deepEqual(statuses, ["paused", "readable", "readable", "paused"]);
 });
 
 /** A clock whose one timer a test fires. */

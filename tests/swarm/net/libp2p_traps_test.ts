@@ -379,3 +379,20 @@ Deno.test("garbage and silence on the port leave the node as it was", async () =
   assert.equal(alice.connections().length, 1);
   for (const [index, socket] of sockets.entries()) if (index % 4 !== 0) socket.close();
 });
+
+Deno.test("closing takes no longer because a peer does not answer", async () => {
+  const alice = await start(1);
+  await using bob = await start(2);
+  await using proxy = new TcpProxy(portOf(bob));
+  await bob.handle(PROTOCOL, echo);
+  const addrs = [`/ip4/127.0.0.1/tcp/${proxy.port}`];
+  const stream = await alice.openStream({ peerId: bob.peerId, addrs }, PROTOCOL);
+  await stream.write(Uint8Array.of(1));
+  await stream.read();
+  proxy.freeze();
+  const beganMs = performance.now();
+  await alice[Symbol.asyncDispose]();
+  const tookMs = performance.now() - beganMs;
+  assert.ok(tookMs < 3_000, `${tookMs} ms`);
+  await assert.rejects(stream.read(), (error) => isSeedmintError(error, "reset"));
+});
