@@ -1,22 +1,14 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { systemClock, systemRandom } from "../../../src/app/system.ts";
 import type { Hash } from "../../../src/core/hash.ts";
 import { type NostrEvent, tagValue, verifyEvent } from "../../../src/nostr/nostr.ts";
-import { RelayPool } from "../../../src/nostr/relay_pool.ts";
-import { RelayServer } from "../../../src/nostr/relay/relay_server.ts";
 import { readAdvert, readNodeAdvert } from "../../../swarm/discovery/advert.ts";
-import {
-  type AdvertState,
-  MemoryAdvertState,
-  SqliteAdvertState,
-} from "../../../swarm/discovery/advert_state.ts";
+import { MemoryAdvertState } from "../../../swarm/discovery/advert_state.ts";
 import { verifyBinding } from "../../../swarm/discovery/binding.ts";
 import {
   NostrAnnouncer,
   type NostrAnnouncerOptions,
 } from "../../../swarm/discovery/nostr_announcer.ts";
-import { NostrDiscovery } from "../../../swarm/discovery/nostr_discovery.ts";
 import type { PeerOffer } from "../../../swarm/discovery/peer_offer.ts";
 import { ManualClock } from "../../support/manual_clock.ts";
 import { seededRandom } from "../../support/seeded_random.ts";
@@ -442,75 +434,4 @@ Deno.test("NostrAnnouncer ends with the adverts that the store calls for, whatev
     }),
     { numRuns: 25 },
   );
-});
-
-const states: readonly (readonly [string, () => AdvertState])[] = [
-  ["MemoryAdvertState", () => new MemoryAdvertState()],
-  ["SqliteAdvertState", () => SqliteAdvertState.open(":memory:")],
-];
-for (const [name, make] of states) {
-  Deno.test(`${name} keeps marks by key`, () => {
-    using state = make();
-    state.set("a", { createdAtS: 5, live: true });
-    state.set("b", { createdAtS: 6, live: true });
-    state.set("a", { createdAtS: 7, live: false });
-    assert.deepEqual(state.get("a"), { createdAtS: 7, live: false });
-    assert.equal(state.get("c"), undefined);
-    state.delete("b");
-    assert.deepEqual([...state.entries()], [["a", { createdAtS: 7, live: false }]]);
-  });
-}
-
-Deno.test("SqliteAdvertState keeps marks across restarts, and says what is wrong with its file", async () => {
-  const path = await Deno.makeTempFile({ suffix: ".db" });
-  {
-    using state = SqliteAdvertState.open(path);
-    state.set("a", { createdAtS: 5, live: true });
-  }
-  {
-    using state = SqliteAdvertState.open(path);
-    assert.deepEqual(state.get("a"), { createdAtS: 5, live: true });
-  }
-  await Deno.writeTextFile(path, "not a database".repeat(500));
-  assert.throws(() => SqliteAdvertState.open(path), { code: "storage" });
-  await Deno.remove(path);
-});
-
-Deno.test("what NostrAnnouncer publishes, NostrDiscovery finds on a real relay, until it is withdrawn", async () => {
-  const clock = systemClock;
-  const random = systemRandom;
-  await using server = await RelayServer.listen({ storage: "memory", clock, random });
-  await using annPool = new RelayPool({ relays: [server.url], clock, random });
-  await using bobPool = new RelayPool({ relays: [server.url], clock, random });
-  const store = new FakeStore();
-  const hash = store.put(1, { sha256: digestOf(1), kind: "collection" });
-  await using announcer = NostrAnnouncer.start({
-    store,
-    relays: { public: annPool },
-    identity: ann,
-    offer: () => ({ addrs: ["/ip4/127.0.0.1/tcp/4001"] }),
-    state: new MemoryAdvertState(),
-    clock,
-    random,
-    limits: { debounceMs: 10 },
-  });
-  await announcer.settled();
-  const discovery = () => new NostrDiscovery({ pool: bobPool, clock, random });
-  const found = async (query: Parameters<NostrDiscovery["find"]>[0]) => {
-    const hints = [];
-    for await (const hint of discovery().find(query)) hints.push(hint);
-    return hints;
-  };
-  for (const query of [{ hash }, { sha256: digestOf(1) }]) {
-    const [hint] = await found(query);
-    assert.equal(hint!.peerId, ann.peerId);
-    assert.equal(hint!.bound, true);
-    assert.equal(hint!.via, "advert");
-    assert.equal(hint!.hash, hash);
-    assert.deepEqual(hint!.addrs, ["/ip4/127.0.0.1/tcp/4001"]);
-  }
-  store.records.delete(hash);
-  announcer.withdraw(hash);
-  await announcer.settled();
-  assert.deepEqual((await found({ hash })).map((hint) => hint.via), ["node-advert"]);
 });
