@@ -25,8 +25,10 @@ export interface SchedulerLimits {
   readonly probeBytesMin: number;
   /** Blobs from this size on: peers are asked what they hold, so that partial ones are used well. */
   readonly holdingsBytesMin: number;
-  /** How often a peer that holds a part is asked again what it holds. */
+  /** How soon a peer that holds a part and has nothing more for us is asked again what it holds. */
   readonly holdingsRefreshMs: number;
+  /** How long that grows to while its answers bring nothing new. */
+  readonly holdingsRefreshMsMax: number;
   /** How long an answer about holdings may take before the peer is used without it. */
   readonly holdingsWaitMs: number;
   /** Without a first byte for so long, the rest of a request is asked elsewhere. */
@@ -49,6 +51,8 @@ export interface SchedulerLimits {
   readonly rateFloorGraceMs: number;
   /** How long a member of the fleet that fetches the same blob from the origin is waited for. */
   readonly herdWaitMs: number;
+  /** A member that did not say for so long that it is at it is not waited for. */
+  readonly herdSilenceMs: number;
   /** The first pause of a source that failed; it doubles with each failure in a row. */
   readonly cooldownMsMin: number;
   /** The longest pause of a source that failed. */
@@ -91,7 +95,8 @@ export const SCHEDULER_LIMITS: SchedulerLimits = {
   latencyUnknownMs: 20,
   probeBytesMin: 16 * MIB,
   holdingsBytesMin: 8 * MIB,
-  holdingsRefreshMs: 1000,
+  holdingsRefreshMs: 250,
+  holdingsRefreshMsMax: 2000,
   holdingsWaitMs: 500,
   firstByteMs: 1000,
   progressMs: 2000,
@@ -103,6 +108,7 @@ export const SCHEDULER_LIMITS: SchedulerLimits = {
   rateFloor: 256 * 1024,
   rateFloorGraceMs: 3000,
   herdWaitMs: 30_000,
+  herdSilenceMs: 5000,
   cooldownMsMin: 250,
   cooldownMsMax: 8000,
   failuresInRowMax: 4,

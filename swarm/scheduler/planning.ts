@@ -31,7 +31,9 @@ const WORK_PER_SOURCE_MAX = 2;
 /** Gives every source that has room its next request. */
 export function plan(state: SchedulerState, nowMs: number): void {
   const sources = readySources(state, nowMs);
-  for (const source of sources) askHoldingsIfUseful(state, source, nowMs);
+  for (const source of state.sources.values()) {
+    if (isUsable(source, nowMs)) askHoldingsIfUseful(state, source, nowMs);
+  }
   const askable = sources.filter((source) => !isWaitingForHoldings(state, source, nowMs));
   for (const source of askable) {
     if (state.size === undefined && source.kind === "peer") {
@@ -52,6 +54,10 @@ function readySources(state: SchedulerState, nowMs: number): SourceState[] {
   for (const source of state.sources.values()) {
     if (!isUsable(source, nowMs)) continue;
     if (source.kind === "peer" && arePeersHeldBack(state)) continue;
+    // What holds nothing that is missing takes no place of one that does.
+    if (source.holdings.state === "some" && !source.holdings.groups.intersects(state.missing)) {
+      continue;
+    }
     sources.push(source);
   }
   const worth = new Map(sources.map((source) => [source, worthOf(state, source)]));
@@ -230,7 +236,7 @@ function askHoldingsIfUseful(state: SchedulerState, source: SourceState, nowMs: 
   }
   const askedMs = source.holdingsAskedMs;
   if (askedMs !== undefined) {
-    if (nowMs - askedMs < state.limits.holdingsRefreshMs) return;
+    if (nowMs - askedMs < source.refreshMs) return;
     if (source.holdings.state === "unknown") return;
     // What it has is enough to keep it at work for now.
     if (workOf(state, source).length > 0) return;

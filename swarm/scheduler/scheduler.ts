@@ -224,6 +224,8 @@ function addSource(
     holdings: { state: "unknown" },
     holdingsAskedMs: undefined,
     isAskingHoldings: false,
+    refreshMs: state.limits.holdingsRefreshMs,
+    holdingsToldMs: -Infinity,
     claimedSize: undefined,
     isProbed: event.kind === "origin",
     coolUntilMs: nowMs,
@@ -258,6 +260,13 @@ function applyHoldings(
     return;
   }
   source.claimedSize = holdings.size;
+  source.holdingsToldMs = options.nowMs;
+  const { limits } = state;
+  const bringsNew = holdings.state === "all" ||
+    holdings.groups.subtract(groupsOf(source)).intersects(state.missing);
+  source.refreshMs = bringsNew
+    ? limits.holdingsRefreshMs
+    : Math.min(limits.holdingsRefreshMsMax, 2 * source.refreshMs);
   source.holdings = holdings.state === "all"
     ? { state: "all" }
     : { state: "some", groups: holdings.groups };

@@ -29,6 +29,10 @@ export interface SourceState {
   /** When it was last asked what it holds; undefined before the first time. */
   holdingsAskedMs: number | undefined;
   isAskingHoldings: boolean;
+  /** The pause before it is asked again. */
+  refreshMs: number;
+  /** When it last told what it holds. */
+  holdingsToldMs: number;
   /** The size it claims, unproven. */
   claimedSize: number | undefined;
   /** It delivered a group of our choice, or is an origin. */
@@ -82,6 +86,8 @@ export interface SchedulerState {
   isStarted: boolean;
   startMs: number;
   lastProgressMs: number;
+  /** Until when another member of the fleet was waited for. */
+  herdWaitedMs: number;
   hasFirstByte: boolean;
   /** Not verified yet; endless while the size is unknown. */
   missing: RangeSet;
@@ -118,6 +124,7 @@ export function initialState(options: SchedulerOptions): SchedulerState {
     isStarted: false,
     startMs: 0,
     lastProgressMs: 0,
+    herdWaitedMs: -Infinity,
     hasFirstByte: false,
     missing: RangeSet.ALL,
     size: undefined,

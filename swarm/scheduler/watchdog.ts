@@ -86,8 +86,12 @@ function originReason(state: SchedulerState, nowMs: number): string | undefined 
   if (live.length === 0 && state.isDiscoveryEnded) {
     return state.sources.size === 0 ? "no peer has the blob" : "all peers failed";
   }
-  if (isHerdAhead(state, live, nowMs)) return undefined;
-  const sinceMs = nowMs - state.lastProgressMs;
+  if (isHerdAhead(state, live, nowMs)) {
+    state.herdWaitedMs = nowMs;
+    return undefined;
+  }
+  // When the member that was waited for has the blob, it gets its chance to send it.
+  const sinceMs = nowMs - Math.max(state.lastProgressMs, state.herdWaitedMs);
   if (!state.hasFirstByte) {
     return sinceMs >= limits.originStartMs - limits.originLeadMs
       ? "no peer sent a byte in time"
@@ -113,7 +117,7 @@ function isHerdAhead(
   if (nowMs - state.lastProgressMs > state.limits.herdWaitMs) return false;
   return live.some((source) =>
     source.isFleet && source.fetchesBeforeUs && source.holdings.state === "some" &&
-    isUsable(source, nowMs)
+    nowMs - source.holdingsToldMs <= state.limits.herdSilenceMs
   );
 }
 

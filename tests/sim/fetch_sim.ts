@@ -19,6 +19,8 @@ export interface FetchScene {
   readonly policy?: FetchPolicy;
   readonly peers: readonly (SourceModel & { readonly foundMs: number })[];
   readonly origin?: SourceModel;
+  /** The origin at work, when several fetches share its line. */
+  readonly sharedOrigin?: SimulatedSource;
   readonly discoveryEndsMs: number;
   readonly seed: number;
   readonly limits?: Partial<SchedulerLimits>;
@@ -213,13 +215,16 @@ export class FetchSim {
         if (running === undefined) return this.#fault("it cancels what is not running");
         this.#cancelCount++;
         running.cancel();
+        if (running.isIngesting) this.#receivedBytes += running.source.abandon();
         return this.#forget(effect.requestId)();
       }
       case "ask-holdings":
         return this.#askHoldings(effect.sourceId);
       case "start-origin":
         this.#originAskedMs = this.#clock.nowMs - this.#startMs;
-        return this.#clock.after(0, () => this.add(this.#make(this.#scene.origin!)));
+        return this.#clock.after(0, () => {
+          this.add(this.#scene.sharedOrigin ?? this.#make(this.#scene.origin!));
+        });
       case "done":
         if (!this.#held.equals(this.#all())) this.#fault("it is done without all groups");
         return this.#end("done", "");

@@ -7,6 +7,9 @@ import { RangeSet } from "../../src/core/range_set.ts";
 import { GROUP_BYTES, groupCountOf } from "../../swarm/bao/geometry.ts";
 import type { VirtualClock } from "./virtual_clock.ts";
 
+/** What a stream lets be under way without an answer. */
+const WINDOW_BYTES = 1024 * 1024;
+
 /** How a simulated source behaves. */
 export interface SourceModel {
   readonly id: string;
@@ -68,6 +71,17 @@ export class SimulatedSource {
   isIn(spans: readonly (readonly [number, number])[] | undefined): boolean {
     const { nowMs } = this.#clock;
     return spans?.some(([from, to]) => from <= nowMs && nowMs < to) ?? false;
+  }
+
+  /**
+   * Bytes of a cancelled answer that are on their way already, and go on until the word arrives: a
+   * round trip's worth, as far as the stream's window lets them.
+   */
+  abandon(): number {
+    const { latencyMs, bandwidth } = this.model;
+    const bytes = Math.min(WINDOW_BYTES, (2 * latencyMs * bandwidth) / 1000);
+    this.#freeMs = Math.max(this.#freeMs, this.#clock.nowMs) + (bytes * 1000) / bandwidth;
+    return Math.floor(bytes);
   }
 
   /** Serves a request; the returned function cancels it. */
