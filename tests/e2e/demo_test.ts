@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { Bench, testBytes } from "./support.ts";
+
+const DEMO = new URL("../../devnet/demo.ts", import.meta.url).pathname;
+
+async function demo(
+  args: readonly string[],
+  temporary?: string,
+): Promise<{ code: number; out: string; err: string }> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", DEMO, ...args],
+    env: { NO_COLOR: "1", ...(temporary === undefined ? {} : { TMPDIR: temporary }) },
+  }).output();
+  const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  return { code, out: out!, err: err! };
+}
+
+Deno.test("the demo plays all its acts, one JSON line each, and leaves nothing behind", async () => {
+  await using bench = await Bench.open();
+  const temporary = bench.path("tmp");
+  await Deno.mkdir(temporary);
+  const file = bench.path("film");
+  await Deno.writeFile(file, testBytes(24 << 20));
+  const { code, out, err } = await demo([file, "--json"], temporary);
+  const lines = out.trim().split("\n").map((line) => JSON.parse(line));
+  assert.deepEqual(
+    lines.map(({ act, ok, message }) => ({ act, ok, message })),
+    ["swarm", "liar", "origin", "resume"].map((act) => ({ act, ok: true, message: undefined })),
+    out + err,
+  );
+  assert.equal(code, 0);
+  for (const line of lines) assert.ok(line.ms > 0 && line.verified && line.bytes === 24 << 20);
+  assert.ok(lines[0].peers >= 2);
+  assert.match(lines[1].liar, /^12D3KooW/);
+  assert.match(lines[2].originReason, /relay|no peer/);
+  assert.ok(lines[3].keptBytes > 4 << 20);
+  assert.deepEqual(await Array.fromAsync(Deno.readDir(temporary)), []);
+});
+
+Deno.test("the demo refuses what it cannot show", async () => {
+  assert.equal((await demo(["--act", "magic"])).code, 2);
+  assert.equal((await demo(["/nowhere"])).code, 2);
+  assert.equal((await demo(["--frobnicate"])).code, 2);
+  assert.match((await demo(["--help"])).err, /^Usage: deno task demo/);
+});
