@@ -2,7 +2,6 @@
 import { RangeSet } from "../../src/core/range_set.ts";
 import type { Attributes } from "./attributes.ts";
 import type { CatalogRow } from "./catalog.ts";
-import { COLLECTION_BYTES_MAX } from "./limits.ts";
 import type { LiveBlob } from "./live_blob.ts";
 import type { StoreCore } from "./store_core.ts";
 
@@ -52,13 +51,9 @@ export function finishLane(core: StoreCore, row: CatalogRow): void {
   const complete = core.layout.complete(row.hash);
   renameUnlessDone(core, lane.outboard, complete.outboard);
   renameUnlessDone(core, lane.data, complete.data);
-  core.change(row, {
-    ...row,
-    ...core.completeRow(row.hash, row.size, { before: row, described: {} }),
-  });
-  if (row.attributes.kind === "collection" && row.size <= COLLECTION_BYTES_MAX) {
-    core.recordChildren(row.hash, Deno.readFileSync(complete.data));
-  }
+  const whole = core.completeRow(row.hash, row.size, { before: row, described: {} });
+  const children = core.childrenIn(whole, () => Deno.readFileSync(complete.data));
+  core.change(row, whole, () => core.catalog.setChildren(row.hash, children));
 }
 
 function renameUnlessDone(core: StoreCore, from: string, to: string): void {

@@ -12,8 +12,15 @@ import {
   fingerprintOf,
   settledFingerprint,
 } from "./guard.ts";
-import { COLLECTION_BYTES_MAX, INLINE_BYTES_MAX, PROGRESS_INTERVAL_MS } from "./limits.ts";
-import { attributesIn, checkExpected, checkSmall, digestsOf, sha256Of } from "./small.ts";
+import { INLINE_BYTES_MAX, PROGRESS_INTERVAL_MS } from "./limits.ts";
+import {
+  abortable,
+  attributesIn,
+  checkExpected,
+  checkSmall,
+  digestsOf,
+  sha256Of,
+} from "./small.ts";
 import type { Described, StoreCore } from "./store_core.ts";
 import { storageError } from "./store_error.ts";
 
@@ -72,7 +79,7 @@ export class Importer {
       {
         this.#core.files.create(temporary);
         using file = Deno.openSync(temporary, { write: true });
-        for await (const part of source) {
+        for await (const part of abortable(source, options.signal)) {
           options.signal?.throwIfAborted();
           if (bytes + part.length > reservedBytes) {
             const stepBytes = Math.max(RESERVE_STEP_BYTES, part.length);
@@ -145,6 +152,7 @@ export class Importer {
         });
         core.catalog.put({ ...row, storage: "inline", synced: true });
         core.catalog.putInline(hash, bytes);
+        core.catalog.setChildren(hash, core.childrenIn(row, () => bytes));
         if (described.tag !== undefined) core.catalog.addTag(hash, described.tag);
       }
     });
@@ -152,7 +160,6 @@ export class Importer {
       core.blobCount++;
       core.heldBytes += bytes.length;
       core.feed.mark(hash);
-      if (described.kind === "collection") core.recordChildren(hash, bytes);
       this.#options.onComplete(hash, bytes.length);
     }
   }
@@ -231,13 +238,14 @@ export class Importer {
       heldBytes: 0,
       synced: true,
     };
+    const children = core.childrenIn(row, () => Deno.readFileSync(path));
     core.change(before, row, () => {
-      core.catalog.removeDebris(...core.toDebris([outboard]));
+      core.catalog.setChildren(hash, children);
       core.catalog.addDebris(...core.toDebris(oldFiles));
       if (described.tag !== undefined) core.catalog.addTag(hash, described.tag);
     });
     core.sweep(oldFiles);
-    this.#finished(hash, size, described, path);
+    this.#options.onComplete(hash, size);
     return hash;
   }
 
@@ -259,19 +267,13 @@ export class Importer {
     core.files.rename(temporary, files.data);
     const guard = fingerprint === undefined ? undefined : renamedGuard(files.data, fingerprint);
     const row = core.completeRow(hash, size, { before, described });
+    const children = core.childrenIn(row, () => Deno.readFileSync(files.data));
     core.change(before, { ...row, guard }, () => {
-      core.catalog.removeDebris(...core.toDebris([files.data, files.outboard]));
+      core.catalog.setChildren(hash, children);
       core.catalog.addDebris(...core.toDebris(oldFiles));
       if (described.tag !== undefined) core.catalog.addTag(hash, described.tag);
     });
     core.sweep(oldFiles);
-    this.#finished(hash, size, described, files.data);
-  }
-
-  #finished(hash: Hash, size: number, described: Described, path: string): void {
-    if (described.kind === "collection" && size <= COLLECTION_BYTES_MAX) {
-      this.#core.recordChildren(hash, Deno.readFileSync(path));
-    }
     this.#options.onComplete(hash, size);
   }
 
@@ -279,15 +281,8 @@ export class Importer {
   #describeComplete(hash: Hash, described: Described): boolean {
     const row = this.#core.catalog.get(hash);
     if (row?.state !== "complete") return false;
-    const becomesCollection = described.kind === "collection" && row.attributes.kind === "blob";
     this.#core.describe(row, described);
     this.#core.touch(row);
-    if (becomesCollection && row.size <= COLLECTION_BYTES_MAX) {
-      const bytes = row.storage === "inline"
-        ? this.#core.catalog.inlineBytes(hash)!
-        : Deno.readFileSync(row.path ?? this.#core.layout.complete(hash).data);
-      this.#core.recordChildren(hash, bytes);
-    }
     return true;
   }
 

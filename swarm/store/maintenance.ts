@@ -35,9 +35,24 @@ export async function verifyBlob(
   hash: Hash,
   options: VerifyOptions,
 ): Promise<VerifyReport> {
-  const { core, ingests } = parts;
+  const { core } = parts;
   const row = core.catalog.get(hash);
   if (row === undefined) throw absentError(hash, "verify");
+  const release = core.hold(hash);
+  try {
+    return await verifyHeld(parts, row, options);
+  } finally {
+    release();
+  }
+}
+
+async function verifyHeld(
+  parts: MaintenanceParts,
+  row: CatalogRow,
+  options: VerifyOptions,
+): Promise<VerifyReport> {
+  const { core, ingests } = parts;
+  const { hash } = row;
   const held = ingests.groupsOf(hash) ?? row.groups;
   const good = await goodGroups(parts, { ...row, groups: held }, options);
   const bad = held.subtract(good);

@@ -31,7 +31,14 @@ import { writeExport } from "./export.ts";
 import { EVICT_TO, INLINE_BYTES_MAX, TOUCH_INTERVAL_MS } from "./limits.ts";
 import { MemoryEntry, MemoryReader } from "./memory_entry.ts";
 import { MemoryEncodedIngest, type MemoryIngestHost, MemoryPlainIngest } from "./memory_ingest.ts";
-import { attributesIn, checkExpected, checkSmall, digestsOf, sha256Of } from "./small.ts";
+import {
+  abortable,
+  attributesIn,
+  checkExpected,
+  checkSmall,
+  digestsOf,
+  sha256Of,
+} from "./small.ts";
 import {
   abortedError,
   absentError,
@@ -124,7 +131,7 @@ export class MemoryBlobStore implements BlobStore {
   ): Promise<BlobRecord> {
     const parts: Uint8Array[] = [];
     let bytes = 0;
-    for await (const part of stream) {
+    for await (const part of abortable(stream, options.signal)) {
       options.signal?.throwIfAborted();
       bytes += part.length;
       this.#makeRoom(bytes);

@@ -16,7 +16,7 @@ export async function openBlobReader(parts: MaintenanceParts, hash: Hash): Promi
   const { core, ingests } = parts;
   let row = core.catalog.get(hash);
   if (row === undefined) throw absentError(hash, "read");
-  const release = hold(core, hash);
+  const release = core.hold(hash);
   try {
     core.touch(row);
     if (row.guard !== undefined) await trustGuarded(core, row);
@@ -38,19 +38,6 @@ export async function openBlobReader(parts: MaintenanceParts, hash: Hash): Promi
     }
     throw storageError(`read blob ${hash}`, error);
   }
-}
-
-/** Counts a reader; the returned function, called any number of times, takes it back once. */
-function hold(core: StoreCore, hash: Hash): () => void {
-  core.readers.set(hash, (core.readers.get(hash) ?? 0) + 1);
-  let isHeld = true;
-  return () => {
-    if (!isHeld) return;
-    isHeld = false;
-    const count = core.readers.get(hash)! - 1;
-    if (count === 0) core.readers.delete(hash);
-    else core.readers.set(hash, count);
-  };
 }
 
 function filesFor(core: StoreCore, row: CatalogRow): BlobFiles {

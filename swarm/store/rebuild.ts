@@ -15,7 +15,6 @@ import { Database, openDamaged, type SqlRow } from "./database.ts";
 import { Files, fileSizeOf } from "./files.ts";
 import { bytesInGroups } from "./group_bytes.ts";
 import { Layout, parseBlobFile } from "./layout.ts";
-import { COLLECTION_BYTES_MAX } from "./limits.ts";
 import { StoreLock } from "./lock.ts";
 import { sha256Of } from "./small.ts";
 import { StoreCore } from "./store_core.ts";
@@ -103,7 +102,7 @@ class Rebuild {
         ...row,
         attributes: { ...row.attributes, sha256: sha256Of(bytes) },
         heldBytes: bytes.length,
-      }, bytes);
+      }, () => bytes);
       this.#core.catalog.database.transaction(() => this.#core.catalog.putInline(hash, bytes));
     }
   }
@@ -149,10 +148,10 @@ class Rebuild {
       }
       const row = this.#row(hash, size);
       const attributes = { ...row.attributes, sha256: hashed.sha256 };
-      const bytes = size <= COLLECTION_BYTES_MAX && attributes.kind === "collection"
-        ? await Deno.readFile(files.data)
-        : undefined;
-      return this.#add({ ...row, attributes, guard: this.#known.get(hash)?.guard }, bytes);
+      return this.#add(
+        { ...row, attributes, guard: this.#known.get(hash)?.guard },
+        () => Deno.readFileSync(files.data),
+      );
     }
     const row = this.#row(hash, size);
     const good = await checkFiles(row, files);
@@ -209,17 +208,16 @@ class Rebuild {
     return { ...row, attributes: this.#known.get(hash)?.attributes ?? UNKNOWN };
   }
 
-  #add(row: NewRow, collection?: Uint8Array): void {
+  #add(row: NewRow, readBytes?: () => Uint8Array): void {
+    const children = readBytes === undefined ? [] : this.#core.childrenIn(row, readBytes);
     this.#core.change(undefined, row, () => {
+      this.#core.catalog.setChildren(row.hash, children);
       for (const tag of this.#known.get(row.hash)?.tags ?? []) {
         this.#core.catalog.addTag(row.hash, tag);
       }
     });
     if (row.state === "complete") this.completeCount++;
     else this.partialCount++;
-    if (collection !== undefined && row.attributes.kind === "collection") {
-      this.#core.recordChildren(row.hash, collection);
-    }
   }
 }
 

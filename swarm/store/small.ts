@@ -63,3 +63,12 @@ export function attributesIn(options: IngestOptions | ImportOptions): BlobAttrib
     ...(pinned === undefined ? {} : { pinned }),
   };
 }
+
+/** `stream`, which also ends with an error when `signal` is aborted while nothing comes. */
+export function abortable(
+  stream: ReadableStream<Uint8Array>,
+  signal: AbortSignal | undefined,
+): ReadableStream<Uint8Array> {
+  if (signal === undefined) return stream;
+  return stream.pipeThrough(new TransformStream<Uint8Array, Uint8Array>(), { signal });
+}

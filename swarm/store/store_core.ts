@@ -10,7 +10,7 @@ import type { Catalog, CatalogRow, NewRow } from "./catalog.ts";
 import type { ChangeFeed } from "./change_feed.ts";
 import type { Files } from "./files.ts";
 import type { Layout } from "./layout.ts";
-import { EVICT_ABOVE, EVICT_TO, TOUCH_INTERVAL_MS } from "./limits.ts";
+import { COLLECTION_BYTES_MAX, EVICT_ABOVE, EVICT_TO, TOUCH_INTERVAL_MS } from "./limits.ts";
 import { quotaError } from "./store_error.ts";
 
 /** Candidates for eviction looked at in one query. */
@@ -139,8 +139,20 @@ export class StoreCore {
     const isSame = JSON.stringify(attributes) === JSON.stringify(row.attributes);
     const { tag } = described;
     if (isSame && (tag === undefined || row.tags.includes(tag))) return;
+    const becomesCollection = row.state === "complete" && row.attributes.kind === "blob" &&
+      attributes.kind === "collection";
+    const children = becomesCollection
+      ? this.childrenIn(
+        { ...row, attributes },
+        () =>
+          row.storage === "inline"
+            ? this.catalog.inlineBytes(row.hash)!
+            : Deno.readFileSync(row.path ?? this.layout.complete(row.hash).data),
+      )
+      : [];
     this.catalog.database.transaction(() => {
       this.catalog.setAttributes(row.hash, attributes);
+      this.catalog.setChildren(row.hash, children);
       if (tag !== undefined) this.catalog.addTag(row.hash, tag);
     });
     this.feed.mark(row.hash);
@@ -234,17 +246,33 @@ export class StoreCore {
     await Promise.all(this.#removals);
   }
 
-  /** Records the children of a collection that is complete; whatever is none has none. */
-  recordChildren(hash: Hash, bytes: Uint8Array): void {
-    if (this.childrenOf === undefined) return;
-    let children: Hash[];
+  /** The children to record with a blob that becomes complete; none unless it is a collection. */
+  childrenIn(
+    row: Pick<NewRow, "attributes" | "size">,
+    readBytes: () => Uint8Array,
+  ): readonly Hash[] {
+    const isCollection = row.attributes.kind === "collection" && row.size <= COLLECTION_BYTES_MAX;
+    if (!isCollection || this.childrenOf === undefined) return [];
+    const bytes = readBytes();
     try {
-      children = [...this.childrenOf(bytes)];
+      return [...this.childrenOf(bytes)];
     } catch {
       // Whoever marked it as a collection was wrong: it keeps nothing alive but itself.
-      return;
+      return [];
     }
-    this.catalog.database.transaction(() => this.catalog.setChildren(hash, children));
+  }
+
+  /** Keeps a blob from eviction; the returned function, however often called, ends that once. */
+  hold(hash: Hash): () => void {
+    this.readers.set(hash, (this.readers.get(hash) ?? 0) + 1);
+    let isHeld = true;
+    return () => {
+      if (!isHeld) return;
+      isHeld = false;
+      const count = this.readers.get(hash)! - 1;
+      if (count === 0) this.readers.delete(hash);
+      else this.readers.set(hash, count);
+    };
   }
 
   #moveIfThere(from: string, to: string): boolean {

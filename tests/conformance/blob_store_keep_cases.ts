@@ -357,4 +357,38 @@ export const KEEP_CASES: readonly Case[] = [
       );
     }
   }],
+  ["stops an import whose stream stalls when it is aborted", {}, async (store) => {
+    const controller = new AbortController();
+    const stalled = new ReadableStream<Uint8Array>({
+      start: (stream) => stream.enqueue(sampleBytes(20_000)),
+    });
+    const imported = store.importStream(stalled, { signal: controller.signal });
+    controller.abort();
+    await assert.rejects(imported, { name: "AbortError" });
+    assert.equal(store.usage().blobCount, 0);
+  }],
+  [
+    "keeps the children of a collection however it came",
+    { childrenOf: childrenIn },
+    async (store) => {
+      const children = [70, 71, 72].map((seed) => sampleBytes(100, seed));
+      for (const child of children) await store.importBytes(child);
+      const [first, second, third] = children.map(hashBytes) as [Hash, Hash, Hash];
+      const padding = Array.from({ length: 300 }, (_, seed) => hashBytes(sampleBytes(1, seed)));
+      const large = collectionOf([first, ...padding]);
+      await using ingest = await store.ingestEncoded(hashBytes(large), RangeSet.ALL, {
+        size: large.length,
+        kind: "collection",
+        tag: "fetched",
+      });
+      await ingest.push(encodeBytes(large, RangeSet.ALL));
+      await ingest.finish();
+      const small = collectionOf([second]);
+      await store.importBytes(small);
+      await store.importBytes(small, { kind: "collection", tag: "told later" });
+      await store.importBytes(sampleBytes(50, 73), { kind: "collection", tag: "is none" });
+      const { removed } = await store.collectGarbage();
+      assert.deepEqual(removed.map(({ hash }) => hash), [third]);
+    },
+  ],
 ];
