@@ -21,6 +21,8 @@ export interface SessionContext {
   readonly privateKinds: ReadonlySet<number>;
   /** Keys that may publish; everybody when undefined. */
   readonly writers: ReadonlySet<string> | undefined;
+  /** Keys that may read, once proven; everybody when undefined. */
+  readonly readers: ReadonlySet<string> | undefined;
   /** The budget for checking signatures that all connections share. */
   readonly allEvents: TokenBucket;
   /** The budget for searching, in milliseconds, that all connections share. */
@@ -247,7 +249,12 @@ export class ClientSession {
   }
 
   #readFilters(id: string, raw: readonly unknown[]): readonly Filter[] | string {
-    const { limits, privateKinds } = this.#context;
+    const { limits, privateKinds, readers } = this.#context;
+    if (readers !== undefined && !this.#keys.values().some((key) => readers.has(key))) {
+      return this.#keys.size === 0
+        ? "auth-required: only members of this relay may read"
+        : "restricted: only members of this relay may read";
+    }
     if (raw.length > limits.filtersMax) return `invalid: at most ${limits.filtersMax} filters`;
     if (!this.#subscriptions.has(id) && this.#subscriptions.size >= limits.subscriptionsMax) {
       return `error: at most ${limits.subscriptionsMax} subscriptions`;

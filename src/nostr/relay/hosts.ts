@@ -57,6 +57,22 @@ export function isOwnRelayUrl(
   return isLoopbackHost(own.localAddress) && isLoopbackHost(hostname);
 }
 
+/**
+ * What connections are counted by: an IPv4 address, or the /64 of an IPv6 address, since one host has
+ * the rest of it to itself.
+ */
+export function addressGroup(address: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
+  if (mapped !== null) return mapped[1]!;
+  if (!address.includes(":")) return address;
+  const [head = "", tail = ""] = address.split("%")[0]!.split("::");
+  const left = head === "" ? [] : head.split(":");
+  const right = tail === "" ? [] : tail.split(":");
+  const zeros = Array.from({ length: Math.max(0, 8 - left.length - right.length) }, () => "0");
+  const groups = [...left, ...zeros, ...right].slice(0, 4);
+  return `${groups.map((group) => Number.parseInt(group, 16).toString(16)).join(":")}::/64`;
+}
+
 function hostnameOf(url: string): string | undefined {
   if (!URL.canParse(url)) return undefined;
   return new URL(url).hostname.replace(/^\[(.*)\]$/, "$1");

@@ -16,6 +16,7 @@ export function informationDocument(
     readonly description: string;
     readonly limits: RelayLimits;
     readonly writersOnly: boolean;
+    readonly readersOnly: boolean;
   },
 ): string {
   const { limits } = options;
@@ -34,7 +35,7 @@ export function informationDocument(
       max_event_tags: limits.event.tagCountMax,
       max_content_length: limits.event.contentCharsMax,
       min_pow_difficulty: 0,
-      auth_required: false,
+      auth_required: options.readersOnly,
       payment_required: false,
       restricted_writes: options.writersOnly,
       created_at_upper_limit: limits.futureS,

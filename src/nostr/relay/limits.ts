@@ -9,7 +9,10 @@ export interface RelayLimits {
   readonly filter: FilterLimits;
   /** Connections at a time. */
   readonly connectionsMax: number;
-  /** Connections from one address at a time; hosts behind one NAT share it, and so does all that comes through a reverse proxy. */
+  /**
+   * Connections at a time from one address, or one /64 of IPv6. Hosts behind one NAT share it, and so
+   * does all that comes through a reverse proxy.
+   */
   readonly connectionsPerAddressMax: number;
   /** From accepting a connection to the end of its HTTP head. */
   readonly headMs: number;

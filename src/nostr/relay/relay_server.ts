@@ -15,7 +15,7 @@ import { CLOSE_CODE } from "../websocket/frames.ts";
 import { type HttpHead, readHttpHead } from "../websocket/http_head.ts";
 import { Socket } from "../websocket/socket.ts";
 import { ClientSession, type SessionContext } from "./client_session.ts";
-import { isHostAllowed, isOwnRelayUrl } from "./hosts.ts";
+import { addressGroup, isHostAllowed, isOwnRelayUrl } from "./hosts.ts";
 import { answerRequest, informationDocument, plain } from "./http.ts";
 import { RELAY_LIMITS, type RelayLimits } from "./limits.ts";
 import { MemoryStorage } from "./memory_storage.ts";
@@ -35,6 +35,8 @@ export interface RelayServerOptions {
   readonly publicUrls?: readonly string[];
   /** Public keys (hex) that may publish; everybody when left out. */
   readonly writers?: readonly string[];
+  /** Public keys (hex) that may read, once proven (NIP-42), as on a fleet's relay; else everybody. */
+  readonly readers?: readonly string[];
   /** Kinds shown to their author and addressees only. @default {PRIVATE_KINDS} */
   readonly privateKinds?: ReadonlySet<number>;
   readonly name?: string;
@@ -63,6 +65,8 @@ export class RelayServer implements AsyncDisposable {
   readonly #limits: RelayLimits;
   readonly #options: RelayServerOptions;
   readonly #publicHosts: ReadonlySet<string>;
+  readonly #writers: ReadonlySet<string> | undefined;
+  readonly #readers: ReadonlySet<string> | undefined;
   readonly #allEvents: TokenBucket;
   readonly #allSearches: TokenBucket;
   readonly #information: string;
@@ -88,6 +92,8 @@ export class RelayServer implements AsyncDisposable {
     this.#publicHosts = new Set(
       (options.publicUrls ?? []).map((url) => new URL(parseRelayUrl(url)).host),
     );
+    this.#writers = options.writers && new Set(options.writers);
+    this.#readers = options.readers && new Set(options.readers);
     this.#allEvents = new TokenBucket({
       perSecond: limits.eventsPerSecondAll,
       burst: limits.eventsBurstAll,
@@ -103,6 +109,7 @@ export class RelayServer implements AsyncDisposable {
       description: options.description ?? "A relay inside a Seedmint node",
       limits,
       writersOnly: options.writers !== undefined,
+      readersOnly: options.readers !== undefined,
     });
     const { hostname, port } = listener.addr;
     const shown = hostname === "0.0.0.0" ? "127.0.0.1" : hostname === "::" ? "::1" : hostname;
@@ -183,7 +190,7 @@ export class RelayServer implements AsyncDisposable {
   }
 
   async #serve(conn: Deno.TcpConn): Promise<void> {
-    const address = conn.remoteAddr.hostname;
+    const address = addressGroup(conn.remoteAddr.hostname);
     const sameAddress = this.#addressCounts.get(address) ?? 0;
     if (
       this.#serving.size > this.#limits.connectionsMax ||
@@ -259,7 +266,7 @@ export class RelayServer implements AsyncDisposable {
   }
 
   #context(conn: Deno.TcpConn): SessionContext {
-    const { writers, privateKinds, clock } = this.#options;
+    const { privateKinds, clock } = this.#options;
     const { hostname: localAddress, port: localPort } = conn.localAddr;
     const own = { publicHosts: this.#publicHosts, localAddress, localPort };
     return {
@@ -267,7 +274,8 @@ export class RelayServer implements AsyncDisposable {
       limits: this.#limits,
       clock,
       privateKinds: privateKinds ?? PRIVATE_KINDS,
-      writers: writers === undefined ? undefined : new Set(writers),
+      writers: this.#writers,
+      readers: this.#readers,
       allEvents: this.#allEvents,
       allSearches: this.#allSearches,
       broadcast: (event) => this.#broadcast(event),

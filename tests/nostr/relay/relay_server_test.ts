@@ -189,6 +189,34 @@ Deno.test("RelayServer with writers takes events of nobody else", async () => {
   assert.equal((await client.ask("EVENT", event({}, member)))![2], true);
 });
 
+Deno.test("RelayServer with readers shows nothing to anybody else, stored or live", async () => {
+  const member = generateSecretKey();
+  const stranger = generateSecretKey();
+  await using server = await listen({ readers: [getPublicKey(member)] });
+  const poolOf = (authSecretKey?: Uint8Array) =>
+    new RelayPool({
+      relays: [server.url],
+      clock: systemClock,
+      random: systemRandom,
+      ...(authSecretKey === undefined ? {} : { authSecretKey }),
+    });
+  const count = async (pool: RelayPool) => {
+    let found = 0;
+    for await (const _ of pool.query([{}])) found++;
+    return found;
+  };
+  await using inside = poolOf(member);
+  await using outside = poolOf(stranger);
+  await using unknown = poolOf();
+  assert.equal((await unknown.publish(event())).acceptedCount, 1);
+  let live = 0;
+  outside.subscribe([{}], { onEvent: () => live++ });
+  assert.deepEqual(await Promise.all([inside, outside, unknown].map(count)), [1, 0, 0]);
+  await unknown.publish(event({ content: "later" }));
+  await pause(50);
+  assert.equal(live, 0);
+});
+
 Deno.test("RelayServer answers nonsense with a notice and goes on", async () => {
   await using server = await listen();
   await using client = await rawClient(server);
