@@ -36,7 +36,13 @@ export interface ByteStream {
    */
   release?(bytes: Uint8Array): void;
   /**
-   * Queues `parts` in order. The caller must not change them afterwards.
+   * Whether bytes are copied out of `parts` once {@link write} returned undefined or what it returned
+   * has resolved: then the caller may use or free their memory.
+   */
+  readonly copiesWrites?: boolean;
+  /**
+   * Queues `parts` in order. The caller must not change them afterwards, unless
+   * {@link copiesWrites} says when it may.
    *
    * @returns A promise to wait for before writing more, when the stream's window is full.
    * @throws {SeedmintError} `reset`

@@ -1,4 +1,5 @@
 /** The provider's side of the direct path: one port, one path, sessions granted on the stream. */
+import { freeBytes } from "../../src/core/bytes.ts";
 import { isSeedmintError, messageOf, SeedmintError } from "../../src/core/errors.ts";
 import type { Hash } from "../../src/core/hash.ts";
 import type { Clock, Random } from "../../src/core/ports.ts";
@@ -6,7 +7,7 @@ import { encodedSize, truncateRanges } from "../bao/mod.ts";
 import { GROUP_BYTES } from "../bao/geometry.ts";
 import type { DirectGrant } from "../protocol/messages.ts";
 import { withDeadline } from "../provider/deadline.ts";
-import type { ServedEvent } from "../provider/conversation.ts";
+import type { ServedEvent } from "../provider/answer.ts";
 import type { Metering } from "../provider/metering.ts";
 import type { BlobStore, Visibility } from "../store/blob_store.ts";
 import { DIRECT_PATH, HttpReader, type RawConnection, responseHead, writeAll } from "./http.ts";
@@ -248,6 +249,7 @@ export class DirectServer implements AsyncDisposable {
         });
         sent.bytes += slice.length;
       }
+      freeBytes(piece);
     }
     return 200;
   }

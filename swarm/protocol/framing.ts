@@ -11,7 +11,8 @@ import { SeedmintError } from "../../src/core/errors.ts";
 import { decodeVarint, encodeVarint } from "../../src/core/varint.ts";
 import type { ByteStream } from "../ports.ts";
 import { DATA_FRAME_BYTES_MAX } from "./limits.ts";
-import { decodeMessage, encodeMessage, type Message } from "./messages.ts";
+import { decodeMessage, encodeMessage } from "./message_codec.ts";
+import type { Message } from "./messages.ts";
 
 /** The first byte of a data frame; as CBOR it would be the integer 0, which is no message. */
 const DATA_MARK = 0x00;

@@ -135,4 +135,5 @@
  */
 export * from "./framing.ts";
 export * from "./limits.ts";
+export * from "./message_codec.ts";
 export * from "./messages.ts";

@@ -3,7 +3,7 @@ import type { Bytes } from "../../src/core/bytes.ts";
 import type { Hash } from "../../src/core/hash.ts";
 import { RangeSet } from "../../src/core/range_set.ts";
 import { GROUP_BYTES } from "../bao/geometry.ts";
-import { COLLECTION_BYTES_MAX, type CollectionChild, decodeCollection } from "../collection.ts";
+import type { CollectionChild } from "../collection.ts";
 import type { Viewer } from "../ports.ts";
 import { WANT_BOUNDARIES_MAX } from "../protocol/mod.ts";
 import { readCollection, readWhole } from "../read_whole.ts";
@@ -42,9 +42,7 @@ export class CollectionCache {
       this.#collections.set(root.hash, known);
       return known;
     }
-    const children = decodeCollection(
-      await readWhole(this.#store, root.hash, COLLECTION_BYTES_MAX),
-    );
+    const children = await readCollection(this.#store, root.hash);
     if (!this.#collections.has(root.hash)) {
       this.#collections.set(root.hash, children);
       this.#childCount += children.length;

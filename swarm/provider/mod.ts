@@ -8,6 +8,6 @@
  * May import: `src/core`, and of the swarm `ports.ts`, `protocol`, `bao`, `store`, `direct`,
  * `collection.ts` and `fleet.ts`.
  */
-export type { Outcome, ServedEvent } from "./conversation.ts";
+export type { Outcome, ServedEvent } from "./answer.ts";
 export { PROVIDER_LIMITS, type ProviderLimits } from "./limits.ts";
 export { Provider, type ProviderOptions } from "./provider.ts";

@@ -7,7 +7,8 @@ import type { ByteStream, Gate, Network } from "../ports.ts";
 import { BLOBS_PROTOCOL } from "../protocol/mod.ts";
 import type { BlobStore } from "../store/blob_store.ts";
 import { CollectionCache } from "./collections.ts";
-import { type ConversationContext, converse, type ServedEvent } from "./conversation.ts";
+import type { ConversationContext, ServedEvent } from "./answer.ts";
+import { converse } from "./conversation.ts";
 import { PROVIDER_LIMITS, type ProviderLimits } from "./limits.ts";
 import { Metering } from "./metering.ts";
 

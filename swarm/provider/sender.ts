@@ -1,5 +1,5 @@
 /** Writes one answer to a stream: frames, metering, and what a reader may cost. */
-import { concatBytes } from "../../src/core/bytes.ts";
+import { concatBytes, freeBytes } from "../../src/core/bytes.ts";
 import { SeedmintError } from "../../src/core/errors.ts";
 import type { Clock } from "../../src/core/ports.ts";
 import type { ByteStream } from "../ports.ts";
@@ -48,6 +48,12 @@ export class Sender {
   async data(bytes: Uint8Array): Promise<void> {
     await this.flush();
     await this.#frames(bytes);
+  }
+
+  /** As {@link data}, of bytes that nobody else uses: their memory is freed as soon as may be. */
+  async ownData(bytes: Uint8Array): Promise<void> {
+    await this.data(bytes);
+    if (this.#options.stream.copiesWrites === true) freeBytes(bytes);
   }
 
   /** Sends `bytes` together with others like it: a frame for each would cost more than the copy. */

@@ -6,7 +6,7 @@ import type { Clock } from "../../src/core/ports.ts";
 import { type Range, RangeSet } from "../../src/core/range_set.ts";
 import { GROUP_BYTES, groupCountOf } from "../bao/geometry.ts";
 import { truncateRanges } from "../bao/mod.ts";
-import { COLLECTION_BYTES_MAX, type CollectionChild, decodeCollection } from "../collection.ts";
+import type { CollectionChild } from "../collection.ts";
 import type {
   CollectionFetch,
   Holdings,
