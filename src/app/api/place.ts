@@ -16,6 +16,8 @@ import type { BlobRecord, BlobStore } from "../../../swarm/store/blob_store.ts";
 import { storageError } from "./parts.ts";
 
 const READ_BYTES = 1 << 20;
+/** How many files of a collection are written at a time. */
+const FILES_AT_ONCE = 8;
 
 /** How content is placed. */
 export interface PlaceOptions {
@@ -77,6 +79,20 @@ export async function placeBlob(
   path: string,
   options: PlaceOptions,
 ): Promise<void> {
+  try {
+    await Deno.mkdir(dirname(path), { recursive: true });
+  } catch (error) {
+    throw storageError(error, `Cannot write ${path}`);
+  }
+  await placeInFolder(store, blob, path, options);
+}
+
+async function placeInFolder(
+  store: BlobStore,
+  blob: { readonly hash: Hash; readonly size: number },
+  path: string,
+  options: PlaceOptions,
+): Promise<void> {
   const status = await statOrNothing(path);
   if (status !== undefined && !options.overwrite) {
     if (status.isFile && await hasContent(path, blob, options.signal)) return;
@@ -86,7 +102,6 @@ export async function placeBlob(
     );
   }
   try {
-    await Deno.mkdir(dirname(path), { recursive: true });
     await store.exportFile(blob.hash, path, {
       signal: options.signal,
       overwrite: options.overwrite,
@@ -103,20 +118,41 @@ export async function placeCollection(
   collection: BlobRecord,
   directory: string,
   options: PlaceOptions,
-): Promise<string> {
+): Promise<{ readonly path: string; readonly size: number }> {
   const root = directory.replace(/(?<=.)\/+$/, "");
   const children = await readChildren(store, collection.hash);
   const made = new Set<string>();
   let bytes = 0;
   await makeRoot(root);
-  for (const child of children) {
+  // Folders first and one by one, so that none is passed through before it was looked at.
+  for (const child of children) await makeFolders(root, dirname(child.name), made);
+  await eachOf(children, FILES_AT_ONCE, async (child) => {
     options.signal.throwIfAborted();
-    await makeFolders(root, dirname(child.name), made);
-    await placeBlob(store, child, join(root, child.name), options);
+    await placeInFolder(store, child, join(root, child.name), options);
     bytes += child.size;
     options.onProgress?.(bytes);
-  }
-  return root;
+  });
+  return { path: root, size: bytes };
+}
+
+/** Works on `items`, `count` at a time; after the first failure none is begun any more. */
+export async function eachOf<T>(
+  items: Iterable<T>,
+  count: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const queue = items[Symbol.iterator]();
+  let hasFailed = false;
+  await Promise.all(Array.from({ length: count }, async () => {
+    for (let next = queue.next(); !next.done && !hasFailed; next = queue.next()) {
+      try {
+        await work(next.value);
+      } catch (error) {
+        hasFailed = true;
+        throw error;
+      }
+    }
+  }));
 }
 
 async function makeRoot(root: string): Promise<void> {

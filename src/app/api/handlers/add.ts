@@ -5,6 +5,7 @@ import { type CollectionChild, encodeCollection } from "../../../../swarm/collec
 import type { BlobRecord, ImportMode, ImportOptions } from "../../../../swarm/store/blob_store.ts";
 import type { AddAttributes, AddedEvent } from "../methods.ts";
 import { type Handler, type HandlerContext, type NodeParts, storageError } from "../parts.ts";
+import { eachOf } from "../place.ts";
 
 /** What keeps added content from garbage collection when no tag was given. */
 export const ADDED_TAG = "added";
@@ -95,13 +96,10 @@ async function addDirectory(work: Work, path: string, files: FoundFile[]): Promi
   const children: CollectionChild[] = [];
   // The collection keeps its children, so they carry no tag of their own.
   const { tag: _, mediaType: __, ...forChildren } = importAttributes(params);
-  const queue = files[Symbol.iterator]();
-  await Promise.all(Array.from({ length: FILES_AT_ONCE }, async () => {
-    for (const file of queue) {
-      const { hash, size } = await addFile(work, file, forChildren);
-      children.push({ name: file.name.normalize("NFC"), hash, size });
-    }
-  }));
+  await eachOf(files, FILES_AT_ONCE, async (file) => {
+    const { hash, size } = await addFile(work, file, forChildren);
+    children.push({ name: file.name.normalize("NFC"), hash, size });
+  });
   const record = await parts.store.importBytes(encodeChildren(path, children), {
     ...importAttributes(params),
     kind: "collection",

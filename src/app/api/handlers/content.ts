@@ -85,11 +85,11 @@ export const exportContent: Handler<"export"> = async (parts, params, context) =
   const { hash, size } = record;
   const options = { overwrite: params.overwrite, signal };
   if (record.kind === "collection") {
-    const path = await placeCollection(store, record, params.output, {
+    const placed = await placeCollection(store, record, params.output, {
       ...options,
       onProgress: (bytes) => context.emit({ event: "progress", label: record.name ?? hash, bytes }),
     });
-    return { hash, size, path };
+    return { hash, ...placed };
   }
   const path = await blobPath(params.output, [record.name, hash]);
   await checkFree(path, params.overwrite);

@@ -253,7 +253,7 @@ async function place(work: Work, record: BlobRecord): Promise<string> {
   const { parts, params, context } = work;
   const options = { overwrite: params.overwrite, signal: context.signal };
   if (record.kind === "collection" && params.as !== "blob") {
-    return await placeCollection(parts.store, record, params.output!, options);
+    return (await placeCollection(parts.store, record, params.output!, options)).path;
   }
   const path = await blobPath(params.output!, [work.name, record.name, record.hash]);
   await placeBlob(parts.store, record, path, options);
