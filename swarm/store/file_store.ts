@@ -29,6 +29,7 @@ import { Ingests } from "./ingests.ts";
 import { Layout } from "./layout.ts";
 import { StoreLock } from "./lock.ts";
 import { collectGarbage, verifyBlob, type VerifyOptions } from "./maintenance.ts";
+import { SYNC_AT_CLOSE_MS } from "./limits.ts";
 import { openBlobReader } from "./open_reader.ts";
 import { type RebuildReport, rebuildStore } from "./rebuild.ts";
 import { readBootId, recover, type RecoveryReport } from "./recovery.ts";
@@ -82,6 +83,7 @@ export class FileBlobStore implements BlobStore {
     parts: {
       readonly core: StoreCore;
       readonly recovery: RecoveryReport;
+      readonly isBootKnown: boolean;
       readonly resources: AsyncDisposableStack;
     },
   ) {
@@ -97,7 +99,8 @@ export class FileBlobStore implements BlobStore {
         files: core.files,
       }),
     );
-    resources.use(new Syncer(core));
+    // Where no boot can be told from another, what is not synced is read again at every open.
+    resources.use(new Syncer(core, { closeMs: parts.isBootKnown ? 0 : SYNC_AT_CLOSE_MS }));
     const onComplete = (hash: Hash, size: number) => this.#ingests.settle(hash, size);
     this.#importer = new Importer({ core, hashPool: this.#hashPool, onComplete });
     this.#ingests = new Ingests({
@@ -138,8 +141,14 @@ export class FileBlobStore implements BlobStore {
     });
     opened.defer(() => core.close());
     try {
-      const recovery = await recover(core, options.bootId ?? readBootId());
-      return new FileBlobStore(options, { core, recovery, resources: opened.move() });
+      const bootId = options.bootId ?? readBootId();
+      const recovery = await recover(core, bootId);
+      return new FileBlobStore(options, {
+        core,
+        recovery,
+        isBootKnown: bootId !== undefined,
+        resources: opened.move(),
+      });
     } catch (error) {
       throw storageError(`open the store in ${options.directory}`, error);
     }

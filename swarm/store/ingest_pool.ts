@@ -99,7 +99,7 @@ export class IngestPool implements AsyncDisposable {
   }
 
   #addPort(): DeskPort {
-    const port = this.#options.workerCount === 0
+    const port = this.#options.workerCount === 0 || !mayStartWorkers()
       ? new LocalPort(this.#options.files)
       : new WorkerPort((broken) => this.#ports.splice(this.#ports.indexOf(broken), 1));
     this.#ports.push(port);
@@ -114,13 +114,21 @@ function deliver(port: DeskPort, answer: IngestAnswer): void {
   channel?.answered(answer);
 }
 
+const WORKER_URL = new URL("./ingest_worker.ts", import.meta.url);
+
+/** A worker's module must be readable; without leave to read it the calling thread does the work. */
+function mayStartWorkers(): boolean {
+  if (WORKER_URL.protocol !== "file:") return true;
+  return Deno.permissions.querySync({ name: "read", path: WORKER_URL }).state === "granted";
+}
+
 class WorkerPort implements DeskPort {
   channelCount = 0;
   readonly channels: Map<number, IngestChannel> = new Map();
   readonly #worker: Worker;
 
   constructor(onBroken: (port: WorkerPort) => void) {
-    this.#worker = new Worker(new URL("./ingest_worker.ts", import.meta.url), { type: "module" });
+    this.#worker = new Worker(WORKER_URL, { type: "module" });
     this.#worker.onmessage = ({ data }) => deliver(this, data as IngestAnswer);
     this.#worker.onerror = (event) => {
       event.preventDefault();

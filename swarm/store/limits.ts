@@ -26,6 +26,9 @@ export const COMMIT_INTERVAL_MS = 250;
 /** Milliseconds between two rounds of the background syncer. */
 export const SYNC_INTERVAL_MS = 5_000;
 
+/** How long closing may go on syncing where no boot id tells whether that is needed. */
+export const SYNC_AT_CLOSE_MS = 2_000;
+
 /** Bytes that a reader takes from the disk at once, and about the size of an encoded piece. */
 export const PIECE_BYTES = 1024 * 1024;
 

@@ -54,8 +54,11 @@ export async function recover(
 
 /** The id of this boot of the machine, where the kernel tells it and reading is allowed. */
 export function readBootId(): string | undefined {
+  const path = "/proc/sys/kernel/random/boot_id";
   try {
-    return Deno.readTextFileSync("/proc/sys/kernel/random/boot_id").trim();
+    // Never worth a question to the user.
+    if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") return undefined;
+    return Deno.readTextFileSync(path).trim();
   } catch {
     return undefined;
   }

@@ -11,12 +11,15 @@ import type { StoreCore } from "./store_core.ts";
 /** Runs a round now and then until it is disposed of. */
 export class Syncer implements AsyncDisposable {
   readonly #core: StoreCore;
+  readonly #closeMs: number;
   #cancel: (() => void) | undefined;
   #round: Promise<void> = Promise.resolve();
   #isStopped = false;
 
-  constructor(core: StoreCore) {
+  /** `closeMs`: how long closing may take for a last round; 0 for none. */
+  constructor(core: StoreCore, options: { readonly closeMs: number }) {
     this.#core = core;
+    this.#closeMs = options.closeMs;
     this.#schedule();
   }
 
@@ -31,8 +34,13 @@ export class Syncer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#isStopped = true;
     this.#cancel?.();
+    if (this.#closeMs > 0) {
+      const cancelDeadline = this.#core.clock.timer(this.#closeMs, () => this.#isStopped = true);
+      await this.sync().catch(() => {});
+      cancelDeadline();
+    }
+    this.#isStopped = true;
     await this.#round;
   }
 
