@@ -38,7 +38,13 @@ export class Cancellation implements Disposable {
         return reject(this.#signal.reason);
       }
       this.#waits.add(reject);
-      promise.then(resolve, reject).finally(() => this.#waits.delete(reject));
+      promise.then((value) => {
+        this.#waits.delete(reject);
+        resolve(value);
+      }, (error) => {
+        this.#waits.delete(reject);
+        reject(error);
+      });
     });
   }
 

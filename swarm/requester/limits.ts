@@ -30,6 +30,9 @@ export const RATE_WEIGHT = 0.3;
 /** Transfers of fewer bytes say nothing about a path's rate. */
 export const MEASURED_BYTES_MIN = 1024 * 1024;
 
+/** Bytes after which a path that is never idle is measured all the same. */
+export const MEASURED_BYTES_DUE = 32 * 1024 * 1024;
+
 /** Peers whose paths are remembered. */
 export const PATHS_REMEMBERED_MAX = 1024;
 

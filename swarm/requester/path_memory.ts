@@ -3,6 +3,7 @@ import type { Clock } from "../../src/core/ports.ts";
 import {
   DIRECT_PAUSE_MS,
   DIRECT_SLOWER_FACTOR,
+  MEASURED_BYTES_DUE,
   MEASURED_BYTES_MIN,
   PATHS_REMEMBERED_MAX,
   RATE_WEIGHT,
@@ -11,9 +12,18 @@ import {
 /** A way for bytes to come. */
 export type Path = "stream" | "direct";
 
+interface PathState {
+  /** Bytes per millisecond of all transfers together, averaged with the newest counting most. */
+  rate: number | undefined;
+  /** Transfers under way. */
+  activeCount: number;
+  /** When the measurement under way began, and what it counted. */
+  sinceMs: number;
+  bytes: number;
+}
+
 interface Remembered {
-  /** Bytes per millisecond of one transfer, averaged with the newest counting most. */
-  readonly rates: { [P in Path]?: number };
+  readonly paths: { readonly [P in Path]: PathState };
   /** Until when the direct path is left alone, on the monotonic clock. */
   pausedUntilMs: number;
 }
@@ -32,17 +42,28 @@ export class PathMemory {
     const known = this.#peers.get(peerId);
     if (known === undefined) return true;
     if (known.pausedUntilMs > this.#clock.monotonicMs()) return false;
-    const { direct, stream } = known.rates;
+    const direct = known.paths.direct.rate;
+    const stream = known.paths.stream.rate;
     return direct === undefined || stream === undefined || stream < direct * DIRECT_SLOWER_FACTOR;
   }
 
-  /** Takes note of a transfer; a short one says nothing about the rate. */
-  measured(peerId: string, path: Path, transfer: { readonly bytes: number; readonly ms: number }) {
-    if (transfer.bytes < MEASURED_BYTES_MIN) return;
-    const { rates } = this.#of(peerId);
-    const rate = transfer.bytes / Math.max(transfer.ms, 0.1);
-    const before = rates[path];
-    rates[path] = before === undefined ? rate : before + (rate - before) * RATE_WEIGHT;
+  /**
+   * Takes note that a transfer begins; the returned function, that it ended with so many bytes.
+   * Transfers at one time share the path, so they are measured together, and few bytes say nothing.
+   */
+  begin(peerId: string, path: Path): (bytes: number) => void {
+    const state = this.#of(peerId).paths[path];
+    if (state.activeCount === 0) {
+      state.sinceMs = this.#clock.monotonicMs();
+      state.bytes = 0;
+    }
+    state.activeCount += 1;
+    return (bytes) => {
+      state.activeCount -= 1;
+      state.bytes += bytes;
+      const isDue = state.activeCount === 0 || state.bytes >= MEASURED_BYTES_DUE;
+      if (isDue && state.bytes >= MEASURED_BYTES_MIN) this.#sample(state);
+    };
   }
 
   /** The direct path failed: it is left alone for a while. */
@@ -50,10 +71,19 @@ export class PathMemory {
     this.#of(peerId).pausedUntilMs = this.#clock.monotonicMs() + DIRECT_PAUSE_MS;
   }
 
+  #sample(state: PathState): void {
+    const nowMs = this.#clock.monotonicMs();
+    const rate = state.bytes / Math.max(nowMs - state.sinceMs, 0.1);
+    const before = state.rate;
+    state.rate = before === undefined ? rate : before + (rate - before) * RATE_WEIGHT;
+    state.sinceMs = nowMs;
+    state.bytes = 0;
+  }
+
   #of(peerId: string): Remembered {
     let known = this.#peers.get(peerId);
     if (known === undefined) {
-      known = { rates: {}, pausedUntilMs: -Infinity };
+      known = { paths: { stream: unknownPath(), direct: unknownPath() }, pausedUntilMs: -Infinity };
       if (this.#peers.size >= PATHS_REMEMBERED_MAX) {
         this.#peers.delete(this.#peers.keys().next().value!);
       }
@@ -61,4 +91,8 @@ export class PathMemory {
     }
     return known;
   }
+}
+
+function unknownPath(): PathState {
+  return { rate: undefined, activeCount: 0, sinceMs: 0, bytes: 0 };
 }

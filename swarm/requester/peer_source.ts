@@ -29,7 +29,7 @@ import { ChildSink } from "./children.ts";
 import { DirectPath, type DirectPathSettings } from "./direct_path.ts";
 import { namePeer, refusalOf } from "./failure.ts";
 import { type Line, LinePool } from "./line.ts";
-import { PathMemory } from "./path_memory.ts";
+import { type Path, PathMemory } from "./path_memory.ts";
 import { receiveBlob } from "./receive_blob.ts";
 
 /** Options of {@link PeerSource}. */
@@ -195,13 +195,11 @@ export class PeerSource implements Source, AsyncDisposable {
       const bytes = await this.#fetchOverStream(tracked, { ...options, isDirectAsked: true });
       if (bytes !== undefined) return bytes;
     }
-    const startedMs = this.#options.clock.monotonicMs();
-    const bytes = await direct.fetch({ request: tracked, ranges, store, cancel });
-    if (bytes !== undefined) {
-      const ms = this.#options.clock.monotonicMs() - startedMs;
-      this.#memory.measured(this.id, "direct", { bytes, ms });
-      return bytes;
-    }
+    const bytes = await this.#measured(
+      "direct",
+      () => direct.fetch({ request: tracked, ranges, store, cancel }),
+    );
+    if (bytes !== undefined) return bytes;
     const rest = { cancel, ranges: ranges.subtract(RangeSet.from(verified)), isDirectAsked: false };
     return rest.ranges.isEmpty ? 0 : await this.#fetchOverStream(request, rest) as number;
   }
@@ -217,22 +215,34 @@ export class PeerSource implements Source, AsyncDisposable {
   ): Promise<number | undefined> {
     const { ranges, cancel } = options;
     const { hash } = request;
-    const { store, clock } = this.#options;
-    return await this.#lines.lend(cancel, async (line) => {
-      const hostname = options.isDirectAsked ? this.#direct?.hostnameOf(line.stream) : undefined;
-      const isDirectAsked = hostname !== undefined;
-      const startedMs = clock.monotonicMs();
-      const rest = { format: "blob", ranges, ...(isDirectAsked ? DIRECT : {}) } as const;
-      await line.send(this.#want({ hash }, rest));
-      const received = await receiveBlob({ line, cancel, store, request, ranges, isDirectAsked });
-      if (typeof received !== "number") {
+    const { store } = this.#options;
+    const lent = () =>
+      this.#lines.lend(cancel, async (line) => {
+        const hostname = options.isDirectAsked ? this.#direct?.hostnameOf(line.stream) : undefined;
+        const isDirectAsked = hostname !== undefined;
+        const asked = { format: "blob", ranges, ...(isDirectAsked ? DIRECT : {}) } as const;
+        await line.send(this.#want({ hash }, asked));
+        const received = await receiveBlob({ line, cancel, store, request, ranges, isDirectAsked });
+        if (typeof received === "number") return received;
         this.#direct!.granted(hash, { granted: received, hostname: hostname! });
         return undefined;
-      }
-      const ms = clock.monotonicMs() - startedMs;
-      this.#memory.measured(this.id, "stream", { bytes: received, ms });
-      return received;
-    });
+      });
+    return await this.#measured("stream", lent);
+  }
+
+  /** Runs a transfer over `path` and remembers how fast it was. */
+  async #measured(
+    path: Path,
+    transfer: () => Promise<number | undefined>,
+  ): Promise<number | undefined> {
+    const end = this.#memory.begin(this.id, path);
+    let bytes: number | undefined;
+    try {
+      bytes = await transfer();
+    } finally {
+      end(bytes ?? 0);
+    }
+    return bytes;
   }
 
   #want(name: BlobName, rest: Pick<Want, "format" | "ranges" | "children" | "direct">): Want {

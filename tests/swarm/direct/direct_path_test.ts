@@ -1,12 +1,16 @@
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
-import { systemClock } from "../../../src/app/system.ts";
+import { systemClock, systemRandom } from "../../../src/app/system.ts";
+import type { Hash } from "../../../src/core/hash.ts";
 import { isSeedmintError, SeedmintError } from "../../../src/core/errors.ts";
 import { type Range, RangeSet } from "../../../src/core/range_set.ts";
 import { encodedSize } from "../../../swarm/bao/mod.ts";
-import type { Connect } from "../../../swarm/direct/mod.ts";
+import { type Connect, DirectServer } from "../../../swarm/direct/mod.ts";
 import { requestBytes } from "../../../swarm/direct/http.ts";
 import { encodeDirectRequest } from "../../../swarm/direct/mod.ts";
 import { BLOBS_PROTOCOL, type Granted } from "../../../swarm/protocol/mod.ts";
+import { PROVIDER_LIMITS } from "../../../swarm/provider/mod.ts";
+import { Metering } from "../../../swarm/provider/metering.ts";
+import { MemoryBlobStore } from "../../../swarm/store/mod.ts";
 import { PathMemory } from "../../../swarm/requester/mod.ts";
 import { ipOfMultiaddr } from "../../../swarm/requester/direct_path.ts";
 import {
@@ -220,19 +224,67 @@ Deno.test("PeerSource does not blame the direct path for a full disk", async () 
 });
 
 Deno.test("PathMemory leaves the direct path aside where the stream is faster", () => {
-  const memory = new PathMemory({ clock: systemClock });
+  let nowMs = 0;
+  const memory = new PathMemory({ clock: { monotonicMs: () => nowMs } });
+  const measured = (peer: string, path: "stream" | "direct", bytes: number, ms: number) => {
+    const end = memory.begin(peer, path);
+    nowMs += ms;
+    end(bytes);
+  };
   equal(memory.prefersDirect("a"), true);
-  memory.measured("a", "direct", { bytes: 10 * MIB, ms: 100 });
+  measured("a", "direct", 10 * MIB, 100);
   equal(memory.prefersDirect("a"), true);
-  memory.measured("a", "stream", { bytes: 10 * MIB, ms: 50 });
+  measured("a", "stream", 10 * MIB, 50);
   equal(memory.prefersDirect("a"), false);
-  for (let count = 0; count < 10; count++) {
-    memory.measured("a", "stream", { bytes: 10 * MIB, ms: 400 });
-  }
+  for (let count = 0; count < 10; count++) measured("a", "stream", 10 * MIB, 400);
   equal(memory.prefersDirect("a"), true);
-  memory.measured("b", "stream", { bytes: 100, ms: 0.001 });
-  memory.measured("b", "direct", { bytes: 10 * MIB, ms: 100 });
+  measured("b", "stream", 100, 0.001);
+  measured("b", "direct", 10 * MIB, 100);
   equal(memory.prefersDirect("b"), true, "a transfer of 100 bytes says nothing");
+});
+
+Deno.test("PathMemory measures transfers at one time together", () => {
+  let nowMs = 0;
+  const memory = new PathMemory({ clock: { monotonicMs: () => nowMs } });
+  const alone = memory.begin("a", "stream");
+  nowMs += 100;
+  alone(10 * MIB);
+  // Four at a quarter of the rate each are as fast as one, and a little faster here.
+  const ends = [1, 2, 3, 4].map(() => memory.begin("a", "direct"));
+  nowMs += 390;
+  for (const end of ends) end(10 * MIB);
+  equal(memory.prefersDirect("a"), true);
+});
+
+Deno.test("DirectServer offers nothing for a relayed stream, a small or a hidden blob", async () => {
+  const metering = new Metering({ limits: PROVIDER_LIMITS, clock: systemClock });
+  const store = new MemoryBlobStore({ clock: systemClock });
+  await using server = await DirectServer.start({
+    ...LOOPBACK,
+    store,
+    metering,
+    clock: systemClock,
+    random: systemRandom,
+    announcedPort: 4801,
+  });
+  const hash = "11".repeat(32) as Hash;
+  const fine = { peerId: "a", relayed: false, hash, visibility: "public", groupCount: 64 } as const;
+  equal(server.offer(fine)?.port, 4801);
+  equal(server.offer({ ...fine, relayed: true }), undefined);
+  equal(server.offer({ ...fine, groupCount: 63 }), undefined);
+  equal(server.offer({ ...fine, visibility: "fleet" }), undefined);
+  equal(server.offer({ ...fine, visibility: "private" }), undefined);
+  await rejects(
+    DirectServer.start({
+      ...LOOPBACK,
+      port: server.port,
+      store,
+      metering,
+      clock: systemClock,
+      random: systemRandom,
+    }),
+    (error) => isSeedmintError(error, "unavailable"),
+  );
 });
 
 Deno.test("ipOfMultiaddr takes addresses and no names", () => {
