@@ -72,6 +72,7 @@ interface Row {
 export class ProviderScores implements ScoreBook, AsyncDisposable {
   readonly #database: DatabaseSync;
   readonly #clock: Pick<Clock, "nowMs">;
+  #count: number;
 
   /**
    * Opens or creates `path`; `:memory:` keeps nothing.
@@ -88,6 +89,9 @@ export class ProviderScores implements ScoreBook, AsyncDisposable {
         peer_id TEXT PRIMARY KEY, latency_ms REAL, throughput REAL, bytes REAL NOT NULL,
         successes REAL NOT NULL, failures REAL NOT NULL, lies REAL NOT NULL,
         updated_ms REAL NOT NULL) STRICT, WITHOUT ROWID`);
+      this.#count = Number(
+        this.#database.prepare("SELECT COUNT(*) AS n FROM provider_score").get()!.n,
+      );
     } catch (cause) {
       throw new SeedmintError(
         "storage",
@@ -127,7 +131,7 @@ export class ProviderScores implements ScoreBook, AsyncDisposable {
       (before?.lies ?? 0) + (lesson.lied === true ? 1 : 0),
       this.#clock.nowMs(),
     );
-    if (before === undefined) this.#forgetOldest();
+    if (before === undefined && ++this.#count > PROVIDERS_MAX) this.#forgetOldest();
   }
 
   /** Every provider remembered, the best first. */
@@ -167,6 +171,7 @@ export class ProviderScores implements ScoreBook, AsyncDisposable {
       `DELETE FROM provider_score WHERE peer_id IN (
         SELECT peer_id FROM provider_score ORDER BY updated_ms DESC, peer_id LIMIT -1 OFFSET ?)`,
     ).run(PROVIDERS_MAX);
+    this.#count = PROVIDERS_MAX;
   }
 }
 

@@ -153,17 +153,24 @@ export class HttpOrigin implements Origin {
     const attemptCountMax = this.#options.attemptCountMax ?? ATTEMPT_COUNT_MAX;
     for (let attempt = 1;; attempt++) {
       let waitMs = BACKOFF_MS_MIN * 2 ** (attempt - 1);
+      let failure: unknown;
       try {
         const opened = await this.#openOnce(stretch);
         if (!("retryAfterMs" in opened)) return opened;
-        if (opened.retryAfterMs > RETRY_AFTER_MS_MAX) throw opened.error;
+        failure = opened.error;
         waitMs = Math.max(waitMs, opened.retryAfterMs);
-        if (attempt >= attemptCountMax) throw opened.error;
       } catch (error) {
-        if (stretch.signal.aborted) throw abortedError(stretch.signal);
-        if (!isRetryable(error) || attempt >= attemptCountMax) throw error;
+        failure = error;
       }
-      await this.#options.clock.sleep(waitMs, { signal: stretch.signal });
+      if (stretch.signal.aborted) throw abortedError(stretch.signal);
+      const isFinal = !isRetryable(failure) || attempt >= attemptCountMax ||
+        waitMs > RETRY_AFTER_MS_MAX;
+      if (isFinal) throw failure;
+      try {
+        await this.#options.clock.sleep(waitMs, { signal: stretch.signal });
+      } catch {
+        throw abortedError(stretch.signal);
+      }
     }
   }
 

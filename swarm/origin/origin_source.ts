@@ -108,7 +108,9 @@ export class OriginSource implements Source {
           return group;
         }
       }
-      await ingest.finish();
+      const isToTheEnd = end === groupCountOf(options.blobSize);
+      if (isToTheEnd) await ingest.finish();
+      else await this.#finishEarly(request.hash, { ingest, start: run.start, group: end });
       return undefined;
     } finally {
       // Also when the rest is not wanted: the connection must not stay open.
@@ -117,7 +119,7 @@ export class OriginSource implements Source {
   }
 
   /**
-   * Peers brought `group` with the parents around it, so that what came before it can be verified
+   * What comes from `group` on is held with the parents around it, so that what came before it can be verified
    * without the rest.
    */
   async #finishEarly(
