@@ -1,5 +1,6 @@
 /** The one file that imports prom-client: what `/metrics` tells Prometheus. */
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { systemClock } from "./system.ts";
 import type { StatusReport } from "./api/methods.ts";
 import type { TransferReport } from "./api/transfers.ts";
 
@@ -10,6 +11,9 @@ export interface ServedMetric {
   readonly bytes: number;
   readonly ms: number;
 }
+
+/** How long one look at the node serves the gauges. */
+const STATUS_MS = 500;
 
 const SECONDS_BUCKETS = [0.005, 0.02, 0.1, 0.5, 2, 10, 60, 300];
 
@@ -109,7 +113,16 @@ export class Metrics {
     return this.#registry.metrics();
   }
 
-  #gauges(status: () => StatusReport): void {
+  #gauges(readStatus: () => StatusReport): void {
+    // All gauges are read for one scrape, so they share one look at the store.
+    let known: { readonly atMs: number; readonly status: StatusReport } | undefined;
+    const status = () => {
+      const atMs = systemClock.monotonicMs();
+      if (known === undefined || atMs - known.atMs > STATUS_MS) {
+        known = { atMs, status: readStatus() };
+      }
+      return known.status;
+    };
     const gauges: readonly (readonly [string, string, (now: StatusReport) => number])[] = [
       ["blobs", "Blobs in the store", (now) => now.store.blobCount],
       ["partial_blobs", "Blobs of which a part is here", (now) => now.store.partialCount],

@@ -18,10 +18,23 @@ export async function openNode(
   needs: "store" | "network",
 ): Promise<NodeApi> {
   const { openApi } = await import("../api/open.ts");
+  if (context.config.sources.logLevel !== "default") await startLog(context);
   return await openApi(context.config.values, {
     needs,
     signal: context.signal,
     onNote: (message) => context.out.note(`note: ${message}`),
+  });
+}
+
+/** Logs on stderr, as the settings say. */
+export async function startLog(context: VerbContext): Promise<void> {
+  const { configureLog } = await import("../log.ts");
+  const { logLevel, logFormat } = context.config.values;
+  configureLog({
+    levels: logLevel,
+    format: logFormat,
+    write: (line) => context.out.error(line.trimEnd()),
+    isColored: Deno.stderr.isTerminal() && !Deno.noColor,
   });
 }
 

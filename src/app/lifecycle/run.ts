@@ -3,6 +3,7 @@ import type { HostPort } from "../config/values.ts";
 import { LocalNode } from "../api/local.ts";
 import { statusOf } from "../api/handlers/node.ts";
 import type { StatusReport } from "../api/methods.ts";
+import type { BlobRecord, BlobStore } from "../../../swarm/store/blob_store.ts";
 import type { Config } from "../config/settings.ts";
 import {
   listenForMetrics,
@@ -20,6 +21,8 @@ import { compose, type Composition } from "./compose.ts";
 /** A node that runs until {@link RunningNode.stop}. */
 export interface RunningNode {
   readonly status: () => StatusReport;
+  /** Up to `countMax` things that somebody asked to be kept, and how many more there are. */
+  readonly seeds: (countMax: number) => readonly [shown: readonly BlobRecord[], moreCount: number];
   /** URL of the relay inside this node. */
   readonly relayUrl?: string;
   /** URLs of control and of metrics on loopback, when they were asked for. */
@@ -42,6 +45,7 @@ export async function runNode(config: Config): Promise<RunningNode> {
   logOf("node")("info", "ready", { peerId: parts.peerId });
   return {
     status: () => statusOf(parts),
+    seeds: (countMax) => seedsOf(parts.store, countMax),
     ...(composition.embeddedRelayUrl ? { relayUrl: composition.embeddedRelayUrl } : {}),
     ...(control ? { controlUrl: control.address } : {}),
     ...(metrics ? { metricsUrl: metrics.address } : {}),
@@ -62,6 +66,22 @@ async function openControl(
     ...(config.controlListen === undefined ? {} : { token: await openToken(config.data) }),
     onError: (error, method) => log("error", "a request failed", { method, error }),
   });
+}
+
+/** Collections, and what is tagged or pinned: children of collections are not named one by one. */
+function seedsOf(
+  store: BlobStore,
+  countMax: number,
+): readonly [readonly BlobRecord[], number] {
+  const shown: BlobRecord[] = [];
+  let moreCount = 0;
+  for (const record of store.list()) {
+    const isKept = record.kind === "collection" || record.pinned || record.tags.length > 0;
+    if (record.state !== "complete" || !isKept) continue;
+    if (shown.length < countMax) shown.push(record);
+    else moreCount++;
+  }
+  return [shown, moreCount];
 }
 
 function openMetrics(composition: Composition, address: HostPort) {

@@ -161,7 +161,7 @@ export class SwarmTransfers implements Transfers {
 
   #deadRelays(): string[] {
     return this.#options.relays().filter(({ connected, problem }) => !connected && problem !== null)
-      .map(({ url, problem }) => problem!.includes(url) ? problem! : `relay ${url}: ${problem}`);
+      .map(({ url, problem }) => `relay${problem!.includes(url) ? "" : ` ${url}`}: ${problem}`);
   }
 
   async #origin(request: TransferRequest): Promise<Origin | undefined> {

@@ -1,23 +1,22 @@
 /** `start`: the node, until a signal ends it. */
-import { configureLog } from "../../log.ts";
-import { formatDuration } from "../../output/format.ts";
+import { formatBytes, formatDuration, printable } from "../../output/format.ts";
 import { RemoteNode } from "../../api/remote.ts";
 import { SeedmintError } from "../../../core/errors.ts";
+import { shortHash } from "../../../core/hash.ts";
 import { socketPath } from "../../control/paths.ts";
 import { type RunningNode, runNode } from "../../lifecycle/run.ts";
+import { startLog } from "../support.ts";
 import type { VerbContext } from "../verb.ts";
 import { describeStatus } from "./status.ts";
+
+/** How much of what it seeds a node names when it starts. */
+const SEEDS_SHOWN_MAX = 5;
 
 /** Runs the verb. */
 export async function run(context: VerbContext): Promise<number> {
   const { out, signal } = context;
   const config = context.config.values;
-  configureLog({
-    levels: config.logLevel,
-    format: config.logFormat,
-    write: (line) => out.error(line.trimEnd()),
-    isColored: Deno.stderr.isTerminal() && !Deno.noColor,
-  });
+  await startLog(context);
   await refuseSecond(config.data);
   const startMs = performance.now();
   const node = await runNode(config);
@@ -50,6 +49,12 @@ function announceReady(context: VerbContext, node: RunningNode, ms: number): voi
     return;
   }
   for (const line of describeStatus(status, Date.now())) out.line(line);
+  const [shown, moreCount] = node.seeds(SEEDS_SHOWN_MAX);
+  for (const blob of shown) {
+    const name = printable(blob.name ?? blob.kind);
+    out.line(`${" ".repeat(11)}${shortHash(blob.hash)}  ${formatBytes(blob.size)}  ${name}`);
+  }
+  if (moreCount > 0) out.line(`${" ".repeat(11)}and ${moreCount} more; see ls`);
   if (node.relayUrl !== undefined) out.line(`relay      ${node.relayUrl} (in this node)`);
   if (node.controlUrl !== undefined) out.line(`control    ${node.controlUrl}`);
   if (node.metricsUrl !== undefined) out.line(`metrics    ${node.metricsUrl}/metrics`);
