@@ -22,7 +22,7 @@ import {
   Uint8ArrayList,
 } from "../libp2p.ts";
 import type { ByteStream } from "../ports.ts";
-import { returnMemory } from "./fast/plaintext_memory.ts";
+import { FastYamuxStream, returnMemory } from "./fast/mod.ts";
 import { READ_QUEUE_HIGH_BYTES, READ_QUEUE_LOW_BYTES, STREAM_READ_BUFFER_BYTES } from "./limits.ts";
 
 /** What the adapter is told about its connection. */
@@ -78,6 +78,10 @@ export class Libp2pByteStream implements ByteStream {
   /** Resolves once both directions are over, for whatever reason. */
   get finished(): Promise<void> {
     return this.#finished.promise;
+  }
+
+  get copiesWrites(): boolean {
+    return this.#stream instanceof FastYamuxStream && this.#stream.copiesWrites;
   }
 
   /** Bytes that were written and not yet taken by the connection. */

@@ -4,6 +4,7 @@
  * measured eleven times the WebAssembly of @chainsafe/as-chacha20poly1305.
  */
 import { createCipheriv, createDecipheriv } from "node:crypto";
+import { freeBytes } from "../../../src/core/bytes.ts";
 import { NOISE_NONCE_MAX, NOISE_TAG_BYTES } from "./limits.ts";
 
 const ALGORITHM = "chacha20-poly1305";
@@ -37,7 +38,7 @@ export class CipherState {
       const output = cipher.update(plaintext);
       target.set(output, 0);
       // Given back at once: left to the garbage collector, 64 KiB a message make it run all the time.
-      release(output);
+      freeBytes(output);
     }
     cipher.final();
     target.set(cipher.getAuthTag(), plaintext.length);
@@ -75,10 +76,4 @@ export class CipherState {
     this.#count += 1;
     return this.#nonce;
   }
-}
-
-/** Frees the memory of an array that nobody uses any more, unless it shares it with others. */
-function release(array: Uint8Array): void {
-  const { buffer } = array;
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === array.byteLength) buffer.transfer(0);
 }

@@ -10,3 +10,4 @@ export { denoTcp, type DenoTcpOptions } from "./deno_tcp.ts";
 export { fastNoise } from "./noise.ts";
 export { returnMemory } from "./plaintext_memory.ts";
 export { fastYamux, type FastYamuxOptions } from "./yamux.ts";
+export { FastYamuxStream } from "./yamux_stream.ts";

@@ -289,6 +289,7 @@ export class FastYamuxMuxer extends AbstractStreamMuxer<FastYamuxStream> {
     const isSaturated = () => this.#isSaturated;
     const roundTripMs = () => this.#roundTripMs;
     return {
+      copiesWrites: this.maConn instanceof NoiseStream,
       get isSaturated() {
         return isSaturated();
       },

@@ -21,6 +21,8 @@ import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN } from "./yamux_frame.ts";
 
 /** What a stream needs of its session. */
 export interface YamuxSession {
+  /** Whether the connection encrypts a copy at once and keeps nothing of what it is given. */
+  readonly copiesWrites: boolean;
   /** Whether the connection's own queue is full; `onMuxerDrain` of every stream follows. */
   readonly isSaturated: boolean;
   /** Round trip time, or undefined before the first ping came back. */
@@ -66,6 +68,11 @@ export class FastYamuxStream extends AbstractStream {
     this.#grantedAtMs = init.session.monotonicMs();
     // A paused reader still gets what the window allowed.
     this.maxReadBufferLength = Math.max(this.maxReadBufferLength, 2 * init.windowBytesMax);
+  }
+
+  /** Whether nothing of what was sent is referred to while {@link writableNeedsDrain} is false. */
+  get copiesWrites(): boolean {
+    return this.#session.copiesWrites;
   }
 
   // ---- Receiving ----
