@@ -70,6 +70,9 @@
  * set that reaches past the end always includes the last group (as in iroh's bao-tree), so `[2^34]`
  * asks for the last group of any blob.
  *
+ * `groups` of `holdings` may leave out the shortest runs of a blob in very many pieces: asking for
+ * them finds them.
+ *
  * A provider that holds only a part sends what it holds of the ranges and says in `ranges` what that
  * is; when it holds none of them it answers `not-found`.
  *
@@ -112,9 +115,9 @@
  *
  * ## Codes
  *
- * `denied`: `busy` (too much at once, ask again after `retryMs`), `unsupported` (the payment or the
- * format), `internal`, and those of the operator's gate. `failed`: `gone` (no longer held),
- * `internal`, `stopping`.
+ * `denied`: `busy` (too much at once, ask again after `retryMs`), `internal`, and those of the
+ * operator's gate. `failed`: `gone` (no longer held), `internal`. A code that is not known is a plain
+ * refusal.
  *
  * ## Names of the seed
  *
