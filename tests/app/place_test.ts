@@ -4,6 +4,7 @@ import { utf8 } from "../../src/core/bytes.ts";
 import { isSeedmintError } from "../../src/core/errors.ts";
 import { systemClock } from "../../src/app/system.ts";
 import { blobPath, checkFree, placeBlob, placeCollection } from "../../src/app/api/place.ts";
+import { hashBytes } from "../../swarm/bao/mod.ts";
 import { encodeCollection } from "../../swarm/collection.ts";
 import type { BlobRecord, BlobStore } from "../../swarm/store/blob_store.ts";
 import { MemoryBlobStore } from "../../swarm/store/memory_store.ts";
@@ -117,10 +118,12 @@ Deno.test("blobPath() takes a name of a stranger only when it is a plain one", a
 Deno.test("checkFree() refuses what exists, and a directory even with --force", async () => {
   await stage(async ({ root }) => {
     const file = join(root, "file");
-    await checkFree(file, false);
-    await Deno.writeTextFile(file, "");
-    await assert.rejects(checkFree(file, false), /pass --force/);
-    await checkFree(file, true);
-    await assert.rejects(checkFree(root, true), /it is no file/);
+    await checkFree(file, options);
+    await Deno.writeTextFile(file, "theirs");
+    await assert.rejects(checkFree(file, options), /pass --force/);
+    await checkFree(file, { ...options, overwrite: true });
+    await checkFree(file, { ...options, hash: hashBytes(utf8("theirs")) });
+    await assert.rejects(checkFree(file, { ...options, hash: hashBytes(utf8("mine")) }), isUsage);
+    await assert.rejects(checkFree(root, { ...options, overwrite: true }), /it is no file/);
   });
 });

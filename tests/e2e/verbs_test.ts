@@ -61,6 +61,7 @@ Deno.test("every verb works alone, and says so in JSON and exit codes", async ()
   assert.equal((await failed(2, "export", hash, out, ...data)).code, "usage");
   assert.equal(await Deno.readTextFile(out), "mine");
   await ok("export", hash, out, "--force", ...data);
+  await ok("export", hash, out, ...data);
   assert.deepEqual(await Deno.readFile(out), bytes);
 
   assert.deepEqual((await runVerb("gc", "--dry-run", ...data)).lines, []);

@@ -61,13 +61,21 @@ export async function blobPath(
 }
 
 /**
- * Refuses early what would be refused after a long fetch.
+ * Refuses early what would be refused after a long fetch: a file that exists, unless it may be
+ * replaced or has the content of `hash` already.
  *
  * @throws {SeedmintError} `usage`
  */
-export async function checkFree(path: string, overwrite: boolean): Promise<void> {
+export async function checkFree(
+  path: string,
+  options: PlaceOptions & { readonly hash?: Hash },
+): Promise<void> {
   const status = await statOrNothing(path);
-  if (status === undefined || (overwrite && status.isFile)) return;
+  if (status === undefined || (options.overwrite && !status.isDirectory)) return;
+  const { hash, signal } = options;
+  if (status.isFile && hash !== undefined) {
+    if (await hasContent(path, { hash, size: status.size }, signal)) return;
+  }
   const why = status.isFile ? "it exists; pass --force to replace it" : "it is no file";
   throw new SeedmintError("usage", `Cannot write ${path}: ${why}`);
 }

@@ -92,7 +92,7 @@ export const exportContent: Handler<"export"> = async (parts, params, context) =
     return { hash, ...placed };
   }
   const path = await blobPath(params.output, [record.name, hash]);
-  await checkFree(path, params.overwrite);
+  await checkFree(path, { ...options, hash });
   await placeBlob(store, record, path, options);
   return { hash, size, path };
 };

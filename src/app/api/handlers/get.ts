@@ -1,20 +1,15 @@
 /** `get`: content from wherever it can be had, verified, and then where the user wants it. */
-import { createHash } from "node:crypto";
-import { equalBytes } from "../../../core/bytes.ts";
 import { isSeedmintError, SeedmintError } from "../../../core/errors.ts";
 import { type Hash, parseSha256, type Sha256, shortHash } from "../../../core/hash.ts";
-import { COLLECTION_BYTES_MAX, decodeCollection } from "../../../../swarm/collection.ts";
 import type { ProviderHint } from "../../../../swarm/ports.ts";
-import type { BlobRecord, BlobStore } from "../../../../swarm/store/blob_store.ts";
+import type { BlobRecord } from "../../../../swarm/store/blob_store.ts";
 import type { GetParams, GetResult, SourceFailure, SourceShare } from "../methods.ts";
 import type { Handler, HandlerContext, NodeParts } from "../parts.ts";
-import { blobPath, checkFree, placeBlob, placeCollection, readWhole } from "../place.ts";
+import { blobPath, checkFree, placeBlob, placeCollection } from "../place.ts";
 import { readTarget, type Target } from "../targets.ts";
 import type { TransferReport, TransferRequest } from "../transfers.ts";
+import { checkSha256, isCollection } from "./inspect.ts";
 import { findBySha256 } from "./resolve.ts";
-
-/** What every collection begins with: a map of two, `"v": 1`, then `"children"`. */
-const COLLECTION_MAGIC = Uint8Array.fromHex("a2617601686368696c6472656e");
 
 interface Work {
   readonly parts: NodeParts;
@@ -31,9 +26,7 @@ export const get: Handler<"get"> = async (parts, params, context) => {
   const startMs = parts.clock.monotonicMs();
   const target = readTarget(params.target, parts.store);
   const work = workOf(parts, params, context, target);
-  if (params.output !== undefined && target.kind !== "ticket") {
-    if (!params.output.endsWith("/")) await checkPlace(params);
-  }
+  if (params.output !== undefined && !params.output.endsWith("/")) await checkPlace(work, target);
   for (const problem of parts.problems()) context.emit({ event: "note", message: problem });
   const reports: TransferReport[] = [];
   const hash = await fetchRoot(work, target, reports);
@@ -85,9 +78,15 @@ function workOf(
 }
 
 /** A file that exists is refused before a long fetch rather than after it. */
-async function checkPlace(params: GetParams): Promise<void> {
+async function checkPlace(work: Work, target: Target): Promise<void> {
+  const { params, context } = work;
   const status = await Deno.stat(params.output!).catch(() => undefined);
-  if (status?.isDirectory !== true) await checkFree(params.output!, params.overwrite);
+  if (status?.isDirectory === true) return;
+  await checkFree(params.output!, {
+    overwrite: params.overwrite,
+    signal: context.signal,
+    ...(target.kind === "sha256" ? {} : { hash: target.hash }),
+  });
 }
 
 /** Brings the blob that was named, and tells its hash. */
@@ -195,58 +194,6 @@ function withProblems(error: unknown, parts: NodeParts, signal: AbortSignal): un
     cause: error,
     retryable: error.retryable,
   });
-}
-
-async function checkSha256(store: BlobStore, record: BlobRecord, wanted: Sha256): Promise<void> {
-  if (record.sha256 === wanted) return;
-  const found = record.sha256 ?? await sha256Of(store, record);
-  if (found === wanted) return store.setAttributes(record.hash, { sha256: wanted });
-  throw new SeedmintError(
-    "corrupt",
-    `The content of ${shortHash(record.hash)} has SHA-256 ${found}, ${wanted} was wanted`,
-  );
-}
-
-/** The SHA-256 of a complete blob, read once. */
-export async function sha256Of(store: BlobStore, record: BlobRecord): Promise<Sha256> {
-  const digest = createHash("sha256");
-  await using reader = await store.openReader(record.hash);
-  const buffer = new Uint8Array(1 << 20);
-  for (let offset = 0; offset < record.size;) {
-    const count = await reader.read(offset, buffer);
-    if (count === 0) throw new SeedmintError("storage", `${record.hash} ended early`);
-    digest.update(buffer.subarray(0, count));
-    offset += count;
-  }
-  return parseSha256(digest.digest("hex"));
-}
-
-/**
- * Whether a complete blob is the list of a collection: told by whoever added it, or by its bytes.
- * One that is found by its bytes is marked, so that it is served as one and keeps its children.
- */
-async function isCollection(
-  store: BlobStore,
-  record: BlobRecord,
-  as: GetParams["as"],
-): Promise<boolean> {
-  if (record.kind === "collection") return true;
-  if (record.size < COLLECTION_MAGIC.length || record.size > COLLECTION_BYTES_MAX) return false;
-  const head = new Uint8Array(COLLECTION_MAGIC.length);
-  {
-    await using reader = await store.openReader(record.hash);
-    await reader.read(0, head);
-  }
-  if (as === "auto" && !equalBytes(head, COLLECTION_MAGIC)) return false;
-  const bytes = await readWhole(store, record.hash);
-  try {
-    decodeCollection(bytes);
-  } catch (error) {
-    if (as === "auto" && isSeedmintError(error, "protocol")) return false;
-    throw error;
-  }
-  await store.importBytes(bytes, { kind: "collection", visibility: record.visibility });
-  return true;
 }
 
 async function place(work: Work, record: BlobRecord): Promise<string> {

@@ -3,5 +3,6 @@ export * from "./add.ts";
 export * from "./content.ts";
 export * from "./find.ts";
 export * from "./get.ts";
+export * from "./inspect.ts";
 export * from "./node.ts";
 export * from "./resolve.ts";

@@ -5,7 +5,7 @@ import type { ProviderHint } from "../../../../swarm/ports.ts";
 import type { GetParams, NoteEvent, ProgressEvent } from "../methods.ts";
 import type { NodeParts } from "../parts.ts";
 import type { TransferReport } from "../transfers.ts";
-import { sha256Of } from "./get.ts";
+import { sha256Of } from "./inspect.ts";
 
 /** How many different claims of strangers are tried for one digest. */
 const CLAIMS_MAX = 4;
