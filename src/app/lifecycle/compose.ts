@@ -6,11 +6,9 @@
 import { join } from "node:path";
 import { isSeedmintError, messageOf } from "../../core/errors.ts";
 import { nostrPublicKey, npub } from "../../nostr/nostr.ts";
-import type { RelayPool } from "../../nostr/mod.ts";
 import type { Discovery, Network } from "../../../swarm/ports.ts";
 import { ProviderScores } from "../../../swarm/score.ts";
 import type { BlobStore } from "../../../swarm/store/blob_store.ts";
-import type { RelayStatus } from "../api/methods.ts";
 import type { NodeParts } from "../api/parts.ts";
 import { statusOf } from "../api/handlers/node.ts";
 import type { Config } from "../config/settings.ts";
@@ -20,7 +18,16 @@ import type { Metrics } from "../metrics.ts";
 import { systemClock, systemRandom } from "../system.ts";
 import { fleetHerd } from "./herd.ts";
 import { hintsOf, KnownPeers } from "./peers.ts";
-import { type Pools, startAnnouncer, startProvider } from "./seeding.ts";
+import {
+  openForeignDiscovery,
+  openPools,
+  type Pools,
+  poolsOf,
+  relaysOf,
+  startRelay,
+  unusedRelay,
+} from "./relays.ts";
+import { startAnnouncer, startProvider } from "./seeding.ts";
 import { SwarmTransfers } from "./transfers.ts";
 
 /**
@@ -122,20 +129,6 @@ async function openStore(config: Config): Promise<BlobStore & AsyncDisposable> {
   });
 }
 
-async function startRelay({ config, stack }: Common): Promise<string | undefined> {
-  if (config.relayListen === undefined) return undefined;
-  const { RelayServer } = await import("../../nostr/mod.ts");
-  const server = await RelayServer.listen({
-    ...config.relayListen,
-    storage: { path: join(config.data, "relay.sqlite") },
-    clock: systemClock,
-    random: systemRandom,
-  });
-  stack.use(server);
-  logOf("relay")("info", "relay is listening", { url: server.url });
-  return server.url;
-}
-
 async function startNetwork(common: Common, role: Role): Promise<Network | undefined> {
   const { config, identity, problems, stack } = common;
   const isNode = role === "node";
@@ -162,34 +155,6 @@ async function startNetwork(common: Common, role: Role): Promise<Network | undef
   }
 }
 
-async function openPool(
-  relays: readonly string[],
-  identity: Identity,
-): Promise<RelayPool | undefined> {
-  if (relays.length === 0) return undefined;
-  const { RelayPool } = await import("../../nostr/mod.ts");
-  return new RelayPool({
-    relays,
-    clock: systemClock,
-    random: systemRandom,
-    authSecretKey: identity.nostrSecret,
-  });
-}
-
-async function openPools(common: Common, relayUrls: readonly string[]): Promise<Pools> {
-  const { config, identity, stack } = common;
-  const open = await openPool(relayUrls, identity);
-  const fleet = await openPool(config.fleetRelay, identity);
-  return {
-    ...(open === undefined ? {} : { public: stack.use(open) }),
-    ...(fleet === undefined ? {} : { fleet: stack.use(fleet) }),
-  };
-}
-
-function poolsOf(pools: Pools): RelayPool[] {
-  return [pools.public, pools.fleet].filter((pool) => pool !== undefined);
-}
-
 async function openDiscovery(
   common: Common & { readonly network: Network | undefined; readonly pools: Pools },
 ): Promise<Discovery> {
@@ -212,25 +177,6 @@ async function openDiscovery(
   return combineDiscoveries(ways, {
     onError: (error) => logOf("relay")("warning", "a search failed", { error }),
   });
-}
-
-/** Discovery by relays that only one ticket names. */
-async function openForeignDiscovery(
-  relays: readonly string[],
-  identity: Identity,
-): Promise<Discovery & AsyncDisposable> {
-  const { NostrDiscovery } = await import("../../../swarm/discovery/mod.ts");
-  const pool = (await openPool(relays, identity))!;
-  const discovery = new NostrDiscovery({
-    pool,
-    clock: systemClock,
-    random: systemRandom,
-    selfPeerId: identity.peerId,
-  });
-  return {
-    find: (query, options) => discovery.find(query, options),
-    [Symbol.asyncDispose]: () => pool[Symbol.asyncDispose](),
-  };
 }
 
 /** Scores are a convenience: a file that cannot be used is told of, and memory does. */
@@ -262,16 +208,4 @@ async function readCertificate(
     problems.push(`the fleet certificate cannot be read: ${messageOf(error)}`);
     return undefined;
   }
-}
-
-function relaysOf(pool: RelayPool): RelayStatus[] {
-  return pool.status().map(({ url, state, lastError }) => ({
-    url,
-    connected: state === "open",
-    problem: lastError ?? null,
-  }));
-}
-
-function unusedRelay(url: string): RelayStatus {
-  return { url, connected: false, problem: null };
 }

@@ -8,5 +8,6 @@ export * from "./alone.ts";
 export * from "./compose.ts";
 export * from "./herd.ts";
 export * from "./peers.ts";
+export * from "./relays.ts";
 export * from "./run.ts";
 export * from "./transfers.ts";

@@ -1,12 +1,12 @@
 /** What makes a node a seeder: it serves peers, and it tells relays what it has. */
 import { join } from "node:path";
 import { isSeedmintError } from "../../core/errors.ts";
-import type { RelayPool } from "../../nostr/mod.ts";
 import type { Announcer, Network } from "../../../swarm/ports.ts";
 import { logOf } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { systemClock, systemRandom } from "../system.ts";
 import type { Common } from "./compose.ts";
+import type { Pools } from "./relays.ts";
 
 /** How often the node looks whether its addresses changed. */
 const ADDRESS_LOOK_MS = 30_000;
@@ -49,12 +49,6 @@ export async function startProvider(
       },
     }),
   );
-}
-
-/** Relays by who reads them. */
-export interface Pools {
-  readonly public?: RelayPool;
-  readonly fleet?: RelayPool;
 }
 
 /** Tells relays what this node has, now and whenever that changes. */
