@@ -34,3 +34,24 @@ Deno.test("content of the fleet is for its members, and private content for nobo
   const held = (await runVerb("ls", "--data", bench.path("member"))).lines;
   assert.equal(held.find((line) => line.hash === hashes.fleet)?.visibility, "fleet");
 });
+
+Deno.test("a relay with members serves them alone, and they find each other through it", async () => {
+  await using bench = await Bench.open();
+  const keyOf = async (name: string) =>
+    String((await ok("status", "--data", bench.path(name))).nostrKey);
+  const members = ["--relay-member", await keyOf("one"), "--relay-member", await keyOf("two")];
+  const relay = await bench.start("relay", "127.0.0.1:0", "--memory", ...members);
+  const url = String(relay.ready.url);
+  const { ready } = await bench.node("one", "--relay", url);
+  const file = bench.path("file");
+  await Deno.writeFile(file, testBytes(1000));
+  const { hash } = await ok("add", file, "--data", bench.path("one"));
+  const find = (who: string) =>
+    runVerb("find", String(hash), "--relay", url, "--no-mdns", "--data", bench.path(who));
+  const deadline = AbortSignal.timeout(15_000);
+  let found = await find("two");
+  while (found.code !== 0 && !deadline.aborted) found = await find("two");
+  assert.equal(found.lines[0]?.peerId, ready.peerId);
+  assert.equal(found.lines[0]?.holds, "all");
+  assert.equal((await find("stranger")).code, 1);
+});

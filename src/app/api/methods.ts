@@ -44,6 +44,8 @@ export interface StatusReport {
   readonly running: boolean;
   readonly peerId: string;
   readonly npub: string;
+  /** The same key in hex, as `relay-member` takes it. */
+  readonly nostrKey: string;
   readonly data: string;
   readonly startedMs: number | null;
   readonly addresses: readonly string[];

@@ -13,6 +13,7 @@ export interface NodeParts {
   readonly clock: Clock;
   readonly peerId: string;
   readonly npub: string;
+  readonly nostrKey: string;
   /** When the node started; undefined when a verb works alone. */
   readonly startedMs?: number;
   readonly store: BlobStore;

@@ -59,7 +59,7 @@ export const NODE_VERBS: readonly VerbSpec[] = [
     details: "Listens on 127.0.0.1:7777 unless told otherwise; 0.0.0.0:7777 serves other hosts. " +
       'Adverts are kept in the data directory. With --json it prints {"event":"ready","url"}.',
     flags: { memory: { description: "Keep adverts in memory only" } },
-    settings: [],
+    settings: ["relayMember"],
     examples: [["relay 0.0.0.0:7777", "a relay for the local network"]],
     load: () => import("./verbs/relay.ts"),
   },

@@ -96,6 +96,14 @@ export const SETTINGS = {
     schema: booleanSchema,
     isSwitch: true,
   }),
+  dial: setting<"all" | "public">({
+    placeholder: "HOSTS",
+    default: "all",
+    description:
+      "Which hosts that adverts and peers name are connected to: all, or public, which leaves " +
+      "out this machine and private networks",
+    schema: choiceSchema(["all", "public"]),
+  }),
   fleetRelay: setting<readonly string[]>({
     placeholder: "WS_URL",
     default: [],
@@ -180,9 +188,21 @@ export const SETTINGS = {
     description: "Most bytes per second sent to one peer; 0 for no limit",
     schema: bytesSchema,
   }),
+  uploadRateAll: setting<number>({
+    placeholder: "SIZE",
+    default: "0",
+    description: "Most bytes per second sent to all peers together; 0 for no limit",
+    schema: bytesSchema,
+  }),
+  connectionsMax: setting<number>({
+    placeholder: "COUNT",
+    default: "300",
+    description: "Most connections to peers",
+    schema: integerSchema(4, 100_000),
+  }),
   requestsPerPeerMax: setting<number>({
     placeholder: "COUNT",
-    default: "64",
+    default: "32",
     description: "Most requests of one peer served at a time",
     schema: integerSchema(1, 4096),
   }),
@@ -204,6 +224,14 @@ export const SETTINGS = {
     default: undefined,
     description: "Run a Nostr relay of this node's own here, and use it",
     schema: hostPortSchema,
+  }),
+  relayMember: setting<readonly string[]>({
+    placeholder: "HEX",
+    default: [],
+    description:
+      "Nostr public keys that may use this node's own relay; everybody when none is named",
+    schema: listSchema(publicKeySchema),
+    isList: true,
   }),
   controlListen: setting<{ hostname: string; port: number } | undefined>({
     placeholder: "HOST:PORT",

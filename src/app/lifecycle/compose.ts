@@ -68,6 +68,7 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
   if (role === "node" && network !== undefined) {
     await startProvider({ ...common, network, metrics });
   }
+  const nostrKey = nostrPublicKey(identity.nostrSecret);
   const herd = fleetHerd({ self: identity.peerId, members: config.fleet });
   const relays = () =>
     role === "store" ? relayUrls.map(unusedRelay) : poolsOf(pools).flatMap(relaysOf);
@@ -75,7 +76,8 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
     config,
     clock: systemClock,
     peerId: identity.peerId,
-    npub: npub(nostrPublicKey(identity.nostrSecret)),
+    npub: npub(nostrKey),
+    nostrKey,
     ...(startedMs === undefined ? {} : { startedMs }),
     store,
     ...(network === undefined ? {} : { network }),
@@ -144,6 +146,8 @@ async function startNetwork(common: Common, role: Role): Promise<Network | undef
         mdns: config.mdns,
         peers: config.peer,
         relays: isNode ? config.circuitRelay : [],
+        maxConnections: config.connectionsMax,
+        addressPolicy: config.dial === "public" ? { private: false, loopback: false } : {},
         relayServer: isNode && config.circuitServer,
         log: (level, message, error) => netLog(level, message, error ? { error } : {}),
       }),

@@ -1,6 +1,7 @@
 /** The Nostr relays of a node: its own one, those it uses, and those that only a ticket names. */
 import { join } from "node:path";
 import type { RelayPool } from "../../nostr/mod.ts";
+import { nostrPublicKey } from "../../nostr/nostr.ts";
 import type { Discovery } from "../../../swarm/ports.ts";
 import type { RelayStatus } from "../api/methods.ts";
 import type { Identity } from "../identity.ts";
@@ -15,18 +16,29 @@ export interface Pools {
 }
 
 /** Starts the relay inside this node, if there is to be one, and tells its URL. */
-export async function startRelay({ config, stack }: Common): Promise<string | undefined> {
+export async function startRelay({ config, identity, stack }: Common): Promise<string | undefined> {
   if (config.relayListen === undefined) return undefined;
   const { RelayServer } = await import("../../nostr/mod.ts");
   const server = await RelayServer.listen({
     ...config.relayListen,
     storage: { path: join(config.data, "relay.sqlite") },
+    ...membersOnly(config.relayMember, identity),
     clock: systemClock,
     random: systemRandom,
   });
   stack.use(server);
   logOf("relay")("info", "relay is listening", { url: server.url });
   return server.url;
+}
+
+/** Who may use the relay of a node: the members that are named and the node itself, or everybody. */
+export function membersOnly(
+  members: readonly string[],
+  identity?: Identity,
+): { readonly readers?: readonly string[]; readonly writers?: readonly string[] } {
+  if (members.length === 0) return {};
+  const all = [...members, ...identity ? [nostrPublicKey(identity.nostrSecret)] : []];
+  return { readers: all, writers: all };
 }
 
 /** Opens the relays of the configuration, `relayUrls` being the public ones. */

@@ -34,6 +34,7 @@ export async function startProvider(
       random: systemRandom,
       limits: {
         requestsPerPeerMax: config.requestsPerPeerMax,
+        ...(config.uploadRateAll > 0 ? { bytesPerSecond: config.uploadRateAll } : {}),
         ...(config.uploadRate > 0 ? { bytesPerSecondPerPeer: config.uploadRate } : {}),
       },
       ...(config.direct === "off" ? {} : {

@@ -15,6 +15,7 @@ export function statusOf(parts: NodeParts): StatusReport {
     running: parts.startedMs !== undefined,
     peerId: parts.peerId,
     npub: parts.npub,
+    nostrKey: parts.nostrKey,
     data: parts.config.data,
     startedMs: parts.startedMs ?? null,
     addresses: parts.network?.addresses() ?? [],

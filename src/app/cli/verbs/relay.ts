@@ -5,6 +5,7 @@ import { SeedmintError } from "../../../core/errors.ts";
 import { type HostPort, hostPortSchema } from "../../config/values.ts";
 import { openDataDirectory } from "../../identity.ts";
 import { RelayServer } from "../../../nostr/mod.ts";
+import { membersOnly } from "../../lifecycle/relays.ts";
 import { systemClock, systemRandom } from "../../system.ts";
 import type { VerbContext } from "../verb.ts";
 
@@ -19,6 +20,7 @@ export async function run(context: VerbContext): Promise<number> {
   await using server = await RelayServer.listen({
     ...address,
     storage: isInMemory ? "memory" : { path: join(config.values.data, "relay.sqlite") },
+    ...membersOnly(config.values.relayMember),
     clock: systemClock,
     random: systemRandom,
   });
