@@ -56,11 +56,10 @@ export class SourcePool implements AsyncDisposable {
 
   /** What a fetch of one child is given: those who have the collection are found for it as well. */
   contextOf(signal: AbortSignal): FetchContext {
-    const pool = this;
     const sourceOf = (peer: ProviderHint) =>
-      pool.#banned.has(peer.peerId) ? undefined : pool.#sources.get(peer.peerId);
+      this.#banned.has(peer.peerId) ? undefined : this.#sources.get(peer.peerId);
     const discovery: Discovery = {
-      find: (_query, options = {}) => pool.#hints(options.signal),
+      find: (_query, options = {}) => this.#hints(options.signal),
     };
     const { peers: _peers, ...context } = this.#context;
     return { ...context, sources: this.sources, sourceOf, discovery, signal };

@@ -75,6 +75,10 @@ export interface SchedulerLimits {
   readonly failuresKeptMax: number;
   /** A fetch without any progress for so long fails, whatever its sources promise. */
   readonly giveUpMs: number;
+  /** What an origin may have brought when a peer proves the size and it has to begin anew. */
+  readonly originRestartBytesMax: number;
+  /** The same as a share of the blob; the larger of the two counts. */
+  readonly originRestartShareMax: number;
   /** A source that is about to send so many groups in vain is stopped and asked for the rest. */
   readonly idleGroupsMax: number;
   /** A blob that is larger, as a source claims, is refused from that source. */
@@ -120,6 +124,8 @@ export const SCHEDULER_LIMITS: SchedulerLimits = {
   sourcesMax: 64,
   failuresKeptMax: 64,
   giveUpMs: 60_000,
+  originRestartBytesMax: 8 * MIB,
+  originRestartShareMax: 0.05,
   idleGroupsMax: 64,
   blobBytesMax: BLOB_BYTES_MAX,
   originGapGroups: 64,

@@ -4,7 +4,7 @@
  */
 import { RangeSet } from "../../src/core/range_set.ts";
 import { BLOB_BYTES_MAX, GROUP_BYTES } from "../bao/geometry.ts";
-import { beginRequest } from "./requests.ts";
+import { beginRequest, isOriginFarAhead } from "./requests.ts";
 import { pickGroups } from "./picking.ts";
 import { stealOrRace } from "./stealing.ts";
 import {
@@ -122,6 +122,7 @@ function giveWork(
  * size is claimed that is larger, the last group is asked for alone, so that it comes at once.
  */
 function prepare(state: SchedulerState, source: SourceState, nowMs: number): void {
+  if (isOriginFarAhead(state)) return;
   const groupCount = planGroupCount(state);
   if (groupCount === undefined) {
     giveOpener(state, source, nowMs);

@@ -3,7 +3,7 @@ import type { ErrorCode } from "../../src/core/errors.ts";
 import { RangeSet } from "../../src/core/range_set.ts";
 import { groupCountOf } from "../bao/geometry.ts";
 import { noteEnd } from "./rates.ts";
-import { type RequestState, type SchedulerState, type SourceState } from "./state.ts";
+import type { RequestState, SchedulerState, SourceState } from "./state.ts";
 import type { RequestPurpose } from "./types.ts";
 
 /** Asks `source` for `groups`; `wanted` is less when a part of them is brought by others. */
@@ -29,6 +29,7 @@ export function beginRequest(
     hasFirstByte: false,
     lastProgressMs: options.nowMs,
     receivedBytes: 0,
+    isUnproven: state.size === undefined,
     isRaced: options.purpose === "race",
   };
   state.requests.set(request.id, request);
@@ -112,6 +113,29 @@ export function coolSource(
     state.limits.cooldownMsMin * 2 ** (source.failuresInRow - 1),
   );
   source.coolUntilMs = options.nowMs + pauseMs;
+}
+
+/**
+ * A store keeps the plain bytes of an origin apart while the size is unproven, and lets go of them
+ * when a peer proves it. So the origin begins anew; {@link isOriginFarAhead} keeps that cheap.
+ */
+export function restartUnprovenOrigin(state: SchedulerState, nowMs: number): void {
+  if (state.size === undefined) return;
+  for (const request of [...state.requests.values()]) {
+    if (request.source.kind !== "origin" || !request.isUnproven) continue;
+    cancelRequest(state, request, { reason: "it begins anew under the proven size", nowMs });
+  }
+}
+
+/** Whether an origin brought so much under an unproven size that peers must not prove it now. */
+export function isOriginFarAhead(state: SchedulerState): boolean {
+  const { originRestartBytesMax, originRestartShareMax } = state.limits;
+  for (const request of state.requests.values()) {
+    if (request.source.kind !== "origin" || !request.isUnproven) continue;
+    const share = (request.claimedSize ?? 0) * originRestartShareMax;
+    if (request.receivedBytes > Math.max(originRestartBytesMax, share)) return true;
+  }
+  return false;
 }
 
 /** Takes over a size that a source claims, for planning until it is proven. */

@@ -8,7 +8,7 @@
  *                  |  origin joins by policy and deadline
  *                  '-> fail, when nobody is left to ask
  */
-import { type ErrorCode } from "../../src/core/errors.ts";
+import type { ErrorCode } from "../../src/core/errors.ts";
 import { RangeSet } from "../../src/core/range_set.ts";
 import { GROUP_BYTES, groupCountOf } from "../bao/geometry.ts";
 import type { Holdings } from "../ports.ts";
@@ -22,6 +22,7 @@ import {
   noteClaim,
   noteFailure,
   proveSize,
+  restartUnprovenOrigin,
   settleGroups,
 } from "./requests.ts";
 import {
@@ -401,6 +402,7 @@ function settle(state: SchedulerState, event: SchedulerEvent, nowMs: number): vo
     state.effects.push({ type: "done" });
     return;
   }
+  restartUnprovenOrigin(state, nowMs);
   if (event.type === "tick") watchRequests(state, nowMs);
   watchOrigin(state, nowMs);
   // Bytes alone change nothing in who is asked for what; they come often.

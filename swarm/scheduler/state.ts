@@ -68,6 +68,8 @@ export interface RequestState {
   hasFirstByte: boolean;
   lastProgressMs: number;
   receivedBytes: number;
+  /** It began before the size was proven. */
+  readonly isUnproven: boolean;
   /** Another request fetches the same groups. */
   isRaced: boolean;
 }

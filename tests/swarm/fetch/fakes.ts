@@ -1,7 +1,7 @@
 /** Peers and origins that behave as badly as a test wants, on real stores and a real clock. */
 import { SeedmintError } from "../../../src/core/errors.ts";
 import type { Hash } from "../../../src/core/hash.ts";
-import { RangeSet } from "../../../src/core/range_set.ts";
+import type { RangeSet } from "../../../src/core/range_set.ts";
 import { systemClock } from "../../../src/app/system.ts";
 import { truncateRanges } from "../../../swarm/bao/mod.ts";
 import type { Holdings, Origin, Source, SourceFetch } from "../../../swarm/ports.ts";
