@@ -47,6 +47,22 @@ export function usableAddresses(
   return [...usable.values()].sort((a, b) => rank(a) - rank(b)).slice(0, DIAL_ADDRESSES_MAX);
 }
 
+/**
+ * What to try when the peer itself told some addresses and others hinted at more: half the places
+ * go to its own word first, so that no number of false hints keeps it from being reached.
+ */
+export function dialOrder(
+  known: readonly DialAddress[],
+  hinted: readonly DialAddress[],
+): DialAddress[] {
+  const order = new Map<string, DialAddress>();
+  for (const address of known.slice(0, DIAL_ADDRESSES_MAX / 2)) order.set(address.text, address);
+  for (const address of [...hinted, ...known]) {
+    if (order.size < DIAL_ADDRESSES_MAX) order.set(address.text, address);
+  }
+  return [...order.values()];
+}
+
 /** Takes an address apart; undefined for whatever is not one that we dial for `peerId`. */
 export function parseDialAddress(text: unknown, peerId: string): DialAddress | undefined {
   if (typeof text !== "string" || text.length > ADDRESS_LENGTH_MAX) return undefined;

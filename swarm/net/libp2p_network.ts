@@ -13,7 +13,13 @@ import {
   type Stream,
 } from "../libp2p.ts";
 import type { ByteStream, Network, PeerAddress, PeerConnection } from "../ports.ts";
-import { type AddressPolicy, type DialAddress, pinHost, usableAddresses } from "./addresses.ts";
+import {
+  type AddressPolicy,
+  type DialAddress,
+  dialOrder,
+  pinHost,
+  usableAddresses,
+} from "./addresses.ts";
 import { closeWhenIdle } from "./circuit_upgrade.ts";
 import { keepPeer, keepReservation, parseTarget, type Target } from "./configured_peers.ts";
 import { ConnectionMonitor } from "./connection_monitor.ts";
@@ -224,7 +230,10 @@ export class Libp2pNetwork implements Network {
       throw new SeedmintError("unavailable", `${what}: that is this node itself`);
     }
     const known = await this.#knownAddresses(peer.peerId);
-    const addresses = usableAddresses(peer.peerId, [...peer.addrs, ...known], this.#policy);
+    const addresses = dialOrder(
+      usableAddresses(peer.peerId, known, this.#policy),
+      usableAddresses(peer.peerId, peer.addrs, this.#policy),
+    );
     if (addresses.length === 0) {
       throw new SeedmintError(
         "unavailable",

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { multiaddr } from "@multiformats/multiaddr";
 import {
+  dialOrder,
   hostScope,
   parseDialAddress,
   pinHost,
@@ -150,4 +151,18 @@ Deno.test("pinHost dials what a name resolved to, and nothing that the policy fo
   await assert.rejects(pin(name, strict, "2001:db8::1"), /no address/);
   await assert.rejects(pin(name, { loopback: false }, "127.0.0.1"), /no address/);
   await assert.rejects(pin("/dns4/example.org/tcp/443/tls/ws", strict, "8.8.8.8"), /TLS/);
+});
+
+Deno.test("dialOrder keeps places for what the peer itself told, however many hints there are", () => {
+  const numbered = (host: string, count: number) =>
+    Array.from(
+      { length: count },
+      (_, index) => parseDialAddress(`/ip4/${host}/tcp/${index + 1}`, alice)!,
+    );
+  const known = numbered("8.8.8.8", 6);
+  const hints = numbered("127.0.0.1", 8);
+  assert.deepEqual(dialOrder(known, hints), [...known.slice(0, 4), ...hints.slice(0, 4)]);
+  assert.deepEqual(dialOrder(known, []), known);
+  assert.deepEqual(dialOrder([], hints), hints);
+  assert.deepEqual(dialOrder(known, [known[0]!]).length, 6);
 });
