@@ -33,13 +33,12 @@ import {
   INBOUND_STREAMS_MAX,
   NEGOTIATION_TIMEOUT_MS,
   OUTBOUND_STREAMS_MAX,
-  PEER_STORE_PEERS_MAX,
-  PEER_STORE_PRUNE_MS,
   PING_INTERVAL_MS,
   PING_TIMEOUT_MS,
 } from "./limits.ts";
 import type { Libp2pNetworkOptions } from "./options.ts";
 import { isPeerId } from "./peer_id.ts";
+import { boundPeerStore } from "./peer_store_bound.ts";
 import { pingConnection } from "./ping.ts";
 
 /** What is kept of an open connection. */
@@ -124,7 +123,7 @@ export class Libp2pNetwork implements Network {
       );
     }
     network.#confirmListenAddresses();
-    void network.#boundPeerStore();
+    network.#boundPeerStore();
     network.#keepConfigured(peers, relays, circuitTransport);
     return network;
   }
@@ -351,24 +350,14 @@ export class Libp2pNetwork implements Network {
     }
   }
 
-  /** Anybody may connect once under any number of identities, and libp2p would remember each. */
-  async #boundPeerStore(): Promise<void> {
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      try {
-        await this.#clock.sleep(PEER_STORE_PRUNE_MS, { signal });
-        const peers = await this.#node.peerStore.all();
-        let excessCount = peers.length - PEER_STORE_PEERS_MAX;
-        for (const { id } of peers) {
-          if (excessCount <= 0) break;
-          if (id.equals(this.#node.peerId) || this.#node.getConnections(id).length > 0) continue;
-          await this.#node.peerStore.delete(id);
-          excessCount--;
-        }
-      } catch (error) {
-        if (!signal.aborted) this.#log("debug", "Cannot bound the peer store", error);
-      }
-    }
+  #boundPeerStore(): void {
+    void boundPeerStore({
+      peerStore: this.#node.peerStore,
+      clock: this.#clock,
+      isNeeded: (id) => id.equals(this.#node.peerId) || this.#node.getConnections(id).length > 0,
+      onError: (error) => this.#log("debug", "Cannot bound the peer store", error),
+      signal: this.#stop.signal,
+    });
   }
 
   #keepConfigured(

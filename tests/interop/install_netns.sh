@@ -2,4 +2,4 @@
 # Installs what tests/e2e/nat_test.ts needs on Debian and Ubuntu. Run as root.
 set -eu
 apt-get update -qq
-DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends iproute2 nftables procps
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends iproute2 nftables

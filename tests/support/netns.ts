@@ -61,7 +61,8 @@ export class NetLab implements AsyncDisposable {
 
   /** Makes `router` translate what it forwards out of `outside`, and let nothing new in. */
   async nat(router: string, outside: string): Promise<void> {
-    await this.exec(router, "sysctl -qw net.ipv4.ip_forward=1");
+    const forward = "echo 1 > /proc/sys/net/ipv4/ip_forward";
+    await run("ip", ["netns", "exec", router, "sh", "-c", forward]);
     await this.exec(router, "nft add table ip nat");
     await this.exec(
       router,
