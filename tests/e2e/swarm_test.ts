@@ -60,6 +60,35 @@ Deno.test("two nodes exchange a directory through a relay, and a third finds it"
   assert.deepEqual((again.sources as { kind: string }[]).map(({ kind }) => kind), ["store"]);
 });
 
+Deno.test("content known by its SHA-256 alone is found and fetched, by advert and by asking", async () => {
+  await using bench = await Bench.open();
+  const bytes = testBytes(200_000);
+  const file = bench.path("file");
+  await Deno.writeFile(file, bytes);
+  const relay = await bench.relay();
+  const { ready } = await bench.node("seeder", "--relay", relay);
+  const { hash, sha256 } = await ok("add", file, "--data", bench.path("seeder"));
+  const digest = `sha256:${sha256}`;
+  const ways = {
+    advert: ["--relay", relay],
+    asking: ["--peer", (ready.addresses as string[])[0]!],
+  };
+  for (const [name, way] of Object.entries(ways)) {
+    const flags = [...way, "--no-mdns", "--data", bench.path(name)];
+    const found = await waitFor(async () => {
+      const { lines } = await runVerb("find", digest, ...flags);
+      return lines.find((line) => line.holds === "all");
+    });
+    assert.deepEqual([found.hash, found.peerId], [hash, ready.peerId]);
+    const out = bench.path(`${name}.out`);
+    assert.equal((await ok("get", digest, "-o", out, ...flags)).hash, hash);
+    assert.deepEqual(await Deno.readFile(out), bytes);
+  }
+  const absent = `sha256:${"0".repeat(64)}`;
+  const flags = [...ways.asking, "--no-mdns", "--data", bench.path("none")];
+  assert.equal((await failed(1, "get", absent, ...flags)).code, "not-found");
+});
+
 Deno.test("get resumes after kill -9 without fetching again what it had", async () => {
   await using bench = await Bench.open();
   const size = 24 * MIB;

@@ -1,14 +1,11 @@
 /** `find`: who may have a blob, and what each says when asked. */
-import type { Hash } from "../../../core/hash.ts";
 import { npub } from "../../../nostr/nostr.ts";
-import { PeerSource } from "../../../../swarm/requester/mod.ts";
 import type { ProviderHint } from "../../../../swarm/ports.ts";
 import type { HintEvent } from "../methods.ts";
-import type { Handler, NodeParts } from "../parts.ts";
+import type { Handler } from "../parts.ts";
 import { readTarget } from "../targets.ts";
+import { askPeer } from "./ask.ts";
 
-/** How long one peer may take to answer. */
-const ASK_MS_MAX = 4000;
 /** Different peers shown; a relay may be flooded with adverts. */
 const PEERS_MAX = 200;
 
@@ -28,16 +25,14 @@ export const find: Handler<"find"> = async (parts, params, context) => {
   const show = (hint: ProviderHint) => {
     if (seen.has(hint.peerId) || seen.size > PEERS_MAX) return;
     seen.add(hint.peerId);
-    const hash = target.kind === "sha256" ? hint.hash : target.hash;
     asked.push((async () => {
-      const holds = params.ask && hash !== undefined
-        ? await askHoldings(parts, hint, hash, context.signal)
-        : null;
+      const answer = params.ask ? await askPeer(parts, hint, query, context.signal) : undefined;
+      const holds = answer?.state ?? null;
       // Peers known anyway say nothing by being known; they count when they have it.
       const isClaim = hint.via === "advert" || hint.via === "ticket";
       if (!isClaim && holds !== "all" && holds !== "some") return;
       if (holds !== "none") hintCount++;
-      context.emit(eventOf(hint, holds));
+      context.emit(eventOf({ ...hint, ...answer && { hash: answer.hash } }, holds));
     })());
   };
   try {
@@ -53,27 +48,6 @@ export const find: Handler<"find"> = async (parts, params, context) => {
   context.signal.throwIfAborted();
   return { hintCount };
 };
-
-async function askHoldings(
-  parts: NodeParts,
-  peer: ProviderHint,
-  hash: Hash,
-  signal: AbortSignal,
-): Promise<HintEvent["holds"]> {
-  const { network, store, clock } = parts;
-  if (network === undefined) return null;
-  await using source = new PeerSource({ network, peer, store, clock });
-  const deadline = new AbortController();
-  const cancel = clock.timer(ASK_MS_MAX, () => deadline.abort());
-  try {
-    const both = AbortSignal.any([signal, deadline.signal]);
-    return (await source.holdings(hash, { signal: both })).state;
-  } catch {
-    return null; // not reachable, or not of our protocol: the hint was only a hint
-  } finally {
-    cancel();
-  }
-}
 
 function eventOf(hint: ProviderHint, holds: HintEvent["holds"]): HintEvent {
   return {

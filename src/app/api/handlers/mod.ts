@@ -1,5 +1,6 @@
 /** The code of each method, over the pieces of a node. May import: core, the swarm, the api. */
 export * from "./add.ts";
+export * from "./ask.ts";
 export * from "./content.ts";
 export * from "./find.ts";
 export * from "./get.ts";

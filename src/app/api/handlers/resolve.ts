@@ -5,10 +5,13 @@ import type { ProviderHint } from "../../../../swarm/ports.ts";
 import type { GetParams, NoteEvent, ProgressEvent } from "../methods.ts";
 import type { NodeParts } from "../parts.ts";
 import type { TransferReport } from "../transfers.ts";
+import { askPeer } from "./ask.ts";
 import { sha256Of } from "./inspect.ts";
 
 /** How many different claims of strangers are tried for one digest. */
 const CLAIMS_MAX = 4;
+/** How many peers are asked at most. */
+const ASKED_MAX = 64;
 
 /** One search. */
 export interface ResolveRequest {
@@ -49,7 +52,7 @@ export async function findBySha256(request: ResolveRequest): Promise<Hash> {
 }
 
 async function fromClaims(request: ResolveRequest): Promise<Hash | undefined> {
-  const { parts, params, sha256, signal } = request;
+  const { parts, params, signal } = request;
   const waitMs = params.origin === undefined
     ? params.findTimeoutMs
     : Math.min(params.findTimeoutMs, params.originDelayMs);
@@ -58,9 +61,10 @@ async function fromClaims(request: ResolveRequest): Promise<Hash | undefined> {
   const tried = new Set<Hash>();
   try {
     const asking = AbortSignal.any([signal, deadline.signal]);
-    for await (const hint of parts.discovery.find({ sha256 }, { signal: asking })) {
+    for await (const hint of claimsOf(request, asking)) {
       if (hint.hash === undefined || tried.has(hint.hash) || tried.size >= CLAIMS_MAX) continue;
       tried.add(hint.hash);
+      // From here on the transfer has its own deadlines.
       cancel();
       if (await tryClaim(request, hint.hash, hint)) return hint.hash;
     }
@@ -69,8 +73,35 @@ async function fromClaims(request: ResolveRequest): Promise<Hash | undefined> {
     if (!deadline.signal.aborted) throw error;
   } finally {
     cancel();
+    deadline.abort();
   }
   return undefined;
+}
+
+/** What adverts claim as they come, then what peers say that no advert speaks for. */
+async function* claimsOf(
+  request: ResolveRequest,
+  signal: AbortSignal,
+): AsyncGenerator<ProviderHint> {
+  const { parts, sha256 } = request;
+  const asked = request.hints.map((hint) => claimOf(request, hint, signal));
+  for await (const hint of parts.discovery.find({ sha256 }, { signal })) {
+    if (hint.hash !== undefined) yield hint;
+    else if (asked.length < ASKED_MAX) asked.push(claimOf(request, hint, signal));
+  }
+  for (const hint of await Promise.all(asked)) if (hint !== undefined) yield hint;
+}
+
+/** A peer that no advert speaks for is asked itself which blob has the digest. */
+async function claimOf(
+  request: ResolveRequest,
+  hint: ProviderHint,
+  signal: AbortSignal,
+): Promise<ProviderHint | undefined> {
+  const { parts, sha256 } = request;
+  const answer = await askPeer(parts, hint, { sha256 }, signal);
+  if (answer === undefined || answer.state === "none") return undefined;
+  return { ...hint, hash: answer.hash };
 }
 
 async function tryClaim(
@@ -79,6 +110,7 @@ async function tryClaim(
   hint: ProviderHint,
 ): Promise<boolean> {
   const { store } = request.parts;
+  const wasHere = store.status(hash) !== undefined;
   try {
     await request.fetchOne(hash, [hint, ...request.hints]);
     const record = store.status(hash)!;
@@ -86,7 +118,8 @@ async function tryClaim(
       store.setAttributes(hash, { sha256: request.sha256 });
       return true;
     }
-    if (record.tags.length === 0 && !record.pinned) await store.remove(hash);
+    // A stranger's claim must not cost us what we had.
+    if (!wasHere) await store.remove(hash);
     request.emit({ event: "note", message: `${hint.peerId} named other content for this digest` });
   } catch (error) {
     request.signal.throwIfAborted();
