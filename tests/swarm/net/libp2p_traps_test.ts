@@ -154,7 +154,7 @@ async function startMute(serve: (stream: ByteStream) => Promise<void>) {
 }
 
 Deno.test("a busy connection outlives pings without answer, an idle one does not", async () => {
-  await using alice = await start(1, { pingIntervalMs: 50 });
+  await using alice = await start(1, { pingIntervalMs: 100 });
   await using mute = await startMute(async (stream) => {
     for (let count = 0; count < 60; count++) {
       await stream.write(new Uint8Array(1024));
@@ -306,6 +306,16 @@ Deno.test("WebSockets are listened on, and dialled without being configured", as
     receivedBytes += part.length;
   }
   assert.equal(receivedBytes, MIB);
+});
+
+Deno.test("a peer is dialled by the name of its host", async () => {
+  await using alice = await start(1);
+  await using bob = await start(2);
+  await bob.handle(PROTOCOL, echo);
+  const addrs = [`/dns4/localhost/tcp/${portOf(bob)}`];
+  const stream = await alice.openStream({ peerId: bob.peerId, addrs }, PROTOCOL);
+  await stream.write(Uint8Array.of(1));
+  assert.deepEqual(await stream.read(), Uint8Array.of(1));
 });
 
 Deno.test("an address policy keeps private and loopback hosts undialled", async () => {
