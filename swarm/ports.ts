@@ -150,6 +150,11 @@ export interface SourceFetch {
   readonly onReceived?: (bytes: number) => void;
   /** What the store is told of the blob, for one that is new there. */
   readonly attributes?: BlobAttributes;
+  /**
+   * Aborted when others bring the rest: keep what can be verified, and return as after the end. Only
+   * an origin, whose bytes are verified late, needs to listen.
+   */
+  readonly enough?: AbortSignal;
   readonly signal: AbortSignal;
 }
 

@@ -147,6 +147,8 @@ export class BlobFetch implements TransferHost {
         return this.#request(effect);
       case "cancel":
         return this.#transfers.get(effect.requestId)?.cancel(effect.reason);
+      case "wind-up":
+        return this.#transfers.get(effect.requestId)?.windUp();
       case "ask-holdings":
         return this.#track(this.#askHoldings(effect.sourceId));
       case "start-origin":

@@ -27,6 +27,7 @@ export class Transfer {
   /** The other side granted: the store holds a place for its bytes until it ends. */
   isIngesting = false;
   readonly #abort = new AbortController();
+  readonly #enough = new AbortController();
   readonly #host: TransferHost;
   #pending: Range | undefined;
   #hasToldFirst = false;
@@ -37,7 +38,10 @@ export class Transfer {
     options: {
       readonly requestId: number;
       readonly source: Source;
-      readonly fetch: Omit<SourceFetch, "signal" | "onGranted" | "onVerified" | "onReceived">;
+      readonly fetch: Omit<
+        SourceFetch,
+        "signal" | "enough" | "onGranted" | "onVerified" | "onReceived"
+      >;
     },
   ) {
     this.requestId = options.requestId;
@@ -50,6 +54,11 @@ export class Transfer {
   cancel(reason: string): void {
     this.#isOver = true;
     this.#abort.abort(new DOMException(`The request was ended: ${reason}`, "AbortError"));
+  }
+
+  /** Lets the source keep what can be verified, and end. */
+  windUp(): void {
+    this.#enough.abort();
   }
 
   /** Tells the scheduler what was verified since the last time. */
@@ -71,6 +80,7 @@ export class Transfer {
       const { receivedBytes } = await this.source.fetch({
         ...fetch,
         signal: this.#abort.signal,
+        enough: this.#enough.signal,
         onGranted: (size) => {
           this.isIngesting = true;
           this.#host.dispatch({ type: "granted", requestId, size });

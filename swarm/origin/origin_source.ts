@@ -41,18 +41,14 @@ export class OriginSource implements Source {
     return { receivedBytes };
   }
 
-  /** One run of groups; parts of it that peers bring meanwhile are skipped. */
+  /** One run of groups; it ends early where peers brought what comes next. */
   async #fetchRun(request: SourceFetch, run: Range): Promise<void> {
-    let next: number | undefined = run.start;
-    while (next !== undefined && next < run.end) {
-      const reached = await this.#fetchStretch(request, { start: next, end: run.end });
-      if (reached === undefined) return;
-      next = firstNotHeld(this.#store.status(request.hash)?.groups, reached);
-    }
+    const start = firstNotHeld(this.#store.status(request.hash)?.groups, run.start);
+    if (start === undefined || start >= run.end) return;
+    await this.#fetchStretch(request, { start, end: run.end });
   }
 
-  /** @returns The group it stopped at because it is held already, or undefined at the end. */
-  async #fetchStretch(request: SourceFetch, run: Range): Promise<number | undefined> {
+  async #fetchStretch(request: SourceFetch, run: Range): Promise<void> {
     const { signal } = request;
     const opened = await this.#origin.open({
       offset: run.start * GROUP_BYTES,
@@ -62,7 +58,7 @@ export class OriginSource implements Source {
     const size = opened.size;
     if (size === undefined && request.size === undefined) {
       await this.#importWhole(request, opened.body);
-      return undefined;
+      return;
     }
     if (size !== undefined && request.size !== undefined && size !== request.size) {
       await opened.body.cancel();
@@ -76,7 +72,7 @@ export class OriginSource implements Source {
       signal,
       ...(request.onVerified === undefined ? {} : { onVerified: request.onVerified }),
     });
-    return await this.#pour(request, { body: opened.body, ingest, run, blobSize });
+    await this.#pour(request, { body: opened.body, ingest, run, blobSize });
   }
 
   async #pour(
@@ -87,7 +83,7 @@ export class OriginSource implements Source {
       readonly run: Range;
       readonly blobSize: number;
     },
-  ): Promise<number | undefined> {
+  ): Promise<void> {
     const { ingest, run } = options;
     let position = run.start * GROUP_BYTES;
     const end = Math.min(run.end, groupCountOf(options.blobSize));
@@ -101,17 +97,16 @@ export class OriginSource implements Source {
         await ingest.push(read.value);
         request.onReceived?.(read.value.length);
         const group = Math.floor(position / GROUP_BYTES);
-        if (group < lookAt || group >= end) continue;
+        const isEnough = request.enough?.aborted === true;
+        if (group >= end || (group < lookAt && !isEnough)) continue;
         lookAt = group + LOOK_AHEAD_GROUPS;
-        if (this.#isRestHeld(request.hash, group)) {
-          await this.#finishEarly(request.hash, { ingest, start: run.start, group });
-          return group;
+        if (isEnough || this.#isRestHeld(request.hash, group)) {
+          return await this.#finishEarly(request.hash, { ingest, start: run.start });
         }
       }
       const isToTheEnd = end === groupCountOf(options.blobSize);
       if (isToTheEnd) await ingest.finish();
-      else await this.#finishEarly(request.hash, { ingest, start: run.start, group: end });
-      return undefined;
+      else await this.#finishEarly(request.hash, { ingest, start: run.start });
     } finally {
       // Also when the rest is not wanted: the connection must not stay open.
       await reader.cancel().catch(() => {});
@@ -119,19 +114,19 @@ export class OriginSource implements Source {
   }
 
   /**
-   * What comes from `group` on is held with the parents around it, so that what came before it can be verified
-   * without the rest.
+   * What comes next is held with the parents around it, so that what came can be verified without
+   * the rest.
    */
   async #finishEarly(
     hash: Hash,
-    options: { readonly ingest: Ingest; readonly start: number; readonly group: number },
+    options: { readonly ingest: Ingest; readonly start: number },
   ): Promise<void> {
     try {
       await options.ingest.finish();
     } catch (error) {
-      const reached = firstNotHeld(this.#store.status(hash)?.groups, options.start);
-      const isVerified = reached === undefined || reached >= options.group;
       // An ingest that ends before the end of the blob says so; here that is meant.
+      const reached = firstNotHeld(this.#store.status(hash)?.groups, options.start);
+      const isVerified = reached === undefined || reached > options.start;
       if (!isSeedmintError(error, "reset") || !isVerified) throw error;
     }
   }

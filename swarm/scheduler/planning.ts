@@ -5,6 +5,7 @@
 import { RangeSet } from "../../src/core/range_set.ts";
 import { BLOB_BYTES_MAX, GROUP_BYTES } from "../bao/geometry.ts";
 import { beginRequest, isOriginFarAhead } from "./requests.ts";
+import { giveOriginRun } from "./origin_run.ts";
 import { pickGroups } from "./picking.ts";
 import { stealOrRace } from "./stealing.ts";
 import {
@@ -203,30 +204,6 @@ function giveProbe(
     }
     skip -= length;
   }
-}
-
-/**
- * An origin gets the longest run of missing groups whole: between groups that are held, or the ends
- * of the blob, plain bytes can always be verified in the end. Peers take from its tail.
- */
-function giveOriginRun(state: SchedulerState, source: SourceState, nowMs: number): boolean {
-  let best: { start: number; end: number } | undefined;
-  let current: { start: number; end: number } | undefined;
-  for (const range of state.missing) {
-    if (current !== undefined && range.start - current.end <= state.limits.originGapGroups) {
-      current = { start: current.start, end: range.end };
-    } else current = { ...range };
-    if (best === undefined || current.end - current.start > best.end - best.start) best = current;
-  }
-  if (best === undefined) return false;
-  const groups = RangeSet.of(best.start, best.end);
-  beginRequest(state, source, {
-    groups,
-    wanted: groups.intersect(state.missing),
-    purpose: "work",
-    nowMs,
-  });
-  return true;
 }
 
 /** Asks a peer what it holds when that can change what it is asked for. */

@@ -3,7 +3,12 @@ import type { ErrorCode } from "../../src/core/errors.ts";
 import { RangeSet } from "../../src/core/range_set.ts";
 import { groupCountOf } from "../bao/geometry.ts";
 import { noteEnd } from "./rates.ts";
-import type { RequestState, SchedulerState, SourceState } from "./state.ts";
+import {
+  outstandingGroups,
+  type RequestState,
+  type SchedulerState,
+  type SourceState,
+} from "./state.ts";
 import type { RequestPurpose } from "./types.ts";
 
 /** Asks `source` for `groups`; `wanted` is less when a part of them is brought by others. */
@@ -30,6 +35,7 @@ export function beginRequest(
     lastProgressMs: options.nowMs,
     receivedBytes: 0,
     isUnproven: state.size === undefined,
+    isWindingUp: false,
     isRaced: options.purpose === "race",
   };
   state.requests.set(request.id, request);
@@ -127,6 +133,22 @@ export function restartUnprovenOrigin(state: SchedulerState, nowMs: number): voi
   }
 }
 
+/**
+ * An origin that sent all that is wanted of it goes on into what peers bring. Once the first group
+ * of theirs is held, what came before it can be verified: then it is told that this is enough.
+ */
+export function windUpOrigins(state: SchedulerState): void {
+  for (const request of state.requests.values()) {
+    if (request.source.kind !== "origin" || request.isWindingUp || request.isUnproven) continue;
+    if (request.wanted.isEmpty || !outstandingGroups(state, request).isEmpty) continue;
+    const end = request.wanted.boundaries.at(-1)!;
+    const isBounded = request.wanted.boundaries.length % 2 === 0 && request.unsent.has(end);
+    if (!isBounded || state.missing.has(end)) continue;
+    request.isWindingUp = true;
+    state.effects.push({ type: "wind-up", requestId: request.id });
+  }
+}
+
 /** Whether an origin brought so much under an unproven size that peers must not prove it now. */
 export function isOriginFarAhead(state: SchedulerState): boolean {
   const { originRestartBytesMax, originRestartShareMax } = state.limits;
@@ -192,7 +214,7 @@ export function endIdleSending(
 export function settleGroups(state: SchedulerState, groups: RangeSet, nowMs: number): void {
   for (const request of [...state.requests.values()]) {
     if (request.wanted.intersects(groups)) request.wanted = request.wanted.subtract(groups);
-    if (request.wanted.isEmpty && !request.unsent.isEmpty) {
+    if (request.wanted.isEmpty && !request.unsent.isEmpty && !request.isWindingUp) {
       cancelRequest(state, request, { reason: "others brought the rest", nowMs });
     }
   }

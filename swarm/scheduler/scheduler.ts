@@ -24,6 +24,7 @@ import {
   proveSize,
   restartUnprovenOrigin,
   settleGroups,
+  windUpOrigins,
 } from "./requests.ts";
 import {
   groupsOf,
@@ -181,7 +182,12 @@ function applyRequestEvent(
       break;
     case "finished":
       endRequest(state, request, nowMs);
-      if (!request.wanted.isEmpty) noteShortAnswer(state, request, nowMs);
+      // An origin that met what peers brought did its part; the next plan says what is left.
+      if (
+        !request.wanted.isEmpty && !(request.source.kind === "origin" && request.receivedBytes > 0)
+      ) {
+        noteShortAnswer(state, request, nowMs);
+      }
       break;
     case "failed":
       endRequest(state, request, nowMs);
@@ -405,6 +411,7 @@ function settle(state: SchedulerState, event: SchedulerEvent, nowMs: number): vo
   restartUnprovenOrigin(state, nowMs);
   if (event.type === "tick") watchRequests(state, nowMs);
   watchOrigin(state, nowMs);
+  windUpOrigins(state);
   // Bytes alone change nothing in who is asked for what; they come often.
   if (event.type !== "received") plan(state, nowMs);
   watchEnd(state, nowMs);

@@ -70,6 +70,8 @@ export interface RequestState {
   receivedBytes: number;
   /** It began before the size was proven. */
   readonly isUnproven: boolean;
+  /** It was told that others bring the rest. */
+  isWindingUp: boolean;
   /** Another request fetches the same groups. */
   isRaced: boolean;
 }

@@ -81,6 +81,8 @@ export type SchedulerEffect =
     readonly purpose: RequestPurpose;
   }
   | { readonly type: "cancel"; readonly requestId: number; readonly reason: string }
+  /** Others bring the rest: let the source keep what can be verified, and end. */
+  | { readonly type: "wind-up"; readonly requestId: number }
   | { readonly type: "ask-holdings"; readonly sourceId: string }
   | { readonly type: "start-origin"; readonly reason: string }
   | { readonly type: "done" }

@@ -9,7 +9,7 @@ import {
   type SchedulerEvent,
   type SchedulerLimits,
 } from "../../swarm/scheduler/mod.ts";
-import { SimulatedSource, type SourceModel } from "./swarm_model.ts";
+import { type Serving, SimulatedSource, type SourceModel } from "./swarm_model.ts";
 import type { VirtualClock } from "./virtual_clock.ts";
 
 /** A fetch to be simulated. */
@@ -51,7 +51,7 @@ const ENDLESS_MS = 4 * 60 * 60_000;
 interface Running {
   readonly source: SimulatedSource;
   readonly groups: RangeSet;
-  readonly cancel: () => void;
+  readonly serving: Serving;
   newBytes: number;
   receivedBytes: number;
   /** Its bytes go into a store, which keeps a draft for it. */
@@ -214,10 +214,14 @@ export class FetchSim {
         const running = this.#running.get(effect.requestId);
         if (running === undefined) return this.#fault("it cancels what is not running");
         this.#cancelCount++;
-        running.cancel();
+        running.serving.cancel();
         if (running.isIngesting) this.#receivedBytes += running.source.abandon();
         return this.#forget(effect.requestId)();
       }
+      case "wind-up":
+        return this.#clock.after(0, () => {
+          this.#running.get(effect.requestId)?.serving.windUp(this.#held);
+        });
       case "ask-holdings":
         return this.#askHoldings(effect.sourceId);
       case "start-origin":
@@ -277,7 +281,7 @@ export class FetchSim {
     const running: Running = {
       source,
       groups,
-      cancel: source.serve(groups, listener),
+      serving: source.serve(groups, listener),
       newBytes: 0,
       receivedBytes: 0,
       isIngesting: false,

@@ -43,6 +43,14 @@ export interface RequestListener {
   failed(code: "corrupt" | "reset" | "not-found" | "unavailable" | "timeout"): void;
 }
 
+/** A request at work. */
+export interface Serving {
+  cancel(): void;
+  windUp(held: RangeSet): void;
+  /** Up to which group plain bytes were sent. */
+  cursor: number;
+}
+
 /** A source at work. */
 export class SimulatedSource {
   readonly model: SourceModel;
@@ -84,9 +92,21 @@ export class SimulatedSource {
     return Math.floor(bytes);
   }
 
-  /** Serves a request; the returned function cancels it. */
-  serve(groups: RangeSet, listener: RequestListener): () => void {
+  /** Serves a request until it is cancelled or told that others bring the rest. */
+  serve(groups: RangeSet, listener: RequestListener): Serving {
     let isOver = false;
+    const serving: Serving = {
+      cancel: () => isOver = true,
+      windUp: (held) => {
+        const first = groups.first!;
+        // As the store does: verified up to a group that is held, of what was sent.
+        const until = RangeSet.of(first, serving.cursor + 1).intersect(held).boundaries.at(-2);
+        isOver = true;
+        if (until !== undefined && until > first) listener.verified(first, until);
+        listener.finished();
+      },
+      cursor: groups.first ?? 0,
+    };
     const { model } = this;
     const end = (tell: () => void) => {
       if (isOver) return;
@@ -95,7 +115,7 @@ export class SimulatedSource {
     };
     if (this.isIn(model.gone)) {
       this.#clock.after(2 * model.latencyMs + 1, () => end(() => listener.failed("unavailable")));
-      return () => isOver = true;
+      return serving;
     }
     this.#clock.after(2 * model.latencyMs, () => {
       if (isOver || this.isIn(model.hangs)) return;
@@ -104,8 +124,9 @@ export class SimulatedSource {
       const sent = model.claimsSize === undefined ? asked.intersect(model.holds) : asked;
       if (sent.isEmpty) return end(() => listener.failed("not-found"));
       listener.granted(model.claimsSize ?? this.#size);
-      if (model.kind === "origin") this.#sendPlain(sent, { listener, isOver: () => isOver, end });
-      else {
+      if (model.kind === "origin") {
+        this.#sendPlain(sent, { listener, serving, isOver: () => isOver, end });
+      } else {
         this.#send(sent, {
           listener,
           isOver: () => isOver,
@@ -114,7 +135,7 @@ export class SimulatedSource {
         });
       }
     });
-    return () => isOver = true;
+    return serving;
   }
 
   /** Sends verified groups one after another, in pieces of up to 16. */
@@ -153,11 +174,12 @@ export class SimulatedSource {
     run: RangeSet,
     options: {
       readonly listener: RequestListener;
+      readonly serving: Serving;
       readonly isOver: () => boolean;
       readonly end: (tell: () => void) => void;
     },
   ): void {
-    const { listener, isOver, end } = options;
+    const { listener, isOver, end, serving } = options;
     let left = run;
     const next = () => {
       if (left.isEmpty) {
@@ -171,6 +193,7 @@ export class SimulatedSource {
         if (isLost) return end(() => listener.failed("reset"));
         this.sentGroups += piece.count;
         left = left.subtract(piece);
+        serving.cursor = piece.boundaries.at(-1)!;
         listener.received(piece.count * GROUP_BYTES);
         next();
       });
