@@ -125,6 +125,7 @@ Deno.test("main() answers help, version and mistakes with the right code and str
     message: "There is no verb gte; did you mean get? (see --help)",
   });
   assert.deepEqual([json.code, json.err], [2, ""]);
+  assert.match((await run("--data", "x", "status")).err, /The verb comes first: status/);
   const shell = await run("completions", "tcsh");
   assert.match(shell.err, /one of bash, zsh, fish wanted/);
 });

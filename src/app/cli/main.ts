@@ -77,6 +77,13 @@ function chooseVerb(args: readonly string[]): { verb?: VerbSpec; rest: readonly 
     return verb === undefined ? { rest: [] } : { verb, rest: ["--help"] };
   }
   if (first === undefined || first.startsWith("-")) {
+    const verb = args.find((arg) => VERBS.some((candidate) => candidate.name === arg));
+    if (verb !== undefined) {
+      throw new SeedmintError(
+        "usage",
+        `The verb comes first: ${verb}, then its flags (see --help)`,
+      );
+    }
     return isHelp(args) ? { rest: [] } : { verb: verbOf("start"), rest: args };
   }
   return { verb: verbOf(first), rest: others };
