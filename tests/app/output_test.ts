@@ -65,6 +65,10 @@ Deno.test("progressLine() shows share, rate, time left and peers, and fits the t
     progressLine(state, 25e6, 120),
     "film.mkv  [#####---------------]   25 %  25.0 MiB of 100 MiB  25.0 MB/s  3.1 s left  3 peers",
   );
+  assert.equal(
+    progressLine(state, 25e6, 80),
+    "film…  [###-------]   25 %  25.0 MiB of 100 MiB  25.0 MB/s  3.1 s left  3 peers",
+  );
   for (const columns of [5, 20, 60, 80, 100]) {
     assert.ok(progressLine({ ...state, label: "x".repeat(200) }, 1, columns).length < columns);
   }

@@ -103,8 +103,8 @@ function writeAll(stream: { writeSync(bytes: Uint8Array): number }, bytes: Uint8
 
 function columnsOf(): number {
   try {
-    return Deno.consoleSize().columns;
+    return Deno.consoleSize().columns || 80;
   } catch {
-    return 80; // a terminal that does not tell
+    return 80; // a terminal that does not tell, as one that says 0
   }
 }

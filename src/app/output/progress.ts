@@ -15,7 +15,8 @@ export interface ProgressState {
 const REDRAW_MS = 100;
 /** The rate is that of the last few seconds, so that it follows a change. */
 const WINDOW_MS = 3000;
-const BAR_CELLS = 20;
+/** A narrow terminal gets a short bar, so that the numbers fit. */
+const BAR_CELLS = { narrow: 10, wide: 20, wideColumnsMin: 100 };
 
 /** Draws {@link ProgressState}s over each other. */
 export class ProgressBar {
@@ -71,8 +72,9 @@ export function progressLine(
   if (state.size === undefined) parts.push(formatBytes(state.bytes));
   else {
     const share = state.size === 0 ? 1 : Math.min(1, state.bytes / state.size);
-    const full = Math.round(share * BAR_CELLS);
-    parts.push(`[${"#".repeat(full)}${"-".repeat(BAR_CELLS - full)}]`);
+    const cells = columns < BAR_CELLS.wideColumnsMin ? BAR_CELLS.narrow : BAR_CELLS.wide;
+    const full = Math.round(share * cells);
+    parts.push(`[${"#".repeat(full)}${"-".repeat(cells - full)}]`);
     parts.push(`${Math.floor(share * 100)} %`.padStart(5));
     parts.push(`${formatBytes(state.bytes)} of ${formatBytes(state.size)}`);
   }
