@@ -273,6 +273,9 @@ function applyHoldings(
     holdings.groups.subtract(groupsOf(source)).intersects(state.missing);
   source.refreshMs = bringsNew
     ? limits.holdingsRefreshMs
+    // Whoever is waited for is asked often, so that its end is seen at once.
+    : source.fetchesBeforeUs
+    ? limits.holdingsRefreshMs
     : Math.min(limits.holdingsRefreshMsMax, 2 * source.refreshMs);
   source.holdings = holdings.state === "all"
     ? { state: "all" }
