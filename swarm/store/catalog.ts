@@ -96,6 +96,11 @@ export class Catalog {
     return this.#rows("WHERE synced = 0 AND storage = 'owned' ORDER BY hash");
   }
 
+  /** Blobs in files that somebody else may write. */
+  guarded(): CatalogRow[] {
+    return this.#rows("WHERE guard IS NOT NULL ORDER BY hash");
+  }
+
   /** Every blob that has a file. */
   withFiles(): CatalogRow[] {
     return this.#rows("WHERE storage <> 'inline' ORDER BY hash");

@@ -7,7 +7,7 @@ import type { Ingest, IngestOptions } from "./blob_store.ts";
 import type { IngestChannel } from "./ingest_channel.ts";
 import type { ChannelListener } from "./ingest_pool.ts";
 import type { LiveBlob, Stoppable } from "./live_blob.ts";
-import { abortedError, missingError, unexpectedError } from "./store_error.ts";
+import { abortedError, missingError, storageError, unexpectedError } from "./store_error.ts";
 
 /** What an ingest tells the store. */
 export interface IngestHost {
@@ -40,6 +40,7 @@ export class FileIngest implements Ingest, Stoppable, ChannelListener {
   #channel: IngestChannel | undefined;
   #failure: Error | undefined;
   #closing: Promise<void> | undefined;
+  #isLaneGone = false;
 
   constructor(options: FileIngestOptions) {
     this.#options = options;
@@ -89,15 +90,22 @@ export class FileIngest implements Ingest, Stoppable, ChannelListener {
     if (isSeedmintError(error, "corrupt")) this.#options.host.corrupt();
   }
 
-  opened(): void {
-    this.#options.live?.opened();
+  opened(isLaneGone: boolean): void {
+    const { live, hash } = this.#options;
+    // The blob may have become complete, or gone, by other means a moment before. Otherwise somebody
+    // removed the files of the store: what is verified now is written nowhere.
+    if (isLaneGone && (live?.state === "draft" || live?.state === "proven")) {
+      this.stop(storageError(`write blob ${hash}`, new Error("its partial files were removed")));
+    }
+    this.#isLaneGone = isLaneGone;
+    live?.opened();
   }
 
   verified(runs: readonly Range[]): void {
     const { live, host, options } = this.#options;
     try {
       // Also after an abort: the groups are written and verified, so they count.
-      if (live !== undefined) host.verified(live, runs);
+      if (live !== undefined && !this.#isLaneGone) host.verified(live, runs);
     } catch (error) {
       this.stop(error as Error);
     }

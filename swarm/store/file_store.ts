@@ -29,7 +29,7 @@ import { Ingests } from "./ingests.ts";
 import { Layout } from "./layout.ts";
 import { StoreLock } from "./lock.ts";
 import { collectGarbage, verifyBlob, type VerifyOptions } from "./maintenance.ts";
-import { SYNC_AT_CLOSE_MS } from "./limits.ts";
+import { SYNC_AT_CLOSE_MS, WARM_UP_MS } from "./limits.ts";
 import { openBlobReader } from "./open_reader.ts";
 import { type RebuildReport, rebuildStore } from "./rebuild.ts";
 import { readBootId, recover, type RecoveryReport } from "./recovery.ts";
@@ -99,6 +99,7 @@ export class FileBlobStore implements BlobStore {
         files: core.files,
       }),
     );
+    resources.defer(core.clock.timer(WARM_UP_MS, () => this.#pool.prepare()));
     // Where no boot can be told from another, what is not synced is read again at every open.
     resources.use(new Syncer(core, { closeMs: parts.isBootKnown ? 0 : SYNC_AT_CLOSE_MS }));
     const onComplete = (hash: Hash, size: number) => this.#ingests.settle(hash, size);
@@ -139,7 +140,7 @@ export class FileBlobStore implements BlobStore {
       quotaBytes: options.quotaBytes ?? Infinity,
       childrenOf: options.childrenOf,
     });
-    opened.defer(() => core.close());
+    opened.defer(() => core.removalsDone());
     try {
       const bootId = options.bootId ?? readBootId();
       const recovery = await recover(core, bootId);
@@ -167,7 +168,7 @@ export class FileBlobStore implements BlobStore {
     return rebuildStore(options);
   }
 
-  /** Starts the workers now, so that the first fetch need not wait for them. */
+  /** Starts the workers now; they start by themselves when the store has been open for a while. */
   prepareWorkers(): void {
     this.#pool.prepare();
   }
@@ -253,7 +254,8 @@ export class FileBlobStore implements BlobStore {
     const row = this.#known(hash, "export");
     if (row.state === "partial") throw incompleteError(hash, "export");
     await using reader = await this.openReader(hash);
-    await exportBlob(this.#core, { row, reader, path }, options);
+    const mode = this.#ingests.isWriting(hash) ? "copy" : options.mode ?? "copy";
+    await exportBlob(this.#core, { row, reader, path }, { ...options, mode });
   }
 
   setAttributes(hash: Hash, attributes: Parameters<BlobStore["setAttributes"]>[1]): void {

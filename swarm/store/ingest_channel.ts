@@ -90,7 +90,7 @@ export class IngestChannel {
       this.#options.slabs.underWayCount--;
       this.#options.slabs.give(answer.slab);
     }
-    if (answer.type === "open") this.#markOpened();
+    if (answer.type === "open") this.#markOpened(answer.isLaneGone === true);
     const runs = runsOf(answer.verified ?? []);
     if (runs.length > 0) this.#options.listener.verified(runs);
     if (answer.failure !== undefined) this.#fail(fromSent(answer.failure));
@@ -106,7 +106,7 @@ export class IngestChannel {
   /** The worker is gone. */
   broken(error: Error): void {
     this.#isBroken = true;
-    this.#markOpened();
+    this.#markOpened(false);
     this.#cancelLinger?.();
     this.#options.slabs.underWayCount -= this.#underWayCount;
     this.#underWayCount = 0;
@@ -148,10 +148,10 @@ export class IngestChannel {
     this.#options.port.send({ type: "push", job: this.job, slab: slab.buffer, length });
   }
 
-  #markOpened(): void {
+  #markOpened(isLaneGone: boolean): void {
     if (this.#isOpened) return;
     this.#isOpened = true;
-    this.#options.listener.opened();
+    this.#options.listener.opened(isLaneGone);
   }
 
   #fail(error: Error): void {

@@ -1,7 +1,7 @@
 /** Answers ingest requests by running jobs: inside a worker, or in place of one. */
 import type { Range } from "../../src/core/range_set.ts";
 import type { Files } from "./files.ts";
-import { type IngestJob, JobFailure, openJob } from "./ingest_job.ts";
+import { type IngestJob, JobFailure, type JobSpec, openJob } from "./ingest_job.ts";
 import { type IngestAnswer, type IngestRequest, toSent } from "./ingest_protocol.ts";
 import { storageError } from "./store_error.ts";
 
@@ -19,6 +19,7 @@ export class IngestDesk {
     const { type, job } = request;
     const answer = { type, job, ...(type === "push" ? { slab: request.slab } : {}) };
     try {
+      if (type === "open") return { ...answer, isLaneGone: !this.#open(job, request.spec) };
       return { ...answer, verified: this.#run(request).flatMap(({ start, end }) => [start, end]) };
     } catch (error) {
       const isPartly = error instanceof JobFailure;
@@ -32,14 +33,20 @@ export class IngestDesk {
     }
   }
 
-  #run(request: IngestRequest): readonly Range[] {
+  /** Returns false if the files of the lane lost their names since the request was sent. */
+  #open(job: number, spec: JobSpec): boolean {
+    try {
+      this.#jobs.set(job, openJob(spec, this.#files));
+      return true;
+    } catch (error) {
+      if (spec.lane === undefined || !(error instanceof Deno.errors.NotFound)) throw error;
+      this.#jobs.set(job, openJob(withoutLane(spec), this.#files));
+      return false;
+    }
+  }
+
+  #run(request: Exclude<IngestRequest, { readonly type: "open" }>): readonly Range[] {
     switch (request.type) {
-      case "open": {
-        const job = openJob(request.spec, this.#files);
-        this.#jobs.set(request.job, job);
-        // The empty blob is verified without a byte.
-        return request.spec.input.kind === "encoded" ? job.push(new Uint8Array(0)) : [];
-      }
       case "push":
         return this.#jobs.get(request.job)?.push(new Uint8Array(request.slab, 0, request.length)) ??
           [];
@@ -51,4 +58,14 @@ export class IngestDesk {
         return [];
     }
   }
+}
+
+/** The same work where nothing is to be written any more. */
+function withoutLane({ hash, size, outboard, input }: JobSpec): JobSpec {
+  return {
+    hash,
+    size,
+    ...(outboard === undefined ? {} : { outboard }),
+    input: input.kind === "encoded" ? input : { kind: "plain", startGroup: input.startGroup },
+  };
 }

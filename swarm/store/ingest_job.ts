@@ -7,7 +7,7 @@ import type { Hash } from "../../src/core/hash.ts";
 import { type Range, RangeSet } from "../../src/core/range_set.ts";
 import { GROUP_BYTES, PARENT_BYTES } from "../bao/geometry.ts";
 import { BaoDecoder, PlainVerifier } from "../bao/mod.ts";
-import type { Files, PositionalFile } from "./files.ts";
+import { type Files, fileSizeOf, type PositionalFile } from "./files.ts";
 import type { BlobFiles } from "./layout.ts";
 import { SLAB_BYTES } from "./limits.ts";
 
@@ -217,7 +217,9 @@ class PlainJob implements IngestJob {
     this.#writer = new LaneWriter(spec.lane, files);
     try {
       if (input.stage !== undefined) this.#stage = files.openExisting(input.stage);
-      if (spec.outboard !== undefined) this.#known = files.openReadOnly(spec.outboard);
+      if (spec.outboard !== undefined && fileSizeOf(spec.outboard) !== undefined) {
+        this.#known = files.openReadOnly(spec.outboard);
+      }
       this.#verifier = new PlainVerifier({
         hash: spec.hash,
         size: spec.size,

@@ -22,8 +22,8 @@ export interface DeskPort {
 
 /** What a channel tells its ingest. */
 export interface ChannelListener {
-  /** The files are open, or failed to. */
-  opened(): void;
+  /** The files are open, or failed to; or they were gone, and bytes are only verified. */
+  opened(isLaneGone: boolean): void;
   /** Groups are verified and written. */
   verified(runs: readonly Range[]): void;
   failed(error: Error): void;

@@ -21,6 +21,8 @@ export interface IngestAnswer {
   /** Boundaries of runs of groups that are held from now on, in the order they were verified. */
   readonly verified?: readonly number[];
   readonly failure?: SentError;
+  /** The lane to open had no files any more: bytes are only verified. */
+  readonly isLaneGone?: boolean;
   /** The slab of a push, given back. */
   readonly slab?: ArrayBuffer;
 }

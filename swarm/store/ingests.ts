@@ -41,6 +41,8 @@ export class Ingests {
   /** Drafts of plain bytes: each has its lane for itself, since unverified bytes lie in it. */
   readonly #plainDrafts: Set<LiveBlob> = new Set();
   readonly #live: Map<Hash, LiveBlob> = new Map();
+  /** Complete or gone, with ingests that still write what changes nothing. */
+  readonly #trailing: Set<LiveBlob> = new Set();
   readonly #host: IngestHost;
   #cancelCommit: (() => void) | undefined;
   #isClosed = false;
@@ -61,6 +63,11 @@ export class Ingests {
   /** Groups of a partial blob that are held, committed or not. */
   groupsOf(hash: Hash): RangeSet | undefined {
     return this.#live.get(hash)?.groups;
+  }
+
+  /** Whether a worker may still write to the file of a complete blob, the same bytes again. */
+  isWriting(hash: Hash): boolean {
+    return [...this.#trailing].some((live) => live.hash === hash);
   }
 
   // deno-lint-ignore require-await -- errors become rejections
@@ -99,13 +106,13 @@ export class Ingests {
         `Cannot ingest blob ${hash} from group ${startGroup}: nothing of it is proven, begin at 0`,
       );
     }
-    const spec = { hash, size: options.size };
     const { layout } = this.#core;
+    const { outboard } = layout.complete(hash);
+    const spec = { hash, size: options.size, outboard };
     if (row?.state === "complete") {
       const ingest = this.#newIngest(hash, { live: undefined, isStaging: false, options });
-      const { outboard } = layout.complete(hash);
       const input = { kind: "plain", startGroup } as const;
-      ingest.connect(this.#pool.open({ ...spec, outboard, input }, bytesMax, ingest));
+      ingest.connect(this.#pool.open({ ...spec, input }, bytesMax, ingest));
       return ingest;
     }
     const isAlone = row === undefined;
@@ -381,6 +388,7 @@ export class Ingests {
     const state: LiveState = size === live.size ? "complete" : "gone";
     const wasDraft = live.state === "draft";
     live.state = state;
+    if (live.ingests.size > 0) this.#trailing.add(live);
     this.#core.release(live.reservedBytes);
     live.reservedBytes = 0;
     this.#drafts.delete(live);
@@ -399,6 +407,7 @@ export class Ingests {
 
   #closed(live: LiveBlob): void {
     if (live.ingests.size > 0) return;
+    this.#trailing.delete(live);
     if (live.state === "draft") return this.#detach(live, undefined);
     if (live.state !== "proven") return;
     this.#core.release(live.reservedBytes);

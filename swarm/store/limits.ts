@@ -17,6 +17,9 @@ export const SLABS_TOTAL_MAX = 24;
 /** Free slabs kept for reuse; more are left to the garbage collector. */
 export const FREE_SLABS_MAX = 8;
 
+/** A store open for so many milliseconds is a node's, not a verb's: its workers may as well start. */
+export const WARM_UP_MS = 500;
+
 /** Bytes verified since the last commit of a bitfield that make the next one due. */
 export const COMMIT_BYTES = 32 * 1024 * 1024;
 

@@ -74,16 +74,18 @@ export async function collectGarbage(
   if (options.dryRun === true) return reportOf(garbage);
   const removed: typeof garbage = [];
   for (let first = 0; first < garbage.length; first += DROP_BATCH) {
-    for (const entry of garbage.slice(first, first + DROP_BATCH)) {
+    const batch = garbage.slice(first, first + DROP_BATCH).flatMap((entry) => {
       const row = core.catalog.get(entry.hash);
       // It may have become wanted while an earlier batch was being removed.
       const isWanted = row === undefined || row.attributes.pinned || row.tags.length > 0 ||
         core.isBusy(row.hash);
-      if (isWanted) continue;
-      core.drop(row);
-      removed.push(entry);
-    }
-    await core.close();
+      return isWanted ? [] : [{ entry, row }];
+    });
+    core.drop(...batch.map(({ row }) => row));
+    removed.push(...batch.map(({ entry }) => entry));
+    await core.removalsDone();
+    // Lets the rest of the node have its turn.
+    await core.clock.sleep(0);
   }
   return reportOf(removed);
 }

@@ -67,8 +67,7 @@ export function readBootId(): string | undefined {
 /** In-place and linked files that changed while no process watched. */
 function dropChanged(core: StoreCore): number {
   let count = 0;
-  for (const row of core.catalog.withFiles()) {
-    if (row.guard === undefined) continue;
+  for (const row of core.catalog.guarded()) {
     if (isUnchanged(row, row.path ?? core.layout.complete(row.hash).data)) continue;
     core.drop(row);
     count++;

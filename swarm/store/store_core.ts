@@ -89,23 +89,17 @@ export class StoreCore {
   }
 
   /**
-   * Replaces `before`, what is known of a blob now, by `after` (undefined: absent) and does `also`
-   * in the same transaction.
+   * Replaces `before`, what is known of a blob now, by `after` and does `also` in the same
+   * transaction.
    */
-  change(before: CatalogRow | undefined, after: NewRow | undefined, also?: () => void): void {
+  change(before: CatalogRow | undefined, after: NewRow, also?: () => void): void {
     this.catalog.database.transaction(() => {
-      if (after !== undefined) this.catalog.put(after);
-      else if (before !== undefined) this.catalog.remove(before.hash);
+      this.catalog.put(after);
       also?.();
       // Last, so that no file of a blob is ever debris, whatever was listed before.
-      if (after !== undefined) this.catalog.removeDebris(...this.toDebris(this.filesOf(after)));
-    }, { freesRoom: after === undefined });
-    this.blobCount += (after === undefined ? 0 : 1) - (before === undefined ? 0 : 1);
-    this.partialCount += (after?.state === "partial" ? 1 : 0) -
-      (before?.state === "partial" ? 1 : 0);
-    this.heldBytes += (after?.heldBytes ?? 0) - (before?.heldBytes ?? 0);
-    const hash = after?.hash ?? before?.hash;
-    if (hash !== undefined) this.feed.mark(hash);
+      this.catalog.removeDebris(...this.toDebris(this.filesOf(after)));
+    });
+    this.#count(before, after);
   }
 
   /** A row for a complete blob of which `before` is known. */
@@ -211,10 +205,14 @@ export class StoreCore {
     this.#removals.add(removal);
   }
 
-  /** Makes a blob absent and removes its files. */
-  drop(row: CatalogRow): void {
-    const paths = this.filesOf(row);
-    this.change(row, undefined, () => this.catalog.addDebris(...this.toDebris(paths)));
+  /** Makes blobs absent and removes their files. */
+  drop(...rows: readonly CatalogRow[]): void {
+    const paths = rows.flatMap((row) => this.filesOf(row));
+    this.catalog.database.transaction(() => {
+      for (const row of rows) this.catalog.remove(row.hash);
+      this.catalog.addDebris(...this.toDebris(paths));
+    }, { freesRoom: true });
+    for (const row of rows) this.#count(row, undefined);
     this.sweep(paths);
   }
 
@@ -242,7 +240,7 @@ export class StoreCore {
   }
 
   /** Waits until what is being removed is gone. */
-  async close(): Promise<void> {
+  async removalsDone(): Promise<void> {
     await Promise.all(this.#removals);
   }
 
@@ -275,6 +273,16 @@ export class StoreCore {
     };
   }
 
+  /** Keeps the sums in step with a change that was committed. */
+  #count(before: CatalogRow | undefined, after: NewRow | undefined): void {
+    this.blobCount += (after === undefined ? 0 : 1) - (before === undefined ? 0 : 1);
+    this.partialCount += (after?.state === "partial" ? 1 : 0) -
+      (before?.state === "partial" ? 1 : 0);
+    this.heldBytes += (after?.heldBytes ?? 0) - (before?.heldBytes ?? 0);
+    const hash = after?.hash ?? before?.hash;
+    if (hash !== undefined) this.feed.mark(hash);
+  }
+
   #moveIfThere(from: string, to: string): boolean {
     try {
       this.files.rename(from, to);
@@ -303,12 +311,9 @@ export class StoreCore {
     }
     const freeBytes = this.quotaBytes - usedBytes + freedBytes;
     if (bytes > freeBytes) throw quotaError(bytes, freeBytes, this.quotaBytes);
-    for (const hash of victims) {
-      const row = this.catalog.get(hash)!;
-      this.drop(row);
-      this.counters.evictedCount++;
-      this.counters.evictedBytes += row.heldBytes;
-    }
+    this.drop(...victims.map((hash) => this.catalog.get(hash)!));
+    this.counters.evictedCount += victims.length;
+    this.counters.evictedBytes += freedBytes;
   }
 }
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { isSeedmintError } from "../../../src/core/errors.ts";
 import { RangeSet } from "../../../src/core/range_set.ts";
 import { GROUP_BYTES } from "../../../swarm/bao/geometry.ts";
+import { hashBytes } from "../../../swarm/bao/mod.ts";
 import { encodeBytes, ingestBytes, readAll, sampleBytes } from "../../conformance/blob_store.ts";
 import { filesBelow, flipByte, openStore, TemporaryDirectory } from "./fixture.ts";
 
@@ -190,4 +191,22 @@ Deno.test("FileBlobStore refuses to import what is not a file or not there", asy
   for (const mode of ["link", "in-place"] as const) {
     await assert.rejects(store.importFile(`${directory.path}/none`, { mode }), hasCode("storage"));
   }
+});
+
+Deno.test("FileBlobStore exports by copy while a source still sends what is complete", async () => {
+  using directory = new TemporaryDirectory();
+  await using store = await openStore(`${directory.path}/store`);
+  const hash = hashBytes(bytes);
+  await ingestBytes(store, bytes, RangeSet.of(10));
+  await using late = await store.ingestEncoded(hash, RangeSet.ALL, { size: bytes.length });
+  await ingestBytes(store, bytes);
+  const path = `${directory.path}/out`;
+  await store.exportFile(hash, path, { mode: "link" });
+  await late.push(encodeBytes(bytes, RangeSet.ALL));
+  await late.finish();
+  assert.deepEqual(await readAll(store, hash), bytes);
+  assert.equal((await Deno.stat(path)).nlink, 1);
+  const linked = `${directory.path}/linked`;
+  await store.exportFile(hash, linked, { mode: "link" });
+  assert.equal((await Deno.stat(linked)).nlink, 2);
 });

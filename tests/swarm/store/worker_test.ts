@@ -3,7 +3,7 @@ import { isSeedmintError } from "../../../src/core/errors.ts";
 import { RangeSet } from "../../../src/core/range_set.ts";
 import { hashBytes } from "../../../swarm/bao/mod.ts";
 import { encodeBytes, readAll, sampleBytes } from "../../conformance/blob_store.ts";
-import { openStore, TemporaryDirectory } from "./fixture.ts";
+import { filesBelow, openStore, TemporaryDirectory } from "./fixture.ts";
 
 const MIB = 1024 * 1024;
 
@@ -108,4 +108,50 @@ Deno.test("many ingests at a time share the workers and the slabs", async () => 
   for (const bytes of blobs) assert.deepEqual(await readAll(store, hashBytes(bytes)), bytes);
   assert.equal(store.figures().ingestingCount, 0);
   assert.equal(store.figures().reservedBytes, 0);
+});
+
+Deno.test("an ingest goes on verifying when its blob became complete before its files were open", async () => {
+  using directory = new TemporaryDirectory();
+  await using store = await openStore(directory.path, { workerCount: 1 });
+  const bytes = sampleBytes(MIB, 60);
+  const hash = hashBytes(bytes);
+  const encoded = encodeBytes(bytes, RangeSet.ALL);
+  for (const lies of [false, true]) {
+    await store.remove(hash);
+    const last = await store.ingestEncoded(hash, RangeSet.of(1000), { size: bytes.length });
+    await last.push(encodeBytes(bytes, RangeSet.of(1000)));
+    await last.finish();
+    // The worker gets to open its files only after this turn, in which the lane lost its name.
+    const opening = store.ingestEncoded(hash, RangeSet.ALL, { size: bytes.length });
+    const importing = store.importBytes(bytes);
+    await using ingest = await opening;
+    await importing;
+    assert.equal(store.status(hash)!.state, "complete");
+    const sent = Uint8Array.from(encoded);
+    if (lies) sent[sent.length - 1]! ^= 1;
+    const received = (async () => {
+      await ingest.push(sent);
+      await ingest.finish();
+    })();
+    if (lies) await assert.rejects(received, (error) => isSeedmintError(error, "corrupt"));
+    else await received;
+    assert.deepEqual(await readAll(store, hash), bytes);
+  }
+});
+
+Deno.test("an ingest fails, and marks nothing, when somebody removed the store's files", async () => {
+  using directory = new TemporaryDirectory();
+  await using store = await openStore(directory.path, { workerCount: 1 });
+  const bytes = sampleBytes(MIB, 61);
+  const hash = hashBytes(bytes);
+  const opening = store.ingestEncoded(hash, RangeSet.ALL, { size: bytes.length });
+  for (const name of filesBelow(`${directory.path}/blobs`)) {
+    Deno.removeSync(`${directory.path}/blobs/${name}`);
+  }
+  await using ingest = await opening;
+  await assert.rejects(async () => {
+    await ingest.push(encodeBytes(bytes, RangeSet.ALL));
+    await ingest.finish();
+  }, (error) => isSeedmintError(error, "storage"));
+  assert.equal(store.status(hash), undefined);
 });
