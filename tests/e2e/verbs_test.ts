@@ -117,6 +117,23 @@ Deno.test("start refuses a second node on the same data, stops cleanly, and star
   assert.equal((await bench.node("data")).ready.peerId, ready.peerId);
 });
 
+Deno.test("a node killed at any moment of its first start starts again, and is one and the same", async () => {
+  await using bench = await Bench.open();
+  const start = ["start", "--data", bench.path("data"), "--no-mdns"];
+  const listen = ["--listen", "/ip4/127.0.0.1/tcp/0", "--relay-listen", "127.0.0.1:0"];
+  for (const aliveMs of [60, 120, 180, 250, 350, 500]) {
+    const child = bench.spawn(...start, ...listen);
+    await new Promise((resolve) => setTimeout(resolve, aliveMs));
+    await child.kill();
+  }
+  const { ready, process } = await bench.node("data");
+  assert.equal(await process.stop(), 0);
+  const { peerId, problems } = await ok("status", "--data", bench.path("data"));
+  assert.deepEqual([peerId, problems], [ready.peerId, []]);
+  const names = await Array.fromAsync(Deno.readDir(bench.path("data")), (entry) => entry.name);
+  assert.ok(names.includes("seed"));
+});
+
 Deno.test("get that is interrupted exits with 130 and cancels the work in the node", async () => {
   await using bench = await Bench.open();
   const file = bench.path("file");
