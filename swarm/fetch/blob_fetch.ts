@@ -6,7 +6,13 @@ import { OriginSource } from "../origin/origin_source.ts";
 import type { ProviderHint, Source } from "../ports.ts";
 import { Scheduler, type SchedulerEffect, type SchedulerEvent } from "../scheduler/mod.ts";
 import { failureMessage } from "./failure_message.ts";
-import { DISCOVERY_MS_MAX, PROGRESS_MS, STOP_MS_MAX, TICK_MS } from "./limits.ts";
+import {
+  DISCOVERY_MS_MAX,
+  FETCH_SOURCES_MAX,
+  PROGRESS_MS,
+  STOP_MS_MAX,
+  TICK_MS,
+} from "./limits.ts";
 import type { FetchBlobOptions } from "./options.ts";
 import type { FetchedFrom, FetchFailure, FetchProgress, FetchReport } from "./report.ts";
 import { Transfer, type TransferHost } from "./transfer.ts";
@@ -203,6 +209,8 @@ export class BlobFetch implements TransferHost {
   }
 
   #addPeer(peer: ProviderHint): void {
+    // Whoever floods a discovery with hints gets no more than this many looked at.
+    if (!this.#sources.has(peer.peerId) && this.#sources.size >= FETCH_SOURCES_MAX) return;
     let source: Source | undefined;
     try {
       source = this.#sources.get(peer.peerId) ?? this.#options.sourceOf?.(peer);

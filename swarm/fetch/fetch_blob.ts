@@ -14,6 +14,8 @@ interface Flight {
   readonly listeners: Set<(progress: FetchProgress) => void>;
   readonly hasOrigin: boolean;
   waiterCount: number;
+  /** Size as far as it is known. */
+  size: number | undefined;
 }
 
 const flightsByStore = new WeakMap<BlobStore, Map<Hash, Flight>>();
@@ -41,10 +43,24 @@ export async function fetchBlob(options: FetchBlobOptions): Promise<FetchReport>
   }
 }
 
+/**
+ * Whether `hash` is being fetched into `store`, and its size as far as it is known. A provider that
+ * tells it as holdings without groups lets members of a fleet take turns at the origin.
+ */
+export function fetchUnderWay(
+  store: BlobStore,
+  hash: Hash,
+): { readonly size?: number } | undefined {
+  const flight = flightsByStore.get(store)?.get(hash);
+  if (flight === undefined) return undefined;
+  return flight.size === undefined ? {} : { size: flight.size };
+}
+
 function begin(flights: Map<Hash, Flight>, options: FetchBlobOptions): Flight {
   const abort = new AbortController();
   const listeners = new Set<(progress: FetchProgress) => void>();
   const tell = (progress: FetchProgress) => {
+    flight.size = progress.size;
     for (const listener of listeners) listener(progress);
   };
   const promise = runRounds(options, { tell, signal: abort.signal }).finally(() => {
@@ -56,6 +72,7 @@ function begin(flights: Map<Hash, Flight>, options: FetchBlobOptions): Flight {
     listeners,
     hasOrigin: options.origin !== undefined,
     waiterCount: 0,
+    size: undefined,
   };
   flights.set(options.hash, flight);
   // Whoever waits hears of it; a fetch that all have left fails unheard.

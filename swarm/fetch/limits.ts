@@ -44,3 +44,6 @@ export const CHILD_PROGRESS_MS = 2000;
 
 /** Failures of one provider in a row after which it is not asked for more children. */
 export const CHILD_FAILURES_MAX = 3;
+
+/** Sources looked at in one fetch; a little more than the scheduler remembers. */
+export const FETCH_SOURCES_MAX = 80;

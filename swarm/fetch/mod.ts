@@ -7,7 +7,7 @@
  * May import: src/core, swarm/ports.ts, swarm/scheduler, swarm/origin, swarm/score.ts, the port of
  * the store, swarm/collection.ts.
  */
-export { fetchBlob } from "./fetch_blob.ts";
+export { fetchBlob, fetchUnderWay } from "./fetch_blob.ts";
 export {
   type CollectionProgress,
   type CollectionReport,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { SeedmintError } from "../../../src/core/errors.ts";
 import { systemClock, systemRandom } from "../../../src/app/system.ts";
 import { GROUP_BYTES } from "../../../swarm/bao/geometry.ts";
-import { fetchBlob, type FetchBlobOptions } from "../../../swarm/fetch/mod.ts";
+import { fetchBlob, type FetchBlobOptions, fetchUnderWay } from "../../../swarm/fetch/mod.ts";
 import { MemoryBlobStore } from "../../../swarm/store/memory_store.ts";
 import { RangeSet } from "../../../src/core/range_set.ts";
 import { FakeOrigin, FakePeer, readWhole, storeWith, testBytes } from "./fakes.ts";
@@ -207,10 +207,12 @@ Deno.test("fetchBlob joins calls for one blob, and ends when the last caller lea
   const first = fetchBlob({ ...options, signal: one.signal });
   const second = fetchBlob({ ...options, signal: two.signal });
   await systemClock.sleep(50);
+  assert.equal(fetchUnderWay(at.to, at.hash)?.size, 8 * MIB);
   one.abort(new Error("no longer wanted"));
   await assert.rejects(first, /no longer wanted/);
   assert.equal((await second).size, 8 * MIB);
   assert.equal(peer.requests.filter((groups) => groups.has(0)).length, 1);
+  assert.equal(fetchUnderWay(at.to, at.hash), undefined);
 });
 
 Deno.test("fetchBlob leaves nothing running after an abort, and a later call resumes", async () => {
