@@ -51,7 +51,7 @@ export const ticket: Handler<"ticket"> = (parts, { target }, context) => {
   if (record.visibility !== "public") {
     context.emit({ event: "note", message: `only ${record.visibility} peers may fetch this` });
   }
-  const relays = parts.relays().map((relay) => relay.url);
+  const relays = relaysToTell(parts.relays().map((relay) => relay.url), addrs);
   const text = encodeTicket({
     hash: record.hash,
     kind: record.kind,
@@ -62,3 +62,10 @@ export const ticket: Handler<"ticket"> = (parts, { target }, context) => {
   });
   return Promise.resolve({ ticket: text, hash: record.hash });
 };
+
+/** Relays on this very machine are of use only to those who can reach its loopback addresses. */
+function relaysToTell(relays: readonly string[], addrs: readonly string[]): readonly string[] {
+  const isLocal = addrs.every((addr) => /^\/ip4\/127\.|^\/ip6\/::1\//.test(addr));
+  if (isLocal) return relays;
+  return relays.filter((url) => !/^(127\.|localhost$|\[::1\]$)/.test(new URL(url).hostname));
+}
