@@ -270,7 +270,7 @@ export class Ingests {
   }
 
   #staging(live: LiveBlob, count: number): void {
-    if (live.state !== "draft") return;
+    if (live.state !== "draft" || live.isUncounted) return;
     const wantedBytes = Math.min(count, live.size - live.reservedBytes);
     if (wantedBytes <= 0) return;
     this.#core.reserve(wantedBytes);
@@ -329,34 +329,62 @@ export class Ingests {
     const row = core.catalog.get(hash);
     assert(row === undefined || row.size === size, "two sizes of one blob cannot both be proven");
     if (row !== undefined && !draft.isFull) return this.#detach(draft, size);
-    const heldBytes = bytesInGroups(size, draft.groups);
-    this.#reserveRest(draft);
+    this.#reserveRest(draft, row);
     this.#drafts.delete(draft);
     this.#plainDrafts.delete(draft);
-    this.settle(hash, size);
-    promote(core, draft, {
-      before: row,
-      attributes: mergeAttributes(row?.attributes, draft.given),
-      heldBytes,
-    });
-    core.release(heldBytes);
-    draft.reservedBytes -= heldBytes;
+    this.#settleOthers(draft);
+    const heldBytes = bytesInGroups(size, draft.groups);
+    const attributes = mergeAttributes(row?.attributes, draft.given);
+    promote(core, draft, { before: row, attributes, heldBytes });
+    const newlyHeldBytes = heldBytes - (row?.heldBytes ?? 0);
+    core.release(newlyHeldBytes);
+    draft.reservedBytes -= newlyHeldBytes;
     draft.state = "proven";
     this.#live.set(hash, draft);
     core.ingesting.add(hash);
     if (draft.isFull) this.#complete(draft);
   }
 
-  /** Reserves room for what a draft lacks, without evicting what is held of the blob itself. */
-  #reserveRest(draft: LiveBlob): void {
-    const { ingesting } = this.#core;
-    const wasIngesting = ingesting.has(draft.hash);
-    const missingBytes = draft.size - draft.reservedBytes;
-    ingesting.add(draft.hash);
+  /**
+   * Of what else is fetched of a proven draft: liars are stopped; if the draft is whole, nothing else
+   * is needed; if not, plain bytes of the same size go on, since they may be whole first.
+   */
+  #settleOthers(draft: LiveBlob): void {
+    if (draft.isFull) return this.settle(draft.hash, draft.size);
+    for (const other of this.#drafts.take(draft.hash)) this.#detach(other, draft.size);
+    for (const other of [...this.#plainDrafts]) {
+      if (other.hash !== draft.hash) continue;
+      if (other.size !== draft.size) this.#detach(other, draft.size);
+      else this.#uncount(other);
+    }
+  }
+
+  /** The room of a blob is reserved once, however many lanes it has for a while. */
+  #uncount(draft: LiveBlob): void {
+    draft.isUncounted = true;
+    this.#core.release(draft.reservedBytes);
+    draft.reservedBytes = 0;
+  }
+
+  /**
+   * Reserves what a draft lacks beyond what is held of the blob itself, which it replaces and which
+   * must not be evicted for it.
+   */
+  #reserveRest(draft: LiveBlob, row: CatalogRow | undefined): void {
+    const core = this.#core;
+    const wasIngesting = core.ingesting.has(draft.hash);
+    const replaced = this.#live.get(draft.hash);
+    if (replaced !== undefined) this.#uncount(replaced);
+    for (const other of this.#plainDrafts) {
+      if (other.hash === draft.hash && other !== draft) this.#uncount(other);
+    }
+    const missingBytes = draft.size - (row?.heldBytes ?? 0) - draft.reservedBytes;
+    core.ingesting.add(draft.hash);
     try {
-      this.#core.reserve(missingBytes);
+      if (missingBytes > 0) core.reserve(missingBytes);
+      else core.release(-missingBytes);
     } catch (error) {
-      if (!wasIngesting) ingesting.delete(draft.hash);
+      if (!wasIngesting) core.ingesting.delete(draft.hash);
       throw error;
     }
     draft.reservedBytes += missingBytes;

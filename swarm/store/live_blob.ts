@@ -35,6 +35,8 @@ export class LiveBlob {
   given: BlobAttributes = {};
   /** Bytes reserved for it in the quota. */
   reservedBytes = 0;
+  /** Whether another lane of the same blob has its room reserved. */
+  isUncounted = false;
   /** Bytes verified since the last commit. */
   dirtyBytes = 0;
   /** Workers that have not opened the files yet: until then they keep their names. */

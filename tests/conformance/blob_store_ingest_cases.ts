@@ -314,4 +314,22 @@ export const INGEST_CASES: readonly Case[] = [
     assert.deepEqual(await readAll(store, hash), bytes);
     assert.deepEqual(store.status(hash)!.tags, ["whole"]);
   }],
+  [
+    "completes a blob by plain bytes that came before a peer proved its size",
+    { quotaBytes: 12 * GROUP_BYTES },
+    async (store) => {
+      const bytes = sampleBytes(10 * GROUP_BYTES, 80);
+      const hash = hashBytes(bytes);
+      await using plain = await store.ingestPlain(hash, 0, { size: bytes.length });
+      await plain.push(bytes.subarray(0, 8 * GROUP_BYTES));
+      await ingestBytes(store, bytes, RangeSet.of(9));
+      await ingestBytes(store, bytes, RangeSet.of(0, 2));
+      assert.equal(store.status(hash)!.groups.toString(), "0..2,9..10");
+      await plain.push(bytes.subarray(8 * GROUP_BYTES));
+      await plain.finish();
+      assert.equal(store.status(hash)!.state, "complete");
+      assert.deepEqual(await readAll(store, hash), bytes);
+      assert.equal(store.usage().bytes, bytes.length);
+    },
+  ],
 ];
