@@ -6,6 +6,7 @@
  */
 import { parseArgs } from "node:util";
 import { PeerProcess } from "./fetch/child.ts";
+import { startIroh } from "./fetch/iroh.ts";
 import { curlMs, type Nginx, startNginx } from "./fetch/rivals.ts";
 
 const MIB = 1024 * 1024;
@@ -64,25 +65,39 @@ async function makeFile(path: string, bytes: number): Promise<void> {
   }
 }
 
-async function download(nginx: Nginx, scheme: "http" | "https"): Promise<void> {
-  const ms: number[] = [];
-  for (let run = 0; run < runCount; run++) {
-    ms.push(await curlMs(`${nginx[scheme]}/file`, `${scratch}/curl`));
-    await Deno.remove(`${scratch}/curl`);
-  }
-  sayRate(scheme, ms);
+/** One way to get the file, run once per round: what disturbs one disturbs all. */
+interface Contestant {
+  readonly name: string;
+  /** Milliseconds from asking to the last verified byte in a file, and what else is worth telling. */
+  run(): Promise<{ readonly ms: number; readonly cpuSeconds?: number }>;
 }
 
-async function fetchFrom(
+function download(nginx: Nginx, scheme: "http" | "https"): Contestant {
+  return {
+    name: scheme,
+    async run() {
+      const ms = await curlMs(`${nginx[scheme]}/file`, `${scratch}/curl`);
+      await Deno.remove(`${scratch}/curl`);
+      return { ms };
+    },
+  };
+}
+
+interface Swarm {
+  readonly requester: PeerProcess;
+  readonly from: string[];
+  readonly hash: string;
+}
+
+async function startSwarm(
   name: string,
   options: { readonly providerCount: number; readonly direct: boolean },
-): Promise<void> {
-  await using stack = new AsyncDisposableStack();
+): Promise<Swarm> {
   const from: string[] = [];
   let hash = "";
   for (let index = 0; index < options.providerCount; index++) {
     const flags = flagsOf(values["provider-flags"]);
-    const peer = stack.use(await PeerProcess.start(`${scratch}/${name}-${index}`, flags));
+    const peer = resources.use(await PeerProcess.start(`${scratch}/${name}-${index}`, flags));
     const served = await peer.tell({
       do: "serve",
       file: `${scratch}/file`,
@@ -92,21 +107,43 @@ async function fetchFrom(
     hash = served.hash;
   }
   const flags = flagsOf(values["requester-flags"]);
-  const requester = stack.use(await PeerProcess.start(`${scratch}/${name}-get`, flags));
-  const ms: number[] = [];
-  let cpuSeconds = 0;
-  for (let run = 0; run < runCount; run++) {
-    const result = await requester.tell({ do: "fetch", hash, from, direct: options.direct });
-    if (result.failures.length > 0) console.error(result.failures);
-    ms.push(result.ms);
-    cpuSeconds += result.cpuSeconds / runCount;
-    if (run < runCount - 1) await requester.tell({ do: "remove", hash });
+  const requester = resources.use(await PeerProcess.start(`${scratch}/${name}-get`, flags));
+  return { requester, from, hash };
+}
+
+function fetchFrom(name: string, swarm: Swarm, direct: boolean): Contestant {
+  const { requester, from, hash } = swarm;
+  return {
+    name,
+    async run() {
+      const result = await requester.tell({ do: "fetch", hash, from, direct });
+      if (result.failures.length > 0) console.error(result.failures);
+      await requester.tell({ do: "remove", hash });
+      return result;
+    },
+  };
+}
+
+async function contest(contestants: readonly Contestant[]): Promise<void> {
+  const ms = new Map(contestants.map(({ name }) => [name, [] as number[]]));
+  const cpu = new Map<string, number>();
+  for (let round = 0; round < runCount; round++) {
+    for (const contestant of contestants) {
+      const result = await contestant.run();
+      ms.get(contestant.name)!.push(result.ms);
+      if (result.cpuSeconds !== undefined) {
+        cpu.set(contestant.name, Math.min(cpu.get(contestant.name) ?? Infinity, result.cpuSeconds));
+      }
+    }
   }
-  sayRate(name, ms, `  requester CPU ${cpuSeconds.toFixed(2)} s`);
-  if (name === "stream") {
-    await requester.tell({ do: "remove", hash });
-    const first = await requester.tell({ do: "first-byte", hash, size: sizeBytes, from: from[0]! });
-    say("first byte", `${first.ms.toFixed(2)} ms (median), ${first.worstMs.toFixed(2)} ms (worst)`);
+  for (const { name } of contestants) {
+    if (Deno.env.get("SHOW_RUNS")) console.log(name, ms.get(name)!.map((x) => Math.round(x)).join(" "));
+    const seconds = cpu.get(name);
+    sayRate(
+      name,
+      ms.get(name)!,
+      seconds === undefined ? "" : `  requester CPU ${seconds.toFixed(2)} s`,
+    );
   }
 }
 
@@ -178,22 +215,47 @@ async function memory(): Promise<void> {
   }
 }
 
+const resources = new AsyncDisposableStack();
 try {
   await makeFile(`${scratch}/file`, sizeBytes);
+  const contestants: Contestant[] = [];
   const nginx = await startNginx(scratch, scratch);
   if (typeof nginx === "string") say("https, http", `skipped: ${nginx}`);
   else {
-    await using _ = nginx;
-    if (wanted("https")) await download(nginx, "https");
-    if (wanted("http")) await download(nginx, "http");
+    resources.use(nginx);
+    if (wanted("https")) contestants.push(download(nginx, "https"));
+    if (wanted("http")) contestants.push(download(nginx, "http"));
   }
-  if (wanted("stream")) await fetchFrom("stream", { providerCount: 1, direct: false });
-  if (wanted("direct")) await fetchFrom("direct", { providerCount: 1, direct: true });
-  if (wanted("three")) await fetchFrom("three", { providerCount: 3, direct: false });
+  if (wanted("stream")) {
+    const swarm = await startSwarm("stream", { providerCount: 1, direct: false });
+    contestants.push(fetchFrom("stream", swarm, false));
+    const first = await swarm.requester.tell({
+      do: "first-byte",
+      hash: swarm.hash,
+      size: sizeBytes,
+      from: swarm.from[0]!,
+    });
+    say("first byte", `${first.ms.toFixed(2)} ms (median), ${first.worstMs.toFixed(2)} ms (worst)`);
+    await swarm.requester.tell({ do: "remove", hash: swarm.hash });
+  }
+  if (wanted("direct")) {
+    const swarm = await startSwarm("direct", { providerCount: 1, direct: true });
+    contestants.push(fetchFrom("direct", swarm, true));
+  }
+  if (wanted("three")) {
+    const swarm = await startSwarm("three", { providerCount: 3, direct: false });
+    contestants.push(fetchFrom("three", swarm, false));
+  }
+  const iroh = wanted("iroh") ? await startIroh(`${scratch}/file`) : undefined;
+  if (typeof iroh === "string") say("iroh", `skipped: ${iroh}`);
+  else if (iroh !== undefined) contestants.push(resources.use(iroh));
+  await contest(contestants);
+  await resources.disposeAsync();
   if (wanted("small")) await small();
   if (wanted("limited")) await limited();
   if (values.memory) await memory();
 } finally {
+  await resources.disposeAsync();
   await Deno.remove(scratch, { recursive: true });
 }
 Deno.exit(0);

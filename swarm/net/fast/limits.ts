@@ -4,7 +4,7 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 
 /** One block handed to a socket write: large enough that system calls cost little per byte. */
-export const WRITE_BLOCK_BYTES = 256 * KIB;
+export const WRITE_BLOCK_BYTES = 512 * KIB;
 
 /** Queued bytes from which a socket asks its writer to wait: one block is sent, one is filled. */
 export const WRITE_HIGH_BYTES = 2 * WRITE_BLOCK_BYTES;
@@ -28,7 +28,7 @@ export const READ_BUSY_BYTES = 256 * KIB;
 export const READ_SMALL_COUNT_MAX = 32;
 
 /** Idle blocks kept for reuse by all connections of a process. */
-export const POOLED_BLOCK_COUNT_MAX = 16;
+export const POOLED_BLOCK_COUNT_MAX = 8;
 
 /** How long a closing connection waits for the other side's end, so that no reset eats sent bytes. */
 export const CLOSE_LINGER_MS = 500;
@@ -84,8 +84,8 @@ export const YAMUX_INITIAL_WINDOW_BYTES = 256 * KIB;
 /** To where a window may grow when its reader keeps up; fills 1.3 Gbit/s at 100 ms of round trip. */
 export const YAMUX_WINDOW_BYTES_MAX = 16 * MIB;
 
-/** Payload of one frame we send: other implementations refuse frames above their first window. */
-export const YAMUX_FRAME_BYTES_MAX = 64 * KIB;
+/** Payload of one frame we send: with its header it fills one Noise message. */
+export const YAMUX_FRAME_BYTES_MAX = NOISE_PLAINTEXT_BYTES_MAX - YAMUX_HEADER_BYTES;
 
 /** A send window beyond this is no window: the peer adds to it without end. */
 export const YAMUX_SEND_WINDOW_BYTES_MAX = 2 ** 32;

@@ -14,6 +14,9 @@ import { lendMemory } from "./plaintext_memory.ts";
 
 const LENGTH_BYTES = 2;
 
+/** From this size on a frame is worth a message of its own, which saves a copy. */
+const OWN_MESSAGE_BYTES_MIN = 32 * 1024;
+
 /** What a layer above does with decrypted bytes. */
 export interface PlaintextConsumer {
   /** Takes all of `plaintext`, which nobody changes later: it may be kept. */
@@ -94,9 +97,7 @@ export class NoiseStream extends AbstractMessageStream {
 
   /** Queues bytes; ask {@link needsDrain} afterwards. */
   write(bytes: Uint8Array): void {
-    if (this.writeStatus === "closed" || this.writeStatus === "closing") {
-      throw new StreamStateError(`Cannot write to a connection that is ${this.writeStatus}`);
-    }
+    this.#assertWritable();
     let offset = 0;
     while (offset < bytes.length) {
       const rest = bytes.length - offset;
@@ -113,6 +114,24 @@ export class NoiseStream extends AbstractMessageStream {
       if (this.#stagedBytes === NOISE_PLAINTEXT_BYTES_MAX) this.#sealStaged();
     }
     if (this.#stagedBytes > 0) this.#scheduleFlush();
+  }
+
+  /**
+   * Queues a header and what follows it. Large ones become a message of their own, encrypted from
+   * where they lie; up to {@link NOISE_PLAINTEXT_BYTES_MAX} together fit.
+   */
+  writeFrame(header: Uint8Array, parts: readonly Uint8Array[], length: number): void {
+    const total = header.length + length;
+    if (total < OWN_MESSAGE_BYTES_MIN || total > NOISE_PLAINTEXT_BYTES_MAX) {
+      this.write(header);
+      for (const part of parts) this.write(part);
+      return;
+    }
+    this.#assertWritable();
+    this.#sealStaged();
+    const target = this.#messageSpace(total);
+    this.#sending.sealParts([header, ...parts], target.subarray(LENGTH_BYTES));
+    this.#send(target);
   }
 
   /** Whether a writer should wait for the `drain` event. */
@@ -167,15 +186,31 @@ export class NoiseStream extends AbstractMessageStream {
     if (count < NOISE_PLAINTEXT_BYTES_MAX / 16) this.#staged = undefined;
   }
 
+  #assertWritable(): void {
+    if (this.writeStatus === "closed" || this.writeStatus === "closing") {
+      throw new StreamStateError(`Cannot write to a connection that is ${this.writeStatus}`);
+    }
+  }
+
   #seal(plaintext: Uint8Array): void {
-    const length = plaintext.length + NOISE_TAG_BYTES;
+    const target = this.#messageSpace(plaintext.length);
+    this.#sending.seal(plaintext, target.subarray(LENGTH_BYTES));
+    this.#send(target);
+  }
+
+  /** Space for a message of `count` bytes of plaintext, its length written. */
+  #messageSpace(count: number): Uint8Array {
+    const length = count + NOISE_TAG_BYTES;
     const target = this.#sink?.reserve(LENGTH_BYTES + length) ??
       new Uint8Array(LENGTH_BYTES + length);
     target[0] = length >>> 8;
     target[1] = length;
-    this.#sending.seal(plaintext, target.subarray(LENGTH_BYTES));
-    if (this.#sink !== undefined) this.#sink.commit(LENGTH_BYTES + length);
-    else this.#inner.send(target);
+    return target;
+  }
+
+  #send(message: Uint8Array): void {
+    if (this.#sink !== undefined) this.#sink.commit(message.length);
+    else this.#inner.send(message);
   }
 
   #listen(leftover: Uint8Array): void {

@@ -323,8 +323,8 @@ export class FastYamuxMuxer extends AbstractStreamMuxer<FastYamuxStream> {
     if (this.maConn.status !== "open") return;
     const header = encodeHeader({ type, flags, streamId, length });
     if (this.#noise !== undefined) {
-      this.#noise.write(header);
-      for (const part of parts) this.#noise.write(part);
+      if (parts.length === 0) this.#noise.write(header);
+      else this.#noise.writeFrame(header, parts, length);
     } else this.maConn.send(parts.length === 0 ? header : new Uint8ArrayList(header, ...parts));
   }
 
