@@ -31,6 +31,8 @@ export interface SchedulerLimits {
   readonly holdingsRefreshMsMax: number;
   /** How long an answer about holdings may take before the peer is used without it. */
   readonly holdingsWaitMs: number;
+  /** Longer between two ticks means that we slept or were busy, and no source is to blame. */
+  readonly tickGapMsMax: number;
   /** Without a first byte for so long, the rest of a request is asked elsewhere. */
   readonly firstByteMs: number;
   /** Without progress for so long, the rest of a request is asked elsewhere. */
@@ -102,6 +104,7 @@ export const SCHEDULER_LIMITS: SchedulerLimits = {
   holdingsRefreshMs: 250,
   holdingsRefreshMsMax: 2000,
   holdingsWaitMs: 500,
+  tickGapMsMax: 500,
   firstByteMs: 1000,
   progressMs: 2000,
   originFirstByteMs: 5000,

@@ -35,7 +35,7 @@ import {
   type SourceState,
 } from "./state.ts";
 import type { SchedulerEffect, SchedulerEvent, SchedulerOptions, SourceFailure } from "./types.ts";
-import { fail, watchEnd, watchOrigin, watchRequests } from "./watchdog.ts";
+import { fail, forgiveOwnSilence, watchEnd, watchOrigin, watchRequests } from "./watchdog.ts";
 
 /** What a fetch looks like from outside, for progress bars. */
 export interface SchedulerProgress {
@@ -144,6 +144,7 @@ function applyEvent(state: SchedulerState, event: SchedulerEvent, nowMs: number)
       noteFailure(state, { id: "origin", code: "unavailable", message: event.reason });
       break;
     case "tick":
+      forgiveOwnSilence(state, nowMs);
       noteTick(state, nowMs);
       break;
     default:

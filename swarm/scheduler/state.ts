@@ -57,7 +57,7 @@ export interface RequestState {
   readonly id: number;
   readonly source: SourceState;
   readonly purpose: RequestPurpose;
-  readonly startedMs: number;
+  startedMs: number;
   /** Asked and not delivered by this request; what the source will still send. */
   unsent: RangeSet;
   /** The part of `unsent` that is still wanted from it: not stolen, not delivered by others. */
@@ -90,6 +90,7 @@ export interface SchedulerState {
   isStarted: boolean;
   startMs: number;
   lastProgressMs: number;
+  lastTickMs: number | undefined;
   /** Until when another member of the fleet was waited for. */
   herdWaitedMs: number;
   hasFirstByte: boolean;
@@ -128,6 +129,7 @@ export function initialState(options: SchedulerOptions): SchedulerState {
     isStarted: false,
     startMs: 0,
     lastProgressMs: 0,
+    lastTickMs: undefined,
     herdWaitedMs: -Infinity,
     hasFirstByte: false,
     missing: RangeSet.ALL,

@@ -12,6 +12,28 @@ import {
   type SourceState,
 } from "./state.ts";
 
+/**
+ * A machine that slept, or a process too busy to look, was silent itself: that time counts against
+ * nobody.
+ */
+export function forgiveOwnSilence(state: SchedulerState, nowMs: number): void {
+  const gapMs = nowMs - (state.lastTickMs ?? nowMs);
+  state.lastTickMs = nowMs;
+  if (gapMs <= state.limits.tickGapMsMax) return;
+  const later = (ms: number) => Math.min(nowMs, ms + gapMs);
+  state.startMs = later(state.startMs);
+  state.lastProgressMs = later(state.lastProgressMs);
+  state.windowStartMs = undefined;
+  state.windowBytes = 0;
+  for (const source of state.sources.values()) {
+    source.lastProgressMs = later(source.lastProgressMs);
+  }
+  for (const request of state.requests.values()) {
+    request.startedMs = later(request.startedMs);
+    request.lastProgressMs = later(request.lastProgressMs);
+  }
+}
+
 /** Ends requests that are silent for too long and can be asked elsewhere. */
 export function watchRequests(state: SchedulerState, nowMs: number): void {
   for (const request of [...state.requests.values()]) {

@@ -187,6 +187,18 @@ Deno.test("A silent request is asked elsewhere after 1 s, and left alone while n
   assert.ok(taken!.groups.equals(request!.groups));
 });
 
+Deno.test("Time that the machine slept is held against no source", () => {
+  const desk = new Desk({ hasOrigin: true });
+  desk.start(10);
+  desk.add("a");
+  desk.add("b");
+  desk.wait(500);
+  desk.nowMs += 3_600_000;
+  assert.deepEqual(desk.tell({ type: "tick" }), []);
+  const effects = desk.wait(1050);
+  assert.ok(effects.some((effect) => effect.type === "cancel"), "it watches again afterwards");
+});
+
 Deno.test("The next range of a source is asked before the current one ends", () => {
   const desk = new Desk();
   desk.start(1000);
