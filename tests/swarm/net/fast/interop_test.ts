@@ -1,6 +1,7 @@
 /** Every mixture of our layers and the stock ones talks to the stock stack, in both roles. */
 import assert from "node:assert/strict";
 import type { Stream } from "@libp2p/interface";
+import { multiaddr } from "@multiformats/multiaddr";
 import type { Libp2p } from "libp2p";
 import {
   digestOf,
@@ -149,3 +150,61 @@ Deno.test("a reader that stops reading bounds what the sender queues", options, 
     await drained;
   });
 });
+
+/** A TCP proxy that flips one bit of what the dialler sends, after `cleanBytes` bytes. */
+function flippingProxy(targetPort: number, cleanBytes: number) {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const done = (async () => {
+    const client = await listener.accept();
+    const server = await Deno.connect({ port: targetPort });
+    const back = server.readable.pipeTo(client.writable).catch(() => {});
+    let seen = 0;
+    const flip = new TransformStream<Uint8Array, Uint8Array>({
+      transform(chunk, controller) {
+        const at = cleanBytes - seen;
+        seen += chunk.length;
+        const copy = Uint8Array.from(chunk);
+        if (at >= 0 && at < copy.length) copy[at]! ^= 0x10;
+        controller.enqueue(copy);
+      },
+    });
+    await client.readable.pipeThrough(flip).pipeTo(server.writable).catch(() => {});
+    await back;
+    listener.close();
+  })();
+  return { port: listener.addr.port, done };
+}
+
+Deno.test(
+  "a bit flipped on the wire ends the connection, and nothing after it is read",
+  options,
+  async () => {
+    for (const cleanBytes of [0, 30, 60, 300, 100_000, 1_000_003]) {
+      await withNodes({ dialer: FAST, listener: FAST }, async (dialer, listener) => {
+        let received = 0;
+        let ended = false;
+        await listener.handle(PROTOCOL, (stream) => {
+          stream.addEventListener("message", (event) => received += event.data.byteLength);
+          stream.addEventListener("remoteCloseWrite", () => ended = true);
+        });
+        const port = Number(/tcp\/(\d+)/.exec(String(listener.getMultiaddrs()[0]))![1]);
+        const proxy = flippingProxy(port, cleanBytes);
+        const address = multiaddr(`/ip4/127.0.0.1/tcp/${proxy.port}/p2p/${listener.peerId}`);
+        const outcome = await (async () => {
+          const stream = await dialer.dialProtocol(address, PROTOCOL, {
+            signal: AbortSignal.timeout(5_000),
+          });
+          const closed = once(stream, "close");
+          await Promise.race([sendAll(stream, randomPieces(5, 4 * MIB, 100_000).pieces), closed]);
+          await closed;
+          return "closed";
+        })().catch(() => "refused");
+        assert.ok(outcome === "closed" || cleanBytes <= 300, `${cleanBytes}: ${outcome}`);
+        await until(() => listener.getConnections().length === 0, "the listener ended it");
+        assert.ok(received <= cleanBytes, `${received} bytes of at most ${cleanBytes} true ones`);
+        assert.equal(ended, false);
+        await proxy.done;
+      });
+    }
+  },
+);
