@@ -2,7 +2,7 @@
  * A verified fetch beside a plain download: 1 GiB from page cache to disk over loopback, each side a
  * process of its own, everything in one run, because only ratios of one run mean anything.
  *
- *     deno run -A bench/fetch.ts [--mib 1024] [--runs 3] [--only stream,https] [--memory]
+ *     deno run -A bench/fetch.ts [--mib 1024] [--runs 3] [--only stream,https] [--memory] [--verbose]
  */
 import { parseArgs } from "node:util";
 import { PeerProcess } from "./fetch/child.ts";
@@ -17,6 +17,7 @@ const { values } = parseArgs({
     runs: { type: "string", default: "3" },
     only: { type: "string" },
     memory: { type: "boolean", default: false },
+    verbose: { type: "boolean", default: false },
     directory: { type: "string" },
     "provider-flags": { type: "string" },
     "requester-flags": { type: "string" },
@@ -137,7 +138,7 @@ async function contest(contestants: readonly Contestant[]): Promise<void> {
     }
   }
   for (const { name } of contestants) {
-    if (Deno.env.get("SHOW_RUNS")) console.log(name, ms.get(name)!.map((x) => Math.round(x)).join(" "));
+    if (values.verbose) console.log(name, ms.get(name)!.map((x) => Math.round(x)).join(" "));
     const seconds = cpu.get(name);
     sayRate(
       name,

@@ -9,7 +9,7 @@ import {
 } from "../../libp2p.ts";
 import type { CipherState } from "./cipher_state.ts";
 import { type DirectConsumer, type DirectSink, isDirectSink, isDirectSource } from "./direct.ts";
-import { NOISE_MESSAGE_BYTES_MAX, NOISE_PLAINTEXT_BYTES_MAX, NOISE_TAG_BYTES } from "./limits.ts";
+import { NOISE_PLAINTEXT_BYTES_MAX, NOISE_TAG_BYTES } from "./limits.ts";
 import { lendMemory } from "./plaintext_memory.ts";
 
 const LENGTH_BYTES = 2;
@@ -263,6 +263,3 @@ export class NoiseStream extends AbstractMessageStream {
 function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
   return new Uint8ArrayList(first, second).subarray();
 }
-
-/** The most plaintext and ciphertext that one message carries, for tests. */
-export const NOISE_FRAME_BYTES_MAX = LENGTH_BYTES + NOISE_MESSAGE_BYTES_MAX;
