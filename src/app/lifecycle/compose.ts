@@ -165,7 +165,14 @@ async function openDiscovery(
   const { config, identity, network, pools, stack } = common;
   const ways: Discovery[] = [];
   if (network !== undefined) {
-    ways.push(stack.use(new KnownPeers(network, hintsOf(config.peer, "peer"))));
+    ways.push(stack.use(
+      new KnownPeers({
+        network,
+        configured: hintsOf(config.peer, "peer"),
+        mdns: config.mdns,
+        clock: systemClock,
+      }),
+    ));
   }
   const { combineDiscoveries, NostrDiscovery } = await import("../../../swarm/discovery/mod.ts");
   for (const pool of poolsOf(pools)) {
