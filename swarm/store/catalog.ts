@@ -93,7 +93,7 @@ export class Catalog {
 
   /** Blobs that a power loss could damage. */
   notSynced(): CatalogRow[] {
-    return this.#rows("WHERE synced = 0 AND storage = 'owned' ORDER BY hash");
+    return this.#rows("WHERE synced = 0 AND storage <> 'inline' ORDER BY hash");
   }
 
   /** Blobs in files that somebody else may write. */

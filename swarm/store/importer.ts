@@ -236,7 +236,6 @@ export class Importer {
       path,
       guard: JSON.stringify(fingerprint),
       heldBytes: 0,
-      synced: true,
     };
     const children = core.childrenIn(row, () => Deno.readFileSync(path));
     core.change(before, row, () => {

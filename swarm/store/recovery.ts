@@ -119,9 +119,10 @@ function dropMissing(core: StoreCore): number {
 
 /** Reads again what may not have reached the disk. Returns whether all of it is good. */
 async function recheck(core: StoreCore, row: CatalogRow): Promise<boolean> {
-  const files = row.lane === undefined
+  const own = row.lane === undefined
     ? core.layout.complete(row.hash)
     : core.layout.lane(row.hash, row.lane);
+  const files = { ...own, data: row.path ?? own.data };
   const doubtful = row.groups.subtract(row.syncedGroups);
   const good = row.syncedGroups.union(await checkFiles({ ...row, groups: doubtful }, files));
   // What was read after a boot came from the disk.

@@ -60,7 +60,8 @@ export class Syncer implements AsyncDisposable {
       ? layout.complete(row.hash)
       : layout.lane(row.hash, row.lane);
     try {
-      await syncFile(files.data);
+      // A file of the user's own is the user's to sync; what is ours of it is the outboard.
+      if (row.storage !== "in-place") await syncFile(files.data);
       await syncFile(files.outboard);
       await syncFile(dirname(files.data)).catch(() => {});
     } catch (error) {

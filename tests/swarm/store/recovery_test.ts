@@ -64,6 +64,45 @@ Deno.test("FileBlobStore reads again only once, and drops files and records with
   assert.deepEqual(store.recovery, { checkedCount: 1, damagedCount: 0 });
 });
 
+Deno.test("FileBlobStore syncs in the background, and need not read that again", async () => {
+  using directory = new TemporaryDirectory();
+  const hasty = {
+    ...systemClock,
+    timer: (ms: number, callback: () => void) => systemClock.timer(Math.min(ms, 20), callback),
+  };
+  {
+    await using store = await openStore(directory.path, { bootId: "boot 1", clock: hasty });
+    await store.importBytes(whole);
+    await ingestBytes(store, part, RangeSet.of(6));
+    await new Promise((resolve) => setTimeout(resolve, 400));
+  }
+  // The partial blob is looked at, and none of its groups is read: all were synced.
+  flipByte(pathOf(directory.path, ".part"), 7 * GROUP_BYTES);
+  await using store = await openStore(directory.path, { bootId: "boot 2" });
+  assert.deepEqual(store.recovery, { checkedCount: 1, damagedCount: 0 });
+  assert.equal(store.status(hashBytes(whole))!.state, "complete");
+});
+
+Deno.test("FileBlobStore reads an in-place file again whose outboard was not synced", async () => {
+  using directory = new TemporaryDirectory();
+  const path = `${directory.path}/file`;
+  await Deno.writeFile(path, whole);
+  {
+    await using store = await openStore(`${directory.path}/store`, { bootId: "boot 1" });
+    await store.importFile(path, { mode: "in-place" });
+  }
+  flipByte(pathOf(`${directory.path}/store`, ".outboard"), 200);
+  {
+    await using store = await openStore(`${directory.path}/store`, { bootId: "boot 2" });
+    assert.deepEqual(store.recovery, { checkedCount: 1, damagedCount: 1 });
+    const record = store.status(hashBytes(whole));
+    assert.notEqual(record?.state, "complete");
+    assert.ok((await store.importFile(path, { mode: "in-place" })).state === "complete");
+  }
+  await using store = await openStore(`${directory.path}/store`, { bootId: "boot 3" });
+  assert.deepEqual(store.recovery, { checkedCount: 1, damagedCount: 0 });
+});
+
 Deno.test("FileBlobStore refuses a damaged database, names it, and rebuilds it", async () => {
   using directory = new TemporaryDirectory();
   await fill(directory.path, "boot 1");
