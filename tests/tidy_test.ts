@@ -175,7 +175,6 @@ Deno.test("each folder of the product says its purpose in its mod.ts", () => {
       .map((file) => file.path.slice(0, file.path.lastIndexOf("/"))),
   );
   assertNone([...folders].flatMap((folder) => {
-    if (folder === "swarm" || folder === "devnet") return [];
     const mod = files.find((file) => file.path === `${folder}/mod.ts`);
     if (mod === undefined) return [`${folder} has no mod.ts`];
     return mod.text.startsWith("/**") ? [] : [`${folder}/mod.ts has no module comment`];
