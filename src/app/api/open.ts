@@ -2,6 +2,7 @@
 import type { Config } from "../config/settings.ts";
 import { socketPath } from "../control/paths.ts";
 import type { NodeApi } from "./methods.ts";
+import { systemClock } from "../system.ts";
 import { RemoteNode } from "./remote.ts";
 
 /** What a verb needs. */
@@ -13,13 +14,19 @@ export interface OpenOptions {
 }
 
 /**
- * Connects to the running node of `config.data`, or opens its store here.
+ * Connects to the running node of `config.data`, or opens its store here. Where another process has
+ * the store it waits a while: a verb soon ends, and a node that comes up soon listens.
  *
- * @throws {SeedmintError} `locked` if another process has the store and does not answer.
+ * @throws {SeedmintError} `locked` if another process keeps the store and does not answer.
  */
 export async function openApi(config: Config, options: OpenOptions): Promise<NodeApi> {
-  const remote = await RemoteNode.connect(socketPath(config.data));
-  if (remote !== undefined) return remote;
+  const connect = () => RemoteNode.connect(socketPath(config.data));
+  const running = await connect();
+  if (running !== undefined) return running;
   const { openAlone } = await import("../lifecycle/alone.ts");
-  return await openAlone(config, options);
+  const { whenUnlocked } = await import("../lifecycle/lock_wait.ts");
+  return await whenUnlocked(async () => await connect() ?? await openAlone(config, options), {
+    clock: systemClock,
+    signal: options.signal,
+  });
 }

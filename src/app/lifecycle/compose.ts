@@ -57,7 +57,7 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
   const network = role === "store" ? undefined : await startNetwork(common, role);
   const relayUrls = embedded === undefined ? config.relay : [...config.relay, embedded];
   const pools = role === "store" ? {} : await openPools(common, relayUrls);
-  const discovery = await openDiscovery({ ...common, network, pools });
+  const discovery = role === "store" ? NOBODY : await openDiscovery({ ...common, network, pools });
   const certificate = await readCertificate(config, problems);
   const announcer = role === "node" && network !== undefined
     ? await startAnnouncer({ ...common, network, pools })
@@ -110,6 +110,9 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
+
+/** Who only looks at the store finds nobody, and holds the store's lock for a moment only. */
+const NOBODY: Discovery = { async *find() {} };
 
 /** What the steps below share. */
 export interface Common {

@@ -7,6 +7,7 @@
 export * from "./alone.ts";
 export * from "./compose.ts";
 export * from "./herd.ts";
+export * from "./lock_wait.ts";
 export * from "./peers.ts";
 export * from "./relays.ts";
 export * from "./run.ts";

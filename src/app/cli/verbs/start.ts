@@ -5,6 +5,8 @@ import { SeedmintError } from "../../../core/errors.ts";
 import { shortHash } from "../../../core/hash.ts";
 import { socketPath } from "../../control/paths.ts";
 import { type RunningNode, runNode } from "../../lifecycle/run.ts";
+import { whenUnlocked } from "../../lifecycle/lock_wait.ts";
+import { systemClock } from "../../system.ts";
 import { startLog } from "../support.ts";
 import type { VerbContext } from "../verb.ts";
 import { describeStatus } from "./status.ts";
@@ -17,9 +19,11 @@ export async function run(context: VerbContext): Promise<number> {
   const { out, signal } = context;
   const config = context.config.values;
   await startLog(context);
-  await refuseSecond(config.data);
   const startMs = performance.now();
-  const node = await runNode(config);
+  const node = await whenUnlocked(async () => {
+    await refuseSecond(config.data);
+    return await runNode(config);
+  }, { clock: systemClock, signal });
   announceReady(context, node, performance.now() - startMs);
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve();
@@ -29,7 +33,7 @@ export async function run(context: VerbContext): Promise<number> {
   return await node.stop() ? 0 : 1;
 }
 
-/** A clear word instead of the store's lock, when the other process is a node. */
+/** A clear word at once instead of waiting for the store's lock, when the other is a node. */
 async function refuseSecond(data: string): Promise<void> {
   await using other = await RemoteNode.connect(socketPath(data));
   if (other === undefined) return;
