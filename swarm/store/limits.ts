@@ -74,3 +74,9 @@ export const PROGRESS_INTERVAL_MS = 200;
 assert(SLAB_BYTES % GROUP_BYTES === 0, "a slab holds whole chunk groups");
 assert(PIECE_BYTES % GROUP_BYTES === 0, "a piece is made of whole chunk groups");
 assert(EVICT_TO <= EVICT_ABOVE, "eviction ends below where it begins");
+
+/** How much of a blob is read at a time to learn its SHA-256: under a millisecond of work. */
+export const DIGEST_PIECE_BYTES = 1024 * 1024;
+
+/** The pause after each such piece, which leaves most of a core to transfers. */
+export const DIGEST_PAUSE_MS = 4;

@@ -8,6 +8,7 @@
  * May import: `src/core`, `swarm/bao`, `node:sqlite` (one file: `database.ts`).
  */
 export * from "./blob_store.ts";
+export { DigestFiller, type DigestFillerOptions } from "./digest_filler.ts";
 export { MemoryBlobStore, type MemoryBlobStoreOptions } from "./memory_store.ts";
 export { FileBlobStore, type FileBlobStoreOptions, type StoreFigures } from "./file_store.ts";
 export type { RebuildReport } from "./rebuild.ts";
