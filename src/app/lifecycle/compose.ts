@@ -27,7 +27,7 @@ import {
   startRelay,
   unusedRelay,
 } from "./relays.ts";
-import { startAnnouncer, startProvider } from "./seeding.ts";
+import { startAnnouncer, startDigests, startProvider } from "./seeding.ts";
 import { SwarmTransfers } from "./transfers.ts";
 
 /**
@@ -67,6 +67,7 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
     : undefined;
   if (role === "node" && network !== undefined) {
     await startProvider({ ...common, network, metrics });
+    await startDigests(common);
   }
   const nostrKey = nostrPublicKey(identity.nostrSecret);
   const herd = fleetHerd({ self: identity.peerId, members: config.fleet });

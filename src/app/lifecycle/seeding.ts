@@ -52,6 +52,19 @@ export async function startProvider(
   );
 }
 
+/** Makes fetched blobs known by SHA-256, too, so that they are advertised and found by it. */
+export async function startDigests(common: Common): Promise<void> {
+  const { DigestFiller } = await import("../../../swarm/store/mod.ts");
+  const log = logOf("store");
+  common.stack.use(
+    new DigestFiller({
+      store: common.store,
+      clock: systemClock,
+      onError: (hash, error) => log("warning", "a blob's SHA-256 is not known", { hash, error }),
+    }),
+  );
+}
+
 /** Tells relays what this node has, now and whenever that changes. */
 export async function startAnnouncer(
   options: Common & { readonly network: Network; readonly pools: Pools },
