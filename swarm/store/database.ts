@@ -174,7 +174,7 @@ function asStorageError(path: string, error: unknown): Error {
   return new SeedmintError(
     "storage",
     `Cannot use the database ${path}: it is damaged (${error.message}); restore it from a ` +
-      `backup, or rebuild it from the blob files with FileBlobStore.rebuild`,
+      `backup, or let verify --rebuild make a new one from the blob files`,
     { cause: error },
   );
 }

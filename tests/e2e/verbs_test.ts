@@ -98,6 +98,32 @@ Deno.test("add reads stdin and get writes stdout, alone and through a node", asy
   assert.match(read.err, /verified 195 KiB/);
 });
 
+Deno.test("verify --rebuild brings back a store whose database is damaged", async () => {
+  await using bench = await Bench.open();
+  const data = ["--data", bench.path("data")];
+  const file = bench.path("file");
+  await Deno.writeFile(file, testBytes(100_000));
+  const { hash } = await ok("add", file, ...data);
+  const database = bench.path("data/store/store.sqlite");
+  await Deno.writeFile(database, testBytes(8192));
+  const told = await failed(1, "ls", ...data);
+  assert.equal(told.code, "storage");
+  assert.match(String(told.message), /damaged.*verify --rebuild/);
+  assert.equal((await failed(2, "verify", "--rebuild", String(hash), ...data)).code, "usage");
+  const report = await ok("verify", "--rebuild", ...data);
+  assert.deepEqual({ ...report, oldDatabase: typeof report.oldDatabase }, {
+    event: "rebuilt",
+    completeCount: 1,
+    partialCount: 0,
+    unusable: [],
+    oldDatabase: "string",
+  });
+  const [blob] = (await runVerb("ls", ...data)).lines;
+  assert.deepEqual([blob?.hash, blob?.visibility], [hash, "private"]);
+  await bench.node("data");
+  assert.equal((await failed(1, "verify", "--rebuild", ...data)).code, "locked");
+});
+
 Deno.test("start refuses a second node on the same data, stops cleanly, and starts again", async () => {
   await using bench = await Bench.open();
   const { process, ready } = await bench.node("data");

@@ -145,10 +145,12 @@ export const CONTENT_VERBS: readonly VerbSpec[] = [
     operandCountMax: ANY,
     details:
       "Without HASH it checks everything. Damaged blocks are dropped, the good ones stay, and get " +
-      "fetches what is missing. Exits with 1 if something was damaged.",
-    flags: {},
+      "fetches what is missing. Exits with 1 if something was damaged. When the database itself is " +
+      "damaged, --rebuild makes a new one from the blob files, with what the old one still tells; " +
+      "a blob of which it tells nothing becomes private. It needs the node stopped.",
+    flags: { rebuild: { description: "Make a new database from the blob files" } },
     settings: [],
-    examples: [],
+    examples: [["verify --rebuild", "when a verb says that the database is damaged"]],
     load: () => import("./verbs/verify.ts"),
   },
 ];

@@ -28,6 +28,7 @@ import {
   unusedRelay,
 } from "./relays.ts";
 import { startAnnouncer, startDigests, startProvider } from "./seeding.ts";
+import { storeOptions } from "./store_options.ts";
 import { SwarmTransfers } from "./transfers.ts";
 
 /**
@@ -126,12 +127,9 @@ export interface Common {
 
 async function openStore(config: Config): Promise<BlobStore & AsyncDisposable> {
   const { FileBlobStore } = await import("../../../swarm/store/mod.ts");
-  const { decodeCollection } = await import("../../../swarm/collection.ts");
   return await FileBlobStore.open({
-    directory: join(config.data, "store"),
+    ...await storeOptions(config),
     quotaBytes: config.quota,
-    clock: systemClock,
-    childrenOf: (bytes) => decodeCollection(bytes).map((child) => child.hash),
   });
 }
 

@@ -11,4 +11,5 @@ export * from "./lock_wait.ts";
 export * from "./peers.ts";
 export * from "./relays.ts";
 export * from "./run.ts";
+export * from "./store_options.ts";
 export * from "./transfers.ts";
