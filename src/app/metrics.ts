@@ -3,6 +3,7 @@ import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { systemClock } from "./system.ts";
 import type { StatusReport } from "./api/methods.ts";
 import type { TransferReport } from "./api/transfers.ts";
+import type { StoreFigures } from "../../swarm/store/mod.ts";
 
 /** What a provider tells of one answered want. */
 export interface ServedMetric {
@@ -10,6 +11,18 @@ export interface ServedMetric {
   readonly path: string;
   readonly bytes: number;
   readonly ms: number;
+}
+
+/** What the gauges show; asked at each scrape. */
+export interface MetricsSources {
+  readonly status: () => StatusReport;
+  readonly figures: () => StoreFigures;
+}
+
+/** One look at the node. */
+interface Look {
+  readonly status: StatusReport;
+  readonly store: StoreFigures;
 }
 
 /** How long one look at the node serves the gauges. */
@@ -25,12 +38,10 @@ export class Metrics {
   readonly #requests: Counter<"outcome">;
   readonly #wasted: Counter;
   readonly #failures: Counter<"code">;
-  readonly #corrupt: Counter;
   readonly #fetchSeconds: Histogram<"result">;
   readonly #serveSeconds: Histogram;
 
-  /** @param status Asked at each scrape. */
-  constructor(status: () => StatusReport) {
+  constructor(sources: MetricsSources) {
     const registers = [this.#registry];
     const name = (suffix: string) => `seedmint_${suffix}`;
     this.#bytesIn = new Counter({
@@ -62,11 +73,6 @@ export class Metrics {
       labelNames: ["code"],
       registers,
     });
-    this.#corrupt = new Counter({
-      name: name("verification_failures_total"),
-      help: "Sources whose bytes did not match the hash",
-      registers,
-    });
     this.#fetchSeconds = new Histogram({
       name: name("fetch_seconds"),
       help: "Duration of fetches",
@@ -80,7 +86,7 @@ export class Metrics {
       buckets: SECONDS_BUCKETS,
       registers,
     });
-    this.#gauges(status);
+    this.#gauges(sources);
   }
 
   /** Counts a want that the provider answered. */
@@ -96,10 +102,7 @@ export class Metrics {
       if (kind !== "store") this.#bytesIn.inc({ source: kind }, bytes);
     }
     this.#wasted.inc(report.wastedBytes);
-    for (const { code } of report.failures) {
-      this.#failures.inc({ code });
-      if (code === "corrupt") this.#corrupt.inc();
-    }
+    for (const { code } of report.failures) this.#failures.inc({ code });
     this.#fetchSeconds.observe({ result: "done" }, ms / 1000);
   }
 
@@ -113,36 +116,76 @@ export class Metrics {
     return this.#registry.metrics();
   }
 
-  #gauges(readStatus: () => StatusReport): void {
-    // All gauges are read for one scrape, so they share one look at the store.
-    let known: { readonly atMs: number; readonly status: StatusReport } | undefined;
-    const status = () => {
+  #gauges(sources: MetricsSources): void {
+    // All gauges are read for one scrape, so they share one look at the node.
+    let known: { readonly atMs: number; readonly look: Look } | undefined;
+    const look = () => {
       const atMs = systemClock.monotonicMs();
       if (known === undefined || atMs - known.atMs > STATUS_MS) {
-        known = { atMs, status: readStatus() };
+        known = { atMs, look: { status: sources.status(), store: sources.figures() } };
       }
-      return known.status;
+      return known.look;
     };
-    const gauges: readonly (readonly [string, string, (now: StatusReport) => number])[] = [
-      ["blobs", "Blobs in the store", (now) => now.store.blobCount],
-      ["partial_blobs", "Blobs of which a part is here", (now) => now.store.partialCount],
-      ["store_bytes", "Bytes that the store holds", (now) => now.store.bytes],
-      ["store_quota_bytes", "Bytes that the store may hold", (now) => now.store.quotaBytes],
-      ["peers", "Peers connected", (now) => now.peerCount],
-      ["relays", "Relays connected", (now) => now.relays.filter((r) => r.connected).length],
-      ["relays_configured", "Relays configured", (now) => now.relays.length],
-      ["problems", "Parts of the node that do not work", (now) => now.problems.length],
-      ["start_time_seconds", "When the node started", (now) => (now.startedMs ?? 0) / 1000],
-    ];
-    for (const [suffix, help, read] of gauges) {
+    const registers = [this.#registry];
+    for (const [suffix, help, read] of GAUGES) {
       new Gauge({
         name: `seedmint_${suffix}`,
         help,
-        registers: [this.#registry],
+        registers,
         collect() {
-          this.set(read(status()));
+          this.set(read(look()));
+        },
+      });
+    }
+    for (const [suffix, help, read] of STORE_COUNTERS) {
+      new Counter({
+        name: `seedmint_${suffix}_total`,
+        help,
+        registers,
+        collect() {
+          this.reset();
+          this.inc(read(look().store));
         },
       });
     }
   }
 }
+
+const GAUGES: readonly (readonly [suffix: string, help: string, (now: Look) => number])[] = [
+  ["blobs", "Blobs in the store", ({ store }) => store.blobCount],
+  ["partial_blobs", "Blobs of which a part is here", ({ store }) => store.partialCount],
+  ["store_bytes", "Bytes that the store holds", ({ store }) => store.bytes],
+  ["store_quota_bytes", "Bytes that the store may hold", ({ store }) => store.quotaBytes],
+  [
+    "store_reserved_bytes",
+    "Bytes that work under way reserves",
+    ({ store }) => store.reservedBytes,
+  ],
+  [
+    "store_open_readers",
+    "Readers of blobs, such as requests",
+    ({ store }) => store.openReaderCount,
+  ],
+  ["store_ingesting_blobs", "Blobs that come in now", ({ store }) => store.ingestingCount],
+  ["peers", "Peers connected", ({ status }) => status.peerCount],
+  [
+    "relays",
+    "Relays connected",
+    ({ status }) => status.relays.filter((relay) => relay.connected).length,
+  ],
+  ["relays_configured", "Relays configured", ({ status }) => status.relays.length],
+  ["problems", "Parts of the node that do not work", ({ status }) => status.problems.length],
+  ["start_time_seconds", "When the node started", ({ status }) => (status.startedMs ?? 0) / 1000],
+];
+
+const STORE_COUNTERS: readonly (readonly [string, string, (store: StoreFigures) => number])[] = [
+  ["verified_bytes", "Bytes verified and written", (store) => store.verifiedBytes],
+  [
+    "verification_failures",
+    "Times that bytes did not match their hash",
+    (store) => store.corruptCount,
+  ],
+  ["store_read_bytes", "Bytes read from the store", (store) => store.readBytes],
+  ["evicted_blobs", "Blobs evicted for the quota", (store) => store.evictedCount],
+  ["evicted_bytes", "Bytes evicted for the quota", (store) => store.evictedBytes],
+];

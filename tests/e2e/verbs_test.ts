@@ -218,11 +218,18 @@ Deno.test("peers, status and metrics tell of a transfer", async () => {
     proxy: { transport: "unix", path: bench.path("mine/control.sock") },
   });
   const text = await (await fetch("http://seedmint/metrics", { client })).text();
+  const again = await (await fetch("http://seedmint/metrics", { client })).text();
+  assert.match(again, /^seedmint_verified_bytes_total 1048576$/m);
   client.close();
   assert.match(text, /^seedmint_received_bytes_total\{source="peer"\} 1048576$/m);
   assert.match(text, /^seedmint_blobs 1$/m);
   assert.match(text, /^seedmint_peers 1$/m);
   assert.match(text, /^seedmint_fetch_seconds_count\{result="done"\} 1$/m);
+  assert.match(text, /^seedmint_verified_bytes_total 1048576$/m);
+  assert.match(text, /^seedmint_verification_failures_total 0$/m);
+  assert.match(text, /^seedmint_store_bytes 1048576$/m);
+  assert.match(text, /^seedmint_relays 0$/m);
+  assert.match(text, /^seedmint_store_ingesting_blobs 0$/m);
 });
 
 Deno.test("a verb whose reader goes away ends quietly", async () => {

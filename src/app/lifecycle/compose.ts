@@ -9,6 +9,7 @@ import { nostrPublicKey, npub } from "../../nostr/nostr.ts";
 import type { Discovery, Network } from "../../../swarm/ports.ts";
 import { ProviderScores } from "../../../swarm/score.ts";
 import type { BlobStore } from "../../../swarm/store/blob_store.ts";
+import type { FileBlobStore } from "../../../swarm/store/mod.ts";
 import type { NodeParts } from "../api/parts.ts";
 import { statusOf } from "../api/handlers/node.ts";
 import type { Config } from "../config/settings.ts";
@@ -64,7 +65,10 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
     ? await startAnnouncer({ ...common, network, pools })
     : undefined;
   const metrics = role === "node"
-    ? new (await import("../metrics.ts")).Metrics(() => statusOf(parts))
+    ? new (await import("../metrics.ts")).Metrics({
+      status: () => statusOf(parts),
+      figures: () => store.figures(),
+    })
     : undefined;
   if (role === "node" && network !== undefined) {
     await startProvider({ ...common, network, metrics });
@@ -125,9 +129,9 @@ export interface Common {
   readonly stack: AsyncDisposableStack;
 }
 
-async function openStore(config: Config): Promise<BlobStore & AsyncDisposable> {
-  const { FileBlobStore } = await import("../../../swarm/store/mod.ts");
-  return await FileBlobStore.open({
+async function openStore(config: Config): Promise<FileBlobStore> {
+  const { FileBlobStore: Store } = await import("../../../swarm/store/mod.ts");
+  return await Store.open({
     ...await storeOptions(config),
     quotaBytes: config.quota,
   });
