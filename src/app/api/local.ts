@@ -14,6 +14,7 @@ import type {
   Methods,
   NodeApi,
 } from "./methods.ts";
+import { describeAdded, traced } from "../tracing.ts";
 import type { Handler, NodeParts } from "./parts.ts";
 
 const HANDLERS: { readonly [Name in MethodName]: Handler<Name> } = {
@@ -56,7 +57,11 @@ export class LocalNode implements NodeApi {
     const signal = options.signal ?? new AbortController().signal;
     const emit = options.onEvent ?? (() => {});
     try {
-      return await HANDLERS[method](this.#parts, params, { signal, emit });
+      return await traced(
+        this.#parts.tracing,
+        method,
+        () => HANDLERS[method](this.#parts, params, { signal, emit }),
+      );
     } catch (error) {
       throw this.#explained(error, signal);
     }
@@ -88,12 +93,18 @@ export class LocalNode implements NodeApi {
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<AddedEvent> {
     const { name } = attributes;
-    const record = await this.#parts.store.importStream(stream, {
-      ...importAttributes(attributes),
-      ...(name === undefined ? {} : { name }),
-      ...options,
-    });
-    return addedEvent(record, name ?? "-");
+    const { store, tracing } = this.#parts;
+    const work = async () => {
+      const record = await store.importStream(stream, {
+        ...importAttributes(attributes),
+        ...(name === undefined ? {} : { name }),
+        ...options,
+      });
+      return addedEvent(record, name ?? "-");
+    };
+    return tracing === undefined
+      ? await work()
+      : await tracing.span("seedmint.add", work, describeAdded);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -5,6 +5,7 @@ import type { BlobStore } from "../../../swarm/store/blob_store.ts";
 import type { Announcer, Discovery, Network, ProviderHint } from "../../../swarm/ports.ts";
 import type { Config } from "../config/settings.ts";
 import type { MethodName, Methods, RelayStatus } from "./methods.ts";
+import type { Tracing } from "../tracing.ts";
 import type { Transfers } from "./transfers.ts";
 
 /** The pieces. What could not be started is absent, and `problems` says why. */
@@ -25,6 +26,8 @@ export interface NodeParts {
   /** Reads hints out of multiaddrs with `/p2p/`. */
   readonly hintsOf: (addresses: readonly string[], via: ProviderHint["via"]) => ProviderHint[];
   readonly relays: () => readonly RelayStatus[];
+  /** Spans, when somebody collects them. */
+  readonly tracing?: Tracing;
   /** What does not work, in words. */
   readonly problems: () => readonly string[];
 }

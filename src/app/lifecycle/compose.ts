@@ -17,6 +17,7 @@ import { type Identity, openDataDirectory, openIdentity } from "../identity.ts";
 import { logOf } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { systemClock, systemRandom } from "../system.ts";
+import { openTracing } from "../tracing.ts";
 import { fleetHerd } from "./herd.ts";
 import { hintsOf, KnownPeers } from "./peers.ts";
 import {
@@ -70,8 +71,9 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
       figures: () => store.figures(),
     })
     : undefined;
+  const tracing = await openTracing(systemClock);
   if (role === "node" && network !== undefined) {
-    await startProvider({ ...common, network, metrics });
+    await startProvider({ ...common, network, metrics, tracing });
     await startDigests(common);
   }
   const nostrKey = nostrPublicKey(identity.nostrSecret);
@@ -105,7 +107,8 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
       log: logOf("transfer"),
     }),
     hintsOf,
-    relays: () => role === "store" ? relayUrls.map(unusedRelay) : poolsOf(pools).flatMap(relaysOf),
+    ...(tracing === undefined ? {} : { tracing }),
+    relays,
     problems: () => problems,
   };
   const owned = stack.move();

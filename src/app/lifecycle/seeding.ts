@@ -5,6 +5,7 @@ import type { Announcer, Network } from "../../../swarm/ports.ts";
 import { logOf } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { systemClock, systemRandom } from "../system.ts";
+import type { Tracing } from "../tracing.ts";
 import type { Common } from "./compose.ts";
 import type { Pools } from "./relays.ts";
 
@@ -13,9 +14,13 @@ const ADDRESS_LOOK_MS = 30_000;
 
 /** Serves the store to peers. */
 export async function startProvider(
-  options: Common & { readonly network: Network; readonly metrics: Metrics | undefined },
+  options: Common & {
+    readonly network: Network;
+    readonly metrics: Metrics | undefined;
+    readonly tracing: Tracing | undefined;
+  },
 ): Promise<void> {
-  const { config, store, network, metrics, stack } = options;
+  const { config, store, network, metrics, tracing, stack } = options;
   const { Provider } = await import("../../../swarm/provider/mod.ts");
   const { Fleet } = await import("../../../swarm/fleet.ts");
   const log = logOf("transfer");
@@ -46,6 +51,7 @@ export async function startProvider(
       }),
       onServed: (event) => {
         metrics?.served(event);
+        tracing?.served(event);
         log("debug", "served", { ...event });
       },
     }),
