@@ -60,5 +60,5 @@ Deno.test("get that fails makes a span with the error's code", async () => {
   const flags = ["--data", bench.path("data"), "--no-mdns", "--find-timeout", "1s"];
   const said = await saidBy(traced("get", "ab".repeat(32), ...flags));
   assert.match(said, /seedmint\.get/);
-  assert.match(said, /error\.type.*not-found/);
+  assert.match(said, /error\.type.*unavailable/);
 });

@@ -10,6 +10,7 @@ import type { Discovery, Network } from "../../../swarm/ports.ts";
 import { ProviderScores } from "../../../swarm/score.ts";
 import type { BlobStore } from "../../../swarm/store/blob_store.ts";
 import type { FileBlobStore } from "../../../swarm/store/mod.ts";
+import type { StatusReport } from "../api/methods.ts";
 import type { NodeParts } from "../api/parts.ts";
 import { statusOf } from "../api/handlers/node.ts";
 import type { Config } from "../config/settings.ts";
@@ -65,12 +66,7 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
   const announcer = role === "node" && network !== undefined
     ? await startAnnouncer({ ...common, network, pools })
     : undefined;
-  const metrics = role === "node"
-    ? new (await import("../metrics.ts")).Metrics({
-      status: () => statusOf(parts),
-      figures: () => store.figures(),
-    })
-    : undefined;
+  const metrics = role === "node" ? await openMetrics(store, () => statusOf(parts)) : undefined;
   const tracing = await openTracing(systemClock);
   if (role === "node" && network !== undefined) {
     await startProvider({ ...common, network, metrics, tracing });
@@ -118,6 +114,14 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
     ...(embedded === undefined ? {} : { embeddedRelayUrl: embedded }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+async function openMetrics(
+  store: FileBlobStore,
+  status: () => StatusReport,
+): Promise<Metrics> {
+  const { Metrics } = await import("../metrics.ts");
+  return new Metrics({ status, figures: () => store.figures() });
 }
 
 /** Who only looks at the store finds nobody, and holds the store's lock for a moment only. */
