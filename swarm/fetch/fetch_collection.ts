@@ -3,6 +3,7 @@ import { isSeedmintError, messageOf, SeedmintError } from "../../src/core/errors
 import { type Hash, shortHash } from "../../src/core/hash.ts";
 import { RangeSet } from "../../src/core/range_set.ts";
 import { COLLECTION_BYTES_MAX, type CollectionChild } from "../collection.ts";
+import { childAttributes } from "../narrowing.ts";
 import type { Origin } from "../ports.ts";
 import { readCollection } from "../read_whole.ts";
 import { SCHEDULER_LIMITS } from "../scheduler/mod.ts";
@@ -201,7 +202,13 @@ class ChildrenFetch {
   async #fetchOne(index: number): Promise<void> {
     const child = this.#children[index]!;
     const origin = this.#options.originOf?.(child, index);
-    const { policy, limits, attributes } = this.#options;
+    const { policy, limits, store, hash: root } = this.#options;
+    // Wherever it comes from: a child of a fleet's collection is the fleet's, even from the origin.
+    const attributes = childAttributes(
+      store,
+      { root, child: child.hash },
+      this.#options.attributes,
+    );
     this.#activeCount++;
     try {
       const report = await fetchBlob({
@@ -209,7 +216,7 @@ class ChildrenFetch {
         hash: child.hash,
         ...(policy === undefined ? {} : { policy }),
         ...(limits === undefined ? {} : { limits }),
-        ...(attributes === undefined ? {} : { attributes }),
+        attributes,
         ...(origin === undefined ? {} : { origin }),
         onProgress: (now) => {
           this.#bytes.set(index, Math.min(now.bytes, child.size));

@@ -5,7 +5,7 @@
  * source; a report says afterwards where every byte came from and what went wrong on the way.
  *
  * May import: src/core, swarm/ports.ts, swarm/scheduler, swarm/origin, swarm/score.ts, the port of
- * the store, swarm/collection.ts.
+ * the store, swarm/collection.ts, swarm/narrowing.ts.
  */
 export { fetchBlob, fetchUnderWay } from "./fetch_blob.ts";
 export {

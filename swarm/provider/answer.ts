@@ -160,7 +160,14 @@ async function sendCollection(answer: Answer): Promise<Outcome> {
   }
   await sender.message(grantOf(answer, RangeSet.EMPTY, RangeSet.EMPTY));
   const wanted = want.children ?? RangeSet.ALL;
-  const items = childItems({ store, viewer, children, wanted, signal });
+  const items = childItems({
+    store,
+    viewer,
+    visibility: record.visibility,
+    children,
+    wanted,
+    signal,
+  });
   let failure: string | undefined;
   try {
     for (let next = await stepOf(items); !next.done; next = await stepOf(items)) {

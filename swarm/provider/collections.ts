@@ -7,7 +7,7 @@ import type { CollectionChild } from "../collection.ts";
 import type { Viewer } from "../ports.ts";
 import { WANT_BOUNDARIES_MAX } from "../protocol/mod.ts";
 import { readCollection, readWhole } from "../read_whole.ts";
-import type { BlobRecord, BlobStore } from "../store/blob_store.ts";
+import type { BlobRecord, BlobStore, Visibility } from "../store/blob_store.ts";
 import { CACHED_CHILDREN_MAX, SMALL_CHILDREN_PER_BATCH } from "./limits.ts";
 import { lookUp } from "./lookup.ts";
 
@@ -56,11 +56,16 @@ export class CollectionCache {
   }
 }
 
-/** Yields the wanted children in order. A child that is only partly here, or not seen, is missing. */
+/**
+ * Yields the wanted children in order. A child that is only partly here, not seen, or seen by fewer
+ * than the collection is missing: asked for alone, it comes with its own visibility.
+ */
 export async function* childItems(
   options: {
     readonly store: BlobStore;
     readonly viewer: Viewer;
+    /** Of the collection: what comes as its part is stored as it is. */
+    readonly visibility: Visibility;
     readonly children: readonly CollectionChild[];
     readonly wanted: RangeSet;
     readonly signal: AbortSignal;
@@ -72,7 +77,8 @@ export async function* childItems(
   for (const index of indexesOf(options.wanted.below(children.length))) {
     const child = children[index]!;
     const record = lookUp(store, { hash: child.hash }, options.viewer);
-    const isHeld = record?.state === "complete" && record.size === child.size;
+    const isHeld = record?.state === "complete" && record.size === child.size &&
+      (record.visibility === "public" || options.visibility !== "public");
     if (isHeld && child.size <= GROUP_BYTES) {
       batch.push({ index, read: readSmall(store, child) });
     } else if (isHeld) {

@@ -6,6 +6,7 @@ import { RangeSet } from "../../src/core/range_set.ts";
 import { GROUP_BYTES } from "../bao/geometry.ts";
 import { encodedSize } from "../bao/mod.ts";
 import type { CollectionChild } from "../collection.ts";
+import { childAttributes } from "../narrowing.ts";
 import type { BlobAttributes, BlobStore, Ingest } from "../store/blob_store.ts";
 import type { Cancellation } from "./cancellation.ts";
 import { SMALL_BATCH_BYTES_MAX, SMALL_BATCH_COUNT_MAX } from "./limits.ts";
@@ -16,7 +17,8 @@ export interface ChildSinkOptions {
   readonly children: readonly CollectionChild[];
   /** Indexes that were asked for, all below the count of children. */
   readonly wanted: RangeSet;
-  readonly attributes: BlobAttributes;
+  readonly root: Hash;
+  readonly attributes?: BlobAttributes;
   readonly onChild?: (index: number) => void;
   readonly cancel: Cancellation;
 }
@@ -111,11 +113,11 @@ export class ChildSink implements AsyncDisposable {
   }
 
   async #ingestOf(child: CollectionChild): Promise<Ingest> {
-    const { store, attributes, cancel } = this.#options;
+    const { store, cancel } = this.#options;
     // What came before is stored first, so that children complete in order.
     this.#flush();
     return await store.ingestEncoded(child.hash, RangeSet.ALL, {
-      ...attributes,
+      ...this.#attributesOf(child.hash),
       size: child.size,
       signal: cancel.signal,
     });
@@ -146,6 +148,11 @@ export class ChildSink implements AsyncDisposable {
     this.#next = this.#indexes.next().value ?? undefined;
   }
 
+  #attributesOf(child: Hash): BlobAttributes {
+    const { store, root, attributes } = this.#options;
+    return childAttributes(store, { root, child }, attributes);
+  }
+
   #small(index: number, child: CollectionChild, bytes: Uint8Array): void {
     this.#batch.push({ index, hash: child.hash, bytes });
     this.#batchBytes += bytes.length;
@@ -159,7 +166,17 @@ export class ChildSink implements AsyncDisposable {
     const batch = this.#batch;
     this.#batch = [];
     this.#batchBytes = 0;
-    this.#options.store.importSmall(batch, this.#options.attributes);
+    const kinds = new Map<string, { attributes: BlobAttributes; blobs: typeof batch }>();
+    for (const blob of batch) {
+      const attributes = this.#attributesOf(blob.hash);
+      const key = attributes.visibility ?? "";
+      const kind = kinds.get(key);
+      if (kind === undefined) kinds.set(key, { attributes, blobs: [blob] });
+      else kind.blobs.push(blob);
+    }
+    for (const { attributes, blobs } of kinds.values()) {
+      this.#options.store.importSmall(blobs, attributes);
+    }
     for (const { index } of batch) this.#options.onChild?.(index);
   }
 }

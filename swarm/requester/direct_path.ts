@@ -160,7 +160,7 @@ async function receive(
     throw new SeedmintError("protocol", "The direct answer has another length than the ranges");
   }
   await using ingest = await store.ingestEncoded(request.hash, asked, {
-    ...attributesOf(granted, request),
+    ...attributesOf(store, granted, request),
     size,
     signal: cancel.signal,
     ...(request.onVerified === undefined ? {} : { onVerified: request.onVerified }),

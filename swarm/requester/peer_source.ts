@@ -262,13 +262,13 @@ export class PeerSource implements Source, AsyncDisposable {
     const { cancel, request, children, wanted } = options;
     const granted = await line.nextMessage();
     if (granted.t !== "granted") throw refusalOf(granted);
-    const visibility = this.#options.store.status(request.root)?.visibility;
     await using sink = new ChildSink({
       store: this.#options.store,
       children,
       wanted,
       cancel,
-      attributes: { ...(visibility === undefined ? {} : { visibility }), ...request.attributes },
+      root: request.root,
+      ...(request.attributes === undefined ? {} : { attributes: request.attributes }),
       ...(request.onChild === undefined ? {} : { onChild: request.onChild }),
     });
     let bytes = 0;

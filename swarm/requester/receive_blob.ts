@@ -2,6 +2,7 @@
 import { SeedmintError } from "../../src/core/errors.ts";
 import type { RangeSet } from "../../src/core/range_set.ts";
 import { encodedSize, truncateRanges } from "../bao/mod.ts";
+import { narrowedAttributes } from "../narrowing.ts";
 import type { SourceFetch } from "../ports.ts";
 import type { Granted } from "../protocol/mod.ts";
 import type { BlobAttributes, BlobStore } from "../store/blob_store.ts";
@@ -44,7 +45,7 @@ export async function receiveBlob(options: ReceiveBlobOptions): Promise<number |
   let leftBytes = encodedSize(granted.size, sent);
   let receivedBytes = 0;
   await using ingest = await store.ingestEncoded(request.hash, sent, {
-    ...attributesOf(granted, request),
+    ...attributesOf(store, granted, request),
     size: granted.size,
     signal: cancel.signal,
     ...(request.onVerified === undefined ? {} : { onVerified: request.onVerified }),
@@ -94,9 +95,11 @@ export function checkGrant(
 }
 
 /** What the store is told: the caller's word, and else what the provider asks for. */
-export function attributesOf(granted: Granted, request: SourceFetch): BlobAttributes {
-  return {
-    ...(granted.visibility === undefined ? {} : { visibility: granted.visibility }),
-    ...request.attributes,
-  };
+export function attributesOf(
+  store: Pick<BlobStore, "status">,
+  granted: Granted,
+  request: SourceFetch,
+): BlobAttributes {
+  const { visibility } = granted;
+  return narrowedAttributes(store, { hash: request.hash, visibility }, request.attributes);
 }

@@ -183,6 +183,24 @@ Deno.test("fetchCollection takes from origins what no provider has", async () =>
   assert.deepEqual([...kinds].sort(), ["origin", "peer"]);
 });
 
+Deno.test("fetchCollection keeps what an origin gives for a fleet's collection in the fleet", async () => {
+  await using swarm = new Swarm();
+  const parts = [testBytes(1000, 1), testBytes(2 * MIB, 3)];
+  const seeder = await swarm.seeder();
+  const { root, hashes } = await collectionOf(seeder, parts);
+  for (const hash of hashes) await seeder.remove(hash);
+  await using reader = await seeder.openReader(root);
+  const list = new Uint8Array(reader.size);
+  await reader.read(0, list);
+  await swarm.store.importBytes(list, { kind: "collection", visibility: "fleet" });
+  await fetchCollection({
+    ...await swarm.options(),
+    hash: root,
+    originOf: (_child, index) => new FakeOrigin(parts[index]!),
+  });
+  for (const hash of hashes) assert.equal(swarm.store.status(hash)?.visibility, "fleet");
+});
+
 Deno.test("fetchCollection says how many children failed after it fetched the others", async () => {
   await using swarm = new Swarm();
   const parts = [testBytes(1000, 1), testBytes(2000, 2), testBytes(3000, 3)];
