@@ -16,6 +16,12 @@ export interface DecodedSink {
   parent(offset: number, pair: Uint8Array): void;
   /** `bytes` is the whole of group `index`. */
   group(index: number, bytes: Uint8Array): void;
+  /**
+   * Room for the `size` bytes of the next group, which are not verified yet: they are copied there,
+   * hashed there, and {@link group} gets this very array. Room in the kernel's window, but not in
+   * its first {@link GROUP_BYTES}, saves a copy.
+   */
+  room?(size: number): Uint8Array;
 }
 
 /** What a {@link BaoDecoder} needs to know. */
@@ -137,9 +143,14 @@ export class BaoDecoder {
     return next.count === 1 ? groupSizeAt(next.start, this.#size) : PARENT_BYTES;
   }
 
-  #accept(bytes: Uint8Array): void {
+  #accept(arrived: Uint8Array): void {
     const item = this.#stack.pop()!;
     const isRoot = item.count === this.#groupCount;
+    let bytes = arrived;
+    if (item.count === 1 && this.#sink.room !== undefined) {
+      bytes = this.#sink.room(arrived.length);
+      bytes.set(arrived);
+    }
     if (item.count === 1) kernel.groupCv(bytes, item.start, isRoot, this.#cv, 0);
     else kernel.parentCv(bytes, isRoot, this.#cv, 0);
     if (!equalBytes(this.#cv, item.cv)) {

@@ -114,7 +114,11 @@ export class BlobFetch implements TransferHost {
     transfer.newBytes += fresh;
     this.#count(transfer.source, fresh);
     // The store proves a size when a last group is written, and keeps no group of any other size.
-    if (this.#options.store.status(this.#options.hash) !== undefined) this.#resyncUnproven();
+    // Asked only while that matters: reading a large bitfield every megabyte takes time.
+    const { isSizeProven } = this.#scheduler.progress();
+    if (!isSizeProven && this.#options.store.status(this.#options.hash) !== undefined) {
+      this.#resyncUnproven();
+    }
     this.#tellProgress(false);
   }
 

@@ -95,7 +95,7 @@ export class FileBlobStore implements BlobStore {
     this.#pool = resources.use(
       new IngestPool({
         clock: core.clock,
-        workerCount: options.workerCount ?? Math.max(1, Math.min(2, navigator.hardwareConcurrency)),
+        workerCount: options.workerCount ?? ingestWorkerCount(navigator.hardwareConcurrency),
         files: core.files,
       }),
     );
@@ -341,4 +341,12 @@ function lazyHashPool(
 ): () => HashPool {
   let pool = given;
   return () => pool ??= resources.use(new HashPool());
+}
+
+/**
+ * One core has enough to do with receiving and decrypting what the others verify; and one worker
+ * verifies and writes faster than most disks and networks.
+ */
+function ingestWorkerCount(coreCount: number): number {
+  return coreCount > 2 ? 2 : 1;
 }

@@ -6,6 +6,7 @@ import type { Bytes } from "../../src/core/bytes.ts";
 import type { Hash } from "../../src/core/hash.ts";
 import { type Range, RangeSet } from "../../src/core/range_set.ts";
 import { GROUP_BYTES, PARENT_BYTES } from "../bao/geometry.ts";
+import { kernel } from "../bao/kernel/mod.ts";
 import { BaoDecoder, PlainVerifier } from "../bao/mod.ts";
 import { type Files, fileSizeOf, type PositionalFile } from "./files.ts";
 import type { BlobFiles } from "./layout.ts";
@@ -88,11 +89,52 @@ class Gather {
   }
 }
 
+/**
+ * Gathers neighbouring groups where the kernel hashes them, in its window: no copy beside the one
+ * that hashing needs. All jobs of a thread share that window, so nothing stays in it between calls.
+ */
+class GroupGather {
+  readonly #write: (offset: number, bytes: Uint8Array) => void;
+  #offset = 0;
+  #start = GROUP_BYTES;
+  #end = GROUP_BYTES;
+
+  constructor(write: (offset: number, bytes: Uint8Array) => void) {
+    this.#write = write;
+  }
+
+  /** Where the next group may be put. The first group's place is the kernel's own for parents. */
+  room(size: number): Uint8Array {
+    if (this.#end + size > kernel.window.length) this.flush();
+    return kernel.window.subarray(this.#end, this.#end + size);
+  }
+
+  /** Takes the group that lies in the room given last. */
+  add(offset: number, size: number): void {
+    const start = this.#end;
+    if (this.#start < start && offset !== this.#offset + start - this.#start) {
+      this.#write(this.#offset, kernel.window.subarray(this.#start, start));
+      this.#start = start;
+    }
+    if (this.#start === start) this.#offset = offset;
+    this.#end = start + size;
+  }
+
+  flush(): void {
+    // What could not be written stays, as a second attempt shows whether it is held.
+    if (this.#start < this.#end) {
+      this.#write(this.#offset, kernel.window.subarray(this.#start, this.#end));
+    }
+    this.#start = GROUP_BYTES;
+    this.#end = GROUP_BYTES;
+  }
+}
+
 /** The files of a lane, written in the order that a crash asks for: data, then parents. */
 class LaneWriter {
   readonly #data: PositionalFile | undefined;
   readonly #outboard: PositionalFile | undefined;
-  readonly #groups: Gather;
+  readonly #groups: GroupGather;
   readonly #parents: Gather;
 
   constructor(lane: BlobFiles | undefined, files: Files) {
@@ -106,7 +148,7 @@ class LaneWriter {
       }
     }
     const isWritten = lane !== undefined;
-    this.#groups = new Gather(isWritten ? SLAB_BYTES : GROUP_BYTES, (offset, bytes) => {
+    this.#groups = new GroupGather((offset, bytes) => {
       this.#data?.writeAt(offset, bytes);
     });
     this.#parents = new Gather(isWritten ? SLAB_BYTES / 16 : PARENT_BYTES, (offset, bytes) => {
@@ -114,8 +156,14 @@ class LaneWriter {
     });
   }
 
-  group(index: number, bytes: Uint8Array): void {
-    if (this.#data !== undefined) this.#groups.add(index * GROUP_BYTES, bytes);
+  /** Room for the next group, to be hashed in. */
+  room(size: number): Uint8Array {
+    return this.#groups.room(size);
+  }
+
+  /** Takes the group that lies in the room given last. */
+  group(index: number, size: number): void {
+    if (this.#data !== undefined) this.#groups.add(index * GROUP_BYTES, size);
   }
 
   /** Writes data of a run that is not gathered. */
@@ -159,8 +207,9 @@ class EncodedJob implements IngestJob {
         ranges: RangeSet.fromBoundaries(boundaries),
         sink: {
           parent: (offset, pair) => this.#writer.parent(offset, pair),
+          room: (size) => this.#writer.room(size),
           group: (index, bytes) => {
-            this.#writer.group(index, bytes);
+            this.#writer.group(index, bytes.length);
             appendGroup(this.#runs, index);
           },
         },

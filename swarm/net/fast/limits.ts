@@ -21,8 +21,8 @@ export const WRITE_QUEUE_BYTES_MAX = 16 * MIB;
 /** First read buffer of a connection, and what an idle one keeps. */
 export const READ_IDLE_BYTES = 16 * KIB;
 
-/** Read buffer of a busy connection: about what a loopback socket holds when its reader wakes. */
-export const READ_BUSY_BYTES = 256 * KIB;
+/** Read buffer of a busy connection: each read is a turn of the event loop, so they should be few. */
+export const READ_BUSY_BYTES = 512 * KIB;
 
 /** Reads that use less than an eighth of the buffer before it shrinks again. */
 export const READ_SMALL_COUNT_MAX = 32;
