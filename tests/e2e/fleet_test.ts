@@ -35,6 +35,62 @@ Deno.test("content of the fleet is for its members, and private content for nobo
   assert.equal(held.find((line) => line.hash === hashes.fleet)?.visibility, "fleet");
 });
 
+Deno.test("certificates of the fleet's key admit peers, and a stranger hears not-found", async () => {
+  await using bench = await Bench.open();
+  const key = ["--key", bench.path("fleet.key")];
+  const { fleetKey } = await ok("fleet", "init", ...key);
+  const certified = async (who: string) => {
+    const { peerId } = await ok("status", "--data", bench.path(who));
+    const output = bench.path(`${who}.cert`);
+    const line = await ok("fleet", "certify", String(peerId), ...key, "--days", "1", "-o", output);
+    assert.deepEqual([line.fleetKey, line.path], [fleetKey, output]);
+    return ["--fleet-key", String(fleetKey), "--fleet-certificate", output];
+  };
+  const files = ["one", "two"].map((name, index) => [name, testBytes(50_000, index + 1)] as const);
+  for (const [name, bytes] of files) await Deno.writeFile(bench.path(name), bytes);
+  const one = await bench.node("anna", ...await certified("anna"));
+  const address = (one.ready.addresses as string[])[0]!;
+  const two = await bench.node("ben", ...await certified("ben"), "--peer", address);
+  const added = async (who: string, file: string) =>
+    String(
+      (await ok("add", bench.path(file), "--visibility", "fleet", "--data", bench.path(who))).hash,
+    );
+  const [ofAnna, ofBen] = [await added("anna", "one"), await added("ben", "two")];
+  const back = ["--peer", (two.ready.addresses as string[])[0]!];
+  await ok("get", ofAnna, "--data", bench.path("ben"));
+  assert.equal((await ok("find", ofAnna, "--data", bench.path("ben"))).holds, "all");
+  assert.equal((await ok("get", ofBen, ...back, "--data", bench.path("anna"))).size, 50_000);
+  const stranger = ["--peer", address, "--no-mdns", "--data", bench.path("stranger")];
+  assert.equal((await failed(1, "get", ofAnna, ...stranger)).code, "not-found");
+  // The certificate of another peer admits nobody else.
+  const stolen = ["--fleet-certificate", bench.path("ben.cert")];
+  assert.equal((await failed(1, "get", ofAnna, ...stranger, ...stolen)).code, "not-found");
+  // One verb without a node of its own shows its certificate, too.
+  const alone = (await certified("carl")).slice(2);
+  const carl = ["--peer", address, "--no-mdns", "--data", bench.path("carl")];
+  assert.equal((await ok("get", ofAnna, ...carl, ...alone)).size, 50_000);
+});
+
+Deno.test("fleet refuses to replace a key, to use one that others can read, and bad words", async () => {
+  await using bench = await Bench.open();
+  const data = ["--data", bench.path("data")];
+  await ok("fleet", "init", ...data);
+  const path = bench.path("data/fleet.key");
+  assert.equal((await Deno.stat(path)).mode! & 0o777, 0o600);
+  const secret = await Deno.readTextFile(path);
+  assert.equal((await failed(2, "fleet", "init", ...data)).code, "usage");
+  assert.equal(await Deno.readTextFile(path), secret);
+  const { peerId } = await ok("status", ...data);
+  const certify = ["fleet", "certify", String(peerId), ...data] as const;
+  assert.equal((await failed(2, ...certify, "--days", "0")).code, "usage");
+  assert.equal((await failed(2, "fleet", "certify", "nobody", ...data)).code, "usage");
+  assert.equal((await failed(2, "fleet", "certify", ...data)).code, "usage");
+  await Deno.chmod(path, 0o644);
+  const told = await failed(1, ...certify);
+  assert.match(String(told.message), /chmod 600/);
+  assert.ok(!String(told.message).includes(secret.trim()));
+});
+
 Deno.test("a relay with members serves them alone, and they find each other through it", async () => {
   await using bench = await Bench.open();
   const keyOf = async (name: string) =>

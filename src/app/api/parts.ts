@@ -22,6 +22,8 @@ export interface NodeParts {
   /** Who may have a blob, by every way there is. */
   readonly discovery: Discovery;
   readonly announcer?: Announcer;
+  /** Shows peers that this node belongs to the fleet. */
+  readonly certificate?: Uint8Array<ArrayBuffer>;
   readonly transfers: Transfers;
   /** Reads hints out of multiaddrs with `/p2p/`. */
   readonly hintsOf: (addresses: readonly string[], via: ProviderHint["via"]) => ProviderHint[];

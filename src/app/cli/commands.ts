@@ -72,6 +72,7 @@ export const CONTENT_VERBS: readonly VerbSpec[] = [
       "originDelay",
       "originFloor",
       "findTimeout",
+      "fleetCertificate",
       "quota",
     ],
     examples: [
@@ -105,7 +106,7 @@ export const CONTENT_VERBS: readonly VerbSpec[] = [
     operandCountMax: 1,
     details: `${TARGET_DETAILS}\nPrints who was found, and what each says it holds when asked.`,
     flags: { "no-ask": { description: "Do not ask the peers that were found" } },
-    settings: ["relay", "peer", "mdns", "findTimeout"],
+    settings: ["relay", "peer", "mdns", "findTimeout", "fleetCertificate"],
     examples: [["find 3a7f… --relay ws://127.0.0.1:7777", "ask one relay"]],
     load: () => import("./verbs/find.ts"),
   },

@@ -64,6 +64,32 @@ export const NODE_VERBS: readonly VerbSpec[] = [
     load: () => import("./verbs/relay.ts"),
   },
   {
+    name: "fleet",
+    summary: "Make a fleet's key, or a certificate that admits a peer",
+    operands: "init|certify [PEER_ID]",
+    operandCountMin: 1,
+    operandCountMax: 2,
+    details:
+      "init writes a new key to a file that only you can read and prints its public half, which " +
+      "nodes that serve the fleet take as --fleet-key. certify prints a certificate for PEER_ID, " +
+      "which that peer takes as --fleet-certificate: it then sees content of visibility fleet. " +
+      "Neither asks a node, so the key can stay on a machine without one.",
+    flags: {
+      key: {
+        placeholder: "FILE",
+        description: "The key (default fleet.key in the data directory)",
+      },
+      days: { placeholder: "N", description: "How long the certificate holds (default 365)" },
+      output: { short: "o", placeholder: "FILE", description: "Write the certificate to a file" },
+    },
+    settings: [],
+    examples: [
+      ["fleet init --key fleet.key", "a new fleet"],
+      ["fleet certify 12D3Koo… --key fleet.key --days 90 -o anna.cert", "admits one peer"],
+    ],
+    load: () => import("./verbs/fleet.ts"),
+  },
+  {
     name: "config",
     summary: "Print every setting, its value and where that came from",
     operands: "",

@@ -104,6 +104,7 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
     }),
     hintsOf,
     ...(tracing === undefined ? {} : { tracing }),
+    ...(certificate === undefined ? {} : { certificate }),
     relays,
     problems: () => problems,
   };

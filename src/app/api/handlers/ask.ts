@@ -21,9 +21,15 @@ export async function askPeer(
   query: { readonly hash: Hash } | { readonly sha256: Sha256 },
   signal: AbortSignal,
 ): Promise<PeerAnswer | undefined> {
-  const { network, store, clock } = parts;
+  const { network, store, clock, certificate } = parts;
   if (network === undefined || peer.peerId === network.peerId) return undefined;
-  await using source = new PeerSource({ network, peer, store, clock });
+  await using source = new PeerSource({
+    network,
+    peer,
+    store,
+    clock,
+    ...(certificate === undefined ? {} : { certificate }),
+  });
   const deadline = new AbortController();
   const cancel = clock.timer(ASK_MS_MAX, () => deadline.abort());
   const both = { signal: AbortSignal.any([signal, deadline.signal]) };
