@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { SeedmintError } from "../../src/core/errors.ts";
 import type { MethodName, Methods, NodeApi } from "../../src/app/api/methods.ts";
 import { RemoteNode } from "../../src/app/api/remote.ts";
@@ -11,6 +11,7 @@ import {
   listenOnSocket,
   openToken,
 } from "../../src/app/control/listen.ts";
+import { isForeignSocket } from "../../src/app/control/owner.ts";
 import { socketPath } from "../../src/app/control/paths.ts";
 import { ControlServer } from "../../src/app/control/server.ts";
 
@@ -176,6 +177,33 @@ Deno.test("socketPath() stays below what a Unix socket can take", () => {
   assert.match(long, /^\/tmp\/seedmint-[0-9a-f]{32}\/control\.sock$/);
   assert.ok(long.length <= 103);
   assert.notEqual(long, socketPath(`/${"deep/".repeat(41)}`));
+});
+
+Deno.test("isForeignSocket() trusts no directory below /tmp that others own or may enter", async () => {
+  const top = await Deno.makeTempDir({ prefix: "seedmint-control-" });
+  const data = join(top, "deep/".repeat(40), "data");
+  const path = socketPath(data);
+  const directory = dirname(path);
+  try {
+    await Deno.mkdir(data, { recursive: true });
+    assert.equal(await isForeignSocket(data), false);
+    await using _ = await listenOnSocket(serverOf(() => Promise.resolve({})), path);
+    assert.equal(await isForeignSocket(data), false);
+    await using node = await RemoteNode.of(data);
+    assert.ok(node);
+    await Deno.chmod(directory, 0o777);
+    assert.equal(await isForeignSocket(data), true);
+    assert.equal(await RemoteNode.of(data), undefined);
+    await Deno.chmod(directory, 0o700);
+    if (Deno.uid() !== 0) return;
+    await Deno.chown(directory, 1234, null);
+    assert.equal(await isForeignSocket(data), true);
+    assert.equal(await RemoteNode.of(data), undefined);
+    await Deno.chown(data, 1234, null);
+    assert.equal(await isForeignSocket(data), false);
+  } finally {
+    await Deno.remove(top, { recursive: true });
+  }
 });
 
 Deno.test("a socket that nobody listens on means that no node runs", async () => {

@@ -1,6 +1,5 @@
 /** The node that a verb works with: the running one, else one opened in this process. */
 import type { Config } from "../config/settings.ts";
-import { socketPath } from "../control/paths.ts";
 import type { NodeApi } from "./methods.ts";
 import { systemClock } from "../system.ts";
 import { RemoteNode } from "./remote.ts";
@@ -20,7 +19,7 @@ export interface OpenOptions {
  * @throws {SeedmintError} `locked` if another process keeps the store and does not answer.
  */
 export async function openApi(config: Config, options: OpenOptions): Promise<NodeApi> {
-  const connect = () => RemoteNode.connect(socketPath(config.data));
+  const connect = () => RemoteNode.of(config.data);
   const running = await connect();
   if (running !== undefined) return running;
   const { openAlone } = await import("../lifecycle/alone.ts");

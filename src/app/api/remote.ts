@@ -1,4 +1,6 @@
 /** A node that runs in another process, reached through its control socket. */
+import { isForeignSocket } from "../control/owner.ts";
+import { socketPath } from "../control/paths.ts";
 import { type ErrorCode, messageOf, SeedmintError } from "../../core/errors.ts";
 import type {
   AddAttributes,
@@ -21,6 +23,12 @@ export class RemoteNode implements NodeApi {
   private constructor(client: Deno.HttpClient, path: string) {
     this.#client = client;
     this.#path = path;
+  }
+
+  /** As {@link connect}, to the node of a data directory. A socket of somebody else is none. */
+  static async of(dataDirectory: string): Promise<RemoteNode | undefined> {
+    if (await isForeignSocket(dataDirectory)) return undefined;
+    return await RemoteNode.connect(socketPath(dataDirectory));
   }
 
   /** Connects, or returns undefined if no node listens at `path`. */

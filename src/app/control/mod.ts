@@ -6,5 +6,6 @@
  */
 export * from "./guard.ts";
 export * from "./listen.ts";
+export * from "./owner.ts";
 export * from "./paths.ts";
 export * from "./server.ts";

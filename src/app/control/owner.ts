@@ -10,16 +10,16 @@ import { isOwnDirectory, socketPath } from "./paths.ts";
 export async function isForeignSocket(dataDirectory: string): Promise<boolean> {
   const path = socketPath(dataDirectory);
   if (!isOwnDirectory(path)) return false;
-  const directory = await lstatOrNothing(dirname(path));
+  const directory = await orNothing(Deno.lstat(dirname(path)));
   if (directory === undefined) return false;
-  const data = await lstatOrNothing(dataDirectory);
+  const data = await orNothing(Deno.stat(dataDirectory));
   const isOwned = directory.uid === 0 || (data !== undefined && directory.uid === data.uid);
   return !isOwned || !directory.isDirectory || ((directory.mode ?? 0) & 0o077) !== 0;
 }
 
-async function lstatOrNothing(path: string): Promise<Deno.FileInfo | undefined> {
+async function orNothing(found: Promise<Deno.FileInfo>): Promise<Deno.FileInfo | undefined> {
   try {
-    return await Deno.stat(path).then(() => Deno.lstat(path));
+    return await found;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;

@@ -1,4 +1,6 @@
 /** The running node: everything started in order, ended in the opposite order, within a deadline. */
+import { dirname } from "node:path";
+import { SeedmintError } from "../../core/errors.ts";
 import type { HostPort } from "../config/values.ts";
 import { LocalNode } from "../api/local.ts";
 import { statusOf } from "../api/handlers/node.ts";
@@ -11,6 +13,7 @@ import {
   listenOnSocket,
   openToken,
 } from "../control/listen.ts";
+import { isForeignSocket } from "../control/owner.ts";
 import { socketPath } from "../control/paths.ts";
 import { ControlServer } from "../control/server.ts";
 import { logOf } from "../log.ts";
@@ -38,7 +41,10 @@ export async function runNode(config: Config): Promise<RunningNode> {
   const composition = stack.use(await compose(config, "node"));
   const { parts } = composition;
   const server = await openControl(composition, config);
+  await refuseForeignSocket(config.data);
   stack.use(await listenOnSocket(server, socketPath(config.data)));
+  // Somebody may have made the directory in between.
+  await refuseForeignSocket(config.data);
   const control = config.controlListen && stack.use(listenOnLoopback(server, config.controlListen));
   const metrics = config.metricsListen && stack.use(openMetrics(composition, config.metricsListen));
   const owned = stack.move();
@@ -51,6 +57,16 @@ export async function runNode(config: Config): Promise<RunningNode> {
     ...(metrics ? { metricsUrl: metrics.address } : {}),
     stop: () => stopWithin(owned, config.stopDeadline),
   };
+}
+
+async function refuseForeignSocket(data: string): Promise<void> {
+  if (!await isForeignSocket(data)) return;
+  const directory = dirname(socketPath(data));
+  throw new SeedmintError(
+    "storage",
+    `Cannot open the control socket: ${directory} belongs to somebody else or is open to others; ` +
+      "remove it, or choose a data directory with a shorter path (--data)",
+  );
 }
 
 async function openControl(

@@ -3,7 +3,6 @@ import { formatBytes, formatDuration, printable } from "../../output/format.ts";
 import { RemoteNode } from "../../api/remote.ts";
 import { SeedmintError } from "../../../core/errors.ts";
 import { shortHash } from "../../../core/hash.ts";
-import { socketPath } from "../../control/paths.ts";
 import { type RunningNode, runNode } from "../../lifecycle/run.ts";
 import { whenUnlocked } from "../../lifecycle/lock_wait.ts";
 import { systemClock } from "../../system.ts";
@@ -35,7 +34,7 @@ export async function run(context: VerbContext): Promise<number> {
 
 /** A clear word at once instead of waiting for the store's lock, when the other is a node. */
 async function refuseSecond(data: string): Promise<void> {
-  await using other = await RemoteNode.connect(socketPath(data));
+  await using other = await RemoteNode.of(data);
   if (other === undefined) return;
   throw new SeedmintError(
     "locked",

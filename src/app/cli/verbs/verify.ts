@@ -2,7 +2,6 @@
 import { formatBytes } from "../../output/format.ts";
 import { SeedmintError } from "../../../core/errors.ts";
 import { RemoteNode } from "../../api/remote.ts";
-import { socketPath } from "../../control/paths.ts";
 import { rebuildStoreOf } from "../../lifecycle/store_options.ts";
 import { openNode, showEvent } from "../support.ts";
 import type { VerbContext } from "../verb.ts";
@@ -36,7 +35,7 @@ async function rebuild(context: VerbContext): Promise<number> {
   if (operands.length > 0) {
     throw new SeedmintError("usage", "Cannot rebuild a part: verify --rebuild takes no HASH");
   }
-  await using running = await RemoteNode.connect(socketPath(data));
+  await using running = await RemoteNode.of(data);
   if (running !== undefined) {
     throw new SeedmintError(
       "locked",
