@@ -3,7 +3,8 @@
  *
  * `seedmint:` and, in base64url without padding, the canonical CBOR of a map: `v` version 1, `h` the 32 bytes of the
  * BLAKE3 hash, and optional `s` size, `k` 1 for a collection, `n` name, `p` peers as
- * `[peer id, [multiaddrs]]`, `r` relay URLs. A stranger wrote it: everything but the hash is a hint.
+ * `[peer id, [multiaddrs]]`, `r` relay URLs. Multiaddrs need no `/p2p/` and the peer id at their
+ * end. A stranger wrote it: everything but the hash is a hint.
  */
 import { decodeCbor, encodeCbor } from "../core/cbor.ts";
 import { type Hash, HASH_BYTES, hashFromBytes, hashToBytes } from "../core/hash.ts";
@@ -37,7 +38,7 @@ export interface Ticket {
 export function encodeTicket(ticket: Ticket): string {
   const peers = ticket.peers.slice(0, TICKET_PEERS_MAX).map(({ peerId, addrs }) => [
     peerId,
-    addrs.filter((addr) => addr.length <= TICKET_TEXT_MAX).slice(0, TICKET_ADDRS_MAX),
+    shortAddrs(peerId, addrs).slice(0, TICKET_ADDRS_MAX),
   ]);
   const relays = ticket.relays.filter((url) => url.length <= TICKET_TEXT_MAX)
     .slice(0, TICKET_RELAYS_MAX);
@@ -51,6 +52,13 @@ export function encodeTicket(ticket: Ticket): string {
     ...(relays.length > 0 ? { r: relays } : {}),
   });
   return TICKET_PREFIX + bytes.toBase64({ alphabet: "base64url", omitPadding: true });
+}
+
+/** Addresses without the peer id that the ticket names beside them; it is half of their length. */
+function shortAddrs(peerId: string, addrs: readonly string[]): readonly string[] {
+  const suffix = `/p2p/${peerId}`;
+  const short = addrs.map((addr) => addr.endsWith(suffix) ? addr.slice(0, -suffix.length) : addr);
+  return [...new Set(short)].filter((addr) => addr !== "" && addr.length <= TICKET_TEXT_MAX);
 }
 
 /** Whether `text` means to be a ticket. */
