@@ -155,7 +155,7 @@ Deno.test("ticket tells addresses of a running node, and relays that others can 
     kind: "blob",
     size: 1,
     name: "note",
-    peers: [{ peerId, addrs: addresses }],
+    peers: [{ peerId, addrs: ["/ip4/192.0.2.1/tcp/1"] }],
     relays: ["wss://relay.example/"],
   });
   const notes: string[] = [];
@@ -208,6 +208,35 @@ Deno.test("add skips links, names files by their path, and tags only what was na
     await assert.rejects(
       node.call("add", { paths: [`${root}/none`], mode: "copy", pinned: false }),
       /there is no such file or directory/,
+    );
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+});
+
+Deno.test("add tells of a directory's files in the collection's order, whichever ended first", async () => {
+  const { node, store } = await nodeOf();
+  const importFile = store.importFile.bind(store);
+  // The earlier a name, the longer its file takes.
+  const names = ["B", "a", "a-b", "é", "z", "\u{ffe6}", "\u{1f600}"];
+  store.importFile = async (path, options) => {
+    const index = names.findIndex((name) => path.endsWith(`/${name}`));
+    await new Promise((resolve) => setTimeout(resolve, (names.length - index) * 3));
+    return await importFile(path, options);
+  };
+  const root = await Deno.makeTempDir({ prefix: "seedmint-add-" });
+  try {
+    for (const name of names.toReversed()) await Deno.writeTextFile(`${root}/${name}`, name);
+    const added: AddedEvent[] = [];
+    await node.call("add", { paths: [root], mode: "copy", pinned: false }, {
+      onEvent: (event) => event.event === "added" && added.push(event),
+    });
+    // As the UTF-8 bytes of the names stand, which is not how their UTF-16 would.
+    const golden = ["B", "a", "a-b", "z", "é", "\u{ffe6}", "\u{1f600}"];
+    assert.deepEqual(added.slice(0, -1).map(({ name }) => name), golden);
+    assert.equal(
+      added.at(-1)?.hash,
+      "353f31090f66a5e39a0553ed29440cb0ededab76cabb21559aaa7e1cce40dd71",
     );
   } finally {
     await Deno.remove(root, { recursive: true });

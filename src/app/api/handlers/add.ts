@@ -1,5 +1,6 @@
 /** `add`: files and directories into the store. */
 import { basename, join } from "node:path";
+import { compareBytes, utf8 } from "../../../core/bytes.ts";
 import { SeedmintError } from "../../../core/errors.ts";
 import { type CollectionChild, encodeCollection } from "../../../../swarm/collection.ts";
 import type { BlobRecord, ImportMode, ImportOptions } from "../../../../swarm/store/blob_store.ts";
@@ -43,7 +44,10 @@ export const add: Handler<"add"> = async (parts, params, context) => {
   }
   for (const root of roots) {
     if (root.isDirectory) await addDirectory(work, root.path, root.files);
-    else await addFile(work, root.files[0]!, importAttributes(params));
+    else {
+      const file = root.files[0]!;
+      context.emit(addedEvent(await addFile(work, file, importAttributes(params)), file.name));
+    }
   }
   return { blobCount: tally.blobCount, bytes: tally.bytes };
 };
@@ -86,7 +90,6 @@ async function addFile(
   tally.doneBytes += record.size - seenBytes;
   tally.blobCount++;
   tally.bytes += record.size;
-  context.emit(addedEvent(record, file.name));
   progress(work, file.name);
   return record;
 }
@@ -96,8 +99,17 @@ async function addDirectory(work: Work, path: string, files: FoundFile[]): Promi
   const children: CollectionChild[] = [];
   // The collection keeps its children, so they carry no tag of their own.
   const { tag: _, mediaType: __, ...forChildren } = importAttributes(params);
-  await eachOf(files, FILES_AT_ONCE, async (file) => {
-    const { hash, size } = await addFile(work, file, forChildren);
+  // Files end in any order, and are told of in that of the collection.
+  const ended = new Map<number, AddedEvent>();
+  let toldCount = 0;
+  await eachOf(files.entries(), FILES_AT_ONCE, async ([index, file]) => {
+    const record = await addFile(work, file, forChildren);
+    ended.set(index, addedEvent(record, file.name));
+    for (let next = ended.get(toldCount); next !== undefined; next = ended.get(++toldCount)) {
+      ended.delete(toldCount);
+      context.emit(next);
+    }
+    const { hash, size } = record;
     children.push({ name: file.name.normalize("NFC"), hash, size });
   });
   const record = await parts.store.importBytes(encodeChildren(path, children), {
@@ -138,9 +150,10 @@ async function statOf(path: string): Promise<Deno.FileInfo> {
   throw new SeedmintError("usage", `Cannot add ${path}: it is neither a file nor a directory`);
 }
 
-/** All files below `root` in order of name. What is no file is skipped, with a note. */
+/** All files below `root` in a collection's order. What is no file is skipped, with a note. */
 async function walk(root: string, context: HandlerContext<"add">): Promise<FoundFile[]> {
   const files: FoundFile[] = [];
+  const skipped: string[] = [];
   const folders: string[] = [""];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     context.signal.throwIfAborted();
@@ -151,13 +164,16 @@ async function walk(root: string, context: HandlerContext<"add">): Promise<Found
         else if (entry.isFile) {
           const path = join(root, name);
           files.push({ path, name, size: (await Deno.stat(path)).size });
-        } else {
-          context.emit({ event: "note", message: `${name} is skipped: it is a link or no file` });
-        }
+        } else skipped.push(name);
       }
     } catch (error) {
       throw storageError(error, `Cannot read the directory ${join(root, folder)}`);
     }
   }
-  return files.sort((a, b) => a.name < b.name ? -1 : 1);
+  for (const name of skipped.sort()) {
+    context.emit({ event: "note", message: `${name} is skipped: it is a link or no file` });
+  }
+  return files.map((file) => ({ file, key: utf8(file.name.normalize("NFC")) }))
+    .sort((a, b) => compareBytes(a.key, b.key))
+    .map(({ file }) => file);
 }
