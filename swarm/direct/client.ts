@@ -96,8 +96,9 @@ export class DirectClient implements Disposable {
         else closeQuietly(held.connection);
         return result;
       } catch (error) {
+        // A connection that ended while it was idle, and not one that was given up here.
+        const isStale = wasReused && !hasAnswered && !attempt.isOver;
         attempt.end();
-        const isStale = wasReused && !hasAnswered && !attempt.isLate;
         if (!isStale) throw attempt.explain(error);
       } finally {
         cancelTimer();
@@ -153,8 +154,9 @@ class Attempt {
     breaks(() => this.end());
   }
 
-  get isLate(): boolean {
-    return this.#isLate;
+  /** Whether its time was over or the caller gave up. */
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
   /** Waits for a connection; one that comes after the end is closed. */

@@ -174,7 +174,7 @@ export class DirectServer implements AsyncDisposable {
       const status = typeof read.request === "number"
         ? read.request
         : await this.#answer(connection, read.request, signal);
-      if (status !== 200) await writeAll(connection, responseHead(status, 0));
+      if (status !== 200) await this.#write(connection, responseHead(status, 0));
       if (status !== 200 || read.closes) return;
     }
   }
@@ -219,7 +219,7 @@ export class DirectServer implements AsyncDisposable {
     },
   ): Promise<number> {
     const { session, request, signal, sent } = options;
-    const { store, metering, clock, trustedNetwork } = this.#options;
+    const { store, metering, trustedNetwork } = this.#options;
     const record = store.status(session.hash);
     // What the operator hid since the grant is hidden here too.
     const isOffered = record !== undefined &&
@@ -236,22 +236,28 @@ export class DirectServer implements AsyncDisposable {
     await using reader = opened;
     if (ranges.isEmpty || !reader.groups.includes(ranges)) return 404;
     const account = metering.of(session.peerId);
-    await writeAll(connection, responseHead(200, encodedSize(record.size, ranges)));
+    await this.#write(connection, responseHead(200, encodedSize(record.size, ranges)));
     for await (const piece of reader.encode(ranges, { signal })) {
       for (let at = 0; at < piece.length; at += metering.sliceBytes) {
         const slice = piece.subarray(at, at + metering.sliceBytes);
         const paid = metering.charge(account, slice.length, signal);
         if (paid !== undefined) await paid;
-        await withDeadline(writeAll(connection, slice), {
-          clock,
-          ms: metering.limits.stallMs,
-          onLate: () => closeQuietly(connection),
-        });
+        await this.#write(connection, slice);
         sent.bytes += slice.length;
       }
       freeBytes(piece);
     }
     return 200;
+  }
+
+  /** Writes to a reader that may have stopped reading long ago, requests sent ahead included. */
+  async #write(connection: RawConnection, bytes: Uint8Array): Promise<void> {
+    const { clock, metering } = this.#options;
+    await withDeadline(writeAll(connection, bytes), {
+      clock,
+      ms: metering.limits.stallMs,
+      onLate: () => closeQuietly(connection),
+    });
   }
 }
 

@@ -4,7 +4,7 @@ import type { Hash } from "../../../src/core/hash.ts";
 import { isSeedmintError, SeedmintError } from "../../../src/core/errors.ts";
 import { type Range, RangeSet } from "../../../src/core/range_set.ts";
 import { encodedSize } from "../../../swarm/bao/mod.ts";
-import { type Connect, DirectServer } from "../../../swarm/direct/mod.ts";
+import { type Connect, DirectClient, DirectServer } from "../../../swarm/direct/mod.ts";
 import { requestBytes } from "../../../swarm/direct/http.ts";
 import { encodeDirectRequest } from "../../../swarm/direct/mod.ts";
 import { BLOBS_PROTOCOL, type Granted } from "../../../swarm/protocol/mod.ts";
@@ -335,6 +335,51 @@ Deno.test("DirectServer takes no more connections from one address than its limi
   for (const connection of open) connection.close();
   await systemClock.sleep(30);
   deepEqual(await fetchAll(nodes, content(SIZE)), ["stream direct", "direct served"]);
+});
+
+Deno.test("DirectClient opens nothing new when the caller gives up on a connection used before", async () => {
+  const head = new TextEncoder().encode("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx");
+  let openCount = 0;
+  let requestCount = 0;
+  const waiting = Promise.withResolvers<void>();
+  using client = new DirectClient({
+    clock: systemClock,
+    connect: () => {
+      openCount += 1;
+      return Promise.resolve({
+        read: (target: Uint8Array) => {
+          if (requestCount > 1) {
+            waiting.resolve();
+            return new Promise<null>(() => {});
+          }
+          target.set(head);
+          return Promise.resolve(head.length);
+        },
+        write: (bytes: Uint8Array) => {
+          requestCount += 1;
+          return Promise.resolve(bytes.length);
+        },
+        close: () => {},
+      });
+    },
+  });
+  let giveUp = () => {};
+  const post = () =>
+    client.post({
+      hostname: "127.0.0.1",
+      port: 1,
+      body: () => new Uint8Array(1),
+      answerMs: 60_000,
+      onAnswered: () => {},
+      breaks: (breakUp) => giveUp = breakUp,
+      use: async (response) => await response.read(),
+    });
+  await post();
+  const second = post();
+  await waiting.promise;
+  giveUp();
+  await rejects(second, { code: "reset" });
+  equal(openCount, 1);
 });
 
 Deno.test("DirectServer drops a reader that takes nothing", async () => {
