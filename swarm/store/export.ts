@@ -13,6 +13,9 @@ import { PIECE_BYTES } from "./limits.ts";
 import type { StoreCore } from "./store_core.ts";
 import { storageError } from "./store_error.ts";
 
+/** How many characters of a file's name, of up to four bytes each, its temporary name shows. */
+const NAME_CHARS_KEPT = 40;
+
 /** Makes temporary names unique within this process. */
 let exportCount = 0;
 
@@ -113,7 +116,9 @@ export async function exportThrough(
   options: ExportOptions,
   write: (temporary: string) => Promise<void>,
 ): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${Deno.pid}-${++exportCount}.tmp`);
+  // A name may be as long as the file system takes, and the temporary one is longer.
+  const shown = [...basename(path)].slice(0, NAME_CHARS_KEPT).join("");
+  const temporary = join(dirname(path), `.${shown}.${Deno.pid}-${++exportCount}.tmp`);
   try {
     options.signal?.throwIfAborted();
     await write(temporary);

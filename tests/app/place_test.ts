@@ -52,6 +52,15 @@ Deno.test("placeCollection() writes the tree, and again without a complaint", as
   });
 });
 
+Deno.test("placeCollection() writes names as long as a file system takes", async () => {
+  await stage(async ({ store, root, collectionOf }) => {
+    const names = ["a".repeat(255), "ä".repeat(127)];
+    const collection = await collectionOf(Object.fromEntries(names.map((name) => [name, "x"])));
+    await placeCollection(store, collection, join(root, "out"), options);
+    for (const name of names) assert.equal(await Deno.readTextFile(join(root, "out", name)), "x");
+  });
+});
+
 Deno.test("placeCollection() replaces other content only when it is told to", async () => {
   await stage(async ({ store, root, collectionOf }) => {
     const collection = await collectionOf({ "a": "theirs" });
