@@ -84,6 +84,12 @@ export const YAMUX_INITIAL_WINDOW_BYTES = 256 * KIB;
 /** To where a window may grow when its reader keeps up; fills 1.3 Gbit/s at 100 ms of round trip. */
 export const YAMUX_WINDOW_BYTES_MAX = 16 * MIB;
 
+/**
+ * What a shorter round trip counts as when a window grows: both sides work in turns of the event loop
+ * that take about as long, and a window of less than a few of them lets the sender run dry.
+ */
+export const YAMUX_ROUND_TRIP_MS_MIN = 1;
+
 /** Payload of one frame we send: with its header it fills one Noise message. */
 export const YAMUX_FRAME_BYTES_MAX = NOISE_PLAINTEXT_BYTES_MAX - YAMUX_HEADER_BYTES;
 

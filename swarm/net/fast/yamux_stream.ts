@@ -15,6 +15,7 @@ import {
 import {
   YAMUX_FRAME_BYTES_MAX,
   YAMUX_INITIAL_WINDOW_BYTES,
+  YAMUX_ROUND_TRIP_MS_MIN,
   YAMUX_SEND_WINDOW_BYTES_MAX,
 } from "./limits.ts";
 import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN } from "./yamux_frame.ts";
@@ -139,7 +140,8 @@ export class FastYamuxStream extends AbstractStream {
     const nowMs = this.#session.monotonicMs();
     const { roundTripMs } = this.#session;
     // Half a window within four round trips: the window is what holds the sender back.
-    if (roundTripMs !== undefined && nowMs - this.#grantedAtMs <= 4 * roundTripMs) {
+    const heldBackMs = 4 * Math.max(roundTripMs ?? 0, YAMUX_ROUND_TRIP_MS_MIN);
+    if (roundTripMs !== undefined && nowMs - this.#grantedAtMs <= heldBackMs) {
       this.#window = Math.min(2 * this.#window, this.#windowBytesMax);
     }
     this.#grantedAtMs = nowMs;
