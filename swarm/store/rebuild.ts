@@ -58,9 +58,25 @@ export async function rebuildStore(options: {
   layout.prepare();
   using _lock = StoreLock.take(layout.lock, options.directory);
   layout.emptyTemporary();
-  const oldDatabase = moveAside(layout, options.clock);
-  const old = readOld(oldDatabase);
-  using database = new Database(layout.database);
+  const old = readOld(fileSizeOf(layout.database) === undefined ? undefined : layout.database);
+  // Until the new database is whole the old one stays: a store that opened with half of what is
+  // known would take the files of the other half for debris.
+  const building = layout.temporary();
+  const found = await rebuildInto(building, layout, old, options);
+  const oldDatabase = replaceDatabase(layout, building, options.clock);
+  return { ...found, oldDatabase };
+}
+
+async function rebuildInto(
+  path: string,
+  layout: Layout,
+  old: ReturnType<typeof readOld>,
+  options: {
+    readonly clock: Clock;
+    readonly childrenOf?: (bytes: Uint8Array) => Iterable<Hash>;
+  },
+): Promise<Omit<RebuildReport, "oldDatabase">> {
+  using database = new Database(path);
   await using hashPool = new HashPool();
   const core = new StoreCore({
     layout,
@@ -76,7 +92,7 @@ export async function rebuildStore(options: {
   await rebuild.files();
   await rebuild.inPlace();
   const { completeCount, partialCount, unusable } = rebuild;
-  return { completeCount, partialCount, unusable, oldDatabase };
+  return { completeCount, partialCount, unusable };
 }
 
 /** One run over the files. */
@@ -221,14 +237,24 @@ class Rebuild {
   }
 }
 
-function moveAside(layout: Layout, clock: Clock): string | undefined {
-  if (fileSizeOf(layout.database) === undefined) return undefined;
+/** Puts the new database in place of the old one, whose name it returns. */
+function replaceDatabase(layout: Layout, building: string, clock: Clock): string | undefined {
+  {
+    using file = Deno.openSync(building, { read: true, write: true });
+    file.syncSync();
+  }
   const target = `${layout.database}.damaged-${clock.nowMs()}`;
-  for (const suffix of ["", "-wal", "-shm"]) {
+  // A log of the old database must never be replayed into the new one.
+  for (const suffix of ["-wal", "-shm"]) {
     if (fileSizeOf(layout.database + suffix) === undefined) continue;
     Deno.renameSync(layout.database + suffix, target + suffix);
   }
-  return target;
+  const hadOld = fileSizeOf(layout.database) !== undefined;
+  // A link keeps the old one under its name, too, so that at no moment there is none.
+  if (hadOld) Deno.linkSync(layout.database, target);
+  Deno.renameSync(building, layout.database);
+  layout.emptyTemporary();
+  return hadOld ? target : undefined;
 }
 
 /** Everything that the old database still gives, read without trusting any of it. */

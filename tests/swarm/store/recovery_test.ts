@@ -125,6 +125,31 @@ Deno.test("FileBlobStore refuses a damaged database, names it, and rebuilds it",
   assert.equal(store.status(hashBytes(small)), undefined);
 });
 
+Deno.test("FileBlobStore rebuild that is cut off changes nothing, and the next one finds all", async () => {
+  using directory = new TemporaryDirectory();
+  await fill(directory.path, "boot 1");
+  const path = `${directory.path}/store.sqlite`;
+  await Deno.writeFile(path, sampleBytes(20_000));
+  let askedCount = 0;
+  const stopped = {
+    ...systemClock,
+    nowMs: () => {
+      if (++askedCount > 1) throw new Error("cut off");
+      return systemClock.nowMs();
+    },
+  };
+  await assert.rejects(
+    FileBlobStore.rebuild({ directory: directory.path, clock: stopped }),
+    /cut off/,
+  );
+  // Whoever opens the store now is still told, and removes nothing.
+  await assert.rejects(openStore(directory.path), (error) => isSeedmintError(error, "storage"));
+  const report = await FileBlobStore.rebuild({ directory: directory.path, clock: systemClock });
+  assert.deepEqual([report.completeCount, report.partialCount, report.unusable], [1, 1, []]);
+  await using store = await openStore(directory.path);
+  assert.deepEqual(await readAll(store, hashBytes(whole)), whole);
+});
+
 Deno.test("FileBlobStore finds damage inside the database and refuses to go on", async () => {
   using directory = new TemporaryDirectory();
   await fill(directory.path, "boot 1");
