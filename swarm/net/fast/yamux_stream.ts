@@ -20,6 +20,12 @@ import {
 } from "./limits.ts";
 import { FLAG_ACK, FLAG_FIN, FLAG_RST, FLAG_SYN } from "./yamux_frame.ts";
 
+/** About what one piece of an array costs besides its bytes. */
+const PART_BYTES = 128;
+
+/** How many times its bytes a batch may keep in memory before it is copied. */
+const HELD_FACTOR_MAX = 4;
+
 /** What a stream needs of its session. */
 export interface YamuxSession {
   /** Whether the connection encrypts a copy at once and keeps nothing of what it is given. */
@@ -104,7 +110,7 @@ export class FastYamuxStream extends AbstractStream {
   endBatch(): void {
     const batch = this.#batch;
     this.#batch = undefined;
-    if (batch !== undefined) this.onData(batch);
+    if (batch !== undefined) this.onData(compact(batch));
     if (this.#openingFlag === FLAG_ACK && this.status === "open") this.#grant(0);
   }
 
@@ -243,6 +249,21 @@ export class FastYamuxStream extends AbstractStream {
     this.#openingFlag = 0;
     return flag;
   }
+}
+
+/**
+ * `batch`, copied where it keeps much more memory than it has bytes: single bytes between others
+ * that are dropped would each keep a whole message until they are read.
+ */
+function compact(batch: Uint8ArrayList): Uint8Array | Uint8ArrayList {
+  let heldBytes = 0;
+  let last: ArrayBufferLike | undefined;
+  for (const part of batch) {
+    heldBytes += PART_BYTES;
+    if (part.buffer !== last) heldBytes += part.buffer.byteLength;
+    last = part.buffer;
+  }
+  return heldBytes <= HELD_FACTOR_MAX * batch.byteLength ? batch : batch.slice();
 }
 
 /** The first `count` bytes of `list`, in the pieces that it has. */

@@ -201,6 +201,41 @@ Deno.test("a window grows while its reader keeps up, and not past its limit", op
   assert.ok(largest <= 1024 * 1024);
 });
 
+Deno.test(
+  "unread bytes keep no large message in memory that they were a small part of",
+  options,
+  async () => {
+    const { send, streams, peer } = rawPeer();
+    const junk = new Uint8Array(60_000);
+    for (let index = 0; index < 20; index++) {
+      const flags = index === 0 ? FLAG_SYN : 0;
+      const byte = Uint8Array.of(
+        ...encodeHeader({ type: TYPE_DATA, flags, streamId: 1, length: 1 }),
+        7,
+      );
+      const head = encodeHeader({ type: TYPE_DATA, flags: 0, streamId: 99, length: junk.length });
+      const message = new Uint8Array(byte.length + head.length + junk.length);
+      message.set(byte);
+      message.set(head, byte.length);
+      peer.send(message);
+    }
+    send({ flags: FLAG_FIN });
+    await until(() => streams.length === 1, "the stream is here");
+    const buffers = new Set<ArrayBufferLike>();
+    let readBytes = 0;
+    streams[0]!.addEventListener("message", (event) => {
+      for (const part of event.data instanceof Uint8Array ? [event.data] : event.data) {
+        readBytes += part.length;
+        buffers.add(part.buffer);
+      }
+    });
+    await until(() => readBytes === 20, "all is read");
+    let heldBytes = 0;
+    for (const buffer of buffers) heldBytes += buffer.byteLength;
+    assert.ok(heldBytes < 1000, `${heldBytes} bytes are held for 20`);
+  },
+);
+
 Deno.test("unread bytes over all streams are bounded", options, async () => {
   const raw = rawPeer({ unreadBytesMax: 1024 * 1024 });
   for (let streamId = 1; streamId < 21 && raw.peer.status === "open"; streamId += 2) {
