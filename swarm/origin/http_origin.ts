@@ -291,6 +291,13 @@ function parseUrl(text: string): URL {
   if (url === undefined || (url.protocol !== "http:" && url.protocol !== "https:")) {
     throw new SyntaxError("Cannot use the origin: an http: or https: URL is wanted");
   }
+  try {
+    decodeURIComponent(url.username + url.password);
+  } catch {
+    throw new SyntaxError(
+      "Cannot use the origin: its user or password is badly escaped; write % as %25",
+    );
+  }
   return url;
 }
 

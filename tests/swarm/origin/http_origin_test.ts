@@ -322,3 +322,10 @@ Deno.test("addFromOrigin adds a blob known by SHA-256, and keeps nothing of a li
   });
   assert.deepEqual([...other.list()], []);
 });
+
+Deno.test("HttpOrigin refuses a user or a password that is badly escaped, and shows neither", () => {
+  assert.throws(
+    () => new HttpOrigin({ url: "https://joe:100%@origin.example/x", clock: systemClock }),
+    (error) => error instanceof SyntaxError && !/joe|100/.test(error.message),
+  );
+});
