@@ -362,3 +362,11 @@ Deno.test("metrics need no token, but a right Host", async () => {
     404,
   );
 });
+
+Deno.test("ControlServer takes a broken escape in a path for the caller's mistake", async () => {
+  const server = serverOf(() => Promise.resolve({}));
+  const request = new Request("http://seedmint/v1/blobs/%ff", { headers: { host: "seedmint" } });
+  const response = await server.handle(request, { via: "socket" });
+  assert.equal(response.status, 400);
+  assert.match((await response.json()).message, /broken % escape/);
+});

@@ -3,7 +3,13 @@ import { join } from "node:path";
 import { utf8 } from "../../src/core/bytes.ts";
 import { isSeedmintError } from "../../src/core/errors.ts";
 import { systemClock } from "../../src/app/system.ts";
-import { blobPath, checkFree, placeBlob, placeCollection } from "../../src/app/api/place.ts";
+import {
+  blobPath,
+  checkFree,
+  eachOf,
+  placeBlob,
+  placeCollection,
+} from "../../src/app/api/place.ts";
 import { hashBytes } from "../../swarm/bao/mod.ts";
 import { encodeCollection } from "../../swarm/collection.ts";
 import type { BlobRecord, BlobStore } from "../../swarm/store/blob_store.ts";
@@ -135,4 +141,19 @@ Deno.test("checkFree() refuses what exists, and a directory even with --force", 
     await assert.rejects(checkFree(file, { ...options, hash: hashBytes(utf8("mine")) }), isUsage);
     await assert.rejects(checkFree(root, { ...options, overwrite: true }), /it is no file/);
   });
+});
+
+Deno.test("eachOf() throws the first failure when nothing that it began goes on any more", async () => {
+  let runningCount = 0;
+  const begun: number[] = [];
+  const working = eachOf([1, 2, 3, 4, 5, 6], 2, async (item) => {
+    begun.push(item);
+    runningCount++;
+    await new Promise((resolve) => setTimeout(resolve, item === 1 ? 1 : 20));
+    runningCount--;
+    if (item === 1) throw new Error("the first");
+  });
+  await assert.rejects(working, /the first/);
+  assert.equal(runningCount, 0);
+  assert.deepEqual(begun, [1, 2]);
 });

@@ -143,7 +143,10 @@ export async function placeCollection(
   return { path: root, size: bytes };
 }
 
-/** Works on `items`, `count` at a time; after the first failure none is begun any more. */
+/**
+ * Works on `items`, `count` at a time; after the first failure none is begun any more, and it throws
+ * that failure once those begun have ended, so that nothing goes on behind the caller's back.
+ */
 export async function eachOf<T>(
   items: Iterable<T>,
   count: number,
@@ -151,16 +154,18 @@ export async function eachOf<T>(
 ): Promise<void> {
   const queue = items[Symbol.iterator]();
   let hasFailed = false;
+  let failure: unknown;
   await Promise.all(Array.from({ length: count }, async () => {
     for (let next = queue.next(); !next.done && !hasFailed; next = queue.next()) {
       try {
         await work(next.value);
       } catch (error) {
+        failure = hasFailed ? failure : error;
         hasFailed = true;
-        throw error;
       }
     }
   }));
+  if (hasFailed) throw failure;
 }
 
 async function makeRoot(root: string): Promise<void> {

@@ -71,7 +71,7 @@ export class ControlServer {
       if (path === "/v1") return Response.json(await this.#options.identify());
       if (path === "/metrics") return metricsResponse(await this.#options.metrics());
       if (path.startsWith("/v1/blobs/")) {
-        return await this.#download(decodeURIComponent(path.slice("/v1/blobs/".length)));
+        return await this.#download(decodeTarget(path.slice("/v1/blobs/".length)));
       }
     }
     if (request.method === "POST") {
@@ -184,6 +184,15 @@ function lineOfError(error: unknown): [code: string, message: string] {
     return ["usage", error.message];
   }
   return ["internal", `A mistake of the node, see its log: ${messageOf(error)}`];
+}
+
+/** The target in a path; a client's broken escape is the client's mistake. */
+function decodeTarget(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new SeedmintError("usage", `Cannot read "${text.slice(0, 80)}": a broken % escape`);
+  }
 }
 
 function statusOfError(error: unknown): number {
