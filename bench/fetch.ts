@@ -2,7 +2,7 @@
  * A verified fetch beside a plain download: 1 GiB from page cache to disk over loopback, each side a
  * process of its own, everything in one run, because only ratios of one run mean anything.
  *
- *     deno run -A bench/fetch.ts [--mib 1024] [--runs 3] [--only stream,https] [--memory] [--verbose]
+ *     deno run -A bench/fetch.ts [--mib 1024] [--runs 5] [--only stream,https] [--memory] [--verbose]
  */
 import { parseArgs } from "node:util";
 import { PeerProcess } from "./fetch/child.ts";
@@ -14,7 +14,7 @@ const MIB = 1024 * 1024;
 const { values } = parseArgs({
   options: {
     mib: { type: "string", default: "1024" },
-    runs: { type: "string", default: "3" },
+    runs: { type: "string", default: "5" },
     only: { type: "string" },
     memory: { type: "boolean", default: false },
     verbose: { type: "boolean", default: false },
@@ -125,12 +125,20 @@ function fetchFrom(name: string, swarm: Swarm, direct: boolean): Contestant {
   };
 }
 
+/** Writes out what the last run left dirty, so that none pays for the one before it. */
+async function settleDisk(): Promise<void> {
+  await new Deno.Command("sync").output();
+}
+
 async function contest(contestants: readonly Contestant[]): Promise<void> {
   const ms = new Map(contestants.map(({ name }) => [name, [] as number[]]));
   const cpu = new Map<string, number>();
-  for (let round = 0; round < runCount; round++) {
+  // The first round warms caches and compilers and is not counted.
+  for (let round = -1; round < runCount; round++) {
     for (const contestant of contestants) {
+      await settleDisk();
       const result = await contestant.run();
+      if (round < 0) continue;
       ms.get(contestant.name)!.push(result.ms);
       if (result.cpuSeconds !== undefined) {
         cpu.set(contestant.name, Math.min(cpu.get(contestant.name) ?? Infinity, result.cpuSeconds));
