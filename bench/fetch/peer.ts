@@ -55,7 +55,7 @@ const network = await startLibp2pNetwork({
 const sources = new Map<string, PeerSource>();
 let idleBytes = 0;
 let peakBytes = 0;
-setInterval(() => peakBytes = Math.max(peakBytes, Deno.memoryUsage().rss), 20);
+let watch: ReturnType<typeof setInterval> | undefined;
 
 function sourceOf(address: string, direct: boolean): PeerSource {
   const key = `${address} ${direct}`;
@@ -158,6 +158,8 @@ async function run(command: Command): Promise<object> {
       await store.remove(parseHash(command.hash));
       return {};
     case "memory": {
+      // Watched only from the first time it is asked for, so that it costs the other figures nothing.
+      watch ??= setInterval(() => peakBytes = Math.max(peakBytes, Deno.memoryUsage().rss), 20);
       const result = { idleBytes, peakBytes };
       idleBytes = Deno.memoryUsage().rss;
       peakBytes = idleBytes;
