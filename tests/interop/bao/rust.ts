@@ -34,7 +34,7 @@ export async function compareRust(): Promise<PartReport> {
   if (!await isInstalled("cargo", "--version")) {
     return { name: NAME, compared: 0, mismatches: [], skipped: "cargo is not installed" };
   }
-  const built = await run("cargo", ["build", "--release", "--locked", "--quiet"], {
+  const built = await run("cargo", ["build", "--release", "--quiet"], {
     cwd: PROJECT,
     env: { CARGO_TARGET_DIR: TARGET.pathname },
   });

@@ -10,7 +10,7 @@ function errorWith(name: string, frames: readonly string[]): Error {
 }
 
 const LIBP2P =
-  "YamuxMuxer.onData (file:///c/npm/registry.npmjs.org/@libp2p/yamux/8.0.3/dist/x.js:1:2)";
+  "YamuxMuxer.onData (file:///c/npm/registry.example/@libp2p/yamux/8.0.3/dist/x.js:1:2)";
 const MODULES = "send (/app/node_modules/@libp2p/utils/dist/src/abstract-stream.js:1:2)";
 const OURS = "decode (file:///app/swarm/protocol/codec.ts:10:3)";
 const RUNTIME = "EventTarget.dispatchEvent (ext:deno_web/02_event.js:1:2)";

@@ -20,7 +20,7 @@ import {
   staticKeyStatement,
 } from "../../../../swarm/net/fast/noise_payload.ts";
 import { lendMemory, returnMemory } from "../../../../swarm/net/fast/plaintext_memory.ts";
-import vector from "../../../vectors/noise/xx_25519_chachapoly_sha256.json" with { type: "json" };
+import { NOISE_XX_VECTOR as vector } from "./noise_vector.ts";
 import { silentLogger, until } from "./support.ts";
 
 const hex = (text: string) => Uint8Array.fromHex(text);
