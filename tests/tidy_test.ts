@@ -74,6 +74,7 @@ Deno.test("every import points down the layers", () => {
 Deno.test("layerViolation() refuses the arrows that must never exist", () => {
   const forbidden = [
     ["src/core/hash.ts", "src/nostr/nostr.ts"],
+    ["src/sqlite/connection.ts", "src/nostr/nostr.ts"],
     ["swarm/ports.ts", "wallet/mod.ts"],
     ["wallet/mod.ts", "swarm/ports.ts"],
     ["swarm/ports.ts", "src/app/system.ts"],

@@ -5,24 +5,28 @@
 
 /** The layer of a path below the project's root, or undefined for tests, tools and benches. */
 export function layerOf(path: string): string | undefined {
-  const found = /^(src\/core|src\/nostr|src\/app|swarm|wallet|trust|provisioning|devnet)\//.exec(
-    path,
-  );
+  const found =
+    /^(src\/core|src\/sqlite|src\/nostr|src\/app|swarm|wallet|trust|provisioning|devnet)\//.exec(
+      path,
+    );
   if (found) return found[1];
   return path === "node.ts" ? "node.ts" : path === "mod.ts" ? "mod.ts" : undefined;
 }
 
 const PROTOCOLS = ["swarm", "wallet", "trust", "provisioning"];
 
-/** What each layer may import besides itself. `core <- nostr <- protocols <- app <- node.ts`. */
+const COMMON = ["src/core", "src/sqlite", "src/nostr"];
+
+/** What each layer may import besides itself. `core <- sqlite <- nostr <- protocols <- app <- node.ts`. */
 export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/core": [],
-  "src/nostr": ["src/core"],
-  ...Object.fromEntries(PROTOCOLS.map((layer) => [layer, ["src/core", "src/nostr"]])),
-  "src/app": ["src/core", "src/nostr", ...PROTOCOLS],
-  "devnet": ["src/core", "src/nostr", ...PROTOCOLS],
-  "node.ts": ["src/app"],
-  "mod.ts": ["src/core", "src/nostr", "src/app", ...PROTOCOLS],
+  "src/sqlite": ["src/core"],
+  "src/nostr": ["src/core", "src/sqlite"],
+  ...Object.fromEntries(PROTOCOLS.map((layer) => [layer, COMMON])),
+  "src/app": [...COMMON, ...PROTOCOLS],
+  "devnet": [...COMMON, ...PROTOCOLS],
+  "node.ts": ["src/app", "devnet"],
+  "mod.ts": [...COMMON, "src/app", ...PROTOCOLS],
 };
 
 /**

@@ -12,6 +12,7 @@ export * from "./ed25519.ts";
 export * from "./errors.ts";
 export * from "./hash.ts";
 export * from "./keys.ts";
+export * from "./money.ts";
 export * from "./ports.ts";
 export * from "./range_set.ts";
 export * from "./token_bucket.ts";

@@ -1,0 +1,148 @@
+/** One open SQLite database. */
+import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import { messageOf, SeedmintError } from "../core/errors.ts";
+
+/** A row as SQLite gives it. */
+export type SqlRow = Readonly<Record<string, unknown>>;
+
+/** What may be bound to a parameter. */
+export type SqlValue = SQLInputValue;
+
+/** Options of {@link SqliteConnection.open}. */
+export interface SqliteOptions {
+  /** SQL that brings a database from version `index` to `index + 1`; never change one that was released. */
+  readonly migrations: readonly string[];
+  /** `full` survives a power cut with every transaction that was committed; `normal` may lose the last. */
+  readonly synchronous: "full" | "normal";
+  /** How long another writer is waited for. @default {5000} */
+  readonly busyMs?: number;
+}
+
+/** A database with prepared statements kept by their text. Integers are read as `bigint` where asked. */
+export class SqliteConnection implements Disposable {
+  readonly path: string;
+  readonly #database: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+  #inTransaction = false;
+
+  private constructor(path: string, database: DatabaseSync) {
+    this.path = path;
+    this.#database = database;
+  }
+
+  /**
+   * Opens the database at `path` (`:memory:` for none on disk), made with mode 0600 if it is missing,
+   * and migrates it.
+   *
+   * @throws {SeedmintError} `storage` if it is damaged, newer than this program, or not writable.
+   */
+  static open(path: string, options: SqliteOptions): SqliteConnection {
+    let database: DatabaseSync | undefined;
+    try {
+      if (path !== ":memory:") {
+        Deno.openSync(path, { write: true, create: true, mode: 0o600 }).close();
+      }
+      database = new DatabaseSync(path, { enableForeignKeyConstraints: true });
+      database.exec(
+        `PRAGMA busy_timeout = ${options.busyMs ?? 5000}; PRAGMA journal_mode = WAL; ` +
+          `PRAGMA synchronous = ${options.synchronous};`,
+      );
+      const connection = new SqliteConnection(path, database);
+      connection.#migrate(options.migrations);
+      return connection;
+    } catch (error) {
+      database?.close();
+      throw asStorageError(path, error);
+    }
+  }
+
+  all(sql: string, ...values: SqlValue[]): SqlRow[] {
+    return this.#try(() => this.#statement(sql).all(...values));
+  }
+
+  get(sql: string, ...values: SqlValue[]): SqlRow | undefined {
+    return this.#try(() => this.#statement(sql).get(...values));
+  }
+
+  /** Runs a change and returns the count of changed rows. */
+  run(sql: string, ...values: SqlValue[]): number {
+    return this.#try(() => Number(this.#statement(sql).run(...values).changes));
+  }
+
+  /**
+   * All that `change` does is on disk when this returns, or nothing is. Inside another transaction it
+   * is a part of that. `change` must not await.
+   */
+  transaction<T>(change: () => T): T {
+    if (this.#inTransaction) return change();
+    return this.#try(() => {
+      this.#database.exec("BEGIN IMMEDIATE");
+      this.#inTransaction = true;
+      try {
+        const result = change();
+        this.#database.exec("COMMIT");
+        return result;
+      } catch (error) {
+        if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+        throw error;
+      } finally {
+        this.#inTransaction = false;
+      }
+    });
+  }
+
+  /** Writes a consistent copy of the whole database to a new file. */
+  copyTo(path: string): void {
+    this.#try(() => this.#database.prepare("VACUUM INTO ?").run(path));
+  }
+
+  [Symbol.dispose](): void {
+    this.#statements.clear();
+    this.#database.close();
+  }
+
+  #migrate(migrations: readonly string[]): void {
+    this.transaction(() => {
+      const { user_version: version } = this.get("PRAGMA user_version") as { user_version: number };
+      if (version > migrations.length) {
+        throw new Error(
+          `it has version ${version}, this program knows ${migrations.length}; run a newer Seedmint`,
+        );
+      }
+      for (const sql of migrations.slice(version)) this.#database.exec(sql);
+      if (version < migrations.length) {
+        this.#database.exec(`PRAGMA user_version = ${migrations.length}`);
+      }
+    });
+  }
+
+  #statement(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#database.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  #try<T>(action: () => T): T {
+    // What fails inside a transaction must reach it as it is.
+    if (this.#inTransaction) return action();
+    try {
+      return action();
+    } catch (error) {
+      throw isSqliteError(error) ? asStorageError(this.path, error) : error;
+    }
+  }
+}
+
+function isSqliteError(error: unknown): error is Error {
+  return error instanceof Error && (error as { code?: unknown }).code === "ERR_SQLITE_ERROR";
+}
+
+function asStorageError(path: string, error: unknown): Error {
+  if (error instanceof SeedmintError) return error;
+  return new SeedmintError("storage", `Cannot use the database ${path}: ${messageOf(error)}`, {
+    cause: error,
+  });
+}

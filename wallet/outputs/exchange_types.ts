@@ -1,0 +1,26 @@
+/** What comes of asking a mint to sign planned outputs. */
+import type { OutputRole, Proof } from "../types.ts";
+
+/** A proof that came of an output. */
+export interface SignedProof extends Proof {
+  readonly y: string;
+  readonly role: OutputRole;
+  /** The output that it came of. */
+  readonly blinded: string;
+}
+
+/** The end of one try of an exchange; what is not final is tried again with the same bytes. */
+export type ExchangeOutcome =
+  /** Every output is signed; DLEQ checked where the mint is held to it. */
+  | { readonly kind: "signed"; readonly proofs: readonly SignedProof[] }
+  /**
+   * Conclusive: a typed refusal of a request that no earlier copy of can be under way, or one after
+   * which the mint says that it signed none of the outputs.
+   */
+  | { readonly kind: "refused"; readonly code: number; readonly detail: string }
+  /** Inputs were spent, and not by this request: the mint signed none of its outputs. */
+  | { readonly kind: "inputs-spent" }
+  /** Not known yet. */
+  | { readonly kind: "wait"; readonly reason: string; readonly retryMs?: number }
+  /** The mint broke its promise: bad DLEQ, wrong amounts. Evidence stays; block the mint. */
+  | { readonly kind: "dishonest"; readonly reason: string };

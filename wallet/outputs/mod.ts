@@ -1,0 +1,6 @@
+/**
+ * Blinded outputs: planned, frozen into a request, signed by the mint, restored when the answer was lost.
+ *
+ * May import: `src/core`, the wallet's nouns, `cashu.ts`, `store` and `mint`.
+ */
+export type * from "./exchange_types.ts";

@@ -1,0 +1,6 @@
+/**
+ * What the wallet keeps on disk, and how: one SQLite database, every commit flushed.
+ *
+ * May import: `src/core`, `src/sqlite`, and the wallet's nouns.
+ */
+export * from "./wallet_store.ts";
