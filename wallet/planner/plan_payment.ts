@@ -1,0 +1,181 @@
+/**
+ * Which mint pays, and how: pure arithmetic over what is held, what the payee takes, and what it costs.
+ *
+ * 1. Direct beats swap: ecash of an accepted mint that is here already leaves us at once, so that its
+ *    mint needs no more trust than being listed.
+ * 2. A swap goes into a trusted mint only: for a moment its ecash is ours.
+ * 3. The home mint breaks ties, then liquidity (how well the swap's route worked), then the lower fee,
+ *    then the larger holding, then the address.
+ * 4. Otherwise the funds are insufficient, and the caller uses the origin.
+ */
+import type { RouteRecord } from "../store/wallet_store.ts";
+import type { MintTrust, MintUrl } from "../types.ts";
+
+/** What is free to spend at one mint, in sat. */
+export interface Holding {
+  readonly mint: MintUrl;
+  readonly free: bigint;
+}
+
+/** A way to pay, as far as its cost goes. */
+export type PaymentLeg =
+  | { readonly kind: "direct"; readonly mint: MintUrl }
+  | { readonly kind: "swap"; readonly from: MintUrl; readonly to: MintUrl };
+
+/** A way to pay that can be afforded. `amount` is what the payee nets, `feeMax` the most on top. */
+export type AffordablePlan = PaymentLeg & { readonly amount: bigint; readonly feeMax: bigint };
+
+/** What {@link planPayment} found. */
+export type Plan = AffordablePlan | { readonly kind: "insufficient"; readonly reason: string };
+
+/** What planning depends on besides holdings. */
+export interface PlanTerms {
+  /** Trust of a listed mint that may be used; undefined for what is not listed, or blocked. */
+  readonly trust: (mint: MintUrl) => MintTrust | undefined;
+  /** The most that `amount` costs on top of itself, in sat; undefined if it can't be done that way. */
+  readonly feeOf: (leg: PaymentLeg, amount: bigint) => bigint | undefined;
+  /** How swaps went; those that are cooling down at `nowMs` are left out. */
+  readonly routes?: readonly RouteRecord[];
+  readonly nowMs?: number;
+  readonly homeMint?: MintUrl;
+  /** Most for all fees. */
+  readonly feeMax?: bigint;
+  /** Most for the amount and all fees. */
+  readonly costMax?: bigint;
+}
+
+/** Success of a route that was never tried, in thousandths: worse than proven, better than failing. */
+const UNTRIED_PERMILLE = 500;
+
+/** The best way to pay `amount` sat to somebody who takes ecash of `accepted` mints. */
+export function planPayment(
+  holdings: readonly Holding[],
+  accepted: readonly MintUrl[],
+  amount: bigint,
+  terms: PlanTerms,
+): Plan {
+  const [best] = rankPlans(holdings, accepted, amount, terms);
+  return best ?? {
+    kind: "insufficient",
+    reason: whyNot(holdings, accepted, amount, terms),
+  };
+}
+
+/** Every affordable way to pay, the best first. */
+export function rankPlans(
+  holdings: readonly Holding[],
+  accepted: readonly MintUrl[],
+  amount: bigint,
+  terms: PlanTerms,
+): AffordablePlan[] {
+  if (amount <= 0n) {
+    throw new RangeError(`Cannot plan a payment of ${amount} sat: 1 or more wanted`);
+  }
+  return legsOf(holdings, accepted, terms)
+    .flatMap((leg) => priced(leg, amount, holdings, terms))
+    .sort((a, b) => compare(a, b, holdings, terms));
+}
+
+function legsOf(
+  holdings: readonly Holding[],
+  accepted: readonly MintUrl[],
+  terms: PlanTerms,
+): PaymentLeg[] {
+  const listed = [...new Set(accepted)].filter((mint) => terms.trust(mint) !== undefined);
+  const sources = holdings.filter((held) => held.free > 0n && terms.trust(held.mint) !== undefined);
+  const direct = sources.filter((held) => listed.includes(held.mint))
+    .map((held): PaymentLeg => ({ kind: "direct", mint: held.mint }));
+  const swaps = listed.filter((mint) => terms.trust(mint) === "trusted").flatMap((to) =>
+    sources.filter((held) => held.mint !== to && !isCooling(held.mint, to, terms))
+      .map((held): PaymentLeg => ({ kind: "swap", from: held.mint, to }))
+  );
+  return [...direct, ...swaps];
+}
+
+function priced(
+  leg: PaymentLeg,
+  amount: bigint,
+  holdings: readonly Holding[],
+  terms: PlanTerms,
+): AffordablePlan[] {
+  const feeMax = terms.feeOf(leg, amount);
+  if (feeMax === undefined || feeMax < 0n) return [];
+  const cost = amount + feeMax;
+  if (cost > freeAt(sourceOf(leg), holdings)) return [];
+  if (terms.feeMax !== undefined && feeMax > terms.feeMax) return [];
+  if (terms.costMax !== undefined && cost > terms.costMax) return [];
+  return [{ ...leg, amount, feeMax }];
+}
+
+function compare(
+  a: AffordablePlan,
+  b: AffordablePlan,
+  holdings: readonly Holding[],
+  terms: PlanTerms,
+): number {
+  if (a.kind !== b.kind) return a.kind === "direct" ? -1 : 1;
+  const home = (mint: MintUrl) => mint === terms.homeMint ? 0 : 1;
+  return home(targetOf(a)) - home(targetOf(b)) ||
+    home(sourceOf(a)) - home(sourceOf(b)) ||
+    success(b, terms) - success(a, terms) ||
+    sign(a.feeMax - b.feeMax) ||
+    sign(freeAt(sourceOf(b), holdings) - freeAt(sourceOf(a), holdings)) ||
+    compareText(targetOf(a), targetOf(b)) || compareText(sourceOf(a), sourceOf(b));
+}
+
+function whyNot(
+  holdings: readonly Holding[],
+  accepted: readonly MintUrl[],
+  amount: bigint,
+  terms: PlanTerms,
+): string {
+  const total = holdings.reduce((sum, held) => sum + held.free, 0n);
+  const ways = legsOf(holdings, accepted, terms);
+  if (total < amount) return `${amount} sat wanted and ${total} sat are free in all mints together`;
+  if (ways.length === 0) {
+    return "the payee takes no mint where money is free, and none that is trusted to swap into";
+  }
+  const best = ways.map((leg) => freeAt(sourceOf(leg), holdings))
+    .reduce((most, free) => free > most ? free : most, 0n);
+  if (best < amount) {
+    return `${amount} sat wanted and no single mint that can pay has more than ${best} sat free`;
+  }
+  const fees = ways.flatMap((leg) => terms.feeOf(leg, amount) ?? []);
+  if (fees.length === 0) return "no mint that could pay is reachable or has the right amounts";
+  const least = fees.reduce((a, b) => a < b ? a : b);
+  return `with fees of at least ${least} sat it is more than what is free or allowed`;
+}
+
+function isCooling(from: MintUrl, to: MintUrl, terms: PlanTerms): boolean {
+  const route = routeOf(from, to, terms);
+  return route !== undefined && route.cooldownUntilMs > (terms.nowMs ?? 0);
+}
+
+function success(plan: AffordablePlan, terms: PlanTerms): number {
+  if (plan.kind === "direct") return 0;
+  return routeOf(plan.from, plan.to, terms)?.successPermille ?? UNTRIED_PERMILLE;
+}
+
+function routeOf(from: MintUrl, to: MintUrl, terms: PlanTerms): RouteRecord | undefined {
+  return terms.routes?.find((route) => route.from === from && route.to === to);
+}
+
+function sourceOf(leg: PaymentLeg): MintUrl {
+  return leg.kind === "direct" ? leg.mint : leg.from;
+}
+
+function targetOf(leg: PaymentLeg): MintUrl {
+  return leg.kind === "direct" ? leg.mint : leg.to;
+}
+
+function freeAt(mint: MintUrl, holdings: readonly Holding[]): bigint {
+  return holdings.reduce((sum, held) => held.mint === mint ? sum + held.free : sum, 0n);
+}
+
+function sign(difference: bigint): number {
+  return difference < 0n ? -1 : difference > 0n ? 1 : 0;
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
