@@ -1,0 +1,31 @@
+/** Limits of the operations, each with its reason. */
+
+/** Operations driven at a time: stock mints allow about one request a second from one address. */
+export const ENGINE_CONCURRENCY = 8;
+
+/** Times in a row that others may move an operation before its driver gives way. */
+export const STALE_IN_A_ROW_MAX = 50;
+
+/** Plans of one exchange that a mint may refuse before a person looks. */
+export const PLAN_ROUNDS_MAX = 8;
+
+/** Look at an invoice for so long after it expired: it may have been paid in its last second. */
+export const LATE_PAYMENT_MS = 60 * 60_000;
+
+/** Look at an invoice that names no expiry for so long. */
+export const UNEXPIRING_WATCH_MS = 7 * 24 * 60 * 60_000;
+
+/** Refund only so long after the locktime, for the mint's clock decides and may be behind. */
+export const LOCKTIME_SKEW_MS = 60_000;
+
+/** Counters of NUT-13 asked for in one restore request. */
+export const RESTORE_BATCH = 100;
+
+/** Counters in a row without a signature after which a keyset is taken to be scanned. */
+export const RESTORE_GAP = 300;
+
+/** Most counters scanned of one keyset: 200,000 signatures, some hours. */
+export const RESTORE_COUNTER_MAX = 200_000;
+
+/** Times that ecash found pending is looked at again before the restore ends without it. */
+export const RESTORE_PENDING_LOOKS_MAX = 12;
