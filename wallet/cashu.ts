@@ -1,10 +1,358 @@
 /**
  * The door to `@cashu/cashu-ts`, which is used for its cryptography and codecs only: no other file
  * imports it, and its `Wallet` and `Mint` classes, which send requests by themselves, are not used.
+ * Points and scalars are hex, amounts are bigints, secrets are text.
  */
-import { getPubKeyFromPrivKey } from "@cashu/cashu-ts";
+import { createHash } from "node:crypto";
+import {
+  Amount,
+  blindMessage as blindMessageOf,
+  constructUnblindedSignature,
+  deriveKeysetId as deriveKeysetIdOf,
+  deriveSecretAndBlindingFactor,
+  getDecodedTokenBinary,
+  getEncodedToken,
+  getKeysetIdInt,
+  getP2PKSigFlag,
+  getPubKeyFromPrivKey,
+  hashToCurve,
+  hasP2PKSignedProof,
+  pointFromHex,
+  type Proof as CashuProof,
+  schnorrSignDigest,
+  SigAll,
+  signP2PKProof,
+  verifyDLEQProof,
+  verifyDLEQProof_reblind,
+} from "@cashu/cashu-ts";
+import { concatBytes, utf8 } from "../src/core/bytes.ts";
+import type { BlindSignature, Dleq, Keyset, PlannedOutput, Proof } from "./types.ts";
+
+/** Order of secp256k1. */
+const CURVE_ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
+
+/** Domain tag of the signature of NUT-20. */
+const QUOTE_SIGNATURE_TAG = utf8("Cashu_MintQuoteSig_v1");
 
 /** The compressed public key (33 bytes, hex) of a secp256k1 secret of 32 bytes. */
 export function publicKeyOf(secretKey: Uint8Array): string {
   return getPubKeyFromPrivKey(secretKey).toHex();
+}
+
+/** Whether `hex` is a compressed point of the curve. */
+export function isPoint(hex: unknown): hex is string {
+  if (typeof hex !== "string" || !/^0[23][0-9a-f]{64}$/.test(hex)) return false;
+  try {
+    pointFromHex(hex);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Y of a secret (NUT-00): what a mint calls the proof (NUT-07). 33 bytes in hex. */
+export function hashToCurveHex(secret: string): string {
+  return hashToCurve(utf8(secret)).toHex(true);
+}
+
+/** A secret hidden from the mint. */
+export interface Blinded {
+  /** B_, 33 bytes in hex. */
+  readonly blinded: string;
+  /** Decimal. */
+  readonly blindingFactor: string;
+}
+
+/** Blinds `secret` with `blindingFactor`, which is 1 or more and below the order of the curve. */
+export function blindSecret(secret: string, blindingFactor: bigint): Blinded {
+  const { B_, r } = blindMessageOf(utf8(secret), blindingFactor);
+  return { blinded: B_.toHex(true), blindingFactor: r.toString() };
+}
+
+/** A blinding factor from 32 random bytes. */
+export function blindingFactorOf(bytes: Uint8Array): bigint {
+  return BigInt(`0x${bytes.toHex()}`) % (CURVE_ORDER - 1n) + 1n;
+}
+
+/** What NUT-13 derives for one counter. */
+export interface DerivedSecret extends Blinded {
+  readonly secret: string;
+}
+
+/**
+ * Secrets of NUT-13 for a keyset: BIP-32 for ids that begin with 00, HMAC for those with 01.
+ *
+ * @param seed 64 bytes.
+ */
+export function secretDeriver(
+  seed: Uint8Array,
+  keysetId: string,
+): (counter: number) => DerivedSecret {
+  return (counter) => {
+    const { secret, blindingFactor } = deriveSecretAndBlindingFactor(seed, keysetId, counter);
+    const text = secret.toHex();
+    return { secret: text, ...blindSecret(text, BigInt(`0x${blindingFactor.toHex()}`)) };
+  };
+}
+
+/** What {@link deriveKeysetId} hashes. */
+export type KeysetFacts = Pick<Keyset, "id" | "unit" | "inputFeePpk" | "finalExpiry" | "keys">;
+
+/** The id that a keyset's keys (and, from version 01 on, unit, fee and expiry) give it (NUT-02). */
+export function deriveKeysetId(keyset: KeysetFacts): string {
+  return deriveKeysetIdOf({ ...keyset.keys }, {
+    unit: keyset.unit,
+    input_fee_ppk: keyset.inputFeePpk,
+    versionByte: keyset.id.startsWith("00") ? 0 : 1,
+    ...(keyset.finalExpiry === undefined ? {} : { expiry: keyset.finalExpiry }),
+  });
+}
+
+/** The number that stands for a keyset of version 00 in NUT-13's path: two ids may share one. */
+export function keysetNumber(keysetId: string): bigint {
+  return getKeysetIdInt(keysetId);
+}
+
+/**
+ * Splits `amount` into amounts that the keyset signs, largest first: the fewest for powers of two.
+ *
+ * @throws {RangeError} If the keyset cannot make it up of `countMax` or fewer.
+ */
+export function splitAmount(
+  amount: bigint,
+  keyset: Pick<Keyset, "keys">,
+  countMax = 1000,
+): bigint[] {
+  const values = Object.keys(keyset.keys).map(BigInt).filter((value) => value > 0n)
+    .sort((a, b) => (a < b ? 1 : a > b ? -1 : 0));
+  const parts: bigint[] = [];
+  let rest = amount;
+  for (const value of values) {
+    const count = rest / value;
+    if (count > BigInt(countMax - parts.length)) break;
+    for (let index = 0n; index < count; index++) parts.push(value);
+    rest -= count * value;
+  }
+  if (rest === 0n && amount >= 0n) return parts;
+  throw new RangeError(`Cannot split ${amount} into at most ${countMax} amounts of the keyset`);
+}
+
+/** Whether a blind signature carries a valid proof (NUT-12) that the keyset's key made it. */
+export function hasValidBlindDleq(
+  signature: BlindSignature,
+  output: Pick<PlannedOutput, "blinded">,
+  keyset: Pick<Keyset, "keys">,
+): boolean {
+  const key = keyset.keys[signature.amount.toString()];
+  if (signature.dleq === undefined || key === undefined) return false;
+  try {
+    return verifyDLEQProof(
+      dleqBytes(signature.dleq),
+      pointFromHex(output.blinded),
+      pointFromHex(signature.C_),
+      pointFromHex(key),
+    );
+  } catch {
+    return false;
+  }
+}
+
+/** Whether a proof carries a valid proof (NUT-12), `r` included, that the keyset's key made it. */
+export function hasValidDleq(proof: Proof, keyset: Pick<Keyset, "keys">): boolean {
+  const key = keyset.keys[proof.amount.toString()];
+  const { dleq } = proof;
+  if (dleq?.r === undefined || key === undefined) return false;
+  try {
+    return verifyDLEQProof_reblind(
+      utf8(proof.secret),
+      { ...dleqBytes(dleq), r: BigInt(`0x${dleq.r}`) },
+      pointFromHex(proof.C),
+      pointFromHex(key),
+    );
+  } catch {
+    return false;
+  }
+}
+
+function dleqBytes(dleq: Dleq): { e: Uint8Array; s: Uint8Array } {
+  return { e: Uint8Array.fromHex(dleq.e), s: Uint8Array.fromHex(dleq.s) };
+}
+
+/**
+ * The proof that a blind signature makes of an output. Checks nothing but that the key exists.
+ *
+ * @throws {RangeError} If the keyset has no key for the amount.
+ */
+export function unblind(
+  signature: BlindSignature,
+  output: PlannedOutput,
+  keyset: Pick<Keyset, "keys">,
+): Proof {
+  const key = keyset.keys[signature.amount.toString()];
+  if (key === undefined) throw new RangeError(`The keyset has no key for ${signature.amount}`);
+  const factor = BigInt(output.blindingFactor);
+  const { C } = constructUnblindedSignature(
+    { C_: pointFromHex(signature.C_), id: signature.keysetId },
+    factor,
+    utf8(output.secret),
+    pointFromHex(key),
+  );
+  const r = factor.toString(16).padStart(64, "0");
+  const { dleq } = signature;
+  return {
+    keysetId: signature.keysetId,
+    amount: signature.amount,
+    secret: output.secret,
+    C: C.toHex(true),
+    ...(dleq === undefined ? {} : { dleq: { e: dleq.e, s: dleq.s, r } }),
+  };
+}
+
+/** Signs `digest` (32 bytes) with BIP-340; 64 bytes in hex. */
+export function schnorrSign(digest: Uint8Array, secretKeyHex: string): string {
+  return schnorrSignDigest(digest, secretKeyHex);
+}
+
+/**
+ * The order of outputs in every request: by amount, then by B_, which is random, so that the mint
+ * does not see which are sent and which are kept.
+ */
+export function inRequestOrder<Output extends Pick<PlannedOutput, "amount" | "blinded">>(
+  outputs: readonly Output[],
+): Output[] {
+  return [...outputs].sort((a, b) =>
+    a.amount !== b.amount ? (a.amount < b.amount ? -1 : 1) : a.blinded < b.blinded ? -1 : 1
+  );
+}
+
+/**
+ * The same proofs with the witness that P2PK (NUT-11) wants of `secretKeyHex`; those that are not
+ * locked stay as they are. Inputs of SIG_ALL are signed over `outputs`, in request order, and of a
+ * melt over `quoteId`.
+ *
+ * @throws {Error} If a proof is locked to somebody else.
+ */
+export function signP2pkProofs(
+  proofs: readonly Proof[],
+  secretKeyHex: string,
+  options: { readonly outputs?: readonly PlannedOutput[]; readonly quoteId?: string } = {},
+): Proof[] {
+  const cashu = proofs.map(toCashuProof);
+  if (!proofs.some(({ secret }) => isLocked(secret) && getP2PKSigFlag(secret) === "SIG_ALL")) {
+    return proofs.map((proof, index) =>
+      isLocked(proof.secret) ? signed(proof, signP2PKProof(cashu[index]!, secretKeyHex)) : proof
+    );
+  }
+  const outputs = inRequestOrder(options.outputs ?? []).map((output) => ({
+    amount: Amount.from(output.amount),
+    id: output.keysetId,
+    B_: output.blinded,
+  }));
+  const digest = SigAll.computeDigests(cashu, outputs, options.quoteId).v0;
+  const witness = JSON.stringify({
+    signatures: [schnorrSign(Uint8Array.fromHex(digest), secretKeyHex)],
+  });
+  return proofs.map((proof, index) => index === 0 ? { ...proof, witness } : proof);
+}
+
+/** Whether the proof's witness has a signature of `publicKey` over its secret. */
+export function isSignedBy(proof: Proof, publicKey: string): boolean {
+  try {
+    return hasP2PKSignedProof(publicKey, toCashuProof(proof));
+  } catch {
+    return false;
+  }
+}
+
+function isLocked(secret: string): boolean {
+  return /^\s*\[\s*"P2PK"\s*,/.test(secret);
+}
+
+function signed(proof: Proof, result: CashuProof): Proof {
+  const { witness } = result;
+  return {
+    ...proof,
+    witness: typeof witness === "string" ? witness : JSON.stringify(witness),
+  };
+}
+
+/** Both signatures of NUT-20, hex: with the domain tag and framing, and as older mints know it. */
+export function signMintQuote(
+  request: {
+    readonly quoteId: string;
+    readonly outputs: readonly Pick<PlannedOutput, "amount" | "blinded">[];
+    readonly secretKey: string;
+  },
+): { readonly signature: string; readonly legacySignature: string } {
+  const { quoteId, outputs, secretKey } = request;
+  const framed = [utf8(quoteId), ...outputs.flatMap(quoteOutputBytes)].flatMap(withLength);
+  const legacy = quoteId + outputs.map(({ blinded }) => blinded).join("");
+  return {
+    signature: schnorrSign(sha256(concatBytes(QUOTE_SIGNATURE_TAG, ...framed)), secretKey),
+    legacySignature: schnorrSign(sha256(utf8(legacy)), secretKey),
+  };
+}
+
+function quoteOutputBytes(output: Pick<PlannedOutput, "amount" | "blinded">): Uint8Array[] {
+  const hex = output.amount === 0n ? "" : output.amount.toString(16);
+  return [
+    Uint8Array.fromHex(hex.length % 2 === 1 ? `0${hex}` : hex),
+    Uint8Array.fromHex(output.blinded),
+  ];
+}
+
+function withLength(bytes: Uint8Array): Uint8Array[] {
+  const length = new Uint8Array(4);
+  new DataView(length.buffer).setUint32(0, bytes.length);
+  return [length, bytes];
+}
+
+function sha256(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(createHash("sha256").update(bytes).digest());
+}
+
+/** A token as cashu-ts takes and gives it; keyset ids may be short. */
+export interface CashuToken {
+  readonly mint: string;
+  readonly unit: string;
+  readonly memo?: string;
+  readonly proofs: readonly Proof[];
+}
+
+/** `cashuB…` (NUT-00), with the DLEQ of those proofs that carry it whole. */
+export function encodeTokenText(token: CashuToken): string {
+  return getEncodedToken({
+    mint: token.mint,
+    unit: token.unit,
+    ...(token.memo === undefined ? {} : { memo: token.memo }),
+    proofs: token.proofs.map((proof) => {
+      const { dleq, witness, ...rest } = toCashuProof(proof);
+      return {
+        ...rest,
+        // Encoding stringifies the witness by itself.
+        ...(typeof witness === "string" ? { witness: JSON.parse(witness) } : {}),
+        ...(dleq?.r === undefined ? {} : { dleq }),
+      };
+    }),
+  });
+}
+
+/**
+ * Decodes the CBOR of a `cashuB` token without looking keysets up: what comes out is not checked.
+ *
+ * @throws {Error} If it is no such CBOR.
+ */
+export function decodeTokenCbor(cbor: Uint8Array): unknown {
+  return getDecodedTokenBinary(concatBytes(utf8("crawB"), cbor));
+}
+
+function toCashuProof(proof: Proof): CashuProof {
+  return {
+    id: proof.keysetId,
+    amount: proof.amount,
+    secret: proof.secret,
+    C: proof.C,
+    ...(proof.dleq === undefined ? {} : { dleq: proof.dleq }),
+    ...(proof.witness === undefined ? {} : { witness: proof.witness }),
+  } as unknown as CashuProof;
 }

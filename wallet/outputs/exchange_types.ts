@@ -18,8 +18,17 @@ export type ExchangeOutcome =
    * which the mint says that it signed none of the outputs.
    */
   | { readonly kind: "refused"; readonly code: number; readonly detail: string }
-  /** Inputs were spent, and not by this request: the mint signed none of its outputs. */
+  /**
+   * Inputs were spent (or the quote was issued), and not by this request: the mint signed none of its
+   * outputs, or what it signed was spent by another copy of this wallet.
+   */
   | { readonly kind: "inputs-spent" }
+  /**
+   * The mint signed these outputs before, for another request, and our inputs (or our paid quote) are
+   * untouched: the counters are behind, as after a restored backup. Mark the outputs void, advance
+   * the counters, plan again. What the old signatures are worth is found by a restore.
+   */
+  | { readonly kind: "outputs-used" }
   /** Not known yet. */
   | { readonly kind: "wait"; readonly reason: string; readonly retryMs?: number }
   /** The mint broke its promise: bad DLEQ, wrong amounts. Evidence stays; block the mint. */

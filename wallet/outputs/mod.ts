@@ -4,3 +4,5 @@
  * May import: `src/core`, the wallet's nouns, `cashu.ts`, `store` and `mint`.
  */
 export type * from "./exchange_types.ts";
+export * from "./planning.ts";
+export * from "./requests.ts";

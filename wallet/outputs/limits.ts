@@ -1,0 +1,7 @@
+/** Limits of outputs, each with its reason. */
+
+/** Most blank outputs for change: 2^53 sat come back in at most so many powers of two. */
+export const BLANK_COUNT_MAX = 53;
+
+/** After so many sends without an end, a mint that signed only a part is held to be dishonest. */
+export const PARTIAL_SEND_COUNT_MAX = 8;
