@@ -3,4 +3,5 @@
  *
  * May import: `src/core`, `src/sqlite`, and the wallet's nouns.
  */
+export * from "./sqlite_wallet_store.ts";
 export * from "./wallet_store.ts";

@@ -23,6 +23,15 @@ export interface ProofRecord extends Proof {
   readonly state: ProofState;
   /** The operation that reserved, spent or sent it. */
   readonly operationId?: string;
+  /** It came from a backup and may be spent since: its mint is asked (NUT-07) before it is. */
+  readonly needsRecheck?: boolean;
+}
+
+/** Proofs of one kind: enough to select by, without reading ten thousand rows. */
+export interface Coin {
+  readonly keysetId: string;
+  readonly amount: bigint;
+  readonly count: number;
 }
 
 /** An output with whose it is and what became of it. */
@@ -94,7 +103,8 @@ export type LedgerKind =
 
 /**
  * One change of what the wallet holds at a mint, in sat. The sum over a mint equals its proofs that are
- * free, reserved or incoming-and-credited: `audit()` checks it.
+ * free or reserved: `audit()` checks it. Incoming proofs count once they are redeemed; outgoing ones
+ * stopped counting when they were made.
  */
 export interface LedgerEntry {
   readonly operationId: string;
@@ -174,16 +184,47 @@ export interface ProofFilter {
   readonly state?: ProofState;
   readonly operationId?: string;
   readonly keysetId?: string;
+  /** Only those, not spent, whose mint must be asked first; or only those whose mint need not be. */
+  readonly needsRecheck?: boolean;
 }
+
+/** Which entries of the ledger. */
+export interface LedgerFilter {
+  readonly operationId?: string;
+  readonly mint?: MintUrl;
+}
+
+/** Which payments to us. */
+export interface IncomingFilter {
+  readonly state?: IncomingPayment["state"];
+  readonly operationId?: string;
+}
+
+/** Which payments of ours. */
+export interface SpendFilter {
+  readonly subject?: string;
+  readonly payee?: string;
+  readonly sinceMs?: number;
+}
+
+/** What may change of an operation; null takes a field away. */
+export type OperationChange<Plan> =
+  & Partial<Pick<Operation<Plan>, "state" | "status" | "plan" | "fee" | "amount" | "attempts">>
+  & { readonly nextAtMs?: number | null; readonly reason?: string | null };
 
 /** Everything that can be read. */
 export interface WalletReads {
   operation<Plan = unknown>(id: string): Operation<Plan> | undefined;
+  /** Newest first; with `dueMs`, the longest due first. */
   operations(filter?: OperationFilter): Operation[];
   /** When the next open operation is due; undefined when none is. */
   nextDueMs(): number | undefined;
   proofs(filter: ProofFilter): ProofRecord[];
   proof(y: string): ProofRecord | undefined;
+  /** What may be spent at `mint` now: select by these, then read the proofs with {@link proofsOf}. */
+  coins(mint: MintUrl): Coin[];
+  /** The oldest `coin.count` proofs of that kind that may be spent. */
+  proofsOf(mint: MintUrl, coin: Coin): ProofRecord[];
   /** From an index, in microseconds for ten thousand proofs. */
   balances(): MintBalance[];
   outputs(operationId: string, phase?: string): OutputRecord[];
@@ -193,16 +234,12 @@ export interface WalletReads {
   quote(mint: MintUrl, quoteId: string): QuoteRecord | undefined;
   quotes(operationId: string): QuoteRecord[];
   counter(keysetId: string): number;
-  ledger(filter?: { readonly operationId?: string; readonly mint?: MintUrl }): LedgerEntry[];
+  ledger(filter?: LedgerFilter): LedgerEntry[];
   incoming(payer: string, paymentId: string): IncomingPayment | undefined;
-  incomingPayments(
-    filter: { readonly state?: IncomingPayment["state"]; readonly operationId?: string },
-  ): IncomingPayment[];
+  incomingPayments(filter: IncomingFilter): IncomingPayment[];
   outgoing(paymentId: string): OutgoingPayment | undefined;
   /** Sum of `cost` of payments that are reserved or spent. */
-  spentSat(
-    filter: { readonly subject?: string; readonly payee?: string; readonly sinceMs?: number },
-  ): bigint;
+  spentSat(filter: SpendFilter): bigint;
   route(from: MintUrl, to: MintUrl): RouteRecord | undefined;
   routes(): RouteRecord[];
 }
@@ -211,30 +248,32 @@ export interface WalletReads {
 export interface WalletTransaction extends WalletReads {
   insertOperation(operation: Operation): void;
   /**
-   * Writes the changed fields; `rev`, `updatedMs` and, when the state changes, `attempts` follow.
+   * Writes the changed fields; `rev`, `updatedMs` and, when the state changes, `attempts` (0) follow.
+   * One that ends has no `nextAtMs`.
    *
    * @returns The operation as it now is.
    * @throws {StaleOperationError} If the row's `rev` is not `operation.rev`.
    */
   updateOperation<Plan>(
     operation: Operation<Plan>,
-    change:
-      & Partial<
-        Pick<Operation<Plan>, "state" | "status" | "plan" | "fee" | "amount" | "attempts">
-      >
-      & { readonly nextAtMs?: number | null; readonly reason?: string | null },
+    change: OperationChange<Plan>,
   ): Operation<Plan>;
   /** free → reserved for the operation. @throws {StaleOperationError} If one is not free any more. */
   reserveProofs(operationId: string, ys: readonly string[]): void;
   /** reserved → free: only when nothing that spends them was sent, or a fence proved it void. */
   releaseProofs(operationId: string, ys?: readonly string[]): void;
-  /** Any state but spent → `state`. */
+  /**
+   * Any state but spent → `state`. The operation stays unless one is given; a proof that becomes free
+   * has none.
+   */
   moveProofs(ys: readonly string[], state: ProofState, operationId?: string): void;
   /** @throws {Error} If a Y is known already: the same ecash twice is a mistake or an attack. */
   insertProofs(
     proofs: readonly (Proof & { readonly y: string })[],
     options: { readonly mint: MintUrl; readonly state: ProofState; readonly operationId?: string },
   ): void;
+  /** The mint was asked (NUT-07) and they are not spent: they may be. */
+  markChecked(ys: readonly string[]): void;
   /** Takes `count` counters of NUT-13 for ever and returns the first. */
   takeCounters(keysetId: string, count: number): number;
   /** Moves the counter to `atLeast` if it is behind, after a restore. */
@@ -254,7 +293,12 @@ export interface WalletTransaction extends WalletReads {
   countSend(operationId: string, phase: string): number;
   putMint(mint: MintRecord): void;
   removeMint(url: MintUrl): void;
-  /** Inserts, or updates with a state that is not earlier: an older observation changes nothing. */
+  /**
+   * Inserts, or moves state and expiry on; an older observation changes nothing, and the other fields
+   * stay as they were first. A melt quote may go from `PENDING` back to `UNPAID` (its payment failed).
+   *
+   * @throws {SeedmintError} `protocol` if the mint gave the same quote to another operation.
+   */
   putQuote(quote: QuoteRecord): void;
   addLedger(entries: readonly LedgerEntry[]): void;
   /** Inserts or, with a `version` one higher, updates. @throws {StaleOperationError} */

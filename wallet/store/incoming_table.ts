@@ -1,0 +1,124 @@
+/**
+ * Payments to us.
+ *
+ *     queued ──▶ credited ──▶ redeemed
+ *        └──▶ redeemed, dead     └──▶ dead
+ */
+import { assert } from "../../src/core/assert.ts";
+import type { SqliteConnection, SqlRow } from "../../src/sqlite/mod.ts";
+import { named, present, sat, storable, whole, wholeOrNull } from "./columns.ts";
+import { NAME_CHARS_MAX } from "./limits.ts";
+import type { IncomingFilter, IncomingPayment } from "./wallet_store.ts";
+import { StaleOperationError } from "./wallet_store.ts";
+
+type State = IncomingPayment["state"];
+
+/** Which state may follow which. */
+const STATE_AFTER: Readonly<Record<State, readonly State[]>> = {
+  queued: ["queued", "credited", "redeemed", "dead"],
+  credited: ["credited", "redeemed", "dead"],
+  redeemed: ["redeemed"],
+  dead: ["dead"],
+};
+
+/** Reads and changes the rows of `incoming_payments`. */
+export class IncomingTable {
+  readonly #database: SqliteConnection;
+
+  constructor(database: SqliteConnection) {
+    this.#database = database;
+  }
+
+  get(payer: string, paymentId: string): IncomingPayment | undefined {
+    const row = this.#database.get(
+      "SELECT * FROM incoming_payments WHERE payer = ? AND payment_id = ?",
+      payer,
+      paymentId,
+    );
+    return row && fromRow(row);
+  }
+
+  /** Oldest first. */
+  list(filter: IncomingFilter): IncomingPayment[] {
+    const wanted: string[] = ["TRUE"];
+    const values: string[] = [];
+    if (filter.state !== undefined) {
+      assert(Object.hasOwn(STATE_AFTER, filter.state), "a state of payments");
+      // As text, so that the index of what is open serves.
+      wanted.push(`state = '${filter.state}'`);
+    }
+    if (filter.operationId !== undefined) {
+      wanted.push("operation_id = ?");
+      values.push(filter.operationId);
+    }
+    return this.#database.all(
+      `SELECT * FROM incoming_payments WHERE ${wanted.join(" AND ")} ORDER BY created_ms, rowid`,
+      ...values,
+    ).map(fromRow);
+  }
+
+  put(payment: IncomingPayment): void {
+    const found = this.get(payment.payer, payment.paymentId);
+    if (found === undefined) return this.#insert(payment);
+    if (payment.version !== found.version + 1) {
+      throw new StaleOperationError(
+        `The payment moved on: version ${
+          payment.version - 1
+        } was read, and it is at ${found.version}`,
+      );
+    }
+    assert(
+      STATE_AFTER[found.state].includes(payment.state),
+      `a payment that is ${found.state} does not become ${payment.state}`,
+    );
+    assert(
+      found.tokenHash === payment.tokenHash && found.mint === payment.mint &&
+        found.amount === payment.amount,
+      "a payment's token never changes",
+    );
+    this.#database.run(
+      `UPDATE incoming_payments SET credit = ?, state = ?, redeem_by_ms = ?, operation_id = ?,
+         version = ? WHERE payer = ? AND payment_id = ?`,
+      storable(payment.credit),
+      payment.state,
+      wholeOrNull(payment.redeemByMs),
+      payment.operationId ?? null,
+      payment.version,
+      payment.payer,
+      payment.paymentId,
+    );
+  }
+
+  #insert(payment: IncomingPayment): void {
+    this.#database.run(
+      `INSERT INTO incoming_payments (payer, payment_id, token_hash, mint, amount, credit, state,
+         redeem_by_ms, operation_id, version, created_ms) VALUES (?,?,?,?,?,?,?,?,?,?,?)`,
+      named(payment.payer, NAME_CHARS_MAX, "a payer"),
+      named(payment.paymentId, NAME_CHARS_MAX, "a payment id"),
+      payment.tokenHash,
+      payment.mint,
+      storable(payment.amount),
+      storable(payment.credit),
+      payment.state,
+      wholeOrNull(payment.redeemByMs),
+      payment.operationId ?? null,
+      whole(payment.version),
+      whole(payment.createdMs),
+    );
+  }
+}
+
+function fromRow(row: SqlRow): IncomingPayment {
+  return {
+    paymentId: row.payment_id,
+    payer: row.payer,
+    tokenHash: row.token_hash,
+    mint: row.mint,
+    amount: sat(row, "amount"),
+    credit: sat(row, "credit"),
+    state: row.state,
+    version: row.version,
+    createdMs: row.created_ms,
+    ...present(row, { redeemByMs: "redeem_by_ms", operationId: "operation_id" }),
+  } as unknown as IncomingPayment;
+}

@@ -1,0 +1,119 @@
+/** Reading: what the store and a transaction have in common. */
+import type { FrozenRequest, Operation } from "../operations/operation.ts";
+import type { MintUrl } from "../types.ts";
+import type { Tables } from "./tables.ts";
+import type {
+  Coin,
+  IncomingFilter,
+  IncomingPayment,
+  LedgerEntry,
+  LedgerFilter,
+  MintBalance,
+  MintRecord,
+  OperationFilter,
+  OutgoingPayment,
+  OutputRecord,
+  ProofFilter,
+  ProofRecord,
+  QuoteRecord,
+  RouteRecord,
+  SpendFilter,
+  WalletReads,
+} from "./wallet_store.ts";
+
+/** Gives each question to the table that knows. */
+export class Reads implements WalletReads {
+  protected readonly tables: Tables;
+
+  constructor(tables: Tables) {
+    this.tables = tables;
+  }
+
+  operation<Plan = unknown>(id: string): Operation<Plan> | undefined {
+    return this.tables.operations.get<Plan>(id);
+  }
+
+  operations(filter: OperationFilter = {}): Operation[] {
+    return this.tables.operations.list(filter);
+  }
+
+  nextDueMs(): number | undefined {
+    return this.tables.operations.nextDueMs();
+  }
+
+  proofs(filter: ProofFilter): ProofRecord[] {
+    return this.tables.proofs.list(filter);
+  }
+
+  proof(y: string): ProofRecord | undefined {
+    return this.tables.proofs.get(y);
+  }
+
+  coins(mint: MintUrl): Coin[] {
+    return this.tables.proofs.coins(mint);
+  }
+
+  proofsOf(mint: MintUrl, coin: Coin): ProofRecord[] {
+    return this.tables.proofs.proofsOf(mint, coin);
+  }
+
+  balances(): MintBalance[] {
+    return this.tables.proofs.balances();
+  }
+
+  outputs(operationId: string, phase?: string): OutputRecord[] {
+    return this.tables.outputs.list(operationId, phase);
+  }
+
+  request(operationId: string, phase: string): FrozenRequest | undefined {
+    return this.tables.requests.get(operationId, phase);
+  }
+
+  mints(): MintRecord[] {
+    return this.tables.mints.list();
+  }
+
+  mint(url: MintUrl): MintRecord | undefined {
+    return this.tables.mints.get(url);
+  }
+
+  quote(mint: MintUrl, quoteId: string): QuoteRecord | undefined {
+    return this.tables.quotes.get(mint, quoteId);
+  }
+
+  quotes(operationId: string): QuoteRecord[] {
+    return this.tables.quotes.list(operationId);
+  }
+
+  counter(keysetId: string): number {
+    return this.tables.counters.get(keysetId);
+  }
+
+  ledger(filter: LedgerFilter = {}): LedgerEntry[] {
+    return this.tables.ledger.list(filter);
+  }
+
+  incoming(payer: string, paymentId: string): IncomingPayment | undefined {
+    return this.tables.incoming.get(payer, paymentId);
+  }
+
+  incomingPayments(filter: IncomingFilter): IncomingPayment[] {
+    return this.tables.incoming.list(filter);
+  }
+
+  outgoing(paymentId: string): OutgoingPayment | undefined {
+    return this.tables.outgoing.get(paymentId);
+  }
+
+  spentSat(filter: SpendFilter): bigint {
+    return this.tables.outgoing.spentSat(filter);
+  }
+
+  route(from: MintUrl, to: MintUrl): RouteRecord | undefined {
+    return this.tables.routes.get(from, to);
+  }
+
+  routes(): RouteRecord[] {
+    return this.tables.routes.list();
+  }
+}

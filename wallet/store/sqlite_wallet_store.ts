@@ -1,0 +1,150 @@
+/** The wallet's memory in SQLite: one file, flushed with every commit, held by one process. */
+import { join } from "node:path";
+import { assert } from "../../src/core/assert.ts";
+import { SeedmintError } from "../../src/core/errors.ts";
+import type { Clock } from "../../src/core/ports.ts";
+import { ProcessLock, SqliteConnection } from "../../src/sqlite/mod.ts";
+import { auditOf } from "./audit.ts";
+import { Reads } from "./reads.ts";
+import { MIGRATIONS } from "./schema.ts";
+import { type Tables, tablesOf } from "./tables.ts";
+import { Transaction } from "./transaction.ts";
+import type { WalletStore, WalletTransaction } from "./wallet_store.ts";
+
+/** Name of the database in the wallet's directory. */
+export const WALLET_FILE = "wallet.db";
+
+/** Options of {@link SqliteWalletStore.open}. */
+export interface WalletStoreOptions {
+  /** Folder of the wallet, made with mode 0700 if it is missing. One of this and `path` is given. */
+  readonly directory?: string;
+  /** The database file itself, or `:memory:`. */
+  readonly path?: string;
+  readonly clock: Clock;
+  /** `WalletKeys.fingerprint` of the seed that the wallet derives its secrets from. */
+  readonly seedFingerprint: string;
+  /** Whether this process takes the lock; only tests of two processes at once do without. @default {true} */
+  readonly lock?: boolean;
+  /**
+   * What to do with a database that another seed began: refuse, or go on with counters of this seed
+   * beside those of the other, which stay. @default {"refuse"}
+   */
+  readonly otherSeed?: "refuse" | "keep-apart";
+}
+
+/** {@link WalletStore} on SQLite. */
+export class SqliteWalletStore extends Reads implements WalletStore {
+  readonly path: string;
+  readonly seedFingerprint: string;
+  readonly #lock: ProcessLock | undefined;
+
+  private constructor(
+    tables: Tables,
+    options: { readonly lock: ProcessLock | undefined; readonly seedFingerprint: string },
+  ) {
+    super(tables);
+    this.path = tables.database.path;
+    this.seedFingerprint = options.seedFingerprint;
+    this.#lock = options.lock;
+  }
+
+  /**
+   * Opens the wallet's database, made if it is missing.
+   *
+   * @throws {SeedmintError} `locked` if another process holds it; `denied` if it belongs to another
+   * seed; `storage` if it is damaged, newer than this program, or not writable.
+   */
+  static open(options: WalletStoreOptions): SqliteWalletStore {
+    const { path, lockPath, place } = placeOf(options);
+    const lock = lockPath === undefined
+      ? undefined
+      : ProcessLock.take(lockPath, `the wallet in ${place}`);
+    let database: SqliteConnection | undefined;
+    try {
+      database = SqliteConnection.open(path, { migrations: MIGRATIONS, synchronous: "full" });
+      if (path !== ":memory:") Deno.chmodSync(path, 0o600);
+      claim(database, options);
+      return new SqliteWalletStore(tablesOf(database, options), {
+        lock,
+        seedFingerprint: options.seedFingerprint,
+      });
+    } catch (error) {
+      database?.[Symbol.dispose]();
+      lock?.[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  transact<T>(change: (tx: WalletTransaction) => T): T {
+    const transaction = new Transaction(this.tables);
+    try {
+      return this.tables.database.transaction(() => {
+        const result = change(transaction);
+        assert(!(result instanceof Promise), "a transaction does not await");
+        return result;
+      });
+    } finally {
+      transaction.end();
+    }
+  }
+
+  audit(): string[] {
+    return auditOf(this.tables);
+  }
+
+  [Symbol.dispose](): void {
+    this.tables.database[Symbol.dispose]();
+    this.#lock?.[Symbol.dispose]();
+  }
+}
+
+/** {@link WalletStore} without a disk, by the same code. */
+export class MemoryWalletStore {
+  /** A new, empty one. */
+  static open(
+    options: { readonly clock: Clock; readonly seedFingerprint: string },
+  ): SqliteWalletStore {
+    return SqliteWalletStore.open({ ...options, path: ":memory:", lock: false });
+  }
+}
+
+function placeOf(
+  options: WalletStoreOptions,
+): { readonly path: string; readonly lockPath: string | undefined; readonly place: string } {
+  const { directory } = options;
+  assert(
+    (directory === undefined) !== (options.path === undefined),
+    "a wallet store has a directory or a path",
+  );
+  const wantsLock = options.lock !== false && options.path !== ":memory:";
+  if (directory === undefined) {
+    const path = options.path!;
+    return { path, lockPath: wantsLock ? `${path}.lock` : undefined, place: path };
+  }
+  Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
+  return {
+    path: join(directory, WALLET_FILE),
+    lockPath: wantsLock ? join(directory, "wallet.lock") : undefined,
+    place: directory,
+  };
+}
+
+/** Writes whose seed a new database is for, and refuses one of another. */
+function claim(
+  database: SqliteConnection,
+  { seedFingerprint, otherSeed }: WalletStoreOptions,
+): void {
+  const owner = database.transaction(() => {
+    database.run(
+      "INSERT INTO meta VALUES ('seed-fingerprint', ?) ON CONFLICT DO NOTHING",
+      seedFingerprint,
+    );
+    return database.get("SELECT value FROM meta WHERE name = 'seed-fingerprint'")!.value as string;
+  });
+  if (owner === seedFingerprint || otherSeed === "keep-apart") return;
+  throw new SeedmintError(
+    "denied",
+    `Cannot open the wallet ${database.path}: it belongs to the seed ${owner}, and the words given ` +
+      `are of the seed ${seedFingerprint}; give the words it was made with, or choose another data directory`,
+  );
+}

@@ -1,0 +1,128 @@
+/** Changing: every method works inside the one transaction that it was made for, and only there. */
+import { assert } from "../../src/core/assert.ts";
+import type { FrozenRequest, Operation } from "../operations/operation.ts";
+import type { MintUrl, PlannedOutput, Proof, ProofState } from "../types.ts";
+import { Reads } from "./reads.ts";
+import type { Tables } from "./tables.ts";
+import type {
+  IncomingPayment,
+  LedgerEntry,
+  MintRecord,
+  OperationChange,
+  OutgoingPayment,
+  QuoteRecord,
+  RouteRecord,
+  WalletTransaction,
+} from "./wallet_store.ts";
+
+/** One transaction; {@link Transaction.end} makes it useless, so that nobody keeps it. */
+export class Transaction extends Reads implements WalletTransaction {
+  #isOver = false;
+
+  end(): void {
+    this.#isOver = true;
+  }
+
+  insertOperation(operation: Operation): void {
+    this.#tables.operations.insert(operation);
+  }
+
+  updateOperation<Plan>(
+    operation: Operation<Plan>,
+    change: OperationChange<Plan>,
+  ): Operation<Plan> {
+    return this.#tables.operations.update(operation, change);
+  }
+
+  reserveProofs(operationId: string, ys: readonly string[]): void {
+    this.#tables.operations.assertOpen(operationId, "reserve proofs");
+    this.#tables.proofs.reserve(operationId, ys);
+  }
+
+  releaseProofs(operationId: string, ys?: readonly string[]): void {
+    this.#tables.proofs.release(operationId, ys);
+  }
+
+  moveProofs(ys: readonly string[], state: ProofState, operationId?: string): void {
+    this.#tables.proofs.move(ys, state, operationId);
+  }
+
+  insertProofs(
+    proofs: readonly (Proof & { readonly y: string })[],
+    options: { readonly mint: MintUrl; readonly state: ProofState; readonly operationId?: string },
+  ): void {
+    this.#tables.proofs.insert(proofs, options);
+  }
+
+  markChecked(ys: readonly string[]): void {
+    this.#tables.proofs.markChecked(ys);
+  }
+
+  takeCounters(keysetId: string, count: number): number {
+    return this.#tables.counters.take(keysetId, count);
+  }
+
+  advanceCounter(keysetId: string, atLeast: number): void {
+    this.#tables.counters.advance(keysetId, atLeast);
+  }
+
+  takeQuoteKeyIndex(): number {
+    return this.#tables.counters.takeQuoteKeyIndex();
+  }
+
+  insertOutputs(
+    operationId: string,
+    phase: string,
+    options: { readonly mint: MintUrl; readonly outputs: readonly PlannedOutput[] },
+  ): void {
+    this.#tables.operations.assertOpen(operationId, "plan outputs");
+    this.#tables.outputs.insert(operationId, phase, options);
+  }
+
+  markOutputs(blinded: readonly string[], state: "signed" | "void"): void {
+    this.#tables.outputs.mark(blinded, state);
+  }
+
+  freezeRequest(request: Omit<FrozenRequest, "sendCount">): void {
+    this.#tables.operations.assertOpen(request.operationId, "freeze a request");
+    this.#tables.requests.freeze(request);
+  }
+
+  countSend(operationId: string, phase: string): number {
+    this.#tables.operations.assertOpen(operationId, "send a request");
+    return this.#tables.requests.countSend(operationId, phase);
+  }
+
+  putMint(mint: MintRecord): void {
+    this.#tables.mints.put(mint);
+  }
+
+  removeMint(url: MintUrl): void {
+    this.#tables.mints.remove(url);
+  }
+
+  putQuote(quote: QuoteRecord): void {
+    this.#tables.quotes.put(quote);
+  }
+
+  addLedger(entries: readonly LedgerEntry[]): void {
+    this.#tables.ledger.add(entries);
+  }
+
+  putIncoming(payment: IncomingPayment): void {
+    this.#tables.incoming.put(payment);
+  }
+
+  putOutgoing(payment: OutgoingPayment): void {
+    this.#tables.outgoing.put(payment);
+  }
+
+  putRoute(route: RouteRecord): void {
+    this.#tables.routes.put(route);
+  }
+
+  get #tables(): Tables {
+    assert(!this.#isOver, "a transaction is used while it lasts, not after");
+    return this.tables;
+  }
+}
