@@ -6,3 +6,6 @@
  * May import: `src/core`, `src/sqlite`, and the wallet's invoice codec.
  */
 export * from "./client.ts";
+export * from "./fake_lightning.ts";
+export { type PaymentAction, type PaymentScript } from "./scripts.ts";
+export { type NodeBook } from "./store.ts";
