@@ -1,6 +1,7 @@
 /** One open SQLite database. */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { messageOf, SeedmintError } from "../core/errors.ts";
+import { copyDatabase } from "./copy.ts";
 
 /** A row as SQLite gives it. */
 export type SqlRow = Readonly<Record<string, unknown>>;
@@ -91,9 +92,28 @@ export class SqliteConnection implements Disposable {
     });
   }
 
-  /** Writes a consistent copy of the whole database to a new file. */
+  /** Whether {@link transaction} is running. */
+  get isInTransaction(): boolean {
+    return this.#inTransaction;
+  }
+
+  /**
+   * Writes a consistent copy of the whole database to a new file with mode 0600, or over an empty one.
+   *
+   * @throws {SeedmintError} `storage` if the file holds something or cannot be written; `no-space`
+   */
   copyTo(path: string): void {
-    this.#try(() => this.#database.prepare("VACUUM INTO ?").run(path));
+    this.#try(() => {
+      Deno.openSync(path, { write: true, create: true, mode: 0o600 }).close();
+      if (Deno.statSync(path).size > 0) throw new Error(`${path} holds something already`);
+      const copy = new DatabaseSync(path, { enableForeignKeyConstraints: false });
+      try {
+        copy.exec("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = FULL;");
+        this.transaction(() => copyDatabase(this.#database, copy));
+      } finally {
+        copy.close();
+      }
+    });
   }
 
   [Symbol.dispose](): void {
@@ -140,9 +160,35 @@ function isSqliteError(error: unknown): error is Error {
   return error instanceof Error && (error as { code?: unknown }).code === "ERR_SQLITE_ERROR";
 }
 
+/** Codes of SQLite, in the low byte of what the runtime passes on. */
+const SQLITE_FULL = 13;
+const SQLITE_CONSTRAINT = 19;
+
+function resultCodeOf(error: unknown): number | undefined {
+  const code = (error as { errcode?: unknown }).errcode;
+  return typeof code === "number" ? code & 0xff : undefined;
+}
+
 function asStorageError(path: string, error: unknown): Error {
   if (error instanceof SeedmintError) return error;
-  return new SeedmintError("storage", `Cannot use the database ${path}: ${messageOf(error)}`, {
-    cause: error,
-  });
+  // A broken constraint is a mistake of ours and no trouble with the disk.
+  if (error instanceof Error && resultCodeOf(error) === SQLITE_CONSTRAINT) return error;
+  if (
+    resultCodeOf(error) === SQLITE_FULL ||
+    /database or disk is full|ENOSPC|os error 28/.test(messageOf(error))
+  ) {
+    return new SeedmintError(
+      "no-space",
+      `Cannot use the database ${path}: the disk is full; free some space or move the data directory`,
+      { cause: error },
+    );
+  }
+  return new SeedmintError(
+    "storage",
+    `Cannot use the database ${path}: ${
+      messageOf(error)
+    }; check that the directory can be written ` +
+      "and the disk is sound, or restore a backup",
+    { cause: error },
+  );
 }

@@ -2,6 +2,7 @@
 import type { Hash, Sha256 } from "../../src/core/hash.ts";
 import type { Clock } from "../../src/core/ports.ts";
 import type { RangeSet } from "../../src/core/range_set.ts";
+import { ProcessLock } from "../../src/sqlite/mod.ts";
 import { HashPool } from "../bao/mod.ts";
 import { checkAttributes, checkText, mergeAttributes } from "./attributes.ts";
 import type {
@@ -27,7 +28,6 @@ import { Importer } from "./importer.ts";
 import { IngestPool } from "./ingest_pool.ts";
 import { Ingests } from "./ingests.ts";
 import { Layout } from "./layout.ts";
-import { StoreLock } from "./lock.ts";
 import { collectGarbage, verifyBlob, type VerifyOptions } from "./maintenance.ts";
 import { SYNC_AT_CLOSE_MS, WARM_UP_MS } from "./limits.ts";
 import { openBlobReader } from "./open_reader.ts";
@@ -126,7 +126,7 @@ export class FileBlobStore implements BlobStore {
     await using opened = new AsyncDisposableStack();
     try {
       layout.prepare();
-      opened.use(StoreLock.take(layout.lock, options.directory));
+      opened.use(ProcessLock.take(layout.lock, `the store in ${options.directory}`));
     } catch (error) {
       throw storageError(`open the store in ${options.directory}`, error);
     }

@@ -4,6 +4,7 @@ import { equalBytes } from "../../src/core/bytes.ts";
 import { type Hash, hashFromBytes, isHash, sha256FromBytes } from "../../src/core/hash.ts";
 import type { Clock } from "../../src/core/ports.ts";
 import { RangeSet } from "../../src/core/range_set.ts";
+import { ProcessLock } from "../../src/sqlite/mod.ts";
 import { BLOB_BYTES_MAX, groupCountOf } from "../bao/geometry.ts";
 import { hashBytes, HashPool } from "../bao/mod.ts";
 import type { Attributes } from "./attributes.ts";
@@ -15,7 +16,6 @@ import { Database, openDamaged, type SqlRow } from "./database.ts";
 import { Files, fileSizeOf } from "./files.ts";
 import { bytesInGroups } from "./group_bytes.ts";
 import { Layout, parseBlobFile } from "./layout.ts";
-import { StoreLock } from "./lock.ts";
 import { sha256Of } from "./small.ts";
 import { StoreCore } from "./store_core.ts";
 
@@ -56,7 +56,7 @@ export async function rebuildStore(options: {
 }): Promise<RebuildReport> {
   const layout = new Layout(options.directory);
   layout.prepare();
-  using _lock = StoreLock.take(layout.lock, options.directory);
+  using _lock = ProcessLock.take(layout.lock, `the store in ${options.directory}`);
   layout.emptyTemporary();
   const old = readOld(fileSizeOf(layout.database) === undefined ? undefined : layout.database);
   // Until the new database is whole the old one stays: a store that opened with half of what is

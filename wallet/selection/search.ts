@@ -7,7 +7,7 @@ import { PPK } from "./fees.ts";
 import type { Candidate, Counts } from "./select.ts";
 
 /** Steps after which the best that was found counts: a millisecond or two. */
-const STEPS_MAX = 20_000;
+const STEPS_MAX = 8_000;
 
 /** The bounds of a search. */
 interface Bounds {

@@ -8,7 +8,7 @@ import { assert } from "../../src/core/assert.ts";
 import type { SqliteConnection, SqlRow } from "../../src/sqlite/mod.ts";
 import { SECRET_CHARS_MAX } from "../limits.ts";
 import type { Dleq, MintUrl, Proof, ProofState } from "../types.ts";
-import { bounded, named, present, sat, storable } from "./columns.ts";
+import { bounded, named, sat, storable } from "./columns.ts";
 import type { Coin, MintBalance, ProofFilter, ProofRecord } from "./wallet_store.ts";
 import { StaleOperationError } from "./wallet_store.ts";
 
@@ -222,17 +222,20 @@ function dleqOf(text: string): Dleq {
   return r === undefined ? { e, s } : { e, s, r };
 }
 
+/** Written out, because ten thousand rows are read at once. */
 function fromRow(row: SqlRow): ProofRecord {
-  return {
-    y: row.y,
-    mint: row.mint,
-    state: row.state,
-    keysetId: row.keyset_id,
-    amount: sat(row, "amount"),
-    secret: row.secret,
-    C: row.c,
-    ...row.dleq === null ? {} : { dleq: dleqOf(row.dleq as string) },
-    ...row.needs_recheck === 1 ? { needsRecheck: true } : {},
-    ...present(row, { witness: "witness", operationId: "operation_id" }),
-  } as unknown as ProofRecord;
+  const proof: { -readonly [Key in keyof ProofRecord]: ProofRecord[Key] } = {
+    y: row.y as string,
+    mint: row.mint as MintUrl,
+    state: row.state as ProofState,
+    keysetId: row.keyset_id as string,
+    amount: BigInt(row.amount as number),
+    secret: row.secret as string,
+    C: row.c as string,
+  };
+  if (row.dleq !== null) proof.dleq = dleqOf(row.dleq as string);
+  if (row.witness !== null) proof.witness = row.witness as string;
+  if (row.operation_id !== null) proof.operationId = row.operation_id as string;
+  if (row.needs_recheck === 1) proof.needsRecheck = true;
+  return proof;
 }
