@@ -177,32 +177,50 @@ export class HttpLightning implements LightningClient {
   }
 
   async #ask(
-    method: string,
+    method: "GET" | "POST",
     path: string,
     options: LightningOptions,
     body?: unknown,
     waitMs = 0,
   ): Promise<Record<string, unknown>> {
-    const deadline = AbortSignal.timeout(REQUEST_MS_MAX + waitMs);
-    const signals = options.signal === undefined ? [deadline] : [deadline, options.signal];
-    const init: RequestInit = { method, redirect: "error", signal: AbortSignal.any(signals) };
-    if (body !== undefined) init.body = JSON.stringify(body);
-    let status: number;
-    let text: string;
-    try {
-      const response = await fetch(this.url + path, init);
-      status = response.status;
-      text = await response.text();
-    } catch (error) {
-      options.signal?.throwIfAborted();
-      throw new SeedmintError(
-        "unavailable",
-        `The Lightning service ${this.url} does not answer: ${messageOf(error)}; is it running?`,
-        { cause: error, retryable: true },
-      );
-    }
-    return resultOf(this.url, status, text);
+    return await askLightning(this.url + path, { ...options, method, body, waitMs });
   }
+}
+
+/** One request to a Lightning service, its answer as JSON. */
+export async function askLightning(
+  url: string,
+  options: LightningOptions & {
+    readonly method: "GET" | "POST";
+    readonly body?: unknown;
+    readonly waitMs?: number;
+  },
+): Promise<Record<string, unknown>> {
+  const deadline = AbortSignal.timeout(REQUEST_MS_MAX + (options.waitMs ?? 0));
+  const signals = options.signal === undefined ? [deadline] : [deadline, options.signal];
+  const init: RequestInit = {
+    method: options.method,
+    redirect: "error",
+    signal: AbortSignal.any(signals),
+  };
+  if (options.body !== undefined) init.body = JSON.stringify(options.body);
+  let status: number;
+  let text: string;
+  try {
+    const response = await fetch(url, init);
+    status = response.status;
+    text = await response.text();
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    throw new SeedmintError(
+      "unavailable",
+      `The Lightning service ${new URL(url).origin} does not answer: ${
+        messageOf(error)
+      }; is it running?`,
+      { cause: error, retryable: true },
+    );
+  }
+  return resultOf(new URL(url).origin, status, text);
 }
 
 function resultOf(url: string, status: number, text: string): Record<string, unknown> {

@@ -5,7 +5,9 @@
  *
  * May import: `src/core`, `src/sqlite`, and the wallet's invoice codec.
  */
+export * from "./admin.ts";
 export * from "./client.ts";
 export * from "./fake_lightning.ts";
+export { LightningService, type LightningServiceOptions } from "./service.ts";
 export { type PaymentAction, type PaymentScript } from "./scripts.ts";
 export { type NodeBook } from "./store.ts";
