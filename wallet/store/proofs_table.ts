@@ -46,7 +46,10 @@ export class ProofsTable {
       values.push(filter.mint);
     }
     // The state is part of the text, so that an index of what is not spent serves.
-    if (filter.state !== undefined) wanted.push(`state = ${literal(filter.state)}`);
+    if (filter.state !== undefined) {
+      wanted.push(`state = ${literal(filter.state)}`);
+      if (filter.state !== "spent") wanted.push("state <> 'spent'");
+    }
     if (filter.operationId !== undefined) {
       wanted.push("operation_id = ?");
       values.push(filter.operationId);
@@ -59,8 +62,11 @@ export class ProofsTable {
       wanted.push(`needs_recheck = ${filter.needsRecheck ? 1 : 0}`);
       if (filter.state === undefined) wanted.push("state <> 'spent'");
     }
+    const isOfMint = filter.mint !== undefined && filter.state !== undefined &&
+      filter.state !== "spent" && filter.operationId === undefined;
     return this.#database.all(
-      `SELECT ${COLUMNS} FROM proofs WHERE ${wanted.join(" AND ")} ORDER BY rowid`,
+      `SELECT ${COLUMNS} FROM proofs ${isOfMint ? "INDEXED BY proofs_state" : ""}
+       WHERE ${wanted.join(" AND ")} ORDER BY rowid`,
       ...values,
     ).map(fromRow);
   }

@@ -22,11 +22,6 @@ export class RequestsTable {
     return row && fromRow(row);
   }
 
-  /** Every request, in order; for the audit. */
-  all(): FrozenRequest[] {
-    return this.#database.all("SELECT * FROM requests ORDER BY rowid").map(fromRow);
-  }
-
   /** Freezing the same again changes nothing. @throws {Error} If the phase has one with another body. */
   freeze(request: Omit<FrozenRequest, "sendCount">): void {
     named(request.phase, NAME_CHARS_MAX, "a phase");

@@ -169,8 +169,8 @@ CREATE TABLE incoming_payments (
   created_ms INTEGER NOT NULL,
   PRIMARY KEY (payer, payment_id)
 ) STRICT;
-CREATE INDEX incoming_state ON incoming_payments (state, created_ms)
-  WHERE state IN ('credited', 'queued');
+CREATE INDEX incoming_queued ON incoming_payments (created_ms) WHERE state = 'queued';
+CREATE INDEX incoming_credited ON incoming_payments (created_ms) WHERE state = 'credited';
 CREATE INDEX incoming_operation ON incoming_payments (operation_id) WHERE operation_id IS NOT NULL;
 
 CREATE TABLE outgoing_payments (
