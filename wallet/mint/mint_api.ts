@@ -72,6 +72,8 @@ export interface AskOptions {
  */
 export interface MintApi {
   readonly url: MintUrl;
+  /** How long it is to be left alone still, in milliseconds; 0 or absent when it may be asked. */
+  cooldownMs?(): number;
   info(options?: AskOptions & { readonly fresh?: boolean }): Promise<MintInfo>;
   /** All keysets of the wallet's unit, without asking for keys that are not known. */
   keysets(

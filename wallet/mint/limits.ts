@@ -1,0 +1,50 @@
+/** Limits towards mints, each with its reason. */
+
+/** Deadlines of requests, in milliseconds from the start to the last byte. */
+export interface MintDeadlines {
+  /** Questions that have no effect. */
+  readonly askMs: number;
+  /** Swap and mint: the mint signs up to 200 outputs. */
+  readonly postMs: number;
+  /** Melt: the mint may wait for Lightning before it answers. */
+  readonly meltMs: number;
+}
+
+/** See {@link MintDeadlines}. */
+export const DEADLINES: MintDeadlines = { askMs: 10_000, postMs: 30_000, meltMs: 120_000 };
+
+/** Largest answer taken: 200 signatures with DLEQ are about 90 kB, `/v1/info` and keys less. */
+export const RESPONSE_BYTES_MAX = 1024 * 1024;
+
+/** Cooldown after 429 without `Retry-After`, doubled each time up to {@link COOLDOWN_MS_MAX}. */
+export const COOLDOWN_MS_MIN = 3_000;
+
+/** Longest cooldown taken from `Retry-After`: a mint must not lock money away for days. */
+export const COOLDOWN_MS_MAX = 10 * 60_000;
+
+/** Failures in a row that a mint may have before it is left alone for a while. */
+export const FAILURE_COUNT_FREE = 3;
+
+/** First and longest such while: thousands of operations must not hammer a dead mint. */
+export const FAILURE_COOLDOWN_MS_MIN = 500;
+export const FAILURE_COOLDOWN_MS_MAX = 15_000;
+
+/** Age at which cached info and keysets are asked again, if the mint answers. */
+export const CACHE_MS_MAX = 60 * 60_000;
+
+/** Most keysets of one mint; nutshell and cdk rotate a few times a year. */
+export const KEYSET_COUNT_MAX = 500;
+
+/** Most keys of a keyset: one for each power of two that 64 bits hold. */
+export const KEY_COUNT_MAX = 64;
+
+/** Longest quote id, invoice, name and other text taken from a mint, in characters. */
+export const QUOTE_ID_CHARS_MAX = 256;
+export const INVOICE_CHARS_MAX = 8_192;
+export const TEXT_CHARS_MAX = 512;
+
+/** Most Ys in one question about their states; nutshell takes 1000. */
+export const STATES_PER_REQUEST_MAX = 500;
+
+/** Most blinded messages in one restore. */
+export const RESTORE_PER_REQUEST_MAX = 200;
