@@ -1,0 +1,205 @@
+/**
+ * Tokens: ecash as text (NUT-00), `cashuB` and the older `cashuA`. A token is a stranger's text until
+ * its mint is known to be listed and its keysets are found; it is read strictly and within limits.
+ */
+import { SeedmintError } from "../src/core/errors.ts";
+import { decodeTokenCbor, encodeTokenText, hashToCurveHex } from "./cashu.ts";
+import {
+  AMOUNT_SAT_MAX,
+  INPUTS_PER_REQUEST_MAX,
+  SECRET_CHARS_MAX,
+  TOKEN_CHARS_MAX,
+} from "./limits.ts";
+import { parseExactJson } from "./mint/exact_json.ts";
+import { parseMintUrl } from "./mint/mint_url.ts";
+import { asArray, asHex, asObject, asPoint, asText, ifPresent, ShapeError } from "./mint/shape.ts";
+import type { MintUrl, Proof } from "./types.ts";
+
+/** Longest memo and witness taken, in characters. */
+const MEMO_CHARS_MAX = 1024;
+const WITNESS_CHARS_MAX = 1024;
+
+/** A token, read. */
+export interface Token {
+  readonly mint: MintUrl;
+  readonly unit: string;
+  readonly memo?: string;
+  /** At least one, each Y once. */
+  readonly proofs: readonly Proof[];
+}
+
+/** What a token says before its keysets are known: enough to decide whether to go on. */
+export interface TokenMetadata {
+  readonly mint: MintUrl;
+  readonly unit: string;
+  readonly memo?: string;
+  /** Sum of its proofs, in its unit. */
+  readonly amount: bigint;
+  readonly proofCount: number;
+  /** As the token names them: those of version 01 may be short. */
+  readonly keysetIds: readonly string[];
+}
+
+/** Finds the id of a keyset from a short one; undefined if there is none, or more than one. */
+export type KeysetIdResolver = (shortId: string) => string | undefined;
+
+/** `cashuB…`, with DLEQ. Holds the money: whoever reads it can spend it. */
+export function encodeToken(
+  token: Omit<Token, "mint"> & { readonly mint: string },
+): string {
+  return encodeTokenText(token);
+}
+
+/**
+ * Reads what a token says without its keysets. Private networks are not refused here: whether the mint
+ * is listed decides.
+ *
+ * @throws {SeedmintError} `protocol` if it is no token.
+ */
+export function tokenMetadata(text: string): TokenMetadata {
+  const { proofs, ...rest } = readToken(text);
+  return {
+    ...rest,
+    amount: proofs.reduce((sum, { amount }) => sum + amount, 0n),
+    proofCount: proofs.length,
+    keysetIds: [...new Set(proofs.map(({ keysetId }) => keysetId))],
+  };
+}
+
+/**
+ * Reads a token. Short keyset ids are looked up in `known`, the ids of the mint's keysets.
+ *
+ * @throws {SeedmintError} `protocol` if it is no token; `not-found` if a short id fits no keyset that
+ * is known, or several: ask the mint for its keysets and try again.
+ */
+export function decodeToken(text: string, known: readonly string[] | KeysetIdResolver): Token {
+  const resolve = typeof known === "function" ? known : resolverOf(known);
+  const token = readToken(text);
+  const ids = new Map<string, string>();
+  for (const { keysetId } of token.proofs) {
+    const isWhole = keysetId.startsWith("00") || keysetId.length === 66;
+    const id = isWhole ? keysetId : ids.get(keysetId) ?? resolve(keysetId);
+    if (id === undefined) {
+      throw new SeedmintError(
+        "not-found",
+        `Cannot read the token: its keyset ${keysetId} is not known to be of ${token.mint}; ask the mint for its keysets first`,
+      );
+    }
+    ids.set(keysetId, id);
+  }
+  const proofs = token.proofs.map((proof) => ({ ...proof, keysetId: ids.get(proof.keysetId)! }));
+  return { ...token, proofs };
+}
+
+/** A resolver over a list of whole ids. */
+export function resolverOf(keysetIds: readonly string[]): KeysetIdResolver {
+  return (shortId) => {
+    const fitting = [...new Set(keysetIds)].filter((id) => id.startsWith(shortId));
+    return fitting.length === 1 ? fitting[0] : undefined;
+  };
+}
+
+function readToken(text: string): Token {
+  const bare = text.trim().replace(/^(web\+cashu:\/\/|cashu:\/\/|cashu:)(?=cashu[AB])/i, "");
+  try {
+    if (bare.length > TOKEN_CHARS_MAX) {
+      throw new ShapeError(`at most ${TOKEN_CHARS_MAX} characters wanted`);
+    }
+    if (bare.startsWith("cashuB")) return checked(decodeTokenCbor(fromBase64Url(bare.slice(6))));
+    if (bare.startsWith("cashuA")) return checked(fromVersionA(bare.slice(6)));
+    throw new ShapeError("a text that begins with cashuA or cashuB wanted");
+  } catch (error) {
+    const why = error instanceof ShapeError ? error.message : "it is damaged or cut off";
+    // Neither the cause nor the text is passed on: they hold the money.
+    throw new SeedmintError("protocol", `Cannot read the token: ${why}; ask for it again`);
+  }
+}
+
+function fromVersionA(encoded: string): unknown {
+  const text = new TextDecoder("utf-8", { fatal: true }).decode(fromBase64Url(encoded));
+  const whole = asObject(parseExactJson(text), "token");
+  const entries = asArray(whole.token, "token.token", 1);
+  if (entries.length !== 1) throw new ShapeError("token: one mint wanted");
+  const { mint, proofs } = asObject(entries[0], "token.token");
+  return { mint, proofs, unit: whole.unit ?? "sat", memo: whole.memo };
+}
+
+function fromBase64Url(text: string): Uint8Array {
+  return Uint8Array.fromBase64(
+    text.replaceAll("-", "+").replaceAll("_", "/").replace(/=+$/, ""),
+    { lastChunkHandling: "loose" },
+  );
+}
+
+function checked(value: unknown): Token {
+  const token = asObject(value, "token");
+  const memo = token.memo === ""
+    ? undefined
+    : ifPresent(token.memo, (memo) => asText(memo, "token.memo", MEMO_CHARS_MAX));
+  const proofs = asArray(token.proofs, "token.proofs", INPUTS_PER_REQUEST_MAX).map(readProof);
+  const ys = new Set(proofs.map(({ secret }) => hashToCurveHex(secret)));
+  if (proofs.length === 0 || ys.size !== proofs.length) {
+    throw new ShapeError("token.proofs: at least one, and each once, wanted");
+  }
+  return {
+    mint: mintOf(asText(token.mint, "token.mint", 256)),
+    unit: asText(token.unit, "token.unit", 32),
+    ...(memo === undefined ? {} : { memo }),
+    proofs,
+  };
+}
+
+function mintOf(text: string): MintUrl {
+  try {
+    return parseMintUrl(text, { allowPrivate: true });
+  } catch {
+    throw new ShapeError("token.mint: the address of a mint, with https, wanted");
+  }
+}
+
+function readProof(value: unknown): Proof {
+  const proof = asObject(value, "proof");
+  if (proof.p2pk_e !== undefined || proof.pe !== undefined) {
+    throw new ShapeError("proof: one that is not locked to a blinded key wanted");
+  }
+  if (
+    typeof proof.id !== "string" ||
+    !/^(00[0-9a-f]{14}|01[0-9a-f]{14}([0-9a-f]{50})?)$/.test(proof.id)
+  ) {
+    throw new ShapeError("proof.id: a keyset id of version 00 or 01 wanted");
+  }
+  const witness = proof.witness === "" ? undefined : ifPresent(proof.witness, (witness) =>
+    asText(
+      typeof witness === "object" ? JSON.stringify(witness) : witness,
+      "proof.witness",
+      WITNESS_CHARS_MAX,
+    ));
+  const dleq = ifPresent(proof.dleq, readDleq);
+  return {
+    keysetId: proof.id,
+    amount: amountOf(proof.amount),
+    secret: asText(proof.secret, "proof.secret", SECRET_CHARS_MAX),
+    C: asPoint(proof.C, "proof.C"),
+    ...(dleq === undefined ? {} : { dleq }),
+    ...(witness === undefined ? {} : { witness }),
+  };
+}
+
+function readDleq(value: unknown): Proof["dleq"] {
+  const { e, s, r } = asObject(value, "proof.dleq");
+  // Without the blinding factor it proves nothing to us.
+  if (typeof r !== "string" || !/^[0-9a-f]{64}$/.test(r)) return undefined;
+  return { e: asHex(e, "proof.dleq.e", 32), s: asHex(s, "proof.dleq.s", 32), r };
+}
+
+/** A number of JSON, or what the decoder of CBOR makes of one. */
+function amountOf(value: unknown): bigint {
+  const text = typeof value === "number" || typeof value === "bigint" ||
+      (typeof value === "object" && value !== null)
+    ? String(value)
+    : "";
+  if (!/^[1-9]\d{0,15}$/.test(text) || BigInt(text) > AMOUNT_SAT_MAX) {
+    throw new ShapeError("proof.amount: a whole number from 1 on wanted");
+  }
+  return BigInt(text);
+}
