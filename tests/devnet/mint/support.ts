@@ -1,5 +1,5 @@
 /** A mint on loopback with a fake Lightning, and cashu-ts's own wallet as an independent client. */
-import { Mint, type Proof, Wallet } from "@cashu/cashu-ts";
+import { createRandomRawBlindedMessage, Mint, type Proof, Wallet } from "@cashu/cashu-ts";
 import { FakeLightning } from "../../../devnet/lightning/fake_lightning.ts";
 import { DevMint, type DevMintOptions } from "../../../devnet/mint/dev_mint.ts";
 import { systemClock, systemRandom } from "../../../src/app/system.ts";
@@ -84,4 +84,28 @@ export async function post(
 /** GETs JSON. */
 export async function get(url: string): Promise<Record<string, unknown>> {
   return await (await fetch(url)).json();
+}
+
+/** A blinded message of any amount, as JSON has it. */
+export function outputOf(keysetId: string, amount: number) {
+  return { amount, id: keysetId, B_: createRandomRawBlindedMessage().B_.toHex(true) };
+}
+
+/** Proofs as JSON has them. */
+export function wireProofs(proofs: readonly Proof[]) {
+  return proofs.map(({ id, amount, secret, C, witness }) => ({
+    id,
+    amount: amount.toNumber(),
+    secret,
+    C,
+    ...(witness === undefined
+      ? {}
+      : { witness: typeof witness === "string" ? witness : JSON.stringify(witness) }),
+  }));
+}
+
+/** Powers of two that make up `amount`, smallest first. */
+export function splitOf(amount: number): number[] {
+  return [...amount.toString(2)].reverse()
+    .flatMap((bit, exponent) => bit === "1" ? [2 ** exponent] : []);
 }
