@@ -4,5 +4,6 @@
  *
  * May import: `src/core`, and the HTTP head of `src/nostr`.
  */
+export { FaultProxyAdmin, FaultProxyClient } from "./admin.ts";
 export { FaultProxy, type FaultProxyOptions, type ProxyLogEntry } from "./fault_proxy.ts";
 export { type Fault, type FaultRule } from "./rules.ts";
