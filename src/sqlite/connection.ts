@@ -65,6 +65,12 @@ export class SqliteConnection implements Disposable {
     return this.#try(() => this.#statement(sql).get(...values));
   }
 
+  /** The rows one by one, for tables that need not fit into memory. */
+  *each(sql: string, ...values: SqlValue[]): Iterable<SqlRow> {
+    // A statement of its own: the kept one may be run again before this walk ends.
+    yield* this.#try(() => this.#database.prepare(sql).iterate(...values)) as Iterable<SqlRow>;
+  }
+
   /** Runs a change and returns the count of changed rows. */
   run(sql: string, ...values: SqlValue[]): number {
     return this.#try(() => Number(this.#statement(sql).run(...values).changes));

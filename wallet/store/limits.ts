@@ -20,3 +20,9 @@ export const NAME_CHARS_MAX = 200;
 
 /** Longest cached answer of a mint, info and keysets together. */
 export const MINT_CACHE_CHARS_MAX = 8 * 1024 * 1024;
+
+/**
+ * How far counters move on after a backup is restored, past what was used since it was made. Less than
+ * the 300 empty counters after which a restore from the words gives up looking.
+ */
+export const COUNTER_MARGIN_AFTER_RESTORE = 100;

@@ -3,5 +3,6 @@
  *
  * May import: `src/core`, `src/sqlite`, and the wallet's nouns.
  */
+export type { ImportReport } from "./import_wallet.ts";
 export * from "./sqlite_wallet_store.ts";
 export * from "./wallet_store.ts";

@@ -40,7 +40,7 @@ export class OperationsTable {
     const values: (string | number)[] = [];
     if (filter.status !== undefined) {
       const statuses = typeof filter.status === "string" ? [filter.status] : filter.status;
-      wanted.push(`status IN (${statuses.map(literal).join(", ")})`);
+      wanted.push(`(${statuses.map((status) => `status = ${literal(status)}`).join(" OR ")})`);
     }
     if (filter.kind !== undefined) {
       wanted.push("kind = ?");

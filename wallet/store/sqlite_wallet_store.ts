@@ -1,10 +1,11 @@
 /** The wallet's memory in SQLite: one file, flushed with every commit, held by one process. */
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { assert } from "../../src/core/assert.ts";
 import { SeedmintError } from "../../src/core/errors.ts";
 import type { Clock } from "../../src/core/ports.ts";
 import { ProcessLock, SqliteConnection } from "../../src/sqlite/mod.ts";
 import { auditOf } from "./audit.ts";
+import { type ImportReport, importWallet } from "./import_wallet.ts";
 import { Reads } from "./reads.ts";
 import { MIGRATIONS } from "./schema.ts";
 import { type Tables, tablesOf } from "./tables.ts";
@@ -13,6 +14,9 @@ import type { WalletStore, WalletTransaction } from "./wallet_store.ts";
 
 /** Name of the database in the wallet's directory. */
 export const WALLET_FILE = "wallet.db";
+
+/** How the names of plain copies begin that a backup makes for a moment. */
+export const COPY_PREFIX = ".wallet-copy-";
 
 /** Options of {@link SqliteWalletStore.open}. */
 export interface WalletStoreOptions {
@@ -61,9 +65,10 @@ export class SqliteWalletStore extends Reads implements WalletStore {
       : ProcessLock.take(lockPath, `the wallet in ${place}`);
     let database: SqliteConnection | undefined;
     try {
+      if (path !== ":memory:") makePrivate(path);
       database = SqliteConnection.open(path, { migrations: MIGRATIONS, synchronous: "full" });
-      if (path !== ":memory:") Deno.chmodSync(path, 0o600);
       claim(database, options);
+      if (lock !== undefined) removeOldCopies(dirname(path));
       return new SqliteWalletStore(tablesOf(database, options), {
         lock,
         seedFingerprint: options.seedFingerprint,
@@ -90,6 +95,26 @@ export class SqliteWalletStore extends Reads implements WalletStore {
 
   audit(): string[] {
     return auditOf(this.tables);
+  }
+
+  /** Writes a consistent copy of everything to a new file with mode 0600. It holds every secret. */
+  copyTo(path: string): void {
+    this.tables.database.copyTo(path);
+  }
+
+  /**
+   * Takes over everything that the copy at `path` holds, in one transaction. Free proofs are not spent
+   * before `markChecked`, since they may be gone since the copy was made; open operations go on.
+   *
+   * @throws {SeedmintError} `denied` if the copy is of another seed, or if this wallet has operations or
+   * proofs and `replace` is not set; `storage` if the copy is damaged or newer than this program.
+   */
+  importFrom(path: string, options: { readonly replace?: boolean } = {}): ImportReport {
+    return importWallet(this.tables, {
+      path,
+      replace: options.replace ?? false,
+      seedFingerprint: this.seedFingerprint,
+    });
   }
 
   [Symbol.dispose](): void {
@@ -127,6 +152,22 @@ function placeOf(
     lockPath: wantsLock ? join(directory, "wallet.lock") : undefined,
     place: directory,
   };
+}
+
+/** Files of a mode that others can read would pass it on to the log beside the database. */
+function makePrivate(path: string): void {
+  try {
+    Deno.chmodSync(path, 0o600);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/** A backup that was killed may have left a plain copy. */
+function removeOldCopies(folder: string): void {
+  for (const { name } of Deno.readDirSync(folder)) {
+    if (name.startsWith(COPY_PREFIX)) Deno.removeSync(join(folder, name));
+  }
 }
 
 /** Writes whose seed a new database is for, and refuses one of another. */
