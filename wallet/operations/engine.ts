@@ -71,7 +71,7 @@ export class Engine implements AsyncDisposable {
       {},
   ): Promise<Operation[]> {
     const { store, clock } = this.#context;
-    const due = store.operations({ status: "open", dueMs: clock.nowMs() }).reverse();
+    const due = store.operations({ status: "open", dueMs: clock.nowMs() });
     const ended: Operation[] = [];
     const errors: unknown[] = [];
     const lanes = Array.from({ length: Math.min(concurrency, due.length) }, async () => {

@@ -29,3 +29,6 @@ export const RESTORE_COUNTER_MAX = 200_000;
 
 /** Times that ecash found pending is looked at again before the restore ends without it. */
 export const RESTORE_PENDING_LOOKS_MAX = 12;
+
+/** How long a token is locked to its receiver when nobody says: long enough to be away for a weekend. */
+export const LOCKTIME_DEFAULT_S = 7 * 24 * 60 * 60;

@@ -55,13 +55,16 @@ export function cancel(context: SagaContext, id: string): Operation {
     const payable = operation.kind === "fund" && tx.quotes(id).length > 0;
     const given = operation.kind === "send" &&
       tx.proofs({ operationId: id, state: "outgoing" }).length > 0;
-    if (operation.status === "done" || sent || payable || given) {
+    // Proofs of payments that we took are not the wallet's to hand back.
+    const taken = operation.kind === "redeem";
+    if (operation.status === "done" || sent || payable || given || taken) {
       throw new SeedmintError(
         "denied",
         `Cannot cancel operation ${id} in state ${operation.state}: it cannot be taken back; see "wallet pending"`,
       );
     }
-    tx.markOutputs(outputs.map((output) => output.blinded), "void");
+    const planned = outputs.filter((output) => output.state === "planned");
+    tx.markOutputs(planned.map((output) => output.blinded), "void");
     tx.releaseProofs(id);
     return tx.updateOperation(operation, {
       state: "cancelled",

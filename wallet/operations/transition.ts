@@ -93,11 +93,15 @@ export function blockMint(
 }
 
 /**
- * The record of a mint that is listed and not blocked.
+ * The record of a mint that is listed, and not blocked unless that does not matter.
  *
  * @throws {SeedmintError} `denied`
  */
-export function usableMint(context: SagaContext, url: MintUrl): MintRecord {
+export function usableMint(
+  context: SagaContext,
+  url: MintUrl,
+  options: { readonly evenBlocked?: boolean } = {},
+): MintRecord {
   const record = context.store.mint(url);
   if (record === undefined) {
     throw new SeedmintError(
@@ -105,7 +109,7 @@ export function usableMint(context: SagaContext, url: MintUrl): MintRecord {
       `Cannot use the mint ${url}: it is not listed; add it with "wallet mints add" first`,
     );
   }
-  if (record.blockedReason !== undefined) {
+  if (record.blockedReason !== undefined && options.evenBlocked !== true) {
     throw new SeedmintError(
       "denied",
       `Cannot use the mint ${url}: it is blocked (${record.blockedReason})`,
@@ -145,4 +149,13 @@ export function newOperation<Plan>(
     createdMs: nowMs,
     updatedMs: nowMs,
   };
+}
+
+/** Ends an operation that had no effect and releases what it had reserved. */
+export function fail(context: SagaContext, operation: Operation, reason: string): "rest" {
+  commit(context, operation, (tx) => {
+    tx.releaseProofs(operation.id);
+    tx.updateOperation(operation, { state: "failed", status: "failed", nextAtMs: null, reason });
+  });
+  return "rest";
 }
