@@ -5,3 +5,6 @@ export const BLANK_COUNT_MAX = 53;
 
 /** After so many sends without an end, a mint that signed only a part is held to be dishonest. */
 export const PARTIAL_SEND_COUNT_MAX = 8;
+
+/** So many sends in a row, a mint that says "paid" of a quote whose outputs it signed may be late. */
+export const STALE_SEND_COUNT_MAX = 3;

@@ -6,3 +6,6 @@
 export type * from "./exchange_types.ts";
 export * from "./planning.ts";
 export * from "./requests.ts";
+export * from "./decide.ts";
+export * from "./exchange.ts";
+export * from "./p2pk_secret.ts";

@@ -1,0 +1,106 @@
+/**
+ * What a failed request means: the error table, pure. A request that may have had its effect is never
+ * taken back: it is sent again as it was, or its outputs are asked for (NUT-09), or its quote is.
+ */
+import type { PostOutcome } from "../mint/mint_api.ts";
+
+/** Which request. */
+export type Endpoint = "swap" | "mint" | "melt";
+
+/** Everything but an answer. */
+export type PostFailure = Exclude<PostOutcome, { readonly kind: "answered" }>;
+
+/** What to do next. */
+export type Decision =
+  /** Nothing is known: the same bytes again, later. */
+  | { readonly action: "replay" }
+  /** The mint works on it, or Lightning does: the same bytes again, later. */
+  | { readonly action: "wait" }
+  /**
+   * Ask for the outputs by their blinded messages: all of them there is success. `ifNone` says what
+   * none of them means: that the inputs were spent (or the quote issued) elsewhere, that the refusal
+   * stands, or still nothing.
+   */
+  | { readonly action: "restore"; readonly ifNone: "spent-elsewhere" | "refused" | "replay" }
+  /** The mint signed these outputs before: for this request, or for another. */
+  | { readonly action: "see-whose-outputs" }
+  /** Send the body with the older signature of NUT-20. */
+  | { readonly action: "try-legacy" }
+  /** The refusal is conclusive. */
+  | { readonly action: "refused" }
+  /**
+   * Ask for the quote. `ifUnpaid` says what to do when it is not paid: wait; plan other outputs or
+   * inputs; refuse; or, since it may be paid later, fence the inputs by spending them ourselves.
+   */
+  | {
+    readonly action: "ask-quote";
+    readonly ifUnpaid: "wait" | "plan-anew" | "skip-counters" | "refused" | "fence";
+  };
+
+/** Error codes of the NUTs that matter here. */
+const INPUTS_SPENT = 11001;
+const INPUTS_PENDING = 11002;
+/** 10002 is what nutshell said before it had 11003. */
+const OUTPUTS_SIGNED: readonly number[] = [10002, 11003];
+const OUTPUTS_PENDING = 11004;
+const PROOF_INVALID: readonly number[] = [10001, 10003];
+const UNPAID = 20001;
+const ISSUED = 20002;
+const LIGHTNING_FAILED = 20004;
+const QUOTE_PENDING = 20005;
+const ALREADY_PAID = 20006;
+const EXPIRED = 20007;
+const QUOTE_SIGNATURE: readonly number[] = [20008, 20009];
+
+/**
+ * Decides what `failure` of a request to `endpoint` means. `sentBefore`: whether a copy of it may have
+ * reached the mint before this one, or may still be under way.
+ */
+export function decide(
+  request: {
+    readonly endpoint: Endpoint;
+    readonly failure: PostFailure;
+    readonly sentBefore: boolean;
+    /** Whether the older signature of NUT-20 is left to be tried. */
+    readonly hasLegacy?: boolean;
+  },
+): Decision {
+  const { endpoint, failure, sentBefore } = request;
+  if (endpoint === "melt") return { action: "ask-quote", ifUnpaid: ifUnpaid(failure, sentBefore) };
+  if (failure.kind === "limited") return { action: "replay" };
+  if (failure.kind === "unknown") {
+    // Some mints answer 500 for ever once it is done.
+    return sentBefore ? { action: "restore", ifNone: "replay" } : { action: "replay" };
+  }
+  const { code } = failure;
+  if (OUTPUTS_SIGNED.includes(code)) return { action: "see-whose-outputs" };
+  if (code === OUTPUTS_PENDING || code === INPUTS_PENDING) return { action: "wait" };
+  if (endpoint === "swap" && code === INPUTS_SPENT) {
+    return { action: "restore", ifNone: "spent-elsewhere" };
+  }
+  if (endpoint === "mint") {
+    if (code === UNPAID || code === QUOTE_PENDING) return { action: "wait" };
+    if (code === ISSUED) return { action: "restore", ifNone: "spent-elsewhere" };
+    if (code === EXPIRED) return { action: "ask-quote", ifUnpaid: "refused" };
+    if (QUOTE_SIGNATURE.includes(code) && request.hasLegacy) return { action: "try-legacy" };
+  }
+  const isSureOfNoEffect = PROOF_INVALID.includes(code) || QUOTE_SIGNATURE.includes(code);
+  return isSureOfNoEffect && !sentBefore
+    ? { action: "refused" }
+    : { action: "restore", ifNone: "refused" };
+}
+
+function ifUnpaid(
+  failure: PostFailure,
+  sentBefore: boolean,
+): Extract<Decision, { action: "ask-quote" }>["ifUnpaid"] {
+  if (failure.kind !== "refused") return "wait";
+  const { code } = failure;
+  if (code === INPUTS_PENDING || code === OUTPUTS_PENDING) return "wait";
+  if (code === QUOTE_PENDING || code === ALREADY_PAID || code === INPUTS_SPENT) return "wait";
+  // Lightning may still succeed later, and so may a copy of the request that is under way.
+  if (code === LIGHTNING_FAILED || sentBefore) return "fence";
+  if (OUTPUTS_SIGNED.includes(code)) return "skip-counters";
+  if (PROOF_INVALID.includes(code)) return "refused";
+  return "plan-anew";
+}
