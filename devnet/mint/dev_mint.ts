@@ -7,9 +7,10 @@
 import type { Clock, Random } from "../../src/core/ports.ts";
 import { ProcessLock, SqliteConnection } from "../../src/sqlite/mod.ts";
 import { HttpLightning, type LightningClient } from "../lightning/client.ts";
+import { devnetClock, devnetRandom } from "../system.ts";
 import { DevMintAdmin } from "./admin.ts";
 import { answerAdmin } from "./admin_routes.ts";
-import { MintClock, realClock, realRandom } from "./clock.ts";
+import { MintClock } from "./clock.ts";
 import type { MintContext } from "./context.ts";
 import { Faults } from "./faults.ts";
 import { Keysets } from "./keysets.ts";
@@ -146,14 +147,14 @@ async function openContext(
   const db = resources.use(
     SqliteConnection.open(path, { migrations: MIGRATIONS, synchronous: "full" }),
   );
-  const random = options.random ?? realRandom;
+  const random = options.random ?? devnetRandom;
   const settings = new Settings(db);
   const keysets = new Keysets(db, random);
   if (keysets.all().length === 0) keysets.rotate({ feePpk: options.inputFeePpk ?? 0 });
   return {
     name: options.name,
     db,
-    clock: new MintClock(options.clock ?? realClock, settings.behaviour.clockOffsetS),
+    clock: new MintClock(options.clock ?? devnetClock, settings.behaviour.clockOffsetS),
     random,
     lightning: typeof options.lightning === "string"
       ? new HttpLightning(options.lightning)

@@ -6,6 +6,7 @@
  * Prints one line when it is ready and ends on SIGTERM or SIGINT; with SIGKILL nothing is lost either.
  */
 import { parseArgs } from "node:util";
+import { untilStopped } from "../stop.ts";
 import { DevMint } from "./dev_mint.ts";
 import { DEVELOPMENT_ONLY } from "./info.ts";
 
@@ -49,10 +50,7 @@ async function main(): Promise<number> {
   console.log(
     options.json ? JSON.stringify(ready) : `Development mint ${ready.name} on ${ready.url}`,
   );
-  await new Promise<void>((resolve) => {
-    Deno.addSignalListener("SIGTERM", resolve);
-    Deno.addSignalListener("SIGINT", resolve);
-  });
+  await untilStopped();
   return 0;
 }
 
