@@ -9,3 +9,4 @@ export * from "./requests.ts";
 export * from "./decide.ts";
 export * from "./exchange.ts";
 export * from "./p2pk_secret.ts";
+export * from "./change.ts";

@@ -82,13 +82,21 @@ export async function requiresDleq(work: ExchangeWork): Promise<boolean> {
 
 /** The mint broke its promise. */
 export function dishonest(flaw: Flaw): ExchangeOutcome {
-  const reasons: Readonly<Record<Flaw, string>> = {
-    "missing": "it signed only some of the outputs that it was asked for",
-    "other-amount": "it signed another amount or keyset than it was asked for",
-    "false-dleq": "its proof (NUT-12) that it signed with its own key is false",
-    "no-dleq": "it left out the proof (NUT-12) that it says it gives",
-  };
-  return { kind: "dishonest", reason: reasons[flaw] };
+  return { kind: "dishonest", reason: flawReason(flaw) };
+}
+
+/** What a flaw says about the mint. */
+export function flawReason(flaw: Flaw): string {
+  switch (flaw) {
+    case "missing":
+      return "it signed only some of the outputs that it was asked for";
+    case "other-amount":
+      return "it signed another amount or keyset than it was asked for";
+    case "false-dleq":
+      return "its proof (NUT-12) that it signed with its own key is false";
+    case "no-dleq":
+      return "it left out the proof (NUT-12) that it says it gives";
+  }
 }
 
 async function finish(work: ExchangeWork, pairs: readonly Signed[]): Promise<ExchangeOutcome> {
