@@ -1,0 +1,131 @@
+/** What a redemption keeps about the payments in it, and how payments come into a batch. */
+import type { Clock, Random } from "../../src/core/ports.ts";
+import { INPUTS_PER_REQUEST_MAX } from "../limits.ts";
+import type { IncomingPayment, WalletTransaction } from "../store/wallet_store.ts";
+import type { MintUrl, Proof } from "../types.ts";
+import type { Operation } from "./operation.ts";
+import { newOperation, phaseName } from "./transition.ts";
+
+/** One payment of a batch. */
+export interface RedeemPayment {
+  readonly payer: string;
+  readonly paymentId: string;
+  /** Its proofs. */
+  readonly ys: readonly string[];
+}
+
+/** Plan of a redemption. */
+export interface RedeemPlan {
+  readonly payments: readonly RedeemPayment[];
+  /** The batch closes no later than this, in milliseconds since 1970. */
+  readonly closeByMs: number;
+  /** Swaps that were frozen so far; the last is the one that counts. */
+  readonly round: number;
+  /** The mint refused for its keysets or fees: ask it for new ones before the next try. */
+  readonly stale?: boolean;
+}
+
+/** When a batch closes. */
+export interface BatchPolicy {
+  /** With this many proofs at once. */
+  readonly proofsMin: number;
+  /** After this long without another payment. */
+  readonly idleMs: number;
+  /** After this long in any case. */
+  readonly lingerMs: number;
+}
+
+/** A redemption that starts without waiting for others. */
+export const AT_ONCE: BatchPolicy = { proofsMin: 1, idleMs: 0, lingerMs: 0 };
+
+/** A redemption as the journal has it. */
+export type Redemption = Operation<RedeemPlan>;
+
+/** Phase of the journal for swap number `round`, counted from 1. */
+export function redeemPhase(round: number): string {
+  return phaseName("swap", round);
+}
+
+/**
+ * Takes a payment in: its proofs, its row with the credit, and its place in a batch, in one transaction.
+ * The caller has checked that neither the payment nor one of its proofs is known.
+ *
+ * @returns The redemption that it is part of.
+ */
+export function joinBatch(
+  tx: WalletTransaction,
+  context: { readonly clock: Clock; readonly random: Random },
+  request: {
+    readonly payment: Omit<IncomingPayment, "operationId">;
+    readonly proofs: readonly (Proof & { readonly y: string })[];
+    readonly policy: BatchPolicy;
+    /** Has a redemption of its own, so that one bad token holds up nobody else's. */
+    readonly alone?: boolean;
+  },
+): Redemption {
+  const { payment, proofs, policy } = request;
+  const nowMs = context.clock.nowMs();
+  const open = request.alone ? undefined : collecting(tx, payment.mint, proofs.length);
+  const before = open ?? newRedemption(context, payment.mint, {
+    state: request.alone ? "prepared" : "collecting",
+    closeByMs: nowMs + policy.lingerMs,
+  });
+  if (open === undefined) tx.insertOperation(before);
+  const member = {
+    payer: payment.payer,
+    paymentId: payment.paymentId,
+    ys: proofs.map((proof) => proof.y),
+  };
+  const payments = [...before.plan.payments, member];
+  const closeByMs = Math.min(
+    before.plan.closeByMs,
+    nowMs + policy.lingerMs,
+    payment.redeemByMs ?? Infinity,
+  );
+  const isFull = countOf(payments) >= policy.proofsMin;
+  const after = tx.updateOperation(before, {
+    plan: { ...before.plan, payments, closeByMs },
+    amount: before.amount + payment.amount,
+    nextAtMs: isFull ? nowMs : Math.max(nowMs, Math.min(closeByMs, nowMs + policy.idleMs)),
+  });
+  tx.insertProofs(proofs, { mint: payment.mint, state: "incoming", operationId: after.id });
+  tx.putIncoming({ ...payment, operationId: after.id });
+  return after;
+}
+
+/** A redemption without payments, not stored yet. */
+export function newRedemption(
+  context: { readonly clock: Clock; readonly random: Random },
+  mint: MintUrl,
+  options: {
+    readonly state: "collecting" | "prepared";
+    readonly closeByMs: number;
+    readonly parent?: string;
+  },
+): Redemption {
+  return newOperation<RedeemPlan>(context, {
+    kind: "redeem",
+    state: options.state,
+    mint,
+    amount: 0n,
+    plan: { payments: [], closeByMs: options.closeByMs, round: 0 },
+    ...options.parent === undefined ? {} : { parent: options.parent },
+  });
+}
+
+/** How many proofs payments hold together. */
+export function countOf(payments: readonly RedeemPayment[]): number {
+  return payments.reduce((sum, payment) => sum + payment.ys.length, 0);
+}
+
+function collecting(
+  tx: WalletTransaction,
+  mint: MintUrl,
+  more: number,
+): Redemption | undefined {
+  const found = tx.operations({ kind: "redeem", status: "open" }).find((operation) =>
+    operation.mint === mint && operation.state === "collecting" &&
+    countOf((operation.plan as RedeemPlan).payments) + more <= INPUTS_PER_REQUEST_MAX
+  );
+  return found as Redemption | undefined;
+}

@@ -1,0 +1,350 @@
+/**
+ * Taking payments in. A payment has an id that its payer chose and a token; both are used once: the same
+ * id with the same token gives the same answer, anything else is a conflict.
+ *
+ * A token of a trusted mint that passes every check gets credit at once. Any other is redeemed first.
+ * A mint that is not listed is never asked anything.
+ */
+import { createHash } from "node:crypto";
+import { isSeedmintError, messageOf } from "../../src/core/errors.ts";
+import { hashToCurveHex } from "../cashu.ts";
+import { INPUTS_PER_REQUEST_MAX, TOKEN_CHARS_MAX } from "../limits.ts";
+import { AT_ONCE, joinBatch } from "../operations/redeem_plan.ts";
+import type { SagaContext } from "../operations/saga.ts";
+import { inputFee } from "../selection/fees.ts";
+import type { IncomingPayment, MintRecord, WalletReads } from "../store/wallet_store.ts";
+import { decodeToken, tokenMetadata } from "../token.ts";
+import { type Keyset, type MintUrl, type Proof, WALLET_UNIT } from "../types.ts";
+import {
+  INFO_AGE_MS_MAX,
+  INFO_WAIT_MS,
+  INTAKE_QUEUE_MAX,
+  PAYMENT_NAME_CHARS_MAX,
+  QUEUED_MAX,
+  QUEUED_PER_PAYER_MAX,
+} from "./limits.ts";
+import { areSignaturesValid, offlineAnswer } from "./offline.ts";
+import { type PaymentRefusal, refusal, type TakeOutcome } from "./outcome.ts";
+import { INTAKE_POLICY, type IntakePolicy } from "./policy.ts";
+import { RefusedTokens } from "./refused_tokens.ts";
+import { spendTrouble } from "./spendable.ts";
+
+/** A payment as its payer sends it. */
+export interface PaymentOffer {
+  /** Who pays: the peer id that the connection proved, or `local` for the user. */
+  readonly payer: string;
+  /** Chosen by the payer, 1 to 64 characters. */
+  readonly paymentId: string;
+  readonly token: string;
+  /** What it must be worth after fees, in sat. @default {1n} */
+  readonly price?: bigint;
+  /** Redeemed at once and by itself, as the user wants it. @default {false} */
+  readonly alone?: boolean;
+}
+
+/** A token that was read and whose ecash is new here. */
+interface ReadToken {
+  readonly mint: MintRecord;
+  readonly proofs: readonly (Proof & { readonly y: string })[];
+  readonly amount: bigint;
+  /** Amount less the fee of redeeming it alone. */
+  readonly credit: bigint;
+  readonly keysets: ReadonlyMap<string, Keyset>;
+}
+
+/** The place where payments come in. */
+export class Intake {
+  readonly #context: SagaContext;
+  readonly #policy: IntakePolicy;
+  readonly #refused: RefusedTokens<PaymentRefusal>;
+  #waitingCount = 0;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    context: SagaContext,
+    options: { readonly policy?: IntakePolicy } = {},
+  ) {
+    this.#context = context;
+    this.#policy = options.policy ?? INTAKE_POLICY;
+    this.#refused = new RefusedTokens(context.clock);
+  }
+
+  /**
+   * Takes a payment. Never throws for what a payer sends or a mint does.
+   *
+   * @throws {SeedmintError} `storage` or `no-space`
+   * @throws `signal.reason`
+   */
+  async take(
+    offer: PaymentOffer,
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): Promise<TakeOutcome> {
+    const malformed = shapeTrouble(offer);
+    if (malformed !== undefined) return refusal("malformed", malformed);
+    const tokenHash = createHash("sha256").update(offer.token).digest("hex");
+    const known = this.#known(this.#context.store, offer, tokenHash);
+    if (known !== undefined) return known;
+    const refusedBefore = this.#refused.get(tokenHash);
+    if (refusedBefore !== undefined) return refusedBefore;
+    if (this.#waitingCount >= INTAKE_QUEUE_MAX) {
+      return refusal("busy", "many payments are being checked; send the same one again soon");
+    }
+    const outcome = await this.#inTurn(() => this.#takeNew(offer, tokenHash, signal));
+    if (outcome.status === "refused" && outcome.isFinal && outcome.code !== "own") {
+      this.#refused.add(tokenHash, outcome);
+    }
+    return outcome;
+  }
+
+  /** One after the other: verifying takes the processor, and whoever comes twice meets the first. */
+  async #inTurn<T>(task: () => Promise<T>): Promise<T> {
+    this.#waitingCount++;
+    const mine = this.#last.then(task);
+    this.#last = mine.catch(() => {});
+    try {
+      return await mine;
+    } finally {
+      this.#waitingCount--;
+    }
+  }
+
+  async #takeNew(
+    offer: PaymentOffer,
+    tokenHash: string,
+    signal: AbortSignal | undefined,
+  ): Promise<TakeOutcome> {
+    signal?.throwIfAborted();
+    const token = await this.#read(offer, signal);
+    if ("status" in token) return token;
+    const offline = offer.alone ? undefined : await this.#offline(offer, token, signal);
+    return this.#commit(offer, { tokenHash, token, offline });
+  }
+
+  /** What was said of this payment before, if it was seen. */
+  #known(
+    reads: Pick<WalletReads, "incoming">,
+    offer: PaymentOffer,
+    tokenHash: string,
+  ): TakeOutcome | undefined {
+    const payment = reads.incoming(offer.payer, offer.paymentId);
+    if (payment === undefined) return undefined;
+    return payment.tokenHash === tokenHash
+      ? { status: "taken", payment }
+      : { status: "conflict", reason: "this payment id came with another token before" };
+  }
+
+  async #read(
+    offer: PaymentOffer,
+    signal: AbortSignal | undefined,
+  ): Promise<ReadToken | TakeOutcome> {
+    let mint: MintRecord | TakeOutcome;
+    try {
+      mint = this.#mintOf(offer.token);
+    } catch {
+      return refusal("malformed", "the token cannot be read");
+    }
+    if ("status" in mint) return mint;
+    const api = this.#context.mints.of(mint.url);
+    const options = signal === undefined ? {} : { signal };
+    try {
+      const ids = (await api.keysets(options)).map((keyset) => keyset.id);
+      const decoded = decodeOrUndefined(offer.token, ids);
+      if (decoded === undefined || decoded.proofs.length === 0) {
+        return refusal("malformed", "the token cannot be read, or names keysets of another mint");
+      }
+      if (decoded.proofs.length > INPUTS_PER_REQUEST_MAX) {
+        return refusal("malformed", `the token has more than ${INPUTS_PER_REQUEST_MAX} proofs`);
+      }
+      const keysets = new Map<string, Keyset>();
+      for (const id of new Set(decoded.proofs.map((proof) => proof.keysetId))) {
+        // Of keysets that rotated out, too: their ecash is as good.
+        keysets.set(id, api.cachedKeyset(id) ?? await api.keyset(id, options));
+      }
+      return this.#checked(offer, mint, decoded.proofs, keysets);
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (isSeedmintError(error, "storage") || isSeedmintError(error, "no-space")) throw error;
+      return refusal("unavailable", `the mint cannot be asked: ${messageOf(error)}`);
+    }
+  }
+
+  #mintOf(token: string): MintRecord | TakeOutcome {
+    const { mint, unit } = tokenMetadata(token);
+    const record = this.#context.store.mint(mint);
+    if (record === undefined) {
+      return refusal("mint", "tokens of this mint are not taken here: it is not listed");
+    }
+    if (record.blockedReason !== undefined) {
+      return refusal("mint", "tokens of this mint are not taken here: it is blocked");
+    }
+    if (unit !== WALLET_UNIT) return refusal("unit", `tokens in ${WALLET_UNIT} only`);
+    return record;
+  }
+
+  #checked(
+    offer: PaymentOffer,
+    mint: MintRecord,
+    proofs: readonly Proof[],
+    keysets: ReadonlyMap<string, Keyset>,
+  ): ReadToken | TakeOutcome {
+    const { context, price } = { context: this.#context, price: offer.price ?? 1n };
+    if ([...keysets.values()].some((keyset) => keyset.unit !== WALLET_UNIT)) {
+      return refusal("unit", `tokens in ${WALLET_UNIT} only`);
+    }
+    const locked = proofs.map(({ secret }) => spendTrouble(secret, context.keys.payment.publicKey))
+      .find((trouble) => trouble !== undefined);
+    if (locked !== undefined) return refusal("locked", locked);
+    const withYs = proofs.map((proof) => ({ ...proof, y: hashToCurveHex(proof.secret) }));
+    const seen = this.#seen(context.store, withYs.map((proof) => proof.y));
+    if (seen !== undefined) return seen;
+    const amount = proofs.reduce((sum, proof) => sum + proof.amount, 0n);
+    const credit = amount - inputFee(proofs, (id) => keysets.get(id)!.inputFeePpk);
+    if (credit <= 0n || credit < price) {
+      return refusal("worthless", `worth ${credit} sat after fees, and ${price} sat are wanted`);
+    }
+    return { mint, proofs: withYs, amount, credit, keysets };
+  }
+
+  /** Ecash that is known here is never taken again. */
+  #seen(reads: Pick<WalletReads, "proof">, ys: readonly string[]): TakeOutcome | undefined {
+    const states = new Set(ys.flatMap((y) => reads.proof(y)?.state ?? []));
+    if (states.size === 0) return undefined;
+    if (states.has("incoming")) {
+      return { status: "conflict", reason: "this ecash came in another payment before" };
+    }
+    if (states.has("spent")) return refusal("spent", "this ecash was taken here before");
+    return refusal("own", "this is our own token: take it back with `wallet reclaim`");
+  }
+
+  async #offline(
+    offer: PaymentOffer,
+    token: ReadToken,
+    signal: AbortSignal | undefined,
+  ): Promise<{ readonly redeemByMs?: number } | undefined> {
+    const { store, clock, keys } = this.#context;
+    const unredeemed = store.incomingPayments({ state: "credited" });
+    const sumOf = (payments: readonly IncomingPayment[]) =>
+      payments.reduce((sum, payment) => sum + payment.amount, 0n);
+    const answer = offlineAnswer({
+      mint: token.mint,
+      info: await this.#recentInfo(token.mint.url, signal),
+      keysetOf: (id) => token.keysets.get(id),
+      proofs: token.proofs,
+      publicKey: keys.payment.publicKey,
+      credit: token.credit,
+      price: offer.price ?? 1n,
+      unredeemedOfMint: sumOf(unredeemed.filter((one) => one.mint === token.mint.url)),
+      unredeemedOfPayer: sumOf(unredeemed.filter((one) => one.payer === offer.payer)),
+      policy: this.#policy,
+      nowMs: clock.nowMs(),
+    });
+    if (!answer.offline) return undefined;
+    const isValid = await areSignaturesValid(
+      token.proofs,
+      (id) => token.keysets.get(id),
+      { clock, ...signal === undefined ? {} : { signal } },
+    );
+    if (!isValid) return undefined;
+    return answer.redeemByMs === undefined ? {} : { redeemByMs: answer.redeemByMs };
+  }
+
+  /** What the mint said of itself; it is asked once a day, and not waited for if it is slow. */
+  async #recentInfo(mint: MintUrl, signal: AbortSignal | undefined) {
+    const { clock, mints } = this.#context;
+    const api = mints.of(mint);
+    const cached = api.cachedInfo();
+    if (cached !== undefined && clock.nowMs() - cached.atMs <= INFO_AGE_MS_MAX) return cached;
+    const deadline = new AbortController();
+    const cancel = clock.timer(INFO_WAIT_MS, () => deadline.abort());
+    try {
+      const signals = signal === undefined ? [deadline.signal] : [deadline.signal, signal];
+      await api.info({ signal: AbortSignal.any(signals), fresh: true });
+    } catch {
+      signal?.throwIfAborted();
+    } finally {
+      cancel();
+    }
+    return api.cachedInfo();
+  }
+
+  #commit(
+    offer: PaymentOffer,
+    found: {
+      readonly tokenHash: string;
+      readonly token: ReadToken;
+      readonly offline: { readonly redeemByMs?: number } | undefined;
+    },
+  ): TakeOutcome {
+    const { store, clock, fault } = this.#context;
+    const { token, offline, tokenHash } = found;
+    const nowMs = clock.nowMs();
+    const ys = token.proofs.map((proof) => proof.y);
+    fault("redeem.take.before-commit");
+    const outcome = store.transact((tx): TakeOutcome => {
+      // Others may have come first while this one was checked.
+      const before = this.#known(tx, offer, tokenHash) ?? this.#seen(tx, ys) ??
+        this.#crowded(tx, offer, { token, isQueued: offline === undefined });
+      if (before !== undefined) return before;
+      const payment: Omit<IncomingPayment, "operationId"> = {
+        payer: offer.payer,
+        paymentId: offer.paymentId,
+        tokenHash,
+        mint: token.mint.url,
+        amount: token.amount,
+        credit: token.credit,
+        state: offline === undefined ? "queued" : "credited",
+        version: 1,
+        createdMs: nowMs,
+        ...offline?.redeemByMs === undefined ? {} : { redeemByMs: offline.redeemByMs },
+      };
+      const operation = joinBatch(tx, this.#context, {
+        payment,
+        proofs: token.proofs,
+        policy: offline === undefined ? AT_ONCE : this.#policy.batch,
+        alone: offer.alone ?? false,
+      });
+      return { status: "taken", payment: { ...payment, operationId: operation.id } };
+    });
+    fault("redeem.take.after-commit");
+    return outcome;
+  }
+
+  #crowded(
+    reads: Pick<WalletReads, "incomingPayments" | "balances">,
+    offer: PaymentOffer,
+    found: { readonly token: ReadToken; readonly isQueued: boolean },
+  ): PaymentRefusal | undefined {
+    const { mint, amount } = found.token;
+    const held = reads.balances().find((balance) => balance.mint === mint.url);
+    const holding = held === undefined ? 0n : held.free + held.reserved + held.incoming;
+    if (mint.exposureMaxSat !== undefined && holding + amount > mint.exposureMaxSat) {
+      return refusal("exposure", "this node holds as much of this mint as it wants to");
+    }
+    if (!found.isQueued || offer.alone) return undefined;
+    const queued = reads.incomingPayments({ state: "queued" });
+    const ofPayer = queued.filter((payment) => payment.payer === offer.payer).length;
+    return queued.length >= QUEUED_MAX || ofPayer >= QUEUED_PER_PAYER_MAX
+      ? refusal("busy", "many payments wait to be redeemed; send the same one again later")
+      : undefined;
+  }
+}
+
+function shapeTrouble(offer: PaymentOffer): string | undefined {
+  const isName = (text: unknown) =>
+    typeof text === "string" && text.length > 0 && text.length <= PAYMENT_NAME_CHARS_MAX;
+  if (!isName(offer.payer) || !isName(offer.paymentId)) {
+    return `a payment id of 1 to ${PAYMENT_NAME_CHARS_MAX} characters is wanted`;
+  }
+  if (typeof offer.token !== "string" || offer.token.length > TOKEN_CHARS_MAX) {
+    return `a token of at most ${TOKEN_CHARS_MAX} characters is wanted`;
+  }
+  return undefined;
+}
+
+function decodeOrUndefined(token: string, keysetIds: readonly string[]) {
+  try {
+    return decodeToken(token, keysetIds);
+  } catch {
+    return undefined;
+  }
+}
