@@ -165,7 +165,8 @@ export function expiresAtS(invoice: Invoice): number {
  */
 export function bytesOfBech32(text: string, prefix: string): Bytes {
   try {
-    const decoded = bech32.decodeToBytes(text);
+    if (text.length > INVOICE_CHARS_MAX) throw new Error("it is too long");
+    const decoded = bech32.decodeToBytes(text, false);
     if (decoded.prefix !== prefix) throw new Error(`its prefix is ${decoded.prefix}`);
     return new Uint8Array(decoded.bytes);
   } catch (error) {
