@@ -5,25 +5,44 @@ import { type MintApi, type MintQuote, MintRefusal } from "../mint/mint_api.ts";
 import type { QuoteRecord } from "../store/wallet_store.ts";
 import { POLL } from "./backoff.ts";
 import { assertExposure, type FundPlan } from "./fund_plan.ts";
-import { LATE_PAYMENT_MS, UNEXPIRING_WATCH_MS } from "./limits.ts";
+import { LATE_PAYMENT_MS, QUOTE_TRIES_MAX, UNEXPIRING_WATCH_MS } from "./limits.ts";
 import type { Operation } from "./operation.ts";
 import type { SagaContext, Step } from "./saga.ts";
 import { commit, fail, postpone } from "./transition.ts";
 
-/** intent → quoted, or failed. */
+/** intent → quoted; failed when the mint makes no invoice, for nothing was begun yet. */
 export async function askQuote(
   operation: Operation<FundPlan>,
   context: SagaContext,
   signal: AbortSignal,
 ): Promise<Step> {
-  const mint = context.mints.of(operation.mint);
   try {
-    assertExposure(context, operation.mint, operation.amount);
-    assertFundable(await mint.info({ signal }), operation);
+    return await makeQuote(operation, context, signal);
   } catch (error) {
-    if (!isSeedmintError(error, "denied")) throw error;
-    return fail(context, operation, error.message);
+    if (error instanceof MintRefusal) {
+      return failNow(`the mint makes no such invoice (code ${error.code})`);
+    }
+    if (!isSeedmintError(error) || signal.aborted) throw error;
+    const isLastTry = error.retryable && operation.attempts + 1 >= QUOTE_TRIES_MAX;
+    if (error.code !== "denied" && !isLastTry) throw error;
+    return failNow(error.message);
   }
+
+  function failNow(reason: string): Step {
+    // The key's index may have been taken meanwhile.
+    const now = context.store.operation<FundPlan>(operation.id) ?? operation;
+    return now.status === "open" ? fail(context, now, reason) : "rest";
+  }
+}
+
+async function makeQuote(
+  operation: Operation<FundPlan>,
+  context: SagaContext,
+  signal: AbortSignal,
+): Promise<Step> {
+  const mint = context.mints.of(operation.mint);
+  assertExposure(context, operation.mint, operation.amount);
+  assertFundable(await mint.info({ signal }), operation);
   // Each try has a key of its own, so that no two quotes can be linked by it.
   const { keyed, keyIndex } = context.store.transact((tx) => {
     const keyIndex = tx.takeQuoteKeyIndex();
@@ -35,17 +54,11 @@ export async function askQuote(
   const pubkey = context.keys.quoteKey(keyIndex).publicKey;
   const { description } = keyed.plan;
   context.fault("fund.intent.before-quote");
-  let quote: MintQuote;
-  try {
-    quote = await mint.createMintQuote({
-      amount: keyed.amount,
-      pubkey,
-      ...(description === undefined ? {} : { description }),
-    }, { signal });
-  } catch (error) {
-    if (!(error instanceof MintRefusal)) throw error;
-    return fail(context, keyed, `the mint makes no such invoice (code ${error.code})`);
-  }
+  const quote = await mint.createMintQuote({
+    amount: keyed.amount,
+    pubkey,
+    ...(description === undefined ? {} : { description }),
+  }, { signal });
   context.fault("fund.intent.after-quote");
   const wrong = whatIsWrong(quote, { amount: keyed.amount, pubkey });
   if (wrong !== undefined) return fail(context, keyed, wrong);

@@ -32,3 +32,6 @@ export const RESTORE_PENDING_LOOKS_MAX = 12;
 
 /** How long a token is locked to its receiver when nobody says: long enough to be away for a weekend. */
 export const LOCKTIME_DEFAULT_S = 7 * 24 * 60 * 60;
+
+/** Tries to get an invoice: somebody is waiting to pay it, and must not wait in vain. */
+export const QUOTE_TRIES_MAX = 5;
