@@ -89,13 +89,17 @@ export class DevMintAdmin {
     this.script({ kind: "pending-forever", count, ...scope });
   }
 
-  /** Lets melts that were held go on: one, or all. */
+  /** Lets melts that were held go on and be paid: one, or all; returns how many. */
   async releasePending(quoteId?: string): Promise<number> {
-    const { context, melts } = this.#parts;
-    const held = pendingMelts(context).filter(({ id, isHeld }) =>
-      isHeld && (quoteId === undefined || id === quoteId)
-    );
-    await Promise.all(held.map(({ id }) => melts.release(id)));
+    const held = this.#held(quoteId);
+    await Promise.all(held.map((id) => this.#parts.melts.release(id)));
+    return held.length;
+  }
+
+  /** Gives melts up that were held, without paying: one, or all; returns how many. */
+  failPending(quoteId?: string): number {
+    const held = this.#held(quoteId);
+    for (const id of held) this.#parts.melts.abandon(id);
     return held.length;
   }
 
@@ -107,6 +111,15 @@ export class DevMintAdmin {
     options: Pick<Fault, "code" | "detail" | "retryAfterS" | "isAfter" | "quote" | "invoice"> = {},
   ): void {
     this.script({ kind: "fail", path, count, status, ...options });
+  }
+
+  /** The next `count` answers of `path` have these fields instead of their own. */
+  alterAnswers(
+    path: string,
+    changes: Readonly<Record<string, unknown>>,
+    options: FaultScope & { readonly count?: number } = {},
+  ): void {
+    this.script({ kind: "alter", count: 1, ...options, path, changes });
   }
 
   /** Adds any fault. */
@@ -181,5 +194,11 @@ export class DevMintAdmin {
 
   clearRequests(): void {
     this.#parts.log.clear();
+  }
+
+  #held(quoteId: string | undefined): readonly string[] {
+    return pendingMelts(this.#parts.context).flatMap(({ id, isHeld }) =>
+      isHeld && (quoteId === undefined || id === quoteId) ? [id] : []
+    );
   }
 }

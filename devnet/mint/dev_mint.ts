@@ -23,7 +23,7 @@ import { MIGRATIONS } from "./schema.ts";
 import { Settings } from "./settings.ts";
 import { Settlement } from "./settlement.ts";
 import { Updates } from "./updates.ts";
-import { serveSocket } from "./ws.ts";
+import { Sockets } from "./ws.ts";
 
 /** Options of {@link DevMint.start}. */
 export interface DevMintOptions {
@@ -74,44 +74,44 @@ export class DevMint implements AsyncDisposable {
     if (!/^(127\.\d+\.\d+\.\d+|localhost|::1)$/.test(hostname)) {
       throw new RangeError(`Cannot listen on ${hostname}: a development mint is for loopback only`);
     }
+    // Disposed of in the opposite order: nothing may use the state once it is closed.
     await using resources = new AsyncDisposableStack();
     const stop = new AbortController();
     const context = await openContext(options, { resources, signal: stop.signal });
     const melts = new Melts(context);
+    const sockets = new Sockets(context, melts);
     const parts = { context, melts, log: new RequestLog(), limiter: new RateLimiter() };
     const routes = new Routes(parts);
-    const settlement = new Settlement(context, melts);
-    const main = new Listener({ hostname, port: options.port ?? 0 });
+    resources.defer(() => melts.settled());
+    const settlement = resources.use(new Settlement(context, melts));
+    const main = resources.use(new Listener({ hostname, port: options.port ?? 0 }));
     const admin = new DevMintAdmin({
       ...parts,
-      setOffline: (isOffline) => isOffline ? main.close() : main.open(),
+      setOffline: async (isOffline) => {
+        if (!isOffline) return await main.open();
+        sockets.closeAll();
+        await main.close();
+      },
       clearCache: () => routes.clearCache(),
     });
+    const adminListener = options.adminPort === undefined
+      ? undefined
+      : resources.use(new Listener({ hostname, port: options.adminPort }));
+    resources.defer(() => sockets.closeAll());
+    resources.defer(() => stop.abort());
     main.handler = (request) => {
       const { pathname } = new URL(request.url);
       if (pathname.startsWith("/admin/")) return answerAdmin(admin, request);
-      if (pathname === "/v1/ws" && context.settings.hasNut(17)) {
-        return upgraded(request, (socket) => serveSocket(context, melts, socket));
-      }
+      if (pathname === "/v1/ws" && context.settings.hasNut(17)) return sockets.accept(request);
       settlement.kick();
       return routes.answer(request);
     };
     await main.open();
-    const adminListener = options.adminPort === undefined
-      ? undefined
-      : new Listener({ hostname, port: options.adminPort });
     if (adminListener) {
       adminListener.handler = (request) => answerAdmin(admin, request);
       await adminListener.open();
     }
-    const ending = new AsyncDisposableStack();
-    ending.use(resources.move());
-    ending.use(settlement);
-    ending.defer(() => melts.settled());
-    ending.use(main);
-    if (adminListener) ending.use(adminListener);
-    ending.defer(() => stop.abort());
-    return new DevMint(admin, { main, admin: adminListener }, ending);
+    return new DevMint(admin, { main, admin: adminListener }, resources.move());
   }
 
   /** Without a slash at the end. */
@@ -165,13 +165,4 @@ async function openContext(
     updates: new Updates(),
     signal,
   };
-}
-
-function upgraded(request: Request, serve: (socket: WebSocket) => void): Response {
-  if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
-    return Response.json({ detail: "A WebSocket is wanted here" }, { status: 426 });
-  }
-  const { socket, response } = Deno.upgradeWebSocket(request);
-  serve(socket);
-  return response;
 }

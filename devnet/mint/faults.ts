@@ -18,6 +18,8 @@ export type FaultKind =
   | "stale-quote"
   /** Takes a melt and neither pays it nor gives it up. */
   | "pending-forever"
+  /** Answers with some fields of the JSON object replaced. */
+  | "alter"
   /** Answers with a status of choice; with `isAfter`, once the effect is on disk. */
   | "fail";
 
@@ -40,6 +42,8 @@ export interface Fault extends FaultScope {
   readonly detail?: string;
   readonly retryAfterS?: number;
   readonly isAfter?: boolean;
+  /** Fields of an `alter`; `null` stays `null`. */
+  readonly changes?: Readonly<Record<string, unknown>>;
 }
 
 /** What a fault is matched against. */
@@ -117,10 +121,14 @@ export function corrupted(
     if (!Array.isArray(signatures) || signatures.length === 0) continue;
     result = { ...result, [name]: corruptedSignatures(faults, site, signatures) };
   }
+  if (Array.isArray(body.outputs) && Array.isArray(result.signatures)) {
+    // What NUT-09 restores is restored in pairs, however few.
+    result = { ...result, outputs: body.outputs.slice(0, result.signatures.length) };
+  }
   if (typeof body.state === "string" && faults.take("stale-quote", site, () => isLowered(body))) {
     result = stale(result);
   }
-  return result;
+  return { ...result, ...faults.take("alter", site)?.changes };
 }
 
 function corruptedSignatures(

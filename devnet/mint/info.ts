@@ -1,6 +1,7 @@
 /** NUT-06, and NUT-01 and NUT-02 to read. */
 import type { MintContext } from "./context.ts";
 import { RequestError } from "./errors.ts";
+import { paysParts } from "./lightning_port.ts";
 import type { MintKeyset } from "./keysets.ts";
 import { QUOTE_SAT_MAX, QUOTE_SAT_MIN } from "./mint_quotes.ts";
 import type { JsonObject } from "./requests.ts";
@@ -25,7 +26,9 @@ export function info(context: MintContext): JsonObject {
   const nuts: Record<string, unknown> = {
     4: { methods, disabled: !context.settings.hasNut(4) },
     5: { methods, disabled: !context.settings.hasNut(5) },
-    15: { methods: [{ method: "bolt11", unit: "sat" }] },
+    ...(paysParts(context.lightning)
+      ? { 15: { methods: [{ method: "bolt11", unit: "sat" }] } }
+      : {}),
     17: {
       supported: [{
         method: "bolt11",

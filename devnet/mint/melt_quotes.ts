@@ -1,9 +1,10 @@
 /** Quotes of melts: NUT-05, NUT-23, and parts of an invoice by NUT-15. */
-import { messageOf } from "../../src/core/errors.ts";
+import { isSeedmintError, messageOf } from "../../src/core/errors.ts";
 import type { SqlRow } from "../../src/sqlite/mod.ts";
 import { decodeInvoice, expiresAtS, type Invoice } from "../../wallet/lightning/bolt11.ts";
 import { type MintContext, newQuoteId } from "./context.ts";
 import { MintError, RequestError } from "./errors.ts";
+import { paysParts } from "./lightning_port.ts";
 import { MELT_QUOTE_EXPIRY_S } from "./limits.ts";
 import { QUOTE_SAT_MAX, QUOTE_SAT_MIN } from "./mint_quotes.ts";
 import { signaturesOf } from "./outputs.ts";
@@ -48,10 +49,7 @@ export async function createMeltQuote(context: MintContext, body: JsonObject): P
   }
   checkNotPaid(context, invoice.paymentHash);
   const { feeReservePercent, feeReserveMinSat } = context.settings.behaviour;
-  const estimateMsat = await context.lightning.estimateFeeMsat(request, context.name, {
-    signal: context.signal,
-    ...(invoice.amountMsat === undefined ? { amountMsat } : {}),
-  });
+  const estimateMsat = await estimateOf(context, invoice, { request, amountMsat });
   const share = amount * BigInt(Math.round(feeReservePercent * 100)) / 10_000n;
   const id = newQuoteId(context);
   context.db.run(
@@ -111,6 +109,22 @@ export function wireOfMeltQuote(context: MintContext, quote: MeltQuote): JsonObj
   };
 }
 
+async function estimateOf(
+  context: MintContext,
+  invoice: Invoice,
+  { request, amountMsat }: { readonly request: string; readonly amountMsat: bigint },
+): Promise<bigint> {
+  try {
+    return await context.lightning.estimateFeeMsat(request, context.name, {
+      signal: context.signal,
+      ...(invoice.amountMsat === undefined ? { amountMsat } : {}),
+    });
+  } catch (error) {
+    if (!isSeedmintError(error, "not-found") && !isSeedmintError(error, "usage")) throw error;
+    throw new MintError("paymentFailed", `Lightning payment failed: ${error.message}`);
+  }
+}
+
 function readInvoice(request: string): Invoice {
   try {
     return decodeInvoice(request);
@@ -137,7 +151,9 @@ function payableOf(
     throw new MintError("amountDiffers", "Amount in request does not equal invoice");
   }
   if (part === undefined) return { amountMsat: invoice.amountMsat, partMsat: undefined };
-  if (!context.settings.hasNut(15)) throw new RequestError(422, "Partial payments are disabled");
+  if (!context.settings.hasNut(15) || !paysParts(context.lightning)) {
+    throw new RequestError(422, "Partial payments are disabled");
+  }
   if (part === 0n || part >= invoice.amountMsat) {
     throw new MintError("amountDiffers", "The part is not smaller than the invoice");
   }

@@ -11,6 +11,7 @@
  */
 import { isSeedmintError } from "../../src/core/errors.ts";
 import type { PaymentStatus } from "../lightning/client.ts";
+import type { PartPayment } from "./lightning_port.ts";
 import { blanksToSign } from "./change.ts";
 import type { MintContext } from "./context.ts";
 import { MintError, RequestError } from "./errors.ts";
@@ -81,6 +82,11 @@ export class Melts {
   async release(id: string): Promise<void> {
     this.#context.db.run("UPDATE melt_quotes SET is_held = 0 WHERE id = ?", id);
     await this.#drive(id);
+  }
+
+  /** Gives a melt up that was held for ever, and never paid. */
+  abandon(id: string): void {
+    if (meltQuote(this.#context, id).isHeld) this.#giveUp(id);
   }
 
   /** Waits until nothing is under way in this process. */
@@ -184,8 +190,8 @@ export class Melts {
       db.run("DELETE FROM proofs WHERE origin = ?", origin);
       db.run("DELETE FROM outputs WHERE origin = ?", origin);
       db.run(
-        `UPDATE melt_quotes SET state = 'UNPAID', was_asked = 0, input_amount = 0, input_fee = 0
-         WHERE id = ?`,
+        `UPDATE melt_quotes SET state = 'UNPAID', is_held = 0, was_asked = 0, input_amount = 0,
+           input_fee = 0 WHERE id = ?`,
         id,
       );
     });
@@ -214,16 +220,20 @@ async function askLightning(context: MintContext, quote: MeltQuote): Promise<Pay
     const status = await lightning.payment(quote.paymentHash, name, { signal });
     if (status) return status;
   }
-  return await lightning.pay({
+  const order: PartPayment = {
     bolt11: quote.request,
     from: name,
     maxFeeMsat: (quote.amount + quote.feeReserve) * 1000n - quote.amountMsat,
     ...amountToPay(quote),
-  }, { signal });
+  };
+  return await lightning.pay(order, { signal });
 }
 
-function amountToPay(quote: MeltQuote): { readonly amountMsat?: bigint } {
-  return quote.isAmountless || quote.partMsat !== undefined ? { amountMsat: quote.amountMsat } : {};
+function amountToPay(
+  quote: MeltQuote,
+): { readonly amountMsat?: bigint; readonly partMsat?: bigint } {
+  if (quote.partMsat !== undefined) return { partMsat: quote.partMsat };
+  return quote.isAmountless ? { amountMsat: quote.amountMsat } : {};
 }
 
 function siteOf(quote: MeltQuote) {

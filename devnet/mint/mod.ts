@@ -12,6 +12,7 @@ export type { KeysetBooks, MintBooks } from "./books.ts";
 export * from "./dev_mint.ts";
 export * from "./errors.ts";
 export type { Fault, FaultKind, FaultScope } from "./faults.ts";
+export * from "./lightning_port.ts";
 export type { RateLimit } from "./rate_limit.ts";
 export type { LoggedRequest } from "./request_log.ts";
 export type { Behaviour } from "./settings.ts";

@@ -1,5 +1,5 @@
 /** HTTP of the mint: from a request to an answer, with the cache, the faults and the log around it. */
-import { messageOf } from "../../src/core/errors.ts";
+import { isSeedmintError, messageOf } from "../../src/core/errors.ts";
 import { AnswerCache, bodyHash } from "./answer_cache.ts";
 import type { MintContext } from "./context.ts";
 import { MintError, RequestError } from "./errors.ts";
@@ -182,6 +182,9 @@ function refusal(error: unknown): Answer {
   }
   if (error instanceof RequestError) {
     return { status: error.status, body: { detail: error.message } };
+  }
+  if (isSeedmintError(error) && error.retryable) {
+    return { status: 503, body: { detail: error.message } };
   }
   return { status: 500, body: { detail: `Internal error: ${messageOf(error)}` } };
 }

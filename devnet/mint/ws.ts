@@ -17,8 +17,42 @@ interface Command {
   readonly filters: readonly string[];
 }
 
-/** Serves one connection until it closes. */
-export function serveSocket(context: MintContext, melts: Melts, socket: WebSocket): void {
+/** The sockets that are open. */
+export class Sockets {
+  readonly #context: MintContext;
+  readonly #melts: Melts;
+  readonly #open = new Set<WebSocket>();
+
+  constructor(context: MintContext, melts: Melts) {
+    this.#context = context;
+    this.#melts = melts;
+  }
+
+  /** Answers a request for a WebSocket. */
+  accept(request: Request): Response {
+    if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
+      return Response.json({ detail: "A WebSocket is wanted here" }, { status: 426 });
+    }
+    const { socket, response } = Deno.upgradeWebSocket(request);
+    const end = serveSocket(this.#context, this.#melts, socket);
+    this.#open.add(socket);
+    socket.onclose = () => {
+      this.#open.delete(socket);
+      end();
+    };
+    return response;
+  }
+
+  /** Closes all. */
+  closeAll(): void {
+    for (const socket of this.#open) {
+      if (socket.readyState === WebSocket.OPEN) socket.close(1001);
+    }
+  }
+}
+
+/** Serves one connection; the returned function ends its subscriptions. */
+function serveSocket(context: MintContext, melts: Melts, socket: WebSocket): () => void {
   const subscriptions = new Map<string, () => void>();
   const send = (message: JsonObject) => {
     if (socket.readyState !== WebSocket.OPEN) return;
@@ -32,10 +66,6 @@ export function serveSocket(context: MintContext, melts: Melts, socket: WebSocke
     const problem = run(command);
     if (problem === undefined) return;
     send({ error: { code: -32602, message: problem }, id: command.id });
-  };
-  socket.onclose = () => {
-    for (const end of subscriptions.values()) end();
-    subscriptions.clear();
   };
   const run = (command: Command): string | undefined => {
     const { id, method, subId } = command;
@@ -53,6 +83,10 @@ export function serveSocket(context: MintContext, melts: Melts, socket: WebSocke
     send(ok);
     subscriptions.set(subId, subscribe(context, melts, { command, send }));
     return undefined;
+  };
+  return () => {
+    for (const end of subscriptions.values()) end();
+    subscriptions.clear();
   };
 }
 
