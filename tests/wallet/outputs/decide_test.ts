@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import {
+  decide,
+  type Decision,
+  type Endpoint,
+  type PostFailure,
+} from "../../../wallet/outputs/decide.ts";
+
+const refused = (code: number): PostFailure => ({ kind: "refused", code, detail: "" });
+const UNKNOWN: PostFailure = { kind: "unknown", why: "no answer" };
+const LIMITED: PostFailure = { kind: "limited", retryAfterMs: 1000 };
+
+/** `[endpoint, failure, never sent before, sent before]`: every row of the error table. */
+const TABLE: readonly (readonly [Endpoint, PostFailure, string, string])[] = [
+  ["swap", UNKNOWN, "replay", "restore, else replay"],
+  ["swap", LIMITED, "replay", "replay"],
+  ["swap", refused(10001), "refused", "restore, else refused"],
+  ["swap", refused(10002), "see-whose-outputs", "see-whose-outputs"],
+  ["swap", refused(10003), "refused", "restore, else refused"],
+  ["swap", refused(11001), "restore, else spent-elsewhere", "restore, else spent-elsewhere"],
+  ["swap", refused(11002), "wait", "wait"],
+  ["swap", refused(11003), "see-whose-outputs", "see-whose-outputs"],
+  ["swap", refused(11004), "wait", "wait"],
+  ["swap", refused(11005), "restore, else refused", "restore, else refused"],
+  ["swap", refused(11014), "restore, else refused", "restore, else refused"],
+  ["swap", refused(11015), "restore, else refused", "restore, else refused"],
+  ["swap", refused(12001), "restore, else refused", "restore, else refused"],
+  ["swap", refused(12002), "restore, else refused", "restore, else refused"],
+  ["swap", refused(12003), "restore, else refused", "restore, else refused"],
+  ["swap", refused(0), "restore, else refused", "restore, else refused"],
+  ["swap", refused(50000), "restore, else refused", "restore, else refused"],
+  ["mint", UNKNOWN, "replay", "restore, else replay"],
+  ["mint", LIMITED, "replay", "replay"],
+  ["mint", refused(11003), "see-whose-outputs", "see-whose-outputs"],
+  ["mint", refused(11004), "wait", "wait"],
+  ["mint", refused(11005), "restore, else refused", "restore, else refused"],
+  ["mint", refused(12001), "restore, else refused", "restore, else refused"],
+  ["mint", refused(12002), "restore, else refused", "restore, else refused"],
+  ["mint", refused(20001), "wait", "wait"],
+  ["mint", refused(20002), "restore, else spent-elsewhere", "restore, else spent-elsewhere"],
+  ["mint", refused(20005), "wait", "wait"],
+  ["mint", refused(20007), "ask-quote, unpaid: refused", "ask-quote, unpaid: refused"],
+  ["mint", refused(20008), "refused", "restore, else refused"],
+  ["mint", refused(20009), "refused", "restore, else refused"],
+  ["mint", refused(0), "restore, else refused", "restore, else refused"],
+  ["melt", UNKNOWN, "ask-quote, unpaid: wait", "ask-quote, unpaid: wait"],
+  ["melt", LIMITED, "ask-quote, unpaid: wait", "ask-quote, unpaid: wait"],
+  ["melt", refused(10001), "ask-quote, unpaid: refused", "ask-quote, unpaid: fence"],
+  ["melt", refused(11001), "ask-quote, unpaid: wait", "ask-quote, unpaid: wait"],
+  ["melt", refused(11002), "ask-quote, unpaid: wait", "ask-quote, unpaid: wait"],
+  ["melt", refused(11003), "ask-quote, unpaid: skip-counters", "ask-quote, unpaid: fence"],
+  ["melt", refused(11004), "ask-quote, unpaid: wait", "ask-quote, unpaid: wait"],
+  ["melt", refused(11005), "ask-quote, unpaid: plan-anew", "ask-quote, unpaid: fence"],
+  ["melt", refused(12002), "ask-quote, unpaid: plan-anew", "ask-quote, unpaid: fence"],
+  ["melt", refused(20004), "ask-quote, unpaid: fence", "ask-quote, unpaid: fence"],
+  ["melt", refused(20005), "ask-quote, unpaid: wait", "ask-quote, unpaid: wait"],
+  ["melt", refused(20006), "ask-quote, unpaid: wait", "ask-quote, unpaid: wait"],
+  ["melt", refused(20007), "ask-quote, unpaid: plan-anew", "ask-quote, unpaid: fence"],
+];
+
+function inWords(decision: Decision): string {
+  if (decision.action === "restore") return `restore, else ${decision.ifNone}`;
+  if (decision.action === "ask-quote") return `ask-quote, unpaid: ${decision.ifUnpaid}`;
+  return decision.action;
+}
+
+for (const [endpoint, failure, first, again] of TABLE) {
+  const name = failure.kind === "refused" ? `code ${failure.code}` : failure.kind;
+  Deno.test(`decide answers ${name} of a ${endpoint} with ${first}; sent before, with ${again}`, () => {
+    assert.equal(inWords(decide({ endpoint, failure, sentBefore: false })), first);
+    assert.equal(inWords(decide({ endpoint, failure, sentBefore: true })), again);
+  });
+}
+
+Deno.test("decide tries the older signature of NUT-20 wherever there is one", () => {
+  for (const sentBefore of [false, true]) {
+    const decision = decide({
+      endpoint: "mint",
+      failure: refused(20008),
+      sentBefore,
+      hasLegacy: true,
+    });
+    assert.equal(decision.action, "try-legacy");
+  }
+});
+
+Deno.test("decide takes nothing for conclusive that may have been done before", () => {
+  for (let code = 0; code < 60_000; code += code < 10_000 ? 997 : 1) {
+    for (const endpoint of ["swap", "mint"] as const) {
+      const { action } = decide({ endpoint, failure: refused(code), sentBefore: true });
+      assert.notEqual(action, "refused", `code ${code} of a ${endpoint}`);
+    }
+  }
+});
