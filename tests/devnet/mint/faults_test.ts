@@ -168,3 +168,43 @@ Deno.test("the admin interface works over HTTP", async () => {
   await post(`${url}/admin/clear-faults`, []);
   assert.deepEqual((await get(`${url}/admin/faults`)).result, []);
 });
+
+Deno.test("answers are altered field by field, for one path or one quote", async () => {
+  await using world = await MintWorld.start();
+  const wallet = await world.wallet();
+  const quote = await wallet.createMintQuoteBolt11(8);
+  const path = "/v1/mint/quote/bolt11";
+  const read = () => get(`${world.mint.url}${path}/${quote.quote}`);
+  world.mint.admin.alterAnswers(path, { amount: 9 }, { quote: quote.quote, count: 2 });
+  const other = await wallet.createMintQuoteBolt11(4);
+  assert.equal(other.amount.toNumber(), 4);
+  const amounts = [(await read()).amount, (await read()).amount, (await read()).amount];
+  assert.deepEqual(amounts, [9, 9, 8]);
+});
+
+Deno.test("a held melt can be given up, and its proofs are free again", async () => {
+  await using world = await MintWorld.start();
+  const wallet = await world.wallet();
+  const proofs = await world.fund(wallet, 64);
+  const quote = await wallet.createMeltQuoteBolt11(await world.invoice(20));
+  world.mint.admin.pendingForever();
+  const body = { quote: quote.quote, inputs: wireProofs(proofs) };
+  await post(`${world.mint.url}/v1/melt/bolt11`, body);
+  assert.equal(world.mint.admin.books().pending, 64n);
+  assert.equal(world.mint.admin.failPending(quote.quote), 1);
+  assert.equal((await wallet.checkMeltQuoteBolt11(quote.quote)).state, "UNPAID");
+  assert.ok((await wallet.checkProofsStates(proofs)).every(({ state }) => state === "UNSPENT"));
+  assert.equal(world.mint.admin.failPending(), 0);
+});
+
+Deno.test("what is restored in part is restored in pairs", async () => {
+  await using world = await MintWorld.start();
+  const wallet = await world.wallet();
+  const proofs = await world.fund(wallet, 6);
+  const outputs = [2, 4].map((amount) => outputOf(wallet.getKeyset().id, amount));
+  await post(`${world.mint.url}/v1/swap`, { inputs: wireProofs(proofs), outputs });
+  world.mint.admin.dropSignature(1, { path: "restore" });
+  const { body } = await post(`${world.mint.url}/v1/restore`, { outputs });
+  assert.deepEqual(body.outputs, outputs.slice(0, 1));
+  assert.equal((body.signatures as unknown[]).length, 1);
+});

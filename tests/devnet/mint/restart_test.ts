@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { Mint, type Proof, Wallet } from "@cashu/cashu-ts";
 import { HttpLightning } from "../../../devnet/lightning/client.ts";
-import { get, outputOf, post, sumOf, wireProofs } from "./support.ts";
+import { hashToCurveHex } from "../../../devnet/mint/crypto.ts";
+import { get, outputOf, post, splitOf, sumOf, wireProofs } from "./support.ts";
 
 const ROOT = new URL("../../../", import.meta.url).pathname;
 
@@ -141,4 +142,35 @@ Deno.test("a melt whose mint is killed while it is being paid is paid once, with
   assert.equal(books.isBalanced, true);
   assert.equal(books.outstanding, returned);
   assert.equal(books.lightningOutMsat, 64_000 - returned * 1000 - Number(books.marginMsat));
+});
+
+Deno.test("a swap under a SIGKILL has happened as a whole or not at all", async () => {
+  await using world = await startWorld();
+  let mint = await world.startMint();
+  const wallet = await walletOf(mint.url);
+  const { id } = wallet.getKeyset();
+  const swaps: { inputs: ReturnType<typeof wireProofs>; outputs: unknown[] }[] = [];
+  for (let i = 0; i < 12; i++) {
+    const proofs = await fund(world, wallet, 31);
+    swaps.push({
+      inputs: wireProofs(proofs),
+      outputs: splitOf(31).map((amount) => outputOf(id, amount)),
+    });
+  }
+  const sent = swaps.map((swap) => post(`${mint.url}/v1/swap`, swap).catch(() => undefined));
+  await Promise.race(sent);
+  await mint.kill();
+  const answered = (await Promise.all(sent)).map((answer) => answer?.status === 200);
+  assert.ok(answered.includes(true), "the kill came after the first answer");
+  mint = await world.startMint(Number(new URL(mint.url).port));
+  for (const [index, { inputs, outputs }] of swaps.entries()) {
+    const Ys = inputs.map(({ secret }) => hashToCurveHex(secret));
+    const { body: checked } = await post(`${mint.url}/v1/checkstate`, { Ys });
+    const { body: restored } = await post(`${mint.url}/v1/restore`, { outputs });
+    const states = new Set((checked.states as { state: string }[]).map(({ state }) => state));
+    const hasHappened = states.has("SPENT");
+    assert.deepEqual([...states], [hasHappened ? "SPENT" : "UNSPENT"]);
+    assert.equal((restored.signatures as unknown[]).length, hasHappened ? outputs.length : 0);
+    if (answered[index]) assert.equal(hasHappened, true, "what was answered is on disk");
+  }
 });
