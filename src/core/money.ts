@@ -3,7 +3,7 @@
 /** A unit as mints name it (NUT-01). */
 export type Unit = "sat" | "msat";
 
-/** The value of one of each unit in the smallest, which fixes their scale. */
+/** How many msat, the smallest unit, one of each unit is worth. */
 const MSAT_OF: Readonly<Record<Unit, bigint>> = { sat: 1000n, msat: 1n };
 
 /** What a Cashu amount holds: unsigned 64 bits (NUT-00). */
