@@ -109,17 +109,19 @@ export class SqliteConnection implements Disposable {
    * @throws {SeedmintError} `storage` if the file holds something or cannot be written; `no-space`
    */
   copyTo(path: string): void {
-    this.#try(() => {
+    let copy: DatabaseSync | undefined;
+    try {
       Deno.openSync(path, { write: true, create: true, mode: 0o600 }).close();
-      if (Deno.statSync(path).size > 0) throw new Error(`${path} holds something already`);
-      const copy = new DatabaseSync(path, { enableForeignKeyConstraints: false });
-      try {
-        copy.exec("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = FULL;");
-        this.transaction(() => copyDatabase(this.#database, copy));
-      } finally {
-        copy.close();
-      }
-    });
+      if (Deno.statSync(path).size > 0) throw new Error("it holds something already");
+      copy = new DatabaseSync(path, { enableForeignKeyConstraints: false });
+      copy.exec("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = FULL;");
+      const target = copy;
+      this.transaction(() => copyDatabase(this.#database, target));
+    } catch (error) {
+      throw asStorageError(path, error);
+    } finally {
+      copy?.close();
+    }
   }
 
   [Symbol.dispose](): void {
