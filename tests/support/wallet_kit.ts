@@ -3,6 +3,7 @@
  * wallets with a database on disk. A wallet can be stopped dead at a fault point, as by a crash, and
  * opened anew on the same files.
  */
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { newSeedWords } from "../../src/core/keys.ts";
 import type { Clock, Random } from "../../src/core/ports.ts";
@@ -10,6 +11,8 @@ import { FakeLightning } from "../../devnet/lightning/mod.ts";
 import { DevMint } from "../../devnet/mint/mod.ts";
 import { devnetRandom } from "../../devnet/system.ts";
 import { type WalletKeys, walletKeysOf } from "../../wallet/keys.ts";
+import { schnorrSign } from "../../wallet/cashu.ts";
+import { HttpMint } from "../../wallet/mint/http_mint.ts";
 import { parseMintUrl } from "../../wallet/mint/mint_url.ts";
 import { ListedMints } from "../../wallet/mint/mints.ts";
 import { Engine } from "../../wallet/operations/engine.ts";
@@ -19,8 +22,12 @@ import type { Operation } from "../../wallet/operations/operation.ts";
 import { restoreSaga } from "../../wallet/operations/restore.ts";
 import type { Saga, SagaContext, WalletEvent } from "../../wallet/operations/saga.ts";
 import { sendSaga } from "../../wallet/operations/send.ts";
+import { planOutputs } from "../../wallet/outputs/planning.ts";
+import { swapBody } from "../../wallet/outputs/requests.ts";
+import { inputFee } from "../../wallet/selection/fees.ts";
 import { SqliteWalletStore } from "../../wallet/store/sqlite_wallet_store.ts";
 import type { WalletStore } from "../../wallet/store/wallet_store.ts";
+import { decodeToken, tokenMetadata } from "../../wallet/token.ts";
 import type { MintTrust, MintUrl } from "../../wallet/types.ts";
 
 /** Real time that a test can move forward: timers that fall due are called at once. */
@@ -155,6 +162,31 @@ export class WalletKit implements AsyncDisposable {
   async pay(invoice: string, from = "outside"): Promise<void> {
     const paid = await this.lightning.pay({ bolt11: invoice, from, maxFeeMsat: 1_000_000n });
     if (paid.state === "failed") throw new Error(`The test's payment failed: ${paid.reason}`);
+  }
+
+  /**
+   * Redeems a token as somebody who is none of the wallets, signing with `secretKey` where it is
+   * locked. Returns what the stranger then has, or the code of the mint's refusal.
+   */
+  async redeem(
+    token: string,
+    { secretKey }: { readonly secretKey?: string } = {},
+  ): Promise<bigint | { readonly code: number }> {
+    const mint = new HttpMint({ url: parseMintUrl(tokenMetadata(token).mint), clock: this.clock });
+    const keysets = await mint.keysets();
+    const { proofs } = decodeToken(token, keysets.map(({ id }) => id));
+    const keyset = await mint.activeKeyset();
+    const feeOf = (id: string) => keysets.find((one) => one.id === id)?.inputFeePpk;
+    const worth = proofs.reduce((sum, { amount }) => sum + amount, 0n) - inputFee(proofs, feeOf);
+    const keys = walletKeysOf(newSeedWords());
+    const outputs = planOutputs({ amount: worth, role: "receive", keyset, keys, firstCounter: 0 });
+    const inputs = proofs.map((proof) =>
+      secretKey === undefined ? proof : { ...proof, witness: witnessOf(proof, secretKey) }
+    );
+    const outcome = await mint.post("/v1/swap", swapBody({ inputs, outputs }));
+    if (outcome.kind === "answered") return worth;
+    if (outcome.kind === "refused") return { code: outcome.code };
+    throw new Error(`The stranger's swap ended as ${outcome.kind}`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -334,6 +366,12 @@ export class TestWallet implements AsyncDisposable {
       },
     });
   }
+}
+
+/** Signs whether the key may or not: the mint is to say. */
+function witnessOf({ secret }: { readonly secret: string }, secretKey: string): string {
+  const digest = createHash("sha256").update(secret).digest();
+  return JSON.stringify({ signatures: [schnorrSign(digest, secretKey)] });
 }
 
 /** Starts mints and Lightning; dispose it with `await using`. */

@@ -1,6 +1,7 @@
 /** The second part of sending: a token is out there until it is redeemed or taken back. */
+import { createHash } from "node:crypto";
 import { unreachable } from "../../src/core/assert.ts";
-import { signP2pkProofs } from "../cashu.ts";
+import { schnorrSign } from "../cashu.ts";
 import { exchange } from "../outputs/exchange.ts";
 import type { SignedProof } from "../outputs/exchange_types.ts";
 import { outputCountOf, planOutputs } from "../outputs/planning.ts";
@@ -97,7 +98,7 @@ async function planReclaim(
   // Signed once, before it is written down: a second signature would be another request (R2).
   const inputs = plan.lock === undefined
     ? proofs
-    : signP2pkProofs(proofs, context.keys.payment.secretKey);
+    : signedForRefund(proofs, context.keys.payment.secretKey);
   const reclaimRound = plan.reclaimRound + 1;
   const phase = phaseName("reclaim", reclaimRound);
   commit(context, operation, (tx) => {
@@ -132,6 +133,17 @@ async function planReclaim(
     });
   });
   return "again";
+}
+
+/**
+ * With the witness that the refund key gives (NUT-11, SIG_INPUTS as we lock). cashu-ts would look at
+ * the machine's clock whether the locktime has passed; here the wallet's clock did, and the mint's will.
+ */
+function signedForRefund(proofs: readonly ProofRecord[], secretKey: string): ProofRecord[] {
+  return proofs.map((proof) => {
+    const digest = createHash("sha256").update(proof.secret).digest();
+    return { ...proof, witness: JSON.stringify({ signatures: [schnorrSign(digest, secretKey)] }) };
+  });
 }
 
 /** reclaim-inflight → reclaimed, claimed, delivered (to look again), or a wait. */
