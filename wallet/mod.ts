@@ -1,9 +1,15 @@
 /**
  * The wallet: Cashu ecash at several mints, in operations that survive any crash. Vocabulary:
- * docs/glossary.md. `wallet_api.ts` says what can be asked of it.
+ * docs/glossary.md. `wallet_api.ts` says what can be asked of it; `Wallet.open` opens one.
  *
  * May import: `src/core`, `src/sqlite`, `src/nostr`; of packages `@cashu/cashu-ts` in `cashu.ts`.
  */
 export * from "./keys.ts";
+export { BUDGETS, type Budgets } from "./payments/budgets.ts";
+export type { PaymentRefusal, RefusalCode } from "./payments/outcome.ts";
+export { INTAKE_POLICY, type IntakePolicy } from "./payments/policy.ts";
 export * from "./types.ts";
+export * from "./wallet.ts";
 export type * from "./wallet_api.ts";
+export type * from "./wallet_options.ts";
+export type { PaymentReceipt } from "./wallet_views.ts";

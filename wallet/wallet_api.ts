@@ -104,6 +104,8 @@ export interface PaymentRequest {
   /** What for and to whom, for budgets. */
   readonly subject?: string;
   readonly payee?: string;
+  /** The user agreed to a payment above the budgets. @default {false} */
+  readonly confirmed?: boolean;
 }
 
 /** What came of it. */

@@ -1,0 +1,349 @@
+/**
+ * Preparing payments: from "this peer wants 64 sat of one of these mints" to a token, or to a reason
+ * why not. A payment has an id; whatever is done for it is found by that id again, so that asking twice
+ * gives the same token and a crash in between loses nothing:
+ *
+ *     reserved in the budgets ─▶ (swap into a mint that the payee takes ─▶) send ─▶ token
+ */
+import { isSeedmintError, SeedmintError } from "../../src/core/errors.ts";
+import { isPoint } from "../cashu.ts";
+import { AMOUNT_SAT_MAX } from "../limits.ts";
+import { mintUrlOf } from "../mint/mint_url.ts";
+import type { Engine } from "../operations/engine.ts";
+import type { Operation } from "../operations/operation.ts";
+import { beginSend, markDelivered, type SendPlan, tokenProofs } from "../operations/send_plan.ts";
+import { beginSwap, hasArrived } from "../operations/swap_plan.ts";
+import { type Budgets, budgetTrouble } from "../payments/budgets.ts";
+import { PAYMENT_NAME_CHARS_MAX, PREPARE_MS } from "../payments/limits.ts";
+import type { OutgoingPayment } from "../store/wallet_store.ts";
+import { encodeToken } from "../token.ts";
+import { type MintUrl, WALLET_UNIT } from "../types.ts";
+import type { PaymentOutcome, PaymentRequest } from "../wallet_api.ts";
+import { hasToken, parentOf, settlePayment, wasTried, workOf } from "./payment_work.ts";
+import { type AffordablePlan, planPayment, rankPlans } from "./plan_payment.ts";
+import { planningOf } from "./terms.ts";
+
+/** Ways to pay that are tried one after the other. */
+const WAYS_MAX = 3;
+
+/** Longest name of what a payment is for, in characters. */
+const SUBJECT_CHARS_MAX = 200;
+
+/** A request, read. */
+interface Wanted {
+  readonly paymentId: string;
+  readonly accepted: readonly MintUrl[];
+  readonly amount: bigint;
+  readonly subject: string;
+  readonly payee: string;
+  readonly feeMax?: bigint;
+  readonly costMax?: bigint;
+  readonly isConfirmed: boolean;
+  readonly lock?: { readonly publicKey: string; readonly locktimeS?: number };
+}
+
+/** Options of {@link Payments}. */
+export interface PaymentsOptions {
+  readonly budgets: Budgets;
+  /** Breaks ties. */
+  readonly homeMint: () => MintUrl | undefined;
+  readonly allowPrivate?: boolean;
+  /** @default {PREPARE_MS} */
+  readonly deadlineMs?: number;
+}
+
+/** Says no, in words for the caller. */
+class Declined extends Error {}
+
+/** The payments that this wallet makes. */
+export class Payments {
+  readonly #engine: Engine;
+  readonly #options: PaymentsOptions;
+  readonly #underWay = new Map<string, Promise<PaymentOutcome>>();
+
+  constructor(engine: Engine, options: PaymentsOptions) {
+    this.#engine = engine;
+    this.#options = options;
+  }
+
+  /** A token for the payee, or why there is none. Never throws. */
+  async prepare(
+    request: PaymentRequest,
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): Promise<PaymentOutcome> {
+    try {
+      const wanted = this.#read(request);
+      const { paymentId } = wanted;
+      // Whoever asks for the same payment at the same time gets the same answer.
+      let task = this.#underWay.get(paymentId);
+      if (task === undefined) {
+        task = this.#withDeadline(wanted, signal).finally(() => this.#underWay.delete(paymentId));
+        this.#underWay.set(paymentId, task);
+      }
+      return await task;
+    } catch (error) {
+      return { status: "declined", reason: reasonOf(error) };
+    }
+  }
+
+  /** Whether a payment is being prepared at this moment. */
+  isUnderWay(paymentId: string): boolean {
+    return this.#underWay.has(paymentId);
+  }
+
+  async #withDeadline(wanted: Wanted, signal: AbortSignal | undefined): Promise<PaymentOutcome> {
+    const { clock, store } = this.#engine.context;
+    const deadline = new AbortController();
+    const late = new Declined(
+      "the mints did not answer in time; ask again with the same payment id",
+    );
+    const cancel = clock.timer(
+      this.#options.deadlineMs ?? PREPARE_MS,
+      () => deadline.abort(late),
+    );
+    const signals = signal === undefined ? [deadline.signal] : [deadline.signal, signal];
+    try {
+      return await this.#pay(wanted, AbortSignal.any(signals));
+    } catch (error) {
+      this.#letGo(wanted.paymentId);
+      return { status: "declined", reason: reasonOf(error) };
+    } finally {
+      cancel();
+      settlePayment(store, wanted.paymentId);
+    }
+  }
+
+  async #pay(wanted: Wanted, signal: AbortSignal): Promise<PaymentOutcome> {
+    const { store } = this.#engine.context;
+    const known = store.outgoing(wanted.paymentId);
+    if (known === undefined) await this.#reserve(wanted, signal);
+    else assertSame(known, wanted);
+    for (let way = 0; way <= 2 * WAYS_MAX; way++) {
+      signal.throwIfAborted();
+      const { send, swap } = workOf(store, wanted.paymentId);
+      if (send !== undefined) {
+        const token = await this.#tokenOf(send, wanted, signal);
+        if (token !== undefined) return token;
+      } else if (swap !== undefined) {
+        await this.#afterSwap(swap, wanted, signal);
+      } else {
+        await this.#begin(wanted, signal);
+      }
+    }
+    throw new Declined("every way to pay failed; see `wallet history`");
+  }
+
+  /** Plans, and sets the most that it may cost aside in the budgets. */
+  async #reserve(wanted: Wanted, signal: AbortSignal): Promise<void> {
+    const { store, clock } = this.#engine.context;
+    const plan = await this.#plan(wanted, signal);
+    const costMax = plan.amount + plan.feeMax;
+    const nowMs = clock.nowMs();
+    store.transact((tx) => {
+      const trouble = wanted.isConfirmed
+        ? undefined
+        : budgetTrouble(tx, { ...wanted, costMax }, { budgets: this.#options.budgets, nowMs });
+      if (trouble !== undefined) throw new Declined(`${trouble}; confirm it to pay all the same`);
+      tx.putOutgoing({
+        paymentId: wanted.paymentId,
+        subject: wanted.subject,
+        payee: wanted.payee,
+        amount: wanted.amount,
+        cost: costMax,
+        state: "reserved",
+        createdMs: nowMs,
+      });
+    });
+  }
+
+  async #plan(wanted: Wanted, signal: AbortSignal): Promise<AffordablePlan> {
+    const { context } = this.#engine;
+    const homeMint = this.#options.homeMint();
+    const planning = await planningOf(context, wanted.accepted, {
+      signal,
+      ...homeMint === undefined ? {} : { homeMint },
+    });
+    const terms = {
+      ...planning.terms,
+      ...wanted.feeMax === undefined ? {} : { feeMax: wanted.feeMax },
+      ...wanted.costMax === undefined ? {} : { costMax: wanted.costMax },
+    };
+    const work = workOf(context.store, wanted.paymentId);
+    const plans = rankPlans(planning.holdings, wanted.accepted, wanted.amount, terms);
+    const failedCount = work.all.filter((operation) => operation.status === "failed").length;
+    const next = plans.find((plan) => !wasTried(work, plan));
+    if (next !== undefined && failedCount < WAYS_MAX) return next;
+    if (plans.length > 0) {
+      throw new Declined(work.all[0]?.reason ?? "every way to pay was tried and failed");
+    }
+    const plan = planPayment(planning.holdings, wanted.accepted, wanted.amount, terms);
+    throw new Declined(plan.kind === "insufficient" ? plan.reason : "no way to pay");
+  }
+
+  /** Begins the best way to pay that was not tried: one operation, which its parent's name finds again. */
+  async #begin(wanted: Wanted, signal: AbortSignal): Promise<void> {
+    const { context } = this.#engine;
+    const plan = await this.#plan(wanted, signal);
+    const reserved = context.store.outgoing(wanted.paymentId);
+    if (reserved === undefined || plan.amount + plan.feeMax > reserved.cost) {
+      throw new Declined("what is left to try costs more than what was set aside");
+    }
+    const parent = parentOf(wanted.paymentId);
+    if (plan.kind === "direct") {
+      await this.#beginSend(plan.mint, wanted, plan.feeMax);
+      return;
+    }
+    const planning = await planningOf(context, wanted.accepted, { signal });
+    const cost = planning.costOf(plan, wanted.amount);
+    if (cost?.arriving === undefined || cost.swapFeeMax === undefined) {
+      throw new Declined("the swap can no longer be afforded");
+    }
+    await beginSwap(context, {
+      from: plan.from,
+      to: plan.to,
+      amount: cost.arriving,
+      feeMax: cost.swapFeeMax,
+      parent,
+    });
+  }
+
+  async #beginSend(mint: MintUrl, wanted: Wanted, maxFee: bigint): Promise<void> {
+    await beginSend(this.#engine.context, {
+      mint,
+      amount: wanted.amount,
+      includeFees: true,
+      maxFee,
+      parent: parentOf(wanted.paymentId),
+      ...wanted.lock === undefined ? {} : { lock: wanted.lock },
+    });
+  }
+
+  async #afterSwap(swap: Operation, wanted: Wanted, signal: AbortSignal): Promise<void> {
+    const ended = await this.#arrived(swap, signal);
+    if (ended.status === "attention") {
+      throw new Declined(`the swap needs a person: ${ended.reason ?? ended.state}`);
+    }
+    if (ended.status === "failed") return;
+    const payment = this.#engine.context.store.outgoing(wanted.paymentId);
+    const left = (payment?.cost ?? 0n) - wanted.amount - ended.fee;
+    const { all } = workOf(this.#engine.context.store, wanted.paymentId);
+    if (all.some((operation) => operation.kind === "send")) {
+      throw new Declined("the token could not be made after the swap; the money is here, swapped");
+    }
+    await this.#beginSend(swap.peerMint!, wanted, left > 0n ? left : 0n);
+  }
+
+  /** The swap, as soon as its ecash is here or it ended: its change may come later. */
+  async #arrived(swap: Operation, signal: AbortSignal): Promise<Operation> {
+    const { clock } = this.#engine.context;
+    for (;;) {
+      const operation = await this.#engine.drive(swap.id, { signal });
+      if (operation.status !== "open" || hasArrived(operation)) return operation;
+      const waitMs = Math.max(50, (operation.nextAtMs ?? Infinity) - clock.nowMs());
+      await clock.sleep(Math.min(waitMs, 1000), { signal });
+    }
+  }
+
+  /** The token, as soon as it exists; undefined when the send failed. */
+  async #tokenOf(
+    send: Operation,
+    wanted: Wanted,
+    signal: AbortSignal,
+  ): Promise<PaymentOutcome | undefined> {
+    const { context } = this.#engine;
+    let operation = send;
+    while (!hasToken(operation)) {
+      operation = await this.#engine.drive(send.id, { signal });
+      if (hasToken(operation)) break;
+      if (operation.status === "failed") return undefined;
+      if (operation.status !== "open") {
+        throw new Declined(`the payment is ${operation.state}: ${operation.reason ?? "no token"}`);
+      }
+      const waitMs = Math.max(50, (operation.nextAtMs ?? Infinity) - context.clock.nowMs());
+      await context.clock.sleep(Math.min(waitMs, 1000), { signal });
+    }
+    const token = encodeToken({
+      mint: operation.mint,
+      unit: WALLET_UNIT,
+      proofs: tokenProofs(context, operation as Operation<SendPlan>),
+    });
+    markDelivered(context, operation.id);
+    const { paymentId } = wanted;
+    const payment = settlePayment(context.store, paymentId);
+    return { status: "ready", paymentId, token, costSat: Number(payment?.cost ?? wanted.amount) };
+  }
+
+  /** Ends what was not sent yet, so that money is not set aside for nobody. */
+  #letGo(paymentId: string): void {
+    const { store } = this.#engine.context;
+    for (const operation of workOf(store, paymentId).all) {
+      if (operation.status !== "open" || hasToken(operation)) continue;
+      try {
+        this.#engine.cancel(operation.id);
+      } catch {
+        // It was sent already: it goes on to its end, and the same payment id finds it.
+      }
+    }
+  }
+
+  #read(request: PaymentRequest): Wanted {
+    const { priceSat, budgetSat, maxFeeSat, lockTo, locktimeS } = request;
+    const { random } = this.#engine.context;
+    const paymentId = request.paymentId ?? random.bytes(16).toHex();
+    if (typeof paymentId !== "string" || !isName(paymentId, PAYMENT_NAME_CHARS_MAX)) {
+      throw new Declined(`a payment id of 1 to ${PAYMENT_NAME_CHARS_MAX} characters is wanted`);
+    }
+    const { subject = "", payee = "" } = request;
+    if (subject.length > SUBJECT_CHARS_MAX || payee.length > SUBJECT_CHARS_MAX) {
+      throw new Declined(`names of at most ${SUBJECT_CHARS_MAX} characters are wanted`);
+    }
+    if (!Number.isSafeInteger(priceSat) || priceSat < 1 || BigInt(priceSat) > AMOUNT_SAT_MAX) {
+      throw new Declined("a price of 1 sat or more is wanted");
+    }
+    if (lockTo !== undefined && !isPoint(lockTo)) {
+      throw new Declined("the payee's key is no key: 33 bytes in hex are wanted");
+    }
+    return {
+      paymentId,
+      accepted: request.acceptedMints.flatMap((url) =>
+        mintUrlOf(url, { allowPrivate: this.#options.allowPrivate ?? false }) ?? []
+      ),
+      amount: BigInt(priceSat),
+      subject,
+      payee,
+      isConfirmed: request.confirmed ?? false,
+      ...maxFeeSat === undefined ? {} : { feeMax: satOf(maxFeeSat) },
+      ...budgetSat === undefined ? {} : { costMax: satOf(budgetSat) },
+      ...lockTo === undefined
+        ? {}
+        : { lock: { publicKey: lockTo, ...locktimeS === undefined ? {} : { locktimeS } } },
+    };
+  }
+}
+
+function assertSame(known: OutgoingPayment, wanted: Wanted): void {
+  const isSame = known.amount === wanted.amount && known.subject === wanted.subject &&
+    known.payee === wanted.payee;
+  if (!isSame) throw new Declined("this payment id was used for something else");
+  if (known.state === "returned") throw new Declined("this payment was taken back");
+}
+
+function isName(text: string, charsMax: number): boolean {
+  return text.length > 0 && text.length <= charsMax;
+}
+
+function satOf(amount: number): bigint {
+  if (!Number.isSafeInteger(amount) || amount < 0) {
+    throw new Declined("limits are whole numbers of sat");
+  }
+  return BigInt(amount);
+}
+
+/** Only our own errors have messages that are known to hold no secret. */
+function reasonOf(error: unknown): string {
+  if (error instanceof Declined || error instanceof SeedmintError) return error.message;
+  if (isSeedmintError(error) || error instanceof RangeError || error instanceof TypeError) {
+    return error.message;
+  }
+  return error instanceof DOMException ? "it was cancelled" : "the wallet made a mistake";
+}

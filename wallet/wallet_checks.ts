@@ -1,0 +1,132 @@
+/** Choices and refusals of the wallet that people read. */
+import { SeedmintError } from "../src/core/errors.ts";
+import { AMOUNT_SAT_MAX } from "./limits.ts";
+import type { Operation } from "./operations/operation.ts";
+import type { PaymentRefusal, RefusalCode } from "./payments/outcome.ts";
+import type { WalletReads } from "./store/wallet_store.ts";
+import type { MintUrl } from "./types.ts";
+
+/** An amount that a caller gave. @throws {RangeError} */
+export function wholeSat(amountSat: number, what: string): bigint {
+  if (Number.isSafeInteger(amountSat) && amountSat >= 1 && BigInt(amountSat) <= AMOUNT_SAT_MAX) {
+    return BigInt(amountSat);
+  }
+  throw new RangeError(`Cannot ${what}: an amount of 1 sat or more, without fractions, is wanted`);
+}
+
+/** The same of a limit that may be absent. @throws {RangeError} */
+export function limitSat(limit: number | undefined): bigint | undefined {
+  if (limit === undefined) return undefined;
+  if (Number.isSafeInteger(limit) && limit >= 0) return BigInt(limit);
+  throw new RangeError("Cannot use this fee limit: a whole number of sat is wanted");
+}
+
+/**
+ * The mint to pay from: the one that is asked for, else the home mint, else the one with the most, of
+ * those with enough.
+ *
+ * @throws {SeedmintError} `payment-required`
+ */
+export function sourceOf(
+  reads: Pick<WalletReads, "balances" | "mints">,
+  request: {
+    readonly what: string;
+    readonly amount: bigint;
+    readonly mint?: MintUrl | undefined;
+    readonly home?: MintUrl | undefined;
+  },
+): MintUrl {
+  const { amount, mint, home } = request;
+  const listed = new Set(reads.mints().map((record) => record.url));
+  const balances = reads.balances().filter((balance) => listed.has(balance.mint))
+    .sort((a, b) =>
+      Number(b.mint === home) - Number(a.mint === home) ||
+      (a.free < b.free ? 1 : a.free > b.free ? -1 : a.mint < b.mint ? -1 : 1)
+    );
+  const wanted = mint === undefined ? balances : balances.filter((one) => one.mint === mint);
+  const found = wanted.find((balance) => balance.free >= amount);
+  if (found !== undefined) return found.mint;
+  throw new SeedmintError("payment-required", shortOf(request, balances));
+}
+
+function shortOf(
+  request: {
+    readonly what: string;
+    readonly amount: bigint;
+    readonly mint?: MintUrl | undefined;
+    readonly home?: MintUrl | undefined;
+  },
+  balances: readonly { readonly mint: MintUrl; readonly free: bigint }[],
+): string {
+  const { what, amount, mint, home } = request;
+  const held = balances.filter((balance) => balance.free > 0n);
+  const place = mint ?? held[0]?.mint ?? home;
+  if (place === undefined) {
+    return `Cannot ${what} ${amount} sat: no mint is listed; list one with "wallet mints add" and fund it`;
+  }
+  const free = balances.find((balance) => balance.mint === place)?.free ?? 0n;
+  const others = held.filter((balance) => balance.mint !== place);
+  const help = others.length === 0
+    ? "fund it"
+    : `fund it or swap from ${
+      others.map((balance) => `${balance.mint} (${balance.free} sat)`).join(", ")
+    }`;
+  return `Cannot ${what} ${amount} sat: ${free} sat are free at ${place}; ${help}`;
+}
+
+/**
+ * An operation that was to be prepared and was not.
+ *
+ * @returns What to tell.
+ */
+export function notPrepared(operation: Operation): SeedmintError {
+  const reason = operation.reason ?? `it is ${operation.state}`;
+  const isWaiting = operation.status === "open";
+  // Reasons of operations that failed are whole sentences already.
+  const message = reason.startsWith("Cannot ") ? reason : `Cannot ${verbOf(operation)}: ${reason}`;
+  return new SeedmintError(isWaiting ? "unavailable" : "denied", message, { retryable: isWaiting });
+}
+
+function verbOf(operation: Operation): string {
+  switch (operation.kind) {
+    case "melt":
+      return "pay the invoice";
+    case "swap":
+      return `swap from ${operation.mint}`;
+    default:
+      return operation.kind;
+  }
+}
+
+const RECEIVE_CODES: Readonly<Record<RefusalCode, "denied" | "unavailable" | "busy" | "usage">> = {
+  malformed: "usage",
+  mint: "denied",
+  unit: "denied",
+  locked: "denied",
+  worthless: "denied",
+  spent: "denied",
+  own: "denied",
+  exposure: "denied",
+  busy: "busy",
+  unavailable: "unavailable",
+};
+
+/** A token that the user pasted and that is not taken. */
+export function notReceived(refusal: PaymentRefusal): SeedmintError {
+  const help = refusal.code === "mint"
+    ? '; list the mint with "wallet mints add" if you trust it'
+    : "";
+  const code = RECEIVE_CODES[refusal.code];
+  return new SeedmintError(code, `Cannot receive the token: ${refusal.reason}${help}`, {
+    retryable: code === "unavailable" || code === "busy",
+  });
+}
+
+/** @throws {SeedmintError} `denied` for what cannot be cancelled without losing something. */
+export function assertCancellable(operation: Operation): void {
+  if (operation.kind !== "redeem") return;
+  throw new SeedmintError(
+    "denied",
+    `Cannot cancel operation ${operation.id}: it redeems ecash that was taken, which is never given up`,
+  );
+}

@@ -1,0 +1,87 @@
+/** The parts of an open wallet, put together. */
+import { parseSeedWords } from "../src/core/keys.ts";
+import { Housekeeper } from "./housekeeper.ts";
+import { walletKeysOf } from "./keys.ts";
+import { MintList } from "./listed_mints.ts";
+import { ListedMints } from "./mint/mints.ts";
+import { Engine } from "./operations/engine.ts";
+import { fundSaga } from "./operations/fund.ts";
+import { meltSaga } from "./operations/melt.ts";
+import { redeemSaga } from "./operations/redeem.ts";
+import { restoreSaga } from "./operations/restore.ts";
+import { Resumer } from "./operations/resumer.ts";
+import { sendSaga } from "./operations/send.ts";
+import { swapSaga } from "./operations/swap.ts";
+import { BUDGETS } from "./payments/budgets.ts";
+import { Intake } from "./payments/intake.ts";
+import { INTAKE_POLICY } from "./payments/policy.ts";
+import { Payments } from "./planner/payments.ts";
+import { SqliteWalletStore } from "./store/sqlite_wallet_store.ts";
+import { Sweeper } from "./sweeper.ts";
+import type { WalletOptions } from "./wallet_options.ts";
+
+/** What a wallet is made of. */
+export interface WalletParts {
+  readonly options: WalletOptions;
+  readonly store: SqliteWalletStore;
+  readonly engine: Engine;
+  readonly list: MintList;
+  readonly intake: Intake;
+  readonly payments: Payments;
+  readonly housekeeper: Housekeeper;
+  readonly sweeper: Sweeper;
+  readonly resumer: Resumer | undefined;
+}
+
+/** Opens all parts; `stack` closes them in the right order. */
+export function openParts(options: WalletOptions, stack: AsyncDisposableStack): WalletParts {
+  const { clock, random, allowPrivate = false } = options;
+  const keys = walletKeysOf(parseSeedWords(options.seedWords));
+  const store = stack.use(SqliteWalletStore.open({
+    directory: options.directory,
+    clock,
+    seedFingerprint: keys.fingerprint,
+  }));
+  const emit = options.onEvent ?? (() => {});
+  const mints = new ListedMints({
+    store,
+    clock,
+    allowPrivate,
+    ...options.fetch === undefined ? {} : { fetch: options.fetch },
+    ...options.resolve === undefined ? {} : { resolve: options.resolve },
+    ...options.deadlines === undefined ? {} : { deadlines: options.deadlines },
+    onBlocked: (mint, message) => emit({ event: "mint-blocked", mint, message }),
+  });
+  const context = { store, mints, keys, clock, random, fault: options.fault ?? (() => {}), emit };
+  const engine = stack.use(
+    new Engine(context, [fundSaga, sendSaga, redeemSaga, meltSaga, swapSaga, restoreSaga]),
+  );
+  const list = new MintList(engine.context, { mints, allowPrivate });
+  const homeMint = () => list.home();
+  const payments = new Payments(engine, {
+    budgets: options.budgets ?? BUDGETS,
+    homeMint,
+    allowPrivate,
+    ...options.prepareMs === undefined ? {} : { deadlineMs: options.prepareMs },
+  });
+  const sweeper = stack.use(new Sweeper(engine, options, homeMint));
+  const housekeeper = stack.use(
+    new Housekeeper(engine, {
+      sweeper,
+      payments,
+      ...options.onPayment === undefined ? {} : { onPayment: options.onPayment },
+    }),
+  );
+  const resumer = options.resumes === false ? undefined : stack.use(new Resumer(engine));
+  return {
+    options,
+    store,
+    engine,
+    list,
+    intake: new Intake(engine.context, { policy: { ...INTAKE_POLICY, ...options.intake } }),
+    payments,
+    housekeeper,
+    sweeper,
+    resumer,
+  };
+}
