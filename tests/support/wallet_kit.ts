@@ -10,6 +10,7 @@ import type { Clock, Random } from "../../src/core/ports.ts";
 import { FakeLightning } from "../../devnet/lightning/mod.ts";
 import { DevMint } from "../../devnet/mint/mod.ts";
 import { devnetRandom } from "../../devnet/system.ts";
+import { restoreBackup, writeBackup } from "../../wallet/backup/mod.ts";
 import { type WalletKeys, walletKeysOf } from "../../wallet/keys.ts";
 import { schnorrSign } from "../../wallet/cashu.ts";
 import { HttpMint } from "../../wallet/mint/http_mint.ts";
@@ -277,6 +278,25 @@ export class TestWallet implements AsyncDisposable {
   async reopen(): Promise<TestWallet> {
     await this[Symbol.asyncDispose]();
     return this.#reopen();
+  }
+
+  /** Writes a backup of the wallet as it is, alive or dead. */
+  async backup(path: string): Promise<void> {
+    const { keys } = this;
+    const { clock } = this.kit;
+    await writeBackup({ store: this.#realStore, path, keys, clock, random: devnetRandom });
+  }
+
+  /** Takes a backup over into this wallet, which is new. */
+  async takeOver(path: string): Promise<void> {
+    const { keys } = this;
+    await restoreBackup({
+      store: this.#realStore,
+      path,
+      keys,
+      random: devnetRandom,
+      replace: true,
+    });
   }
 
   /** Free sat at a mint. */
