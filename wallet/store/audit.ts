@@ -104,6 +104,17 @@ const CHECKS: readonly Check[] = [
       `Counter ${row.used} of keyset ${row.keyset_id} is used, and the next to be taken is ${row.next}`,
   },
   {
+    sql: `SELECT operation, CAST(sum(held) AS TEXT) AS held, CAST(sum(owed) AS TEXT) AS owed FROM (
+            SELECT operation_id AS operation, amount AS held, 0 AS owed FROM proofs
+            WHERE state = 'incoming' AND operation_id IS NOT NULL
+            UNION ALL
+            SELECT operation_id, 0, amount FROM incoming_payments
+            WHERE state IN ('queued', 'credited') AND operation_id IS NOT NULL
+          ) GROUP BY operation HAVING sum(held) <> sum(owed)`,
+    say: (row) =>
+      `Operation ${row.operation} redeems payments of ${row.owed} sat, and its incoming proofs are ${row.held} sat`,
+  },
+  {
     sql: `SELECT operation_id AS operation, count(*) AS count FROM ledger
           WHERE operation_id NOT IN (SELECT id FROM operations) GROUP BY operation_id`,
     say: (row) => `The ledger names operation ${row.operation}, which is not in the journal`,

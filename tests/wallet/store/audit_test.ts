@@ -115,12 +115,38 @@ Deno.test("audit() finds a ledger that is not what is held, mint by mint", () =>
     /At https:\/\/b\.example the ledger says 0 sat, .* 3 sat/,
   );
   assertFinds(auditAfter(underWay, (tx) => {
-    tx.insertProofs([proof("in", 3n)], { mint: MINT_B, state: "incoming" });
     tx.insertProofs([proof("out", 3n)], { mint: MINT_B, state: "outgoing" });
   }));
   assertFinds(
     auditAfter(underWay, (tx) => tx.addLedger([ledger(hex("?").slice(0, 32), 0n)])),
     /The ledger names operation [0-9a-f]{32}, which is not in the journal/,
+  );
+});
+
+Deno.test("audit() finds payments to us whose proofs are not there", () => {
+  const take = (amount: bigint) => (tx: WalletTransaction) => {
+    tx.insertProofs([proof("in", 3n)], {
+      mint: MINT_B,
+      state: "incoming",
+      operationId: OTHER.id,
+    });
+    tx.putIncoming({
+      paymentId: "p",
+      payer: "peer",
+      tokenHash: hex("token"),
+      mint: MINT_B,
+      amount,
+      credit: 3n,
+      state: "credited",
+      operationId: OTHER.id,
+      version: 1,
+      createdMs: 1,
+    });
+  };
+  assertFinds(auditAfter(underWay, take(3n)));
+  assertFinds(
+    auditAfter(underWay, take(4n)),
+    /redeems payments of 4 sat, and its incoming proofs are 3 sat/,
   );
 });
 
