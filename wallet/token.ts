@@ -192,12 +192,11 @@ function readDleq(value: unknown): Proof["dleq"] {
   return { e: asHex(e, "proof.dleq.e", 32), s: asHex(s, "proof.dleq.s", 32), r };
 }
 
-/** A number of JSON, or what the decoder of CBOR makes of one. */
+/** A number of JSON, or the object that the decoder of CBOR makes of one. */
 function amountOf(value: unknown): bigint {
-  const text = typeof value === "number" || typeof value === "bigint" ||
-      (typeof value === "object" && value !== null)
-    ? String(value)
-    : "";
+  const isObject = typeof value === "object" && value !== null && "toBigInt" in value;
+  const isNumber = typeof value === "number" || typeof value === "bigint";
+  const text = isNumber || isObject ? String(value) : "";
   if (!/^[1-9]\d{0,15}$/.test(text) || BigInt(text) > AMOUNT_SAT_MAX) {
     throw new ShapeError("proof.amount: a whole number from 1 on wanted");
   }
