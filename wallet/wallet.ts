@@ -28,8 +28,15 @@ import type {
   WaitOptions,
   WalletApi,
 } from "./wallet_api.ts";
-import { assertCancellable, limitSat, notPrepared, notReceived } from "./wallet_checks.ts";
-import { sourceOf, wholeSat } from "./wallet_checks.ts";
+import {
+  assertCancellable,
+  assertNew,
+  limitSat,
+  notPrepared,
+  notReceived,
+  sourceOf,
+  wholeSat,
+} from "./wallet_checks.ts";
 import type { WalletOptions } from "./wallet_options.ts";
 import { openParts, type WalletParts } from "./wallet_parts.ts";
 import {
@@ -145,6 +152,7 @@ export class Wallet implements WalletApi, AsyncDisposable {
     const { engine, intake } = this.#parts;
     const token = request.token.trim();
     const paymentId = createHash("sha256").update(token).digest("hex");
+    assertNew(this.#parts.store.incoming("local", paymentId));
     const outcome = await intake.take(
       { payer: "local", paymentId, token, alone: true },
       options,

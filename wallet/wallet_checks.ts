@@ -3,7 +3,7 @@ import { SeedmintError } from "../src/core/errors.ts";
 import { AMOUNT_SAT_MAX } from "./limits.ts";
 import type { Operation } from "./operations/operation.ts";
 import type { PaymentRefusal, RefusalCode } from "./payments/outcome.ts";
-import type { WalletReads } from "./store/wallet_store.ts";
+import type { IncomingPayment, WalletReads } from "./store/wallet_store.ts";
 import type { MintUrl } from "./types.ts";
 
 /** An amount that a caller gave. @throws {RangeError} */
@@ -110,6 +110,16 @@ const RECEIVE_CODES: Readonly<Record<RefusalCode, "denied" | "unavailable" | "bu
   busy: "busy",
   unavailable: "unavailable",
 };
+
+/** @throws {SeedmintError} `denied` for a token that was received before, or found dead. */
+export function assertNew(payment: IncomingPayment | undefined): void {
+  if (payment === undefined || payment.state === "queued") return;
+  const what = payment.state === "dead" ? "was spent elsewhere" : "was received before";
+  throw new SeedmintError(
+    "denied",
+    `Cannot receive the token: it ${what}, in operation ${payment.operationId}; see "wallet history"`,
+  );
+}
 
 /** A token that the user pasted and that is not taken. */
 export function notReceived(refusal: PaymentRefusal): SeedmintError {

@@ -1,0 +1,181 @@
+import assert from "node:assert/strict";
+import { startKit, type TestWallet } from "../../support/wallet_kit.ts";
+import { publicKeyOf } from "../../../wallet/cashu.ts";
+import { decodeToken, encodeToken } from "../../../wallet/token.ts";
+import { REDEEM_FAULT_POINTS } from "../../../wallet/operations/redeem.ts";
+import {
+  intakeOf,
+  payingWallet,
+  refusedCode,
+  taken,
+  tokenFrom,
+} from "../payments/payments_world.ts";
+
+function swapBodies(wallet: TestWallet): readonly string[] {
+  const requests = wallet.kit.mints[0]!.admin.requests("/v1/swap");
+  return requests.map((request) => JSON.stringify(request));
+}
+
+/** The same token with signatures that its mint never made. */
+function forged(text: string, keysetIds: readonly string[]): string {
+  const token = decodeToken(text, keysetIds);
+  const C = publicKeyOf(new Uint8Array(32).fill(7));
+  return encodeToken({ ...token, proofs: token.proofs.map((proof) => ({ ...proof, C })) });
+}
+
+Deno.test("redeemSaga redeems many locked payments of one mint in one swap", async () => {
+  await using kit = await startKit({ feePpk: 100 });
+  const [alice, bob] = [payingWallet(kit, "alice"), payingWallet(kit, "bob")];
+  await alice.fund(1000n);
+  const intake = intakeOf(bob);
+  const lockTo = bob.keys.payment.publicKey;
+  const ids: string[] = [];
+  for (const [index, amount] of [64n, 33n, 7n].entries()) {
+    const token = await tokenFrom(alice, amount, { lockTo, includeFees: true });
+    const payment = taken(await intake.take({ payer: "peer", paymentId: `p${index}`, token }));
+    assert.equal(payment.state, "credited");
+    assert.ok(payment.credit >= amount, "the seller nets the price");
+    ids.push(payment.operationId!);
+  }
+  assert.equal(new Set(ids).size, 1);
+  kit.mints[0]!.admin.clearRequests();
+  const redeemed = await bob.driveToEnd(ids[0]!);
+  assert.equal(redeemed.state, "redeemed");
+  assert.equal(swapBodies(bob).length, 1);
+  const payments = [0, 1, 2].map((index) => bob.store.incoming("peer", `p${index}`)!);
+  assert.deepEqual(payments.map((payment) => payment.state), ["redeemed", "redeemed", "redeemed"]);
+  const credit = payments.reduce((sum, payment) => sum + payment.credit, 0n);
+  assert.ok(bob.free() >= credit, "what was credited is covered by what was redeemed");
+  assert.equal(bob.free(), redeemed.amount - redeemed.fee);
+  assert.deepEqual([...bob.troubles(), ...alice.troubles()], []);
+});
+
+Deno.test("redeemSaga redeems ecash of a keyset that rotated out (trap A)", async () => {
+  await using kit = await startKit({ feePpk: 100 });
+  const [alice, bob] = [payingWallet(kit, "alice"), payingWallet(kit, "bob")];
+  await alice.fund(200n);
+  const token = await tokenFrom(alice, 100n, { lockTo: bob.keys.payment.publicKey });
+  kit.mints[0]!.admin.rotateKeyset({ feePpk: 200 });
+  const payment = taken(await intakeOf(bob).take({ payer: "peer", paymentId: "p", token }));
+  const redeemed = await bob.driveToEnd(payment.operationId!);
+  assert.equal(redeemed.state, "redeemed", redeemed.reason);
+  assert.deepEqual(bob.troubles(), []);
+});
+
+Deno.test("redeemSaga plans anew when the keyset rotates between plan and request", async () => {
+  await using kit = await startKit();
+  const [alice, bob] = [payingWallet(kit, "alice"), payingWallet(kit, "bob")];
+  await alice.fund(200n);
+  const token = await tokenFrom(alice, 100n);
+  // Bob knows the old keyset as the active one.
+  await bob.context.mints.of(kit.url()).activeKeyset();
+  kit.mints[0]!.admin.rotateKeyset({ feePpk: 0 });
+  const payment = taken(await intakeOf(bob).take({ payer: "peer", paymentId: "p", token }));
+  const redeemed = await bob.driveToEnd(payment.operationId!);
+  assert.equal(redeemed.state, "redeemed", redeemed.reason);
+  assert.equal(bob.free(), 100n);
+  assert.deepEqual(bob.troubles(), []);
+});
+
+Deno.test("redeemSaga drops what was spent elsewhere, takes its credit back, and redeems the rest", async () => {
+  await using kit = await startKit();
+  const [alice, bob] = [payingWallet(kit, "alice"), payingWallet(kit, "bob")];
+  // The same words elsewhere: the one way to spend a token that is locked to Bob.
+  const twin = payingWallet(kit, "twin", { wordsOf: "bob" });
+  await alice.fund(1000n);
+  const lockTo = bob.keys.payment.publicKey;
+  const [good, bad] = [
+    await tokenFrom(alice, 100n, { lockTo }),
+    await tokenFrom(alice, 50n, { lockTo }),
+  ];
+  const intake = intakeOf(bob);
+  const first = taken(await intake.take({ payer: "peer", paymentId: "good", token: good }));
+  taken(await intake.take({ payer: "cheat", paymentId: "bad", token: bad }));
+  const { id: keysetId } = await twin.context.mints.of(kit.url()).activeKeyset();
+  twin.store.transact((tx) => tx.advanceCounter(keysetId, 1000));
+  const stolen = taken(await intakeOf(twin).take({ payer: "cheat", paymentId: "x", token: bad }));
+  await twin.driveToEnd(stolen.operationId!);
+  const redeemed = await bob.driveToEnd(first.operationId!);
+  assert.equal(redeemed.state, "redeemed", redeemed.reason);
+  const [kept, dead] = [bob.store.incoming("peer", "good")!, bob.store.incoming("cheat", "bad")!];
+  assert.deepEqual([kept.state, kept.credit], ["redeemed", 100n]);
+  assert.deepEqual([dead.state, dead.credit], ["dead", 0n]);
+  assert.equal(bob.free(), 100n);
+  assert.deepEqual(bob.store.audit(), []);
+  assert.equal(
+    refusedCode(await intake.take({ payer: "other", paymentId: "y", token: bad })),
+    "spent",
+  );
+});
+
+Deno.test("redeemSaga ends as dead when everything was spent elsewhere", async () => {
+  await using kit = await startKit();
+  const [alice, bob, carol] = [
+    payingWallet(kit, "alice"),
+    payingWallet(kit, "bob"),
+    payingWallet(kit, "carol"),
+  ];
+  await alice.fund(100n);
+  const token = await tokenFrom(alice, 60n);
+  const first = taken(await intakeOf(carol).take({ payer: "peer", paymentId: "p", token }));
+  assert.equal(first.state, "queued");
+  await carol.driveToEnd(first.operationId!);
+  const second = taken(await intakeOf(bob).take({ payer: "peer", paymentId: "p", token }));
+  const ended = await bob.driveToEnd(second.operationId!);
+  assert.deepEqual([ended.state, ended.status], ["dead", "failed"]);
+  assert.equal(bob.store.incoming("peer", "p")!.state, "dead");
+  assert.deepEqual(bob.troubles(), []);
+});
+
+Deno.test("redeemSaga halves a batch that is refused until the bad payment is alone", async () => {
+  await using kit = await startKit();
+  const [alice, bob] = [payingWallet(kit, "alice"), payingWallet(kit, "bob")];
+  await alice.fund(1000n);
+  const tokens = [];
+  for (const amount of [10n, 20n, 30n, 40n]) tokens.push(await tokenFrom(alice, amount));
+  const keysets = await alice.context.mints.of(kit.url()).keysets();
+  tokens[2] = forged(tokens[2]!, keysets.map((keyset) => keyset.id));
+  const intake = intakeOf(bob);
+  const ids = new Set<string>();
+  for (const [index, token] of tokens.entries()) {
+    const payment = taken(await intake.take({ payer: `peer${index}`, paymentId: "p", token }));
+    ids.add(payment.operationId!);
+  }
+  assert.equal(ids.size, 1);
+  for (let round = 0; round < 10; round++) {
+    for (const { id } of bob.store.operations({ status: "open" })) await bob.driveToEnd(id);
+  }
+  const states = [0, 1, 2, 3].map((index) => bob.store.incoming(`peer${index}`, "p")!.state);
+  assert.deepEqual(states, ["redeemed", "redeemed", "dead", "redeemed"]);
+  assert.equal(bob.free(), 70n);
+  assert.deepEqual(bob.store.audit(), []);
+});
+
+for (const point of REDEEM_FAULT_POINTS.filter((point) => !point.startsWith("redeem.sorting"))) {
+  Deno.test(`a redemption that dies at ${point} gives one credit and loses nothing (K7 to K12)`, async () => {
+    await using kit = await startKit({ feePpk: 100 });
+    const alice = payingWallet(kit, "alice");
+    let bob = payingWallet(kit, "bob");
+    await alice.fund(500n);
+    const token = await tokenFrom(alice, 100n, { lockTo: bob.keys.payment.publicKey });
+    const offer = { payer: "peer", paymentId: "p", token };
+    bob.crashAt(point);
+    try {
+      const payment = taken(await intakeOf(bob).take(offer));
+      await bob.driveToEnd(payment.operationId!);
+      assert.fail("the wallet dies");
+    } catch (error) {
+      assert.ok(bob.isDead, String(error));
+    }
+    bob = await bob.reopen();
+    // The payer never got an answer and sends the same again.
+    const again = taken(await intakeOf(bob).take(offer));
+    const redeemed = await bob.driveToEnd(again.operationId!);
+    assert.equal(redeemed.state, "redeemed", redeemed.reason);
+    const payment = bob.store.incoming("peer", "p")!;
+    assert.equal(payment.state, "redeemed");
+    assert.equal(bob.free(), payment.credit);
+    assert.equal(bob.store.operations({ kind: "redeem" }).length, 1);
+    assert.deepEqual(bob.troubles(), []);
+  });
+}
