@@ -4,6 +4,7 @@
  * crash the journal decides: each change must have seen the last one (`rev`).
  */
 import { isSeedmintError, messageOf, SeedmintError } from "../../src/core/errors.ts";
+import { MintRefusal } from "../mint/mint_api.ts";
 import { StaleOperationError } from "../store/wallet_store.ts";
 import { ENGINE_CONCURRENCY, STALE_IN_A_ROW_MAX } from "./limits.ts";
 import type { Operation } from "./operation.ts";
@@ -211,6 +212,11 @@ export class Engine implements AsyncDisposable {
       if (now.status !== "open") return "rest";
       if (isSeedmintError(error) && error.retryable) {
         postpone(this.#context, now, { reason: error.message });
+      } else if (error instanceof MintRefusal) {
+        // Of a question, which has no effect: it may be answered later.
+        postpone(this.#context, now, {
+          reason: `the mint refused a question (code ${error.code})`,
+        });
       } else {
         needAttention(this.#context, now, reasonOf(error));
       }

@@ -35,3 +35,6 @@ export const LOCKTIME_DEFAULT_S = 7 * 24 * 60 * 60;
 
 /** Tries to get an invoice: somebody is waiting to pay it, and must not wait in vain. */
 export const QUOTE_TRIES_MAX = 5;
+
+/** Tries to read a keyset whose answers make no sense, before a restore goes on with the others. */
+export const RESTORE_KEYSET_TRIES_MAX = 4;

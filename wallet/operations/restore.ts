@@ -6,6 +6,7 @@ import {
   RESTORE_BATCH,
   RESTORE_COUNTER_MAX,
   RESTORE_GAP,
+  RESTORE_KEYSET_TRIES_MAX,
   RESTORE_PENDING_LOOKS_MAX,
 } from "./limits.ts";
 import type { Operation } from "./operation.ts";
@@ -127,9 +128,13 @@ async function scan(
     found = await find(context, operation, { wanted, signal });
   } catch (error) {
     // A keyset that cannot be read must not keep the others from being found.
-    if (!isSeedmintError(error, "not-found")) throw error;
+    const isHopeless = isSeedmintError(error, "not-found") ||
+      (isSeedmintError(error, "protocol") && error.retryable &&
+        operation.attempts + 1 >= RESTORE_KEYSET_TRIES_MAX);
+    if (!isHopeless) throw error;
     commit(context, operation, (tx) =>
       tx.updateOperation(operation, {
+        attempts: 0,
         plan: { ...plan, keysets: others, unreadable: [...plan.unreadable, current.id] },
       }));
     return "again";
@@ -142,6 +147,7 @@ async function scan(
     const isDone = isScanned(next, tx.counter(current.id));
     tx.updateOperation(operation, {
       amount: operation.amount + foundSat,
+      attempts: 0,
       plan: {
         ...plan,
         keysets: isDone ? others : [next, ...others],

@@ -132,7 +132,6 @@ function planAnew(
     tx.releaseProofs(operation.id);
     tx.updateOperation(operation, {
       state: "planned",
-      // What was shown and confirmed is not exceeded by the new plan.
       plan: { ...plan, isStale: true, maxFeeSat: plan.maxFeeSat ?? feeCapOf(plan) },
       nextAtMs: context.clock.nowMs(),
       reason: `planned anew: ${options.reason}`,
@@ -141,7 +140,7 @@ function planAnew(
   return "again";
 }
 
-/** Fees may rise by a little between two plans of the same send. */
+/** Fees may rise by a little between two plans of a send whose fee nobody was shown. */
 function feeCapOf(plan: SendPlan): number {
   const shown = plan.feeMaxSat ?? 0;
   return shown + Math.max(10, Math.ceil((plan.tokenSat ?? 0) / 100));

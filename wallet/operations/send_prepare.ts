@@ -53,6 +53,10 @@ export async function prepare(
           isExact: choice.isExact,
           tokenSat: Number(choice.tokenSat),
           feeMaxSat: Number(choice.feeMax),
+          // What is shown to a person is the most that a later plan may cost.
+          ...(plan.holdUntilMs === undefined
+            ? {}
+            : { maxFeeSat: plan.maxFeeSat ?? Number(choice.feeMax) }),
         },
         nextAtMs: plan.holdUntilMs ?? context.clock.nowMs(),
         reason: plan.holdUntilMs === undefined ? null : "waits to be confirmed",

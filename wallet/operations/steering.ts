@@ -29,7 +29,13 @@ export function confirm(context: SagaContext, id: string): Operation {
     const { holdUntilMs, ...plan } = operation.plan;
     if (holdUntilMs === undefined) return operation;
     const nowMs = context.clock.nowMs();
-    if (operation.state === "prepared" && holdUntilMs <= nowMs) {
+    if (operation.state !== "prepared") {
+      throw new SeedmintError(
+        "denied",
+        `Cannot confirm operation ${id}: it is not prepared yet, so that its fees are not known; wait for it, or cancel it`,
+      );
+    }
+    if (holdUntilMs <= nowMs) {
       throw new SeedmintError(
         "denied",
         `Cannot confirm operation ${id}: what it had reserved was let go; prepare it again`,

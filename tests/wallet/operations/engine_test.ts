@@ -7,6 +7,7 @@ import type { Operation } from "../../../wallet/operations/operation.ts";
 import { Resumer } from "../../../wallet/operations/resumer.ts";
 import type { Saga, SagaContext, Step, WalletEvent } from "../../../wallet/operations/saga.ts";
 import { commit, newOperation } from "../../../wallet/operations/transition.ts";
+import { MintRefusal } from "../../../wallet/mint/mint_api.ts";
 import { MemoryWalletStore } from "../../../wallet/store/sqlite_wallet_store.ts";
 import { StaleOperationError } from "../../../wallet/store/wallet_store.ts";
 import { parseMintUrl } from "../../../wallet/mint/mint_url.ts";
@@ -254,6 +255,23 @@ Deno.test("confirm lets a prepared operation go on once, and not after its time"
   clock.jump(2000);
   await assert.rejects(engine.confirm(late), { code: "denied" });
   assert.equal(context.store.operation(late)!.status, "open");
+});
+
+Deno.test("confirm refuses what is not prepared, whose fees nobody has seen", async () => {
+  const { engine, begin, clock } = world(() => "rest");
+  await using _ = engine;
+  const id = begin({ left: 1, holdUntilMs: clock.nowMs() + 1000 });
+  await assert.rejects(engine.confirm(id), { code: "denied" });
+});
+
+Deno.test("a mint's refusal of a question is waited out, not a mistake of ours", async () => {
+  const { engine, begin } = world(() => {
+    throw new MintRefusal(10000, "no");
+  });
+  await using _ = engine;
+  const operation = await engine.drive(begin());
+  assert.equal(operation.status, "open");
+  assert.match(operation.reason!, /code 10000/);
 });
 
 Deno.test("cancel ends what was not sent, and refuses what may be under way", async () => {

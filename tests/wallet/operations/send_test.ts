@@ -322,6 +322,76 @@ Deno.test("a rotation of keysets or a change of fees before the swap is planned 
   }
 });
 
+Deno.test("a confirmed send costs what was shown, whatever the mint's fees are by then", async () => {
+  await using kit = await startKit();
+  let alice = kit.wallet();
+  await alice.fund(100n);
+  const held = await send(alice, { amount: 21n, holdMs: 60_000 });
+  assert.equal(held.plan.feeMaxSat, 0);
+  kit.mints[0]!.admin.setFee(500);
+  await alice.context.mints.of(kit.url()).keysets({ fresh: true });
+  alice = await alice.reopen();
+  const ended = await alice.engine.confirm(held.id);
+  assert.equal(ended.state, "token-ready");
+  assert.equal(ended.fee, 0n);
+  assert.equal(kit.mints[0]!.admin.books().fees, 0n);
+  assert.deepEqual(alice.troubles(), []);
+});
+
+Deno.test("a mint that answers a swap falsely once costs nothing, and false for ever is found out", async (test) => {
+  const faults = [
+    "dropSignature",
+    "permuteSignatures",
+    "wrongAmount",
+    "omitDleq",
+    "badDleq",
+  ] as const;
+  for (const fault of faults) {
+    await test.step(fault, async () => {
+      await using kit = await startKit();
+      const alice = kit.wallet();
+      await alice.fund(100n);
+      kit.mints[0]!.admin[fault](1, { path: "/v1/swap" });
+      const begun = await beginSend(alice.context, { mint: kit.url(), amount: 21n });
+      const ended = await alice.driveToEnd(begun.id, { tries: 5 });
+      if (ended.status === "attention") {
+        assert.ok(alice.store.mint(kit.url())!.blockedReason !== undefined);
+        assert.ok(alice.store.proofs({ operationId: begun.id, state: "reserved" }).length > 0);
+        return;
+      }
+      assert.equal(ended.state, "token-ready");
+      assert.equal(await kit.redeem(tokenOf(alice.context, begun.id)), 21n);
+      assert.equal((await alice.engine.resume(begun.id)).state, "claimed");
+      assertConserved(kit, alice, 21n);
+    });
+  }
+});
+
+Deno.test("an answer to a swap that comes after we gave up waiting changes nothing", async () => {
+  await using kit = await startKit();
+  const late = Promise.withResolvers<void>();
+  let isSlow = true;
+  const alice = kit.wallet("alice", {
+    fetch: async (input, init) => {
+      if (!String(input).endsWith("/v1/swap") || !isSlow) return await fetch(input, init);
+      isSlow = false;
+      // The request goes on without us, as on a real line.
+      const { signal: _, ...rest } = init ?? {};
+      late.promise.then(() => fetch(input, rest)).then((response) => response.text());
+      throw new DOMException("timed out", "TimeoutError");
+    },
+  });
+  await alice.fund(100n);
+  const begun = await beginSend(alice.context, { mint: kit.url(), amount: 21n });
+  assert.equal((await alice.engine.drive(begun.id)).state, "swap-inflight");
+  const ended = await alice.driveToEnd(begun.id, { tries: 3 });
+  assert.equal(ended.state, "token-ready");
+  late.resolve();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.equal(kit.mints[0]!.admin.requests("/v1/swap").length, 2);
+  assertConserved(kit, alice, 0n);
+});
+
 Deno.test("proofs that another copy of the wallet has spent are written off, and the rest is free again", async () => {
   await using kit = await startKit();
   const alice = kit.wallet();
