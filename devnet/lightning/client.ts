@@ -68,6 +68,11 @@ export interface PaymentRequest {
   readonly maxFeeMsat: bigint;
   /** Only for an invoice without an amount. */
   readonly amountMsat?: bigint;
+  /**
+   * Pays only this much of the invoice's amount; it is pending until the parts of all payers make up
+   * the whole, which then succeed together, and fails a minute later if they do not.
+   */
+  readonly partMsat?: bigint;
 }
 
 /**
@@ -112,6 +117,8 @@ const ANSWER_BYTES_MAX = 1 << 20;
 /** {@link LightningClient} of a Lightning service on `url`. */
 export class HttpLightning implements LightningClient {
   readonly url: string;
+  /** It takes `partMsat`. */
+  readonly paysParts = true;
 
   constructor(url: string) {
     this.url = url.replace(/\/+$/, "");
@@ -149,6 +156,7 @@ export class HttpLightning implements LightningClient {
         ...request,
         maxFeeMsat: numberOf(request.maxFeeMsat),
         amountMsat: numberOf(request.amountMsat),
+        partMsat: numberOf(request.partMsat),
       }),
     );
   }

@@ -57,6 +57,8 @@ export interface FakeLightningOptions {
   readonly random: Random;
   /** What routing costs from now on. @default As before, or 1 sat and 0.1 percent. */
   readonly fees?: RoutingFees;
+  /** Takes `partMsat`, so that mints offer NUT-15. @default {false} */
+  readonly paysParts?: boolean;
 }
 
 /** Most that one invoice may ask: what a number in JSON holds. */
@@ -67,6 +69,8 @@ const WAIT_MS_MAX = 60_000;
 
 /** The whole network. */
 export class FakeLightning implements LightningClient, Disposable {
+  /** It takes `partMsat`. */
+  readonly paysParts: boolean;
   readonly #store: LightningStore;
   readonly #engine: PaymentEngine;
   readonly #clock: Clock;
@@ -80,6 +84,7 @@ export class FakeLightning implements LightningClient, Disposable {
   private constructor(store: LightningStore, options: FakeLightningOptions) {
     this.#store = store;
     this.#engine = new PaymentEngine(store, options.clock, () => this.#wake());
+    this.paysParts = options.paysParts ?? false;
     this.#clock = options.clock;
     this.#random = options.random;
     this.#seed = store.setting("seed") ?? options.random.bytes(32).toHex();
@@ -256,7 +261,12 @@ export class FakeLightning implements LightningClient, Disposable {
   #pay(request: PaymentRequest): PaymentAnswer {
     checkName(request.from);
     const read = readInvoice(request.bolt11);
-    const amountMsat = amountOf(read, request.amountMsat);
+    const wholeMsat = amountOf(read, request.amountMsat);
+    const amountMsat = request.partMsat ?? wholeMsat;
+    const isPart = amountMsat !== wholeMsat;
+    if (isPart && (!this.paysParts || amountMsat < 1n || amountMsat > wholeMsat)) {
+      throw usage(`cannot pay a part of ${amountMsat} msat of this invoice`);
+    }
     const invoice = this.#store.invoice(read.paymentHash);
     // An invoice with the same hash and another amount or key is somebody's trick.
     if (invoice === undefined || readInvoice(invoice.bolt11).payee !== read.payee) {
@@ -265,7 +275,7 @@ export class FakeLightning implements LightningClient, Disposable {
     }
     const feeMsat = this.#feeMsat(request.from, invoice.payee, amountMsat);
     const { from, maxFeeMsat } = request;
-    return this.#engine.pay({ invoice, from, amountMsat, feeMsat, maxFeeMsat });
+    return this.#engine.pay({ invoice, from, amountMsat, feeMsat, maxFeeMsat, isPart });
   }
 
   #invoiceStatus(paymentHash: string): InvoiceStatus {

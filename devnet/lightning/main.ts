@@ -22,7 +22,12 @@ async function main(): Promise<void> {
   if (values.data === undefined) throw new Error("Say where to keep its state: --data DIRECTORY");
   await Deno.mkdir(values.data, { recursive: true, mode: 0o700 });
   const path = join(values.data, "lightning.sqlite");
-  const lightning = FakeLightning.open({ path, clock: devnetClock, random: devnetRandom });
+  const lightning = FakeLightning.open({
+    path,
+    clock: devnetClock,
+    random: devnetRandom,
+    paysParts: true,
+  });
   await using service = LightningService.start({ lightning, port: Number(values.port) });
   const { url } = service;
   console.log(

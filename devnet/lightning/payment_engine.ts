@@ -13,6 +13,9 @@ import type { PaymentStatus } from "./client.ts";
 import { type PaymentPlan, planOf } from "./scripts.ts";
 import type { InvoiceRow, LightningStore, PaymentRow } from "./store.ts";
 
+/** How long a part waits for the others (BOLT #4 has the same time). */
+const PART_MS = 60_000;
+
 /** Timers of the platform hold no more. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
@@ -23,6 +26,8 @@ export interface PaymentOrder {
   readonly amountMsat: bigint;
   readonly feeMsat: bigint;
   readonly maxFeeMsat: bigint;
+  /** `amountMsat` is less than the invoice asks, and others pay the rest. */
+  readonly isPart: boolean;
 }
 
 /** What came of it, and what the payer is told. */
@@ -65,6 +70,7 @@ export class PaymentEngine {
       return { status: failure(order, "no answer"), answer: plan.answer };
     }
     this.#begin(order, plan, (known?.attemptCount ?? 0) + 1);
+    if (order.isPart) this.#gather(invoice);
     this.sweep();
     return { status: this.statusOf(this.#store.payment(invoice.hash, from)!), answer: plan.answer };
   }
@@ -73,6 +79,7 @@ export class PaymentEngine {
   settle(row: PaymentRow): boolean {
     if (row.state === "failed") return false;
     if (row.state === "succeeded") return this.#deliver(row);
+    if (row.outcome === "gather") return false;
     return this.#succeed({ ...row, payeeLearns: "now" });
   }
 
@@ -90,7 +97,11 @@ export class PaymentEngine {
     const nowMs = this.#clock.nowMs();
     const changed = this.#store.transaction(() =>
       this.#store.scheduled().filter((row) => dueMsOf(row) <= nowMs)
-        .filter((row) => row.outcome === "fail" ? this.fail(row) : this.#complete(row))
+        .filter((row) =>
+          row.outcome === "settle" || row.state === "succeeded"
+            ? this.#complete(row)
+            : this.fail(row)
+        )
     );
     if (changed.length > 0) this.#onChange();
     const nextMs = Math.min(...this.#store.scheduled().map(dueMsOf));
@@ -118,10 +129,17 @@ export class PaymentEngine {
     this.#cancelTimer();
   }
 
-  #refusal({ invoice, feeMsat, maxFeeMsat }: PaymentOrder): string | undefined {
-    const states = this.#store.paymentsOf(invoice.hash).map((row) => row.state);
-    if (states.includes("succeeded")) return "the invoice is paid already";
-    if (states.includes("pending")) return "somebody else is paying the invoice";
+  #refusal(order: PaymentOrder): string | undefined {
+    const { invoice, feeMsat, maxFeeMsat } = order;
+    const others = this.#store.paymentsOf(invoice.hash);
+    const pending = others.filter((row) => row.state === "pending");
+    if (others.some((row) => row.state === "succeeded")) return "the invoice is paid already";
+    if (pending.some((row) => !(row.isPart && order.isPart))) {
+      return "somebody else is paying the invoice";
+    }
+    if (order.isPart && sumOf(pending) + order.amountMsat > invoice.amountMsat!) {
+      return "the parts are more than the invoice asks";
+    }
     if (invoice.isCancelled) return "the payee cancelled the invoice";
     if (invoice.expiresMs <= this.#clock.nowMs()) return "the invoice is expired";
     if (feeMsat <= maxFeeMsat) return undefined;
@@ -130,21 +148,35 @@ export class PaymentEngine {
 
   #begin(order: PaymentOrder, plan: PaymentPlan, attemptCount: number): void {
     const { when, payeeLearns } = plan;
+    const isGathering = order.isPart && plan.outcome === "settle";
+    const dueMs = when === "held"
+      ? undefined
+      : this.#clock.nowMs() + (when === "now" ? 0 : when.afterMs);
     this.#store.putPayment({
       hash: order.invoice.hash,
       payer: order.from,
       state: "pending",
       amountMsat: order.amountMsat,
       feeMsat: order.feeMsat,
-      outcome: plan.outcome === "fail" ? "fail" : "settle",
-      dueMs: when === "held"
-        ? undefined
-        : this.#clock.nowMs() + (when === "now" ? 0 : when.afterMs),
+      outcome: isGathering ? "gather" : plan.outcome === "fail" ? "fail" : "settle",
+      dueMs: isGathering ? this.#clock.nowMs() + PART_MS : dueMs,
       payeeLearns: typeof payeeLearns === "object" ? "late" : payeeLearns,
       payeeDueMs: typeof payeeLearns === "object" ? payeeLearns.afterMs : undefined,
       reason: undefined,
       attemptCount,
+      isPart: order.isPart,
     });
+  }
+
+  /** Lets all parts succeed if they make up the whole. */
+  #gather(invoice: InvoiceRow): void {
+    const parts = this.#store.paymentsOf(invoice.hash)
+      .filter((row) => row.state === "pending" && row.outcome === "gather");
+    if (sumOf(parts) !== invoice.amountMsat) return;
+    this.#store.transaction(() => {
+      for (const row of parts) this.#succeed(row);
+    });
+    this.#onChange();
   }
 
   #complete(row: PaymentRow): boolean {
@@ -161,10 +193,15 @@ export class PaymentEngine {
   }
 
   #deliver(row: PaymentRow): boolean {
-    if (this.#store.invoice(row.hash)!.paidMsat !== undefined) return false;
-    this.#store.markPaid(row.hash, row.amountMsat);
+    const invoice = this.#store.invoice(row.hash)!;
+    if (invoice.paidMsat !== undefined) return false;
+    this.#store.markPaid(row.hash, row.isPart ? invoice.amountMsat! : row.amountMsat);
     return true;
   }
+}
+
+function sumOf(rows: readonly PaymentRow[]): bigint {
+  return rows.reduce((sum, row) => sum + row.amountMsat, 0n);
 }
 
 /** A payment that was not made. */

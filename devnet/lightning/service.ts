@@ -105,6 +105,7 @@ export class LightningService implements AsyncDisposable {
           from: String(body.from),
           maxFeeMsat: bigintOf(body.maxFeeMsat),
           ...optional("amountMsat", body.amountMsat, bigintOf),
+          ...optional("partMsat", body.partMsat, bigintOf),
         });
       case "GET payments/": {
         const status = await this.lightning.payment(second, query.get("from") ?? "");

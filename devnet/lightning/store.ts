@@ -26,6 +26,7 @@ const MIGRATIONS = [`
     payee_due_ms INTEGER,
     reason TEXT,
     attempt_count INTEGER NOT NULL DEFAULT 1,
+    is_part INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (hash, payer)
   ) STRICT;
   CREATE INDEX payments_open ON payments (state, due_ms);
@@ -52,7 +53,8 @@ export interface PaymentRow {
   readonly state: "pending" | "succeeded" | "failed";
   readonly amountMsat: bigint;
   readonly feeMsat: bigint;
-  readonly outcome: "settle" | "fail";
+  /** `gather`: a part, which succeeds with the others or fails in time. */
+  readonly outcome: "settle" | "fail" | "gather";
   /** When the outcome comes by itself. */
   readonly dueMs: number | undefined;
   readonly payeeLearns: "now" | "never" | "late";
@@ -60,6 +62,8 @@ export interface PaymentRow {
   readonly payeeDueMs: number | undefined;
   readonly reason: string | undefined;
   readonly attemptCount: number;
+  /** Pays less than the invoice asks. */
+  readonly isPart: boolean;
 }
 
 /** Sums of one node, in millisatoshi. */
@@ -121,13 +125,14 @@ export class LightningStore implements Disposable {
 
   putPayment(row: PaymentRow): void {
     this.#sql.run(
-      "INSERT OR REPLACE INTO payments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "INSERT OR REPLACE INTO payments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       ...[row.hash, row.payer, row.state, row.amountMsat, row.feeMsat, row.outcome],
       row.dueMs ?? null,
       row.payeeLearns,
       row.payeeDueMs ?? null,
       row.reason ?? null,
       row.attemptCount,
+      row.isPart ? 1 : 0,
     );
   }
 
@@ -236,5 +241,6 @@ function paymentRowOf(row: SqlRow): PaymentRow {
     payeeDueMs: row.payee_due_ms === null ? undefined : Number(row.payee_due_ms),
     reason: row.reason === null ? undefined : String(row.reason),
     attemptCount: Number(row.attempt_count),
+    isPart: row.is_part === 1,
   };
 }

@@ -298,3 +298,30 @@ Deno.test("FakeLightning's books balance and no invoice is paid twice, whatever 
     { numRuns: 15 },
   );
 });
+
+Deno.test("FakeLightning pays parts of several payers together or not at all", async () => {
+  const clock = new ManualClock();
+  const options = { clock, random: devnetRandom, fees: FEES };
+  using lightning = FakeLightning.open({ ...options, paysParts: true });
+  const { bolt11, paymentHash } = await invoiceOf(lightning, 50n);
+  const part = (from: string, sat: bigint) =>
+    lightning.pay({ bolt11, from, maxFeeMsat: 1000n, partMsat: sat * 1000n });
+  assert.equal((await part("A", 20n)).state, "pending");
+  assert.match((await part("C", 31n)).reason!, /more than the invoice asks/);
+  assert.match((await pay(lightning, bolt11, "C")).reason!, /somebody else/);
+  assert.equal((await lightning.invoice(paymentHash)).state, "open");
+  assert.equal(lightning.settle(paymentHash, "A"), 0, "a part alone settles nothing");
+  await clock.advance(60_000);
+  assert.equal((await lightning.payment(paymentHash, "A"))?.state, "failed");
+  assert.equal((await part("A", 20n)).state, "pending");
+  const last = await part("D", 30n);
+  assert.deepEqual([last.state, last.amountMsat, last.feeMsat], ["succeeded", 30_000n, 1000n]);
+  assert.equal((await lightning.payment(paymentHash, "A"))?.preimage, last.preimage);
+  assert.equal((await lightning.invoice(paymentHash)).paidMsat, 50_000n);
+  const { isBalanced, inMsat, feesMsat } = lightning.books();
+  assert.deepEqual([isBalanced, inMsat, feesMsat], [true, 50_000n, 2000n]);
+  using whole = FakeLightning.open(options);
+  const other = await invoiceOf(whole, 50n);
+  const refused = whole.pay({ ...other, from: "A", maxFeeMsat: 1000n, partMsat: 1000n });
+  await assert.rejects(refused, (error) => isSeedmintError(error, "usage"));
+});
