@@ -114,6 +114,9 @@ export class Intake {
     signal: AbortSignal | undefined,
   ): Promise<TakeOutcome> {
     signal?.throwIfAborted();
+    // The same may have come a moment earlier, and have had its turn.
+    const known = this.#known(this.#context.store, offer, tokenHash);
+    if (known !== undefined) return known;
     const token = await this.#read(offer, signal);
     if ("status" in token) return token;
     const offline = offer.alone ? undefined : await this.#offline(offer, token, signal);

@@ -106,10 +106,13 @@ export class Payments {
       return await this.#pay(wanted, AbortSignal.any(signals));
     } catch (error) {
       this.#letGo(wanted.paymentId);
-      return { status: "declined", reason: reasonOf(error) };
+      const payment = settlePayment(store, wanted.paymentId);
+      const help = payment?.state === "reserved"
+        ? "; it goes on by itself, and the same payment id gets its token"
+        : "";
+      return { status: "declined", reason: reasonOf(error) + help };
     } finally {
       cancel();
-      settlePayment(store, wanted.paymentId);
     }
   }
 
