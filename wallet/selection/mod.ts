@@ -5,7 +5,7 @@
  * keyset are its input fee, and whether it is active or expired; the overshoot is what is put in beyond
  * what is needed, and comes back as change; dust is a proof that costs its value or more to spend.
  *
- * May import: `src/core`, and the wallet's nouns.
+ * May import: `src/core`, the wallet's nouns, and types of its `store`.
  */
 export * from "./denominations.ts";
 export * from "./fees.ts";

@@ -12,6 +12,8 @@ export interface ImportReport {
   readonly openCount: number;
   /** Proofs that are not spent, as far as the copy knows: their mints must be asked (NUT-07). */
   readonly proofCount: number;
+  /** Where what was replaced is kept, in the clear; absent when nothing was. */
+  readonly replacedPath?: string;
 }
 
 /** Rows that both may have: those of the copy win, and what only this wallet has stays. */
@@ -23,6 +25,7 @@ export function importWallet(
   options: {
     readonly path: string;
     readonly replace: boolean;
+    readonly saveTo: string;
     readonly seedFingerprint: string;
   },
 ): ImportReport {
@@ -33,8 +36,10 @@ export function importWallet(
   assertOfSeed(copy, options);
   assertSound(copy, options.path);
   const { database } = tables;
+  const isReplaced = !isEmpty(database, options.replace) && database.path !== ":memory:";
+  if (isReplaced) database.copyTo(options.saveTo);
   database.transaction(() => {
-    makeEmpty(database, options.replace);
+    makeEmpty(database);
     for (const table of TABLES) {
       if (table !== "meta" && table !== "counters") copyRows(copy, { database, table });
     }
@@ -50,7 +55,7 @@ export function importWallet(
     tables.counters.advanceAll(COUNTER_MARGIN_AFTER_RESTORE);
     tables.proofs.markAllForRecheck();
   });
-  return reportOf(database);
+  return { ...reportOf(database), ...isReplaced ? { replacedPath: options.saveTo } : {} };
 }
 
 function assertOfSeed(
@@ -75,8 +80,8 @@ function assertSound(copy: SqliteConnection, path: string): void {
   );
 }
 
-/** Makes room for the copy. @throws {SeedmintError} `denied` if something would be lost. */
-function makeEmpty(database: SqliteConnection, replace: boolean): void {
+/** Whether nothing would be lost. @throws {SeedmintError} `denied` if something would, without `replace`. */
+function isEmpty(database: SqliteConnection, replace: boolean): boolean {
   const { operations, proofs } = database.get(
     `SELECT (SELECT count(*) FROM operations) AS operations,
        (SELECT count(*) FROM proofs) AS proofs`,
@@ -89,6 +94,10 @@ function makeEmpty(database: SqliteConnection, replace: boolean): void {
         "they are to be replaced",
     );
   }
+  return operations + proofs === 0;
+}
+
+function makeEmpty(database: SqliteConnection): void {
   for (const table of TABLES.toReversed()) {
     if (table === "meta" || table === "counters" || MERGED.includes(table)) continue;
     database.run(`DELETE FROM ${table}`);

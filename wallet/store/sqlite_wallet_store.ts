@@ -40,15 +40,21 @@ export interface WalletStoreOptions {
 export class SqliteWalletStore extends Reads implements WalletStore {
   readonly path: string;
   readonly seedFingerprint: string;
+  readonly #clock: Clock;
   readonly #lock: ProcessLock | undefined;
 
   private constructor(
     tables: Tables,
-    options: { readonly lock: ProcessLock | undefined; readonly seedFingerprint: string },
+    options: {
+      readonly clock: Clock;
+      readonly lock: ProcessLock | undefined;
+      readonly seedFingerprint: string;
+    },
   ) {
     super(tables);
     this.path = tables.database.path;
     this.seedFingerprint = options.seedFingerprint;
+    this.#clock = options.clock;
     this.#lock = options.lock;
   }
 
@@ -70,6 +76,7 @@ export class SqliteWalletStore extends Reads implements WalletStore {
       claim(database, options);
       if (lock !== undefined) removeOldCopies(dirname(path));
       return new SqliteWalletStore(tablesOf(database, options), {
+        clock: options.clock,
         lock,
         seedFingerprint: options.seedFingerprint,
       });
@@ -104,7 +111,8 @@ export class SqliteWalletStore extends Reads implements WalletStore {
 
   /**
    * Takes over everything that the copy at `path` holds, in one transaction. Free proofs are not spent
-   * before `markChecked`, since they may be gone since the copy was made; open operations go on.
+   * before `markChecked`, since they may be gone since the copy was made; open operations go on. What
+   * `replace` gives up is first copied to a file beside the database.
    *
    * @throws {SeedmintError} `denied` if the copy is of another seed, or if this wallet has operations or
    * proofs and `replace` is not set; `storage` if the copy is damaged or newer than this program.
@@ -112,8 +120,9 @@ export class SqliteWalletStore extends Reads implements WalletStore {
   importFrom(path: string, options: { readonly replace?: boolean } = {}): ImportReport {
     return importWallet(this.tables, {
       path,
-      replace: options.replace ?? false,
       seedFingerprint: this.seedFingerprint,
+      replace: options.replace ?? false,
+      saveTo: `${this.path}.replaced-${this.#clock.nowMs()}`,
     });
   }
 

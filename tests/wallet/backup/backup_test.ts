@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import fc from "fast-check";
 import { ManualClock } from "../../support/manual_clock.ts";
 import { seededRandom } from "../../support/seeded_random.ts";
 import { restoreBackup, seal, unseal, writeBackup } from "../../../wallet/backup/mod.ts";
@@ -162,7 +163,16 @@ Deno.test("restoreBackup() overwrites no wallet that has something unless it is 
       message: /it has 3 operations and 4 proofs, which would be lost/,
     });
     assert.ok(store.operation(later.id) !== undefined);
-    await restoreBackup({ ...tools(), store, path, replace: true });
+    const { replacedPath } = await restoreBackup({ ...tools(), store, path, replace: true });
+    assert.equal((await Deno.stat(replacedPath!)).mode! & 0o777, 0o600);
+    using replaced = SqliteWalletStore.open({
+      path: replacedPath!,
+      clock: new ManualClock(),
+      seedFingerprint: FINGERPRINT,
+      lock: false,
+    });
+    assert.ok(replaced.operation(later.id) !== undefined);
+    assert.deepEqual(replaced.audit(), []);
     assert.equal(store.operation(later.id), undefined);
     assert.equal(store.operations().length, 2);
     assert.deepEqual(store.audit(), []);
@@ -251,6 +261,21 @@ Deno.test("SqliteWalletStore removes the plain copy that a killed backup left", 
     using _store = openAt(directory);
     await assert.rejects(Deno.stat(join(directory, ".wallet-copy-0011")), Deno.errors.NotFound);
   }));
+
+Deno.test("unseal() refuses whatever is no backup with an error that says so", async () => {
+  const sound = await seal(new Uint8Array(200), { ...tools(), createdMs: CREATED_MS });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.nat({ max: sound.length }),
+      fc.uint8Array({ maxLength: 120 }),
+      async (kept, rest) => {
+        const file = new Uint8Array([...sound.subarray(0, kept), ...rest]);
+        if (file.toHex() === sound.toHex()) return;
+        await assert.rejects(unseal(file, { keys: KEYS, name: "x" }), { name: "SeedmintError" });
+      },
+    ),
+  );
+});
 
 Deno.test("seal() shows nothing of what is inside", async () => {
   const secret = new TextEncoder().encode("cashuB and a secret".repeat(100));
