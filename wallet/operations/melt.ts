@@ -1,13 +1,15 @@
 /** Lightning out: an invoice that a mint pays (NUT-05), with change (NUT-08). */
 import { assert, unreachable } from "../../src/core/assert.ts";
+import { decodeInvoice, expiresAtS } from "../lightning/bolt11.ts";
 import { type MeltQuote, MintRefusal } from "../mint/mint_api.ts";
 import type { WalletTransaction } from "../store/wallet_store.ts";
 import { settleChange } from "./melt_change.ts";
 import { dispatchMelt, freezeMelt } from "./melt_dispatch.ts";
 import { runFence } from "./melt_fence.ts";
 import { fundsFor } from "./melt_funds.ts";
-import { type Leg, type PlanChange, planWith } from "./melt_leg.ts";
-import { observe, patiently } from "./melt_observe.ts";
+import { type Leg, type PlanChange, planWith, release } from "./melt_leg.ts";
+import { observe } from "./melt_observe.ts";
+import { orGiveUp, patiently } from "./melt_patience.ts";
 import type { MeltPlan } from "./melt_plan.ts";
 import { freezeSplit, runSplit } from "./melt_split.ts";
 import { MELT_TRANSITIONS, type MeltEvent, type MeltState, transition } from "./melt_transition.ts";
@@ -63,17 +65,23 @@ function step(
   signal: AbortSignal,
 ): Promise<Step> {
   const state = operation.state as MeltState;
+  const unsent = (step: () => Promise<Step>) =>
+    orGiveUp(operation, step, (reason) => fail(context, operation, reason));
   switch (state) {
     case "intent":
-      return askQuote(operation, context, signal);
+      return unsent(() => askQuote(operation, context, signal));
     case "quoted":
-      return prepare(operation, context, signal);
+      return unsent(() => prepare(operation, context, signal));
     case "prepared":
-      return goOn(operation, context, signal);
+      return unsent(() => goOn(operation, context, signal));
     case "splitting":
       return runSplit(context, LEG, operation, signal);
     case "ready":
-      return freezeMelt(context, LEG, operation, { signal });
+      return orGiveUp(
+        operation,
+        () => freezeMelt(context, LEG, operation, { signal }),
+        (reason) => release(context, LEG, { operation, reason }),
+      );
     case "inflight":
       return dispatchMelt(context, LEG, operation, signal);
     case "pending":
@@ -100,6 +108,9 @@ async function askQuote(
   signal: AbortSignal,
 ): Promise<Step> {
   const { mint, plan } = operation;
+  if (expiresAtS(decodeInvoice(plan.invoice)) * 1000 <= context.clock.nowMs()) {
+    return fail(context, operation, "the invoice has expired");
+  }
   let quote: MeltQuote;
   try {
     quote = await context.mints.of(mint).createMeltQuote({ invoice: plan.invoice }, { signal });

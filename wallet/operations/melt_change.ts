@@ -9,7 +9,11 @@ import type { SignedProof } from "../outputs/exchange_types.ts";
 import type { OutputRecord, WalletTransaction } from "../store/wallet_store.ts";
 import { backoffMs, RETRY } from "./backoff.ts";
 import { type LegOperation, planWith, quoteOfLeg, sumOf } from "./melt_leg.ts";
-import { CHANGE_LOOKS_MAX, EMPTY_CHANGE_LOOKS_MIN } from "./melt_limits.ts";
+import {
+  CHANGE_LOOKS_MAX,
+  EMPTY_CHANGE_LOOKS_MIN,
+  UNCONFIRMED_CHANGE_LOOKS_MAX,
+} from "./melt_limits.ts";
 import type { LegChange, LegPlan } from "./melt_plan.ts";
 import type { SagaContext, Step } from "./saga.ts";
 import { blockMint, commit, needAttention, phaseName } from "./transition.ts";
@@ -26,6 +30,8 @@ export interface ChangeLook {
 }
 
 const NOTHING: ChangeLook = { proofs: [], sum: 0n, isSettled: false };
+
+const NONE: ChangeOutcome = { kind: "claimed", proofs: [] };
 
 /** The least change that a mint owes: all that was put in beyond what it may keep. */
 export function changeOwed(options: {
@@ -57,8 +63,9 @@ export async function changeIn(
     const mint = context.mints.of(operation.mint);
     const outcome = await unblindChange(mint, blanks, quote.change, { signal });
     const sum = sumOf(outcome.proofs);
-    const isSettled = outcome.kind === "claimed" && sum >= owedBy(operation, inputsSat);
-    return { proofs: outcome.proofs, sum, isSettled };
+    // What is left out of an answer may still be signed: the rest of the blanks is asked for later.
+    const isAll = quote.change.length === blanks.length || sum >= changeMax(operation, inputsSat);
+    return { proofs: outcome.proofs, sum, isSettled: outcome.kind === "claimed" && isAll };
   } catch (error) {
     // It is paid, and that is to be on disk whatever becomes of the change.
     if (!passes(error)) throw error;
@@ -167,7 +174,10 @@ export async function tryChange(
   });
 }
 
-/** Asks the quote, and by blinded message (NUT-09) when that tells of no change. */
+/**
+ * Asks the quote if nothing came yet, and for every blank that is left by its blinded message
+ * (NUT-09): an answer may be short, and what the mint signed is ours.
+ */
 async function lookForChange(
   context: SagaContext,
   operation: LegOperation,
@@ -178,27 +188,62 @@ async function lookForChange(
   if (blanks.length === 0 || change === undefined || paid === undefined) {
     return { ...NOTHING, isSettled: true };
   }
+  const before = BigInt(change.sat);
+  const inQuote = before > 0n ? NONE : await inTheQuote(context, operation, { blanks, signal });
+  const taken = new Set(inQuote.proofs.map((proof) => proof.blinded));
+  const left = blanks.filter((one) => one.state !== "signed" && !taken.has(one.blinded));
+  const owed = owedBy(operation, BigInt(paid.inputsSat));
+  const isEnough = before + sumOf(inQuote.proofs) >= owed && before + sumOf(inQuote.proofs) > 0n;
+  const rest = await byBlindedMessage(context, operation, { left, isEnough, signal });
+  const proofs = [...inQuote.proofs, ...rest?.proofs ?? []];
+  const sum = sumOf(proofs);
+  for (const found of [inQuote, rest]) {
+    if (found?.kind === "dishonest") return { proofs, sum, isSettled: false, fault: found.reason };
+  }
+  const total = before + sum;
+  const looks = change.looks + 1;
+  // A mint that is about to sign has signed nothing yet: none is believed only when it is said twice.
+  const isSaid = total > 0n
+    ? rest !== undefined || looks >= UNCONFIRMED_CHANGE_LOOKS_MAX
+    : looks >= EMPTY_CHANGE_LOOKS_MIN;
+  return { proofs, sum, isSettled: total >= owed && isSaid };
+}
+
+async function inTheQuote(
+  context: SagaContext,
+  operation: LegOperation,
+  options: { readonly blanks: readonly OutputRecord[]; readonly signal: AbortSignal },
+): Promise<ChangeOutcome> {
+  const { blanks, signal } = options;
   const mint = context.mints.of(operation.mint);
-  const quote = await mint.meltQuote(quoteOfLeg(operation).quoteId, { signal });
-  const canRestore = (await mint.info({ signal })).nuts.has(9);
-  const outcome: ChangeOutcome = quote.change.length > 0
-    ? await unblindChange(mint, blanks, quote.change, { signal })
-    : canRestore
-    ? await restoreChange(mint, blanks, { signal })
-    : { kind: "claimed", proofs: [] };
+  const { change } = await mint.meltQuote(quoteOfLeg(operation).quoteId, { signal });
+  if (change.length === 0) return NONE;
+  const outcome = await unblindChange(mint, blanks, change, { signal });
   const known = new Set(
     blanks.filter((blank) => blank.state === "signed").map((blank) => blank.blinded),
   );
-  const proofs = outcome.proofs.filter((proof) => !known.has(proof.blinded));
-  const sum = sumOf(proofs);
-  if (outcome.kind === "dishonest") {
-    return { proofs, sum, isSettled: false, fault: outcome.reason };
+  return { ...outcome, proofs: outcome.proofs.filter((proof) => !known.has(proof.blinded)) };
+}
+
+/** Undefined when enough is here already and the mint does not answer. */
+async function byBlindedMessage(
+  context: SagaContext,
+  operation: LegOperation,
+  options: {
+    readonly left: readonly OutputRecord[];
+    readonly isEnough: boolean;
+    readonly signal: AbortSignal;
+  },
+): Promise<ChangeOutcome | undefined> {
+  const { left, isEnough, signal } = options;
+  const mint = context.mints.of(operation.mint);
+  try {
+    const canRestore = (await mint.info({ signal })).nuts.has(9);
+    return canRestore ? await restoreChange(mint, left, { signal }) : NONE;
+  } catch (error) {
+    if (!isEnough || !passes(error)) throw error;
+    return undefined;
   }
-  const total = BigInt(change.sat) + sum;
-  const isEnough = total >= owedBy(operation, BigInt(paid.inputsSat));
-  // A mint that is about to sign has signed nothing yet: none is believed only when it is said twice.
-  const isSaid = total > 0n || change.looks + 1 >= EMPTY_CHANGE_LOOKS_MIN;
-  return { proofs, sum, isSettled: isEnough && isSaid };
 }
 
 function afterLook(operation: LegOperation, look: ChangeLook): SettledChange {
@@ -224,6 +269,11 @@ function owedBy(operation: LegOperation, inputsSat: bigint): bigint {
     amount: operation.amount,
     feeReserve: BigInt(quote?.feeReserveSat ?? 0),
   });
+}
+
+/** The most that can come back: what was put in, less the amount and the input fee. */
+function changeMax(operation: LegOperation, inputsSat: bigint): bigint {
+  return inputsSat - BigInt(operation.plan.funds?.inputFeeSat ?? 0) - operation.amount;
 }
 
 /** Whether trouble with a question may be over later. */

@@ -18,6 +18,9 @@ export const SWAP_WINDOW_MS = 45_000;
 /** No narrower window may be asked for: a payment that settles late is stuck at the destination. */
 export const SWAP_WINDOW_MS_MIN = 30_000;
 
+/** Tries to prepare what nothing was sent of, before it is given up: with backoff, a quarter of an hour. */
+export const PREPARE_TRIES_MAX = 10;
+
 /** New quotes in place of those that went stale before anything was sent. */
 export const REQUOTES_MAX = 3;
 
@@ -32,6 +35,9 @@ export const CHANGE_LOOKS_MAX = 12;
 
 /** Looks for change that need not be there, before it is taken to be none. */
 export const EMPTY_CHANGE_LOOKS_MIN = 2;
+
+/** Looks for more change than what came, at a mint that does not answer, before that is taken to be all. */
+export const UNCONFIRMED_CHANGE_LOOKS_MAX = 3;
 
 /** How long what was paid for may be on its way before people hear of it. */
 export const LATE_ALERT_MS = 15 * 60_000;

@@ -1,7 +1,7 @@
 /** What the mint says of the melt, and what follows. Asked of the quote, never by sending again. */
 import { createHash } from "node:crypto";
 import { unreachable } from "../../src/core/assert.ts";
-import { type MeltQuote, MintRefusal } from "../mint/mint_api.ts";
+import type { MeltQuote } from "../mint/mint_api.ts";
 import type { LedgerEntry, WalletTransaction } from "../store/wallet_store.ts";
 import { backoffMs, POLL } from "./backoff.ts";
 import { changeIn, putChange } from "./melt_change.ts";
@@ -10,12 +10,12 @@ import {
   type Leg,
   type LegOperation,
   legStateOf,
-  planWith,
   quoteOfLeg,
   reservedInputs,
   sumOf,
 } from "./melt_leg.ts";
-import { LATE_ALERT_MS, UNPAID_GRACE_MS } from "./melt_limits.ts";
+import { UNPAID_GRACE_MS } from "./melt_limits.ts";
+import { hold } from "./melt_patience.ts";
 import type { SagaContext, Step } from "./saga.ts";
 import { postpone } from "./transition.ts";
 
@@ -144,53 +144,6 @@ function paymentEntries(
 function putPaid(tx: WalletTransaction, operation: LegOperation, quote: MeltQuote): void {
   const known = tx.quote(operation.mint, quote.quoteId);
   if (known !== undefined) tx.putQuote({ ...known, state: "PAID" });
-}
-
-/** Waits, for ever if need be, and tells people once when it takes too long. */
-export function hold(
-  context: SagaContext,
-  operation: LegOperation,
-  reason: string,
-  leastMs = 0,
-): void {
-  const { dispatchedMs, isAlerted, paid } = operation.plan;
-  const sinceMs = paid?.atMs ?? dispatchedMs ?? operation.createdMs;
-  const isLate = context.clock.nowMs() - sinceMs >= LATE_ALERT_MS;
-  if (!isLate || isAlerted === true) {
-    postpone(context, operation, { reason, backoff: POLL, leastMs });
-    return;
-  }
-  const message = `${reason}; it has taken more than ${LATE_ALERT_MS / 60_000} minutes`;
-  context.store.transact((tx) =>
-    tx.updateOperation(operation, {
-      plan: planWith(operation.plan, { isAlerted: true }),
-      attempts: operation.attempts + 1,
-      nextAtMs: context.clock.nowMs() + backoffMs(POLL, operation.attempts, context.random),
-      reason: message,
-    })
-  );
-  context.emit({
-    event: "attention",
-    operationId: operation.id,
-    mint: operation.mint,
-    message,
-  });
-}
-
-/** Runs a step; a mint that refuses to even answer a question is asked again later. */
-export async function patiently(
-  context: SagaContext,
-  operation: LegOperation,
-  step: () => Promise<Step>,
-): Promise<Step> {
-  try {
-    return await step();
-  } catch (error) {
-    if (!(error instanceof MintRefusal)) throw error;
-    const reason = `a mint refuses to say how it stands (code ${error.code})`;
-    hold(context, operation, reason);
-    return "rest";
-  }
 }
 
 /** Whether `preimage` (hex) is that of the invoice with `paymentHash`. */

@@ -7,8 +7,9 @@ import { unreachable } from "../../src/core/assert.ts";
 import { routeAfterFailure } from "../routes/mod.ts";
 import { dispatchMelt, freezeMelt } from "./melt_dispatch.ts";
 import { runFence } from "./melt_fence.ts";
-import type { Leg, LegOperation } from "./melt_leg.ts";
-import { observe, patiently } from "./melt_observe.ts";
+import { type Leg, type LegOperation, release } from "./melt_leg.ts";
+import { observe } from "./melt_observe.ts";
+import { orGiveUp, patiently } from "./melt_patience.ts";
 import { runSplit } from "./melt_split.ts";
 import { handleUnpaid } from "./melt_unpaid.ts";
 import type { Saga, SagaContext, Step } from "./saga.ts";
@@ -22,7 +23,7 @@ import {
   quoteSource,
 } from "./swap_source.ts";
 import type { SwapState } from "./swap_transition.ts";
-import { type SwapOperation, voidDestination } from "./swap_write.ts";
+import { failSwap, type SwapOperation, voidDestination } from "./swap_write.ts";
 
 export { beginSwap, FAULT_POINTS, hasArrived, swapResultOf } from "./swap_plan.ts";
 
@@ -68,21 +69,30 @@ function step(
   signal: AbortSignal,
 ): Promise<Step> {
   const state = operation.state as SwapState;
+  const unsent = (step: () => Promise<Step>) =>
+    orGiveUp(operation, step, (reason) => {
+      failSwap(context, operation, reason);
+      return "rest";
+    });
   switch (state) {
     case "intent":
-      return quoteDestination(operation, context, signal);
+      return unsent(() => quoteDestination(operation, context, signal));
     case "dest-quoted":
-      return planDestination(operation, context, signal);
+      return unsent(() => planDestination(operation, context, signal));
     case "dest-planned":
-      return quoteSource(operation, context, signal);
+      return unsent(() => quoteSource(operation, context, signal));
     case "source-quoted":
-      return prepareSwap(operation, context, signal);
+      return unsent(() => prepareSwap(operation, context, signal));
     case "prepared":
-      return goOnSwap(operation, context, { leg: LEG, signal });
+      return unsent(() => goOnSwap(operation, context, { leg: LEG, signal }));
     case "source-splitting":
       return runSplit(context, LEG, operation, signal);
     case "source-ready":
-      return freezeMelt(context, LEG, operation, { signal });
+      return orGiveUp(
+        operation,
+        () => freezeMelt(context, LEG, operation, { signal }),
+        (reason) => release(context, LEG, { operation, reason }),
+      );
     case "source-inflight":
       return dispatchMelt(context, LEG, operation, signal);
     case "source-pending":

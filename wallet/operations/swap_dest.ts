@@ -7,7 +7,7 @@ import type { WalletTransaction } from "../store/wallet_store.ts";
 import { backoffMs, POLL } from "./backoff.ts";
 import { PLAN_ROUNDS_MAX } from "./limits.ts";
 import { settleChange, tryChange } from "./melt_change.ts";
-import { hold } from "./melt_observe.ts";
+import { hold } from "./melt_patience.ts";
 import { isOutputReuse, isPlannedAnew } from "./melt_refusals.ts";
 import { skipCounters, UNPAID } from "./refusals.ts";
 import type { SagaContext, Step } from "./saga.ts";

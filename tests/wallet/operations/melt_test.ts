@@ -1,14 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { beginMelt, meltResultOf } from "../../../wallet/operations/melt.ts";
-import {
-  assertConserved,
-  fundedKit,
-  meltPosts,
-  paidBy,
-  shopInvoice,
-  shopSat,
-} from "./melt_world.ts";
+import { assertConserved, fundedKit, meltPosts, shopInvoice, shopSat } from "./melt_world.ts";
 
 Deno.test("melt pays an invoice once, takes its change, and shows preimage, fee and change", async () => {
   await using world = await fundedKit();

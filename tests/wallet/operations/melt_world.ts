@@ -27,10 +27,13 @@ export async function fundedKit(
     readonly mints?: number;
     readonly feePpk?: number;
     readonly wallet?: WalletOptions;
+    /** Before the wallet asks anybody. */
+    readonly prepare?: (kit: WalletKit) => void;
   } = {},
 ): Promise<{ readonly kit: WalletKit; readonly alice: TestWallet } & AsyncDisposable> {
   const { sat = 1000n, mints = 1, feePpk = 0 } = options;
   const kit = await startKit({ mints, feePpk });
+  options.prepare?.(kit);
   const alice = walletOf(kit, options.wallet);
   const funded = await alice.fund(sat);
   assert.equal(funded.status, "done");
