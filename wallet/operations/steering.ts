@@ -1,7 +1,7 @@
 /** What a person may do to an operation: let it go on, end it, have it tried now. */
 import { assert } from "../../src/core/assert.ts";
 import { SeedmintError } from "../../src/core/errors.ts";
-import type { Operation } from "./operation.ts";
+import type { FrozenRequest, Operation } from "./operation.ts";
 import type { SagaContext } from "./saga.ts";
 
 /** Phases that may have a frozen request without outputs of its own. */
@@ -56,7 +56,10 @@ export function cancel(context: SagaContext, id: string): Operation {
     if (operation.status === "failed") return operation;
     const outputs = tx.outputs(id);
     const phases = new Set([...PHASES, ...outputs.map((output) => output.phase)]);
-    const sent = [...phases].some((phase) => tx.request(id, phase) !== undefined);
+    const sent = [...phases].some((phase) => {
+      const request = tx.request(id, phase);
+      return request !== undefined && !isForLater(operation, request);
+    });
     // An invoice that was shown may be paid at any time: only its expiry ends the watch.
     const payable = operation.kind === "fund" && tx.quotes(id).length > 0;
     const given = operation.kind === "send" &&
@@ -94,6 +97,11 @@ export function nudge(context: SagaContext, id: string): Operation {
     assert(updated.status === "open", "a nudged operation is open");
     return updated;
   });
+}
+
+/** A swap freezes what it will ask of its destination before it pays; only then is it sent. */
+function isForLater(operation: Operation, request: FrozenRequest): boolean {
+  return operation.kind === "swap" && request.path === "/v1/mint/bolt11" && request.sendCount === 0;
 }
 
 function existing<Plan>(operation: Operation<Plan> | undefined, id: string): Operation<Plan> {
