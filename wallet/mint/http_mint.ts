@@ -1,5 +1,5 @@
 /** A mint over HTTP: the NUTs' endpoints on {@link Transport}, answers checked, keysets cached. */
-import { SeedmintError } from "../../src/core/errors.ts";
+import { isSeedmintError, SeedmintError } from "../../src/core/errors.ts";
 import type { Clock } from "../../src/core/ports.ts";
 import { isPoint } from "../cashu.ts";
 import { type BlindSignature, type Keyset, type MintUrl, WALLET_UNIT } from "../types.ts";
@@ -345,12 +345,14 @@ function ofQuote<Quote extends { readonly quoteId: string }>(quote: Quote, quote
   return quote;
 }
 
-/** What `ask` gives, or the older answer while the mint does not answer. */
+/** What `ask` gives, or the older answer while the mint does not answer, or answers nonsense. */
 async function orElse<Result>(ask: () => Promise<Result>, older: () => Result): Promise<Result> {
   try {
     return await ask();
   } catch (error) {
-    if (error instanceof SeedmintError && error.retryable) return older();
+    const isTrouble = isSeedmintError(error, "protocol") ||
+      (isSeedmintError(error) && error.retryable);
+    if (isTrouble) return older();
     throw error;
   }
 }

@@ -49,9 +49,17 @@ export async function unblindChange(
   const isWhole = flaws.every((flaw) => flaw === undefined);
   if (isWhole && (isProven || !info.nuts.has(9))) return outcomeOf(pairs, flaws, keysets);
   if (flaws.includes("no-dleq")) return outcomeOf(pairs, flaws, keysets);
-  const restored = await restoreChange(mint, outputs, options);
-  const isMore = restored.kind === "dishonest" || restored.proofs.length > 0;
-  return isMore ? restored : outcomeOf(pairs, flaws, keysets);
+  const found = await mint.restore(outputs, options);
+  if (found.size === 0) return outcomeOf(pairs, flaws, keysets);
+  const restored = await outcomeOfRestored(mint, outputs, found, options);
+  const lie = flaws.find((flaw, index) => {
+    const { output, signature } = pairs[index]!;
+    // The very signature that does not check out, said again to be of this blank.
+    return flaw !== undefined && found.get(output.blinded)?.C_ === signature.C_;
+  });
+  return lie === undefined || restored.kind === "dishonest"
+    ? restored
+    : { kind: "dishonest", reason: flawReason(lie), proofs: restored.proofs };
 }
 
 /**
@@ -66,7 +74,15 @@ export async function restoreChange(
   options: ChangeOptions = {},
 ): Promise<ChangeOutcome> {
   if (outputs.length === 0) return { kind: "claimed", proofs: [] };
-  const found = await mint.restore(outputs, options);
+  return await outcomeOfRestored(mint, outputs, await mint.restore(outputs, options), options);
+}
+
+async function outcomeOfRestored(
+  mint: MintApi,
+  outputs: readonly PlannedOutput[],
+  found: ReadonlyMap<string, BlindSignature>,
+  options: ChangeOptions,
+): Promise<ChangeOutcome> {
   const pairs = outputs.map((output) => ({ output, signature: found.get(output.blinded) }))
     .filter((pair): pair is FilledBlank => (pair.signature?.amount ?? 0n) > 0n);
   const keysets = await keysetsOf(mint, pairs, options);
