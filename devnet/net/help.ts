@@ -49,10 +49,10 @@ export function readyText(network: DevnetAddresses): string {
     "",
     "In another terminal:",
     `  ${node} start --relay ${relay}`,
-    ...mints.map(({ url }) => `  ${node} wallet mints add ${url} --trust trusted`),
+    ...mints.map(({ url }) => `  ${node} wallet mints add ${url} --trusted`),
     `  ${node} wallet fund 1000 --mint ${first.url}`,
     `  deno run -A node.ts devnet pay INVOICE --data ${directory}`,
-    `  ${node} wallet withdraw 100 anybody@${host}`,
+    `  ${node} wallet withdraw anybody@${host} 100`,
     "",
     "Stop it with Ctrl-C.",
   ].join("\n");
