@@ -243,6 +243,7 @@ export class TestWallet implements AsyncDisposable {
       fetch: async (input, init) => {
         this.#assertAlive();
         const response = await doFetch(input, init);
+        if (this.#isDead) await response.body?.cancel();
         this.#assertAlive();
         return response;
       },

@@ -43,14 +43,7 @@ export class Resumer implements AsyncDisposable {
   }
 
   async #run(): Promise<void> {
-    const { store } = this.#engine.context;
-    // What waits for an event that happened while nobody ran is looked at once.
-    for (const operation of store.operations({ status: "open" })) {
-      if (this.#stop.signal.aborted) return;
-      if (operation.nextAtMs !== undefined) continue;
-      if (this.#running.size >= this.#concurrency) await Promise.race(this.#running.values());
-      this.#launch(operation.id);
-    }
+    await this.#lookAtQuiet();
     while (!this.#stop.signal.aborted) {
       this.#wake = Promise.withResolvers<void>();
       try {
@@ -59,6 +52,22 @@ export class Resumer implements AsyncDisposable {
         // A database that cannot be read now may be readable later.
       }
       await this.#pause(this.#pauseMs());
+    }
+  }
+
+  /** What waits for an event that may have happened while nobody ran is looked at once. */
+  async #lookAtQuiet(): Promise<void> {
+    let quiet: string[] = [];
+    try {
+      quiet = this.#engine.context.store.operations({ status: "open" })
+        .filter(({ nextAtMs }) => nextAtMs === undefined).map(({ id }) => id);
+    } catch {
+      // As in the loop: what cannot be read now is due again at the next start.
+    }
+    for (const id of quiet) {
+      if (this.#stop.signal.aborted) return;
+      if (this.#running.size >= this.#concurrency) await Promise.race(this.#running.values());
+      this.#launch(id);
     }
   }
 

@@ -67,7 +67,13 @@ export interface SendPlan {
   readonly isStale?: boolean;
 }
 
-/** Where a test or a crash may stop a send operation; a new plan's phases are `swap.2`, `reclaim.2`, … */
+/**
+ * Where a test or a crash may stop a send operation; a new plan's phases are `swap.2`, `reclaim.2`, …
+ * In the words of the failure matrix: K1 before and K2 after it reserved is `planned.*-commit`, K3 after
+ * it was journaled as under way `prepared.after-commit`, K4 with the request on its way
+ * `swap.before-send` and a mint that is slow, K5 with an answer that is not written down
+ * `swap.after-send` or `swap-inflight.before-commit`, K6 after that `swap-inflight.after-commit`.
+ */
 export const FAULT_POINTS: readonly string[] = [
   "send.planned.before-commit",
   "send.planned.after-commit",

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { beginFund, FAULT_POINTS } from "../../../wallet/operations/fund_plan.ts";
+import { Resumer } from "../../../wallet/operations/resumer.ts";
 import { startKit } from "../../support/wallet_kit.ts";
 
 Deno.test("fund shows an invoice, waits for its payment, and ends with the ecash in the books", async () => {
@@ -273,6 +274,25 @@ Deno.test("fund gives up when the mint makes no invoice, since nothing was begun
   const failed = await alice.driveToEnd(begun.id);
   assert.equal(failed.status, "failed");
   assert.deepEqual(alice.store.quotes(begun.id), []);
+});
+
+Deno.test("the resumer claims a paid invoice by itself, and again after the wallet was closed", async () => {
+  await using kit = await startKit();
+  let alice = kit.wallet();
+  const ids: string[] = [];
+  for (let count = 0; count < 2; count++) {
+    const begun = await beginFund(alice.context, { mint: kit.url(), amount: 21n });
+    ids.push(begun.id);
+    await alice.engine.drive(begun.id);
+    await kit.pay(alice.invoiceOf(begun));
+    alice = await alice.reopen();
+    await using _ = new Resumer(alice.engine);
+    const ended = alice.engine.wait(begun.id);
+    kit.clock.jump(10_000);
+    assert.equal((await ended).status, "done");
+  }
+  assert.equal(alice.free(), 42n);
+  assert.ok(ids.every((id) => alice.store.operation(id)!.status === "done"));
 });
 
 Deno.test("a mint that is away delays a fund operation and changes nothing", async () => {
