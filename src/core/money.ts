@@ -47,15 +47,15 @@ export class Money {
    */
   static parse(text: string): Money {
     const found = /^\s*(\d[\d_]*)\s*(sats?|msats?)?\s*$/i.exec(text);
-    const digits = found?.[1]!.replaceAll("_", "");
-    if (!found || digits!.length > 20 || BigInt(digits!) > AMOUNT_MAX) {
+    const digits = found?.[1]?.replaceAll("_", "");
+    if (digits === undefined || digits.length > 20 || BigInt(digits) > AMOUNT_MAX) {
       throw new SyntaxError(
         `Cannot read the amount "${
           text.slice(0, 40)
         }": a whole number wanted, such as 21 or "21 sat"`,
       );
     }
-    return Money.of(BigInt(digits!), found[2]?.toLowerCase().startsWith("m") ? "msat" : "sat");
+    return Money.of(BigInt(digits), found?.[2]?.toLowerCase().startsWith("m") ? "msat" : "sat");
   }
 
   /** The sum. @throws {TypeError} If the units differ. */
