@@ -51,7 +51,7 @@ export function readyText(network: DevnetAddresses): string {
     `  ${node} start --relay ${relay}`,
     ...mints.map(({ url }) => `  ${node} wallet mints add ${url} --trusted`),
     `  ${node} wallet fund 1000 --mint ${first.url}`,
-    `  deno run -A node.ts devnet pay INVOICE --data ${directory}`,
+    `  ${node} devnet pay INVOICE --data ${directory}`,
     `  ${node} wallet withdraw anybody@${host} 100`,
     "",
     "Stop it with Ctrl-C.",
