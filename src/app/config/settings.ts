@@ -17,29 +17,12 @@ import {
   peerIdSchema,
   publicKeySchema,
   relayUrlSchema,
-  type Schema,
   textSchema,
 } from "./values.ts";
+import { type Setting, setting } from "./setting.ts";
+import { WALLET_SETTINGS } from "./wallet_settings.ts";
 
-/** One row of the table. */
-export interface Setting<T> {
-  /** What follows the flag in help texts; absent for switches. */
-  readonly placeholder?: string;
-  /** The default as a user would type it; undefined means that it is not set. */
-  readonly default: string | readonly string[] | undefined;
-  readonly description: string;
-  readonly schema: Schema<T>;
-  /** Takes several values: the flag may be repeated. */
-  readonly isList?: true;
-  /** A switch: `--name` and `--no-name`. */
-  readonly isSwitch?: true;
-  /** Never shown and has no flag, because command lines are visible to other users. */
-  readonly isSecret?: true;
-}
-
-function setting<T>(row: Setting<T>): Setting<T> {
-  return row;
-}
+export type { Setting } from "./setting.ts";
 
 /** All settings, in the order in which they are shown. */
 export const SETTINGS = {
@@ -219,6 +202,7 @@ export const SETTINGS = {
     description: "Where the plain HTTP port listens; 0 takes any free port",
     schema: hostPortSchema,
   }),
+  ...WALLET_SETTINGS,
   relayListen: setting<{ hostname: string; port: number } | undefined>({
     placeholder: "HOST:PORT",
     default: undefined,
