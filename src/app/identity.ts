@@ -51,15 +51,46 @@ export async function openDataDirectory(directory: string): Promise<void> {
 export async function openIdentity(
   options: { readonly directory: string; readonly words?: string | undefined },
 ): Promise<Identity> {
-  const words = options.words === undefined
-    ? await readOrCreateSeed(join(options.directory, "seed"))
-    : parseWords(options.words, "SEEDMINT_SEED");
+  const words = await seedWords(options);
   const networkSecret = deriveKey(words, "seedmint/libp2p/ed25519/v1");
   return {
     networkSecret,
     nostrSecret: deriveKey(words, "seedmint/nostr/secp256k1/v1"),
     peerId: await peerIdOfSecret(networkSecret),
   };
+}
+
+/**
+ * The twelve words themselves, for the wallet and for whoever writes them on paper. Made when there
+ * are none.
+ *
+ * @throws {SeedmintError} As {@link openIdentity}.
+ */
+export async function seedWords(
+  options: { readonly directory: string; readonly words?: string | undefined },
+): Promise<string> {
+  if (options.words !== undefined) return parseWords(options.words, "SEEDMINT_SEED");
+  return await readOrCreateSeed(join(options.directory, "seed"));
+}
+
+/**
+ * Makes `text` the seed of a data directory that has none yet; the same words again are no mistake.
+ *
+ * @throws {SeedmintError} `usage` if they are no seed, `denied` if the directory has another.
+ */
+export async function adoptSeed(directory: string, text: string): Promise<void> {
+  const words = parseWords(text, "stdin");
+  const path = join(directory, "seed");
+  try {
+    const known = await readSeed(path) ?? await createSeed(path, words);
+    if (known === words) return;
+  } catch (error) {
+    throw asStorageError(error, `Cannot write the seed at ${path}`);
+  }
+  throw new SeedmintError(
+    "denied",
+    `Cannot use these words: ${path} holds others; choose an empty data directory with --data`,
+  );
 }
 
 async function readOrCreateSeed(path: string): Promise<string> {
@@ -91,8 +122,7 @@ async function readSeed(path: string): Promise<string | undefined> {
 }
 
 /** Writes a new seed under another name first, so that a crash never leaves half of one. */
-async function createSeed(path: string): Promise<string> {
-  const words = newSeedWords();
+async function createSeed(path: string, words = newSeedWords()): Promise<string> {
   const temporary = `${path}.${crypto.randomUUID()}.new`;
   using file = await Deno.open(temporary, { write: true, createNew: true, mode: 0o600 });
   await file.write(new TextEncoder().encode(`${words}\n`));

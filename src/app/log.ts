@@ -2,14 +2,14 @@
  * The one file that imports LogTape: structured logs on stderr, for people or as JSON lines, with a
  * level for each category. What looks like a secret never reaches a line.
  *
- * Categories: `node`, `net`, `relay`, `control`, `transfer`, `store`.
+ * Categories: `node`, `net`, `relay`, `control`, `transfer`, `store`, `wallet`.
  */
 import { configureSync, getLogger, type LogRecord } from "@logtape/logtape";
 import { styleText } from "node:util";
 import type { LogLevel, LogLevels } from "./config/values.ts";
 
 /** What a line belongs to. */
-export type LogCategory = "node" | "net" | "relay" | "control" | "transfer" | "store";
+export type LogCategory = "node" | "net" | "relay" | "control" | "transfer" | "store" | "wallet";
 
 /** One category's voice. `fields` are kept apart from the text in JSON. */
 export type Log = (
@@ -28,12 +28,13 @@ export interface LogOptions {
 
 /** Names of fields that are secrets whatever they hold. */
 const SECRET_NAME =
-  /seed|secret|token|password|authorization|proof|mnemonic|private|bearer|cookie/i;
+  /seed|secret|token|password|authorization|proof|mnemonic|private|bearer|cookie|invoice|preimage|quote/i;
 
-/** Secrets inside of texts: bearer tokens, Cashu tokens, Nostr secret keys, users in URLs. */
+/** Secrets inside of texts: bearer tokens, Cashu tokens, invoices, Nostr secret keys, users in URLs. */
 const SECRET_TEXT: readonly (readonly [RegExp, string])[] = [
   [/\bBearer\s+[\w.~+/=-]+/gi, "Bearer [redacted]"],
   [/\bcashu[AB][\w-]{8,}=*/g, "[redacted]"],
+  [/\b(?:ln(?:bcrt|bc|tbs|tb)\d*[munp]?|lnurl)1[02-9ac-hj-np-z]{20,}/gi, "[redacted]"],
   [/\bnsec1[02-9ac-hj-np-z]{20,}/g, "[redacted]"],
   [/:\/\/[^\s/@]+@/g, "://[redacted]@"],
   [/([?&][\w-]*(?:token|secret|key|sig)[\w-]*=)[^&\s]+/gi, "$1[redacted]"],

@@ -3,6 +3,7 @@ import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { systemClock } from "./system.ts";
 import type { StatusReport } from "./api/methods.ts";
 import type { TransferReport } from "./api/transfers.ts";
+import type { WalletApi } from "../../wallet/wallet_api.ts";
 import type { StoreFigures } from "../../swarm/store/mod.ts";
 
 /** What a provider tells of one answered want. */
@@ -15,13 +16,33 @@ export interface ServedMetric {
 
 /** What the gauges show; asked at each scrape. */
 export interface MetricsSources {
-  readonly status: () => StatusReport;
+  readonly status: () => Omit<StatusReport, "wallet">;
   readonly figures: () => StoreFigures;
+  /** The wallet while it is open. */
+  readonly wallet?: () => WalletApi | undefined;
+}
+
+/** One answered, or unanswered, request to a mint. */
+export interface MintRequestMetric {
+  /** Host of the mint, and its path if it has one. */
+  readonly mint: string;
+  /** `info`, `swap`, `melt/quote`, …: never an id. */
+  readonly endpoint: string;
+  /** The class of the HTTP status, or `none`. */
+  readonly result: string;
+  readonly ms: number;
+}
+
+/** An operation of the wallet that ended. */
+export interface EndedMetric {
+  readonly kind: string;
+  readonly status: string;
+  readonly feeSat: number;
 }
 
 /** One look at the node. */
 interface Look {
-  readonly status: StatusReport;
+  readonly status: Omit<StatusReport, "wallet">;
   readonly store: StoreFigures;
 }
 
@@ -40,6 +61,7 @@ export class Metrics {
   readonly #failures: Counter<"code">;
   readonly #fetchSeconds: Histogram<"result">;
   readonly #serveSeconds: Histogram;
+  readonly #wallet: ReturnType<typeof walletNumbers>;
 
   constructor(sources: MetricsSources) {
     const registers = [this.#registry];
@@ -86,7 +108,21 @@ export class Metrics {
       buckets: SECONDS_BUCKETS,
       registers,
     });
+    this.#wallet = walletNumbers(registers);
     this.#gauges(sources);
+    if (sources.wallet !== undefined) this.#walletGauges(sources.wallet);
+  }
+
+  /** Counts a request to a mint. */
+  mintAsked({ mint, endpoint, result, ms }: MintRequestMetric): void {
+    this.#wallet.mintRequests.inc({ mint, endpoint, result });
+    if (result !== "none") this.#wallet.mintSeconds.observe({ mint }, ms / 1000);
+  }
+
+  /** Counts an operation of the wallet that ended. */
+  walletEnded({ kind, status, feeSat }: EndedMetric): void {
+    this.#wallet.ended.inc({ kind, status });
+    if (feeSat > 0) this.#wallet.fees.inc({ kind }, feeSat);
   }
 
   /** Counts a want that the provider answered. */
@@ -149,6 +185,72 @@ export class Metrics {
       });
     }
   }
+
+  #walletGauges(opened: () => WalletApi | undefined): void {
+    const registers = [this.#registry];
+    new Gauge({
+      name: "seedmint_wallet_balance_sat",
+      help: "Ecash at each mint, by state: free, reserved, outgoing, incoming",
+      labelNames: ["mint", "state"],
+      registers,
+      async collect() {
+        this.reset();
+        for (const held of (await opened()?.balance())?.mints ?? []) {
+          const mint = mintLabel(held.mint);
+          this.set({ mint, state: "free" }, held.freeSat);
+          this.set({ mint, state: "reserved" }, held.reservedSat);
+          this.set({ mint, state: "outgoing" }, held.outgoingSat);
+          this.set({ mint, state: "incoming" }, held.incomingSat);
+        }
+      },
+    });
+    new Gauge({
+      name: "seedmint_wallet_operations",
+      help: "Operations of the wallet that have not ended, by kind and status",
+      labelNames: ["kind", "status"],
+      registers,
+      async collect() {
+        this.reset();
+        for (const { kind, status } of await opened()?.pending() ?? []) this.inc({ kind, status });
+      },
+    });
+  }
+}
+
+/** What is counted of the wallet. */
+function walletNumbers(registers: Registry[]) {
+  return {
+    mintRequests: new Counter({
+      name: "seedmint_wallet_mint_requests_total",
+      help: "Requests to mints, by class of the answer",
+      labelNames: ["mint", "endpoint", "result"],
+      registers,
+    }),
+    mintSeconds: new Histogram({
+      name: "seedmint_wallet_mint_request_seconds",
+      help: "Duration of requests to mints that were answered",
+      labelNames: ["mint"],
+      buckets: SECONDS_BUCKETS,
+      registers,
+    }),
+    ended: new Counter({
+      name: "seedmint_wallet_operations_total",
+      help: "Operations of the wallet that ended, by kind and how",
+      labelNames: ["kind", "status"],
+      registers,
+    }),
+    fees: new Counter({
+      name: "seedmint_wallet_fees_sat_total",
+      help: "Fees that operations of the wallet paid, by kind",
+      labelNames: ["kind"],
+      registers,
+    }),
+  };
+}
+
+/** A mint as labels name it: without the scheme. */
+export function mintLabel(url: string): string {
+  return url.replace(/^https?:\/\//, "");
 }
 
 const GAUGES: readonly (readonly [suffix: string, help: string, (now: Look) => number])[] = [

@@ -43,9 +43,18 @@ export const PERMISSION_FLAGS: readonly string[] = [
   "--allow-env=SEEDMINT_*,HOME,XDG_DATA_HOME",
 ];
 
-/** The whole command that runs `script` without questions. */
-export function commandLine(script = "node.ts"): string {
-  return `deno run ${PERMISSION_FLAGS.map(quoteFlag).join(" ")} ${script}`;
+/** What `devnet` needs besides, for it is made of processes. */
+export const DEVNET_PERMISSION: NeededPermission = {
+  descriptor: { name: "run" },
+  why: "run: start the relay, the mints and the Lightning network of devnet, each its own process",
+};
+
+/** The flag that grants {@link DEVNET_PERMISSION}. */
+export const DEVNET_FLAG = "--allow-run";
+
+/** The whole command that runs `script` without questions; `more` are further flags. */
+export function commandLine(script = "node.ts", more: readonly string[] = []): string {
+  return `deno run ${[...PERMISSION_FLAGS, ...more].map(quoteFlag).join(" ")} ${script}`;
 }
 
 function quoteFlag(flag: string): string {

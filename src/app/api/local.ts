@@ -16,6 +16,7 @@ import type {
 } from "./methods.ts";
 import { describeAdded, traced } from "../tracing.ts";
 import type { Handler, NodeParts } from "./parts.ts";
+import { WALLET_HANDLERS, type WalletMethodName, type WalletMethods } from "./wallet_methods.ts";
 
 const HANDLERS: { readonly [Name in MethodName]: Handler<Name> } = {
   status,
@@ -31,7 +32,22 @@ const HANDLERS: { readonly [Name in MethodName]: Handler<Name> } = {
   verify,
   export: exportContent,
   ticket,
+  ...walletHandlers(),
 };
+
+/** The wallet's methods, each over the wallet of the parts. */
+function walletHandlers(): { readonly [Name in WalletMethodName]: Handler<Name> } {
+  const handlerOf =
+    <Name extends WalletMethodName>(name: Name): Handler<WalletMethodName> =>
+    async (parts, params, { signal }) => {
+      if (parts.wallet === undefined) {
+        throw new SeedmintError("unavailable", `Cannot do ${name}: no wallet is open here`);
+      }
+      return await parts.wallet.call(name, params as WalletMethods[Name]["params"], { signal });
+    };
+  const names = Object.keys(WALLET_HANDLERS) as WalletMethodName[];
+  return Object.fromEntries(names.map((name) => [name, handlerOf(name)])) as never;
+}
 
 /** How much of a blob is read at a time. */
 const READ_BYTES = 1 << 20;

@@ -10,6 +10,7 @@ import type {
   ImportMode,
   Visibility,
 } from "../../../swarm/store/blob_store.ts";
+import type { WalletMethods } from "./wallet_methods.ts";
 
 /** One blob that the store holds, whole or in part. */
 export interface BlobSummary {
@@ -38,6 +39,15 @@ export interface RelayStatus {
   readonly problem: string | null;
 }
 
+/** What `status` tells of the wallet. */
+export interface WalletSummary {
+  /** To spend, at all mints together. */
+  readonly totalSat: number;
+  /** Operations that are under way, and those that need a person. */
+  readonly pendingCount: number;
+  readonly attentionCount: number;
+}
+
 /** What `status` tells. */
 export interface StatusReport {
   readonly version: string;
@@ -57,6 +67,8 @@ export interface StatusReport {
     readonly bytes: number;
     readonly quotaBytes: number;
   };
+  /** Null while no wallet is open. */
+  readonly wallet: WalletSummary | null;
   /** What does not work, in words; empty when all is well. */
   readonly problems: readonly string[];
 }
@@ -187,7 +199,7 @@ export interface VerifiedEvent {
 }
 
 /** Every method: name, parameters, events, result. */
-export interface Methods {
+export interface Methods extends WalletMethods {
   status: { params: Record<never, never>; event: never; result: StatusReport };
   peers: { params: Record<never, never>; event: never; result: { peers: readonly PeerReport[] } };
   list: {

@@ -7,6 +7,20 @@ import type { Config } from "../config/settings.ts";
 import type { MethodName, Methods, RelayStatus } from "./methods.ts";
 import type { Tracing } from "../tracing.ts";
 import type { Transfers } from "./transfers.ts";
+import type { WalletApi } from "../../../wallet/wallet_api.ts";
+import type { WalletCall } from "./wallet_methods.ts";
+
+/** The wallet of a node. */
+export interface WalletAccess {
+  /**
+   * Asks it, and opens it first if it is not open.
+   *
+   * @throws {SeedmintError} If it cannot be opened, or says no.
+   */
+  readonly call: WalletCall;
+  /** The wallet if it is open. */
+  readonly opened: () => WalletApi | undefined;
+}
 
 /** The pieces. What could not be started is absent, and `problems` says why. */
 export interface NodeParts {
@@ -25,6 +39,8 @@ export interface NodeParts {
   /** Shows peers that this node belongs to the fleet. */
   readonly certificate?: Uint8Array<ArrayBuffer>;
   readonly transfers: Transfers;
+  /** Of a running node only: a verb that works alone opens the wallet without the rest. */
+  readonly wallet?: WalletAccess;
   /** Reads hints out of multiaddrs with `/p2p/`. */
   readonly hintsOf: (addresses: readonly string[], via: ProviderHint["via"]) => ProviderHint[];
   readonly relays: () => readonly RelayStatus[];

@@ -1,6 +1,7 @@
 /** Strict schemas of the parameters of every method: a request is JSON from outside. */
 import type { MethodName } from "../api/methods.ts";
 import { v } from "../schema.ts";
+import { WALLET_SCHEMAS } from "./wallet_schemas.ts";
 
 const text = v.pipe(v.string(), v.minLength(1), v.maxLength(16_384));
 const path = v.pipe(
@@ -66,4 +67,5 @@ export const PARAM_SCHEMAS: Readonly<Record<MethodName, v.GenericSchema>> = {
   verify: v.strictObject({ targets }),
   export: v.strictObject({ target: text, output: path, overwrite: v.boolean() }),
   ticket: v.strictObject({ target: text }),
+  ...WALLET_SCHEMAS,
 };

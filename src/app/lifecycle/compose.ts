@@ -10,7 +10,6 @@ import type { Discovery, Network } from "../../../swarm/ports.ts";
 import { ProviderScores } from "../../../swarm/score.ts";
 import type { BlobStore } from "../../../swarm/store/blob_store.ts";
 import type { FileBlobStore } from "../../../swarm/store/mod.ts";
-import type { StatusReport } from "../api/methods.ts";
 import type { NodeParts } from "../api/parts.ts";
 import { statusOf } from "../api/handlers/node.ts";
 import type { Config } from "../config/settings.ts";
@@ -33,6 +32,7 @@ import {
 import { startAnnouncer, startDigests, startProvider } from "./seeding.ts";
 import { storeOptions } from "./store_options.ts";
 import { SwarmTransfers } from "./transfers.ts";
+import { WalletHost } from "./wallet.ts";
 
 /**
  * What is put together: `node` seeds and is found; `client` fetches for one verb; `store` looks at
@@ -66,7 +66,8 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
   const announcer = role === "node" && network !== undefined
     ? await startAnnouncer({ ...common, network, pools })
     : undefined;
-  const metrics = role === "node" ? await openMetrics(store, () => statusOf(parts)) : undefined;
+  const metrics = role === "node" ? await openMetrics(store, () => parts) : undefined;
+  const wallet = role === "node" ? stack.use(new WalletHost(config, metrics)) : undefined;
   const tracing = await openTracing(systemClock);
   if (role === "node" && network !== undefined) {
     await startProvider({ ...common, network, metrics, tracing });
@@ -106,8 +107,10 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
     ...(tracing === undefined ? {} : { tracing }),
     ...(certificate === undefined ? {} : { certificate }),
     relays,
-    problems: () => problems,
+    ...(wallet === undefined ? {} : { wallet }),
+    problems: () => [...problems, ...wallet?.problems() ?? []],
   };
+  await wallet?.openIfWanted();
   const owned = stack.move();
   return {
     parts,
@@ -119,10 +122,14 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
 
 async function openMetrics(
   store: FileBlobStore,
-  status: () => StatusReport,
+  parts: () => NodeParts,
 ): Promise<Metrics> {
   const { Metrics } = await import("../metrics.ts");
-  return new Metrics({ status, figures: () => store.figures() });
+  return new Metrics({
+    status: () => statusOf(parts()),
+    figures: () => store.figures(),
+    wallet: () => parts().wallet?.opened(),
+  });
 }
 
 /** Who only looks at the store finds nobody, and holds the store's lock for a moment only. */

@@ -13,3 +13,4 @@ export * from "./relays.ts";
 export * from "./run.ts";
 export * from "./store_options.ts";
 export * from "./transfers.ts";
+export * from "./wallet.ts";

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { SeedmintError } from "../../core/errors.ts";
 import type { HostPort } from "../config/values.ts";
 import { LocalNode } from "../api/local.ts";
-import { statusOf } from "../api/handlers/node.ts";
+import { reportStatus } from "../api/handlers/node.ts";
 import type { StatusReport } from "../api/methods.ts";
 import type { BlobRecord, BlobStore } from "../../../swarm/store/blob_store.ts";
 import type { Config } from "../config/settings.ts";
@@ -23,7 +23,7 @@ import { compose, type Composition } from "./compose.ts";
 
 /** A node that runs until {@link RunningNode.stop}. */
 export interface RunningNode {
-  readonly status: () => StatusReport;
+  readonly status: () => Promise<StatusReport>;
   /** Up to `countMax` things that somebody asked to be kept, and how many more there are. */
   readonly seeds: (countMax: number) => readonly [shown: readonly BlobRecord[], moreCount: number];
   /** URL of the relay inside this node. */
@@ -50,7 +50,7 @@ export async function runNode(config: Config): Promise<RunningNode> {
   const owned = stack.move();
   logOf("node")("info", "ready", { peerId: parts.peerId });
   return {
-    status: () => statusOf(parts),
+    status: () => reportStatus(parts),
     seeds: (countMax) => seedsOf(parts.store, countMax),
     ...(composition.embeddedRelayUrl ? { relayUrl: composition.embeddedRelayUrl } : {}),
     ...(control ? { controlUrl: control.address } : {}),

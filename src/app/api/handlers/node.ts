@@ -2,14 +2,30 @@
 import { VERSION } from "../../version.ts";
 import { encodeTicket } from "../../ticket.ts";
 import type { Handler, NodeParts } from "../parts.ts";
-import type { StatusReport } from "../methods.ts";
+import type { StatusReport, WalletSummary } from "../methods.ts";
+import type { WalletApi } from "../../../../wallet/wallet_api.ts";
 import { heldBlob } from "../targets.ts";
 
 /** Who this node is and how it fares. */
-export const status: Handler<"status"> = (parts) => Promise.resolve(statusOf(parts));
+export const status: Handler<"status"> = (parts) => reportStatus(parts);
 
 /** The report of `status`. */
-export function statusOf(parts: NodeParts): StatusReport {
+export async function reportStatus(parts: NodeParts): Promise<StatusReport> {
+  const wallet = parts.wallet?.opened();
+  return {
+    ...statusOf(parts),
+    wallet: wallet === undefined ? null : await summaryOf(wallet).catch(() => null),
+  };
+}
+
+async function summaryOf(wallet: WalletApi): Promise<WalletSummary> {
+  const [{ totalSat }, operations] = await Promise.all([wallet.balance(), wallet.pending()]);
+  const attentionCount = operations.filter(({ status }) => status === "attention").length;
+  return { totalSat, pendingCount: operations.length - attentionCount, attentionCount };
+}
+
+/** What can be told without waiting. */
+export function statusOf(parts: NodeParts): Omit<StatusReport, "wallet"> {
   return {
     version: VERSION,
     running: parts.startedMs !== undefined,
