@@ -7,7 +7,13 @@
  * loaded afterwards, because npm packages read the environment when they load. It ends with
  * `Deno.exit`, because a lock package of libp2p keeps the event loop alive for ever.
  */
-import { commandLine, NEEDED_PERMISSIONS } from "./src/app/permissions.ts";
+import {
+  commandLine,
+  DEVNET_FLAG,
+  DEVNET_PERMISSION,
+  NEEDED_PERMISSIONS,
+} from "./src/app/permissions.ts";
+import type { Program } from "./src/app/cli/verb.ts";
 
 const LIGHT_VERBS = ["help", "version", "completions", "--version", "-V"];
 
@@ -16,6 +22,11 @@ function isLight(args: readonly string[]): boolean {
   const end = args.indexOf("--");
   const flags = end < 0 ? args : args.slice(0, end);
   return LIGHT_VERBS.includes(args[0] ?? "") || flags.includes("--help") || flags.includes("-h");
+}
+
+/** Whether the command line starts the development network, which is made of processes. */
+function startsDevnet([verb, word = "start"]: readonly string[]): boolean {
+  return verb === "devnet" && (word === "start" || word.startsWith("-"));
 }
 
 /** The data directory, if it is named where this can be seen without a permission. */
@@ -45,9 +56,9 @@ function isGranted(descriptor: Deno.PermissionDescriptor, dataDirectory?: string
 /** Settles permissions; returns an exit code when the command cannot run. */
 function preflight(args: readonly string[]): number | undefined {
   const dataDirectory = namedDataDirectory(args);
-  const missing = NEEDED_PERMISSIONS.filter(({ descriptor }) =>
-    !isGranted(descriptor, dataDirectory)
-  );
+  const isDevnet = startsDevnet(args);
+  const needed = isDevnet ? [...NEEDED_PERMISSIONS, DEVNET_PERMISSION] : NEEDED_PERMISSIONS;
+  const missing = needed.filter(({ descriptor }) => !isGranted(descriptor, dataDirectory));
   if (missing.length === 0) return undefined;
   const canAsk = Deno.stdin.isTerminal() && Deno.stderr.isTerminal();
   const refused = missing.filter(({ descriptor, why }) => {
@@ -57,7 +68,8 @@ function preflight(args: readonly string[]): number | undefined {
   });
   if (refused.length === 0) return undefined;
   const names = refused.map(({ descriptor }) => descriptor.name).join(", ");
-  const text = `error: permissions are missing: ${names}. Run:\n  ${commandLine()}\n`;
+  const line = isDevnet ? `${commandLine("node.ts", [DEVNET_FLAG])} devnet` : commandLine();
+  const text = `error: permissions are missing: ${names}. Run:\n  ${line}\n`;
   Deno.stderr.writeSync(new TextEncoder().encode(text));
   return 2;
 }
@@ -65,4 +77,6 @@ function preflight(args: readonly string[]): number | undefined {
 const refusedCode = isLight(Deno.args) ? undefined : preflight(Deno.args);
 if (refusedCode !== undefined) Deno.exit(refusedCode);
 const { main } = await import("./src/app/cli/main.ts");
-Deno.exit(await main(Deno.args));
+const devnet: Program = async (...all) =>
+  await (await import("./devnet/net/mod.ts")).devnet(...all);
+Deno.exit(await main(Deno.args, undefined, { devnet }));

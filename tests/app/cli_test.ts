@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { helpOf, helpOfAll } from "../../src/app/cli/help.ts";
 import { main } from "../../src/app/cli/main.ts";
-import { VERB_GROUPS, VERBS } from "../../src/app/cli/node_commands.ts";
+import { VERB_GROUPS, VERBS, WORDS } from "../../src/app/cli/node_commands.ts";
 import { nearest, parseLine } from "../../src/app/cli/parse.ts";
-import { COMMON_FLAGS, COMMON_SETTINGS } from "../../src/app/cli/verb.ts";
+import { COMMON_FLAGS, COMMON_SETTINGS, isFamily } from "../../src/app/cli/verb.ts";
 import { settingsMarkdown } from "../../src/app/cli/verbs/config.ts";
 import { keyOf } from "../../src/app/config/settings.ts";
 import { VERSION } from "../../src/app/version.ts";
@@ -28,7 +28,7 @@ Deno.test("help of all verbs is as it was", async (t) => {
   await t.assertSnapshot(helpOfAll(VERB_GROUPS));
 });
 
-for (const spec of VERBS) {
+for (const spec of [...VERBS, ...WORDS.filter(isFamily)]) {
   Deno.test(`help of ${spec.name} is as it was`, async (t) => {
     await t.assertSnapshot(helpOf(spec));
   });
@@ -39,7 +39,7 @@ Deno.test("the table of settings is as it was", async (t) => {
 });
 
 Deno.test("no line of help is wider than a terminal of 100 columns", () => {
-  for (const text of [helpOfAll(VERB_GROUPS), ...VERBS.map(helpOf)]) {
+  for (const text of [helpOfAll(VERB_GROUPS), ...[...VERBS, ...WORDS].map(helpOf)]) {
     for (const line of text.split("\n")) assert.ok(line.length <= 100, line);
   }
 });
@@ -127,14 +127,60 @@ Deno.test("main() answers help, version and mistakes with the right code and str
   assert.deepEqual([json.code, json.err], [2, ""]);
   assert.match((await run("--data", "x", "status")).err, /The verb comes first: status/);
   const shell = await run("completions", "tcsh");
+  assert.equal(
+    (await run("wallet", "--help")).out,
+    `${helpOf(WORDS.find((word) => word.name === "wallet")!)}\n`,
+  );
+  assert.equal((await run("help", "wallet", "send")).out, `${helpOf(verb("wallet send"))}\n`);
+  assert.equal((await run("wallet", "send", "-h")).out, `${helpOf(verb("wallet send"))}\n`);
+  assert.match((await run("wallet", "swp")).err, /no verb wallet swp; did you mean wallet swap\?/);
+  assert.match((await run("wallet")).err, /what to do is missing: balance, mints/);
+  assert.equal((await run("wallet")).code, 2);
   assert.match(shell.err, /one of bash, zsh, fish wanted/);
+});
+
+Deno.test("a message repeats no long word of a command line, for it may be a token", async () => {
+  const token = `cashuB${"x".repeat(200)}`;
+  for (
+    const line of [[token], ["wallet", token], ["wallet", "receive", "a", token], [
+      "wallet",
+      "balance",
+      `--json=${token}`,
+    ]]
+  ) {
+    const { code, err, out } = await run(...line);
+    assert.equal(code, 2);
+    assert.ok(!(err + out).includes(token.slice(0, 40)), line.join(" ").slice(0, 30));
+  }
+});
+
+Deno.test("main() hands devnet its own words, help among them", async () => {
+  const seen: (readonly string[])[] = [];
+  let out = "";
+  const code = await main(["devnet", "pay", "--help", "--json"], {
+    writeOut: (bytes) => out += new TextDecoder().decode(bytes),
+    writeErr: () => {},
+    isErrTerminal: false,
+    columns: 80,
+    isColored: false,
+  }, {
+    devnet: (args, io) => {
+      seen.push(args);
+      io.object({ json: io.json });
+      return Promise.resolve(7);
+    },
+  });
+  assert.deepEqual([code, seen, out], [7, [["pay", "--help", "--json"]], '{"json":true}\n']);
+  assert.equal((await run("devnet")).code, 2);
 });
 
 Deno.test("completions name every verb and every flag", async () => {
   for (const shell of ["bash", "zsh", "fish"]) {
     const { out, code } = await run("completions", shell);
     assert.equal(code, 0);
-    for (const spec of VERBS) assert.ok(out.includes(spec.name), `${shell} ${spec.name}`);
+    for (const spec of VERBS) {
+      assert.ok(out.includes(spec.name.split(" ").at(-1)!), `${shell} ${spec.name}`);
+    }
     assert.ok(out.includes("in-place"));
   }
 });

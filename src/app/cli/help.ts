@@ -1,13 +1,22 @@
 /** Help texts, made from the tables of verbs and settings; nothing here loads a verb's code. */
 import { keyOf, SETTING_NAMES, settingOf } from "../config/settings.ts";
 import { VERSION } from "../version.ts";
-import { COMMON_FLAGS, COMMON_SETTINGS, type VerbFlag, type VerbSpec } from "./verb.ts";
+import {
+  COMMON_FLAGS,
+  COMMON_SETTINGS,
+  isFamily,
+  type VerbFamily,
+  type VerbFlag,
+  type VerbSpec,
+} from "./verb.ts";
 
 const WIDTH = 92;
 const FLAG_COLUMN = 28;
 
 /** The list of all verbs. */
-export function helpOfAll(groups: readonly (readonly [string, readonly VerbSpec[]])[]): string {
+export function helpOfAll(
+  groups: readonly (readonly [string, readonly (VerbSpec | VerbFamily)[]])[],
+): string {
   const lines = [
     `seedmint ${VERSION}: seed and fetch content by its BLAKE3 hash, verified every 16 KiB`,
     "",
@@ -28,11 +37,32 @@ export function helpOfAll(groups: readonly (readonly [string, readonly VerbSpec[
   return lines.join("\n");
 }
 
-/** The help of one verb. */
-export function helpOf(verb: VerbSpec): string {
+/** The help of one verb, or of a family of verbs. */
+export function helpOf(verb: VerbSpec | VerbFamily): string {
+  return isFamily(verb) ? helpOfFamily(verb) : helpOfVerb(verb);
+}
+
+function helpOfFamily(family: VerbFamily): string {
+  return [
+    `seedmint ${family.name}: ${lowerFirst(family.summary)}`,
+    "",
+    `Usage: seedmint ${family.name} ${family.operands} [FLAGS]`,
+    "",
+    ...wrap(family.details, WIDTH),
+    "",
+    "Verbs:",
+    ...family.verbs.map((verb) =>
+      row(`  ${verb.name.slice(family.name.length + 1)} ${verb.operands}`, verb.summary)
+    ),
+    "",
+    `Each has a help of its own: seedmint ${family.verbs[0]!.name} --help`,
+  ].join("\n");
+}
+
+function helpOfVerb(verb: VerbSpec): string {
   const operands = verb.operands === "" ? "" : ` ${verb.operands}`;
   const lines = [
-    `seedmint ${verb.name}: ${verb.summary.charAt(0).toLowerCase()}${verb.summary.slice(1)}`,
+    `seedmint ${verb.name}: ${lowerFirst(verb.summary)}`,
     "",
     `Usage: seedmint ${verb.name}${operands} [FLAGS]`,
   ];

@@ -3,11 +3,14 @@ import { isSeedmintError, messageOf, SeedmintError } from "../../core/errors.ts"
 import { commandLine } from "../permissions.ts";
 import { systemClock } from "../system.ts";
 import { VERSION } from "../version.ts";
+import type { OpenedWallet, OpenWalletOptions } from "../api/open_wallet.ts";
+import type { Config } from "../config/settings.ts";
+import { type Input, processInput } from "../output/input.ts";
 import { Output, type OutputStreams, processStreams } from "../output/output.ts";
 import { helpOf, helpOfAll } from "./help.ts";
-import { VERB_GROUPS, VERBS } from "./node_commands.ts";
-import { nearest, type ParsedLine, parseLine } from "./parse.ts";
-import type { VerbSpec } from "./verb.ts";
+import { VERB_GROUPS, WORDS } from "./node_commands.ts";
+import { excerpt, nearest, type ParsedLine, parseLine } from "./parse.ts";
+import { isFamily, type Programs, type VerbFamily, type VerbSpec } from "./verb.ts";
 
 /** Exit codes, which scripts rely on. */
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
@@ -15,10 +18,19 @@ export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 /** The most milliseconds between the first signal and the end, whatever hangs. */
 const GRACE_MS = 15_000;
 
+/** What a caller of {@link main} may replace or add. */
+export interface MainOptions extends Programs {
+  /** @default {that of the process} */
+  readonly input?: Input;
+  /** @default {the wallet of the data directory} */
+  readonly openWallet?: (config: Config, options: OpenWalletOptions) => Promise<OpenedWallet>;
+}
+
 /** Runs one command line. */
 export async function main(
   args: readonly string[],
   streams: OutputStreams = processStreams(),
+  options: MainOptions = {},
 ): Promise<number> {
   const json = args.includes("--json");
   let out = new Output({ json, quiet: false }, streams);
@@ -29,13 +41,15 @@ export async function main(
       return EXIT.done;
     }
     const { verb, rest } = chooseVerb(args);
-    if (verb === undefined || isHelp(rest)) {
+    const isForeign = verb !== undefined && !isFamily(verb) && verb.isForeign === true;
+    if (verb === undefined || (isHelp(rest) && !isForeign)) {
       out.line(verb === undefined ? helpOfAll(VERB_GROUPS) : helpOf(verb));
       return EXIT.done;
     }
-    const line = parseLine(verb, rest);
+    if (isFamily(verb)) throw missingWord(verb);
+    const line = isForeign ? foreignLine(rest) : parseLine(verb, rest);
     out = new Output({ json: line.flags.has("json"), quiet: line.flags.has("quiet") }, streams);
-    return await runVerb(verb, line, out);
+    return await runVerb(verb, line, out, options);
   } catch (error) {
     return report(error, out, args);
   } finally {
@@ -43,7 +57,12 @@ export async function main(
   }
 }
 
-async function runVerb(verb: VerbSpec, line: ParsedLine, out: Output): Promise<number> {
+async function runVerb(
+  verb: VerbSpec,
+  line: ParsedLine,
+  out: Output,
+  options: MainOptions,
+): Promise<number> {
   const { loadConfig, noInputs, processInputs } = await import("../config/load.ts");
   const config = await loadConfig(verb.isLight ? noInputs : processInputs(line.settings));
   const { run } = await verb.load();
@@ -56,8 +75,20 @@ async function runVerb(verb: VerbSpec, line: ParsedLine, out: Output): Promise<n
     has: (name) => line.flags.has(name),
     config,
     out,
+    input: options.input ?? processInput(),
+    openWallet: async () => {
+      const open = options.openWallet ?? (await import("../api/open_wallet.ts")).openWallet;
+      return await open(config.values, { signal: interrupt.signal });
+    },
+    programs: options,
     signal: interrupt.signal,
   });
+}
+
+/** The line of a verb that reads its own arguments. */
+function foreignLine(operands: readonly string[]): ParsedLine {
+  const flags = new Map(operands.includes("--json") ? [["json", []]] : []);
+  return { settings: {}, flags, operands };
 }
 
 function wantsVersion(args: readonly string[]): boolean {
@@ -69,33 +100,61 @@ function isHelp(args: readonly string[]): boolean {
   return (end < 0 ? args : args.slice(0, end)).some((arg) => arg === "--help" || arg === "-h");
 }
 
+type Chosen = { verb?: VerbSpec | VerbFamily; rest: readonly string[] };
+
 /** The verb of `args` and what follows it; no verb means `start`, unless help is asked for. */
-function chooseVerb(args: readonly string[]): { verb?: VerbSpec; rest: readonly string[] } {
+function chooseVerb(args: readonly string[]): Chosen {
   const [first, ...others] = args;
   if (first === "help") {
-    const verb = others[0] === undefined ? undefined : verbOf(others[0]);
-    return verb === undefined ? { rest: [] } : { verb, rest: ["--help"] };
+    return others[0] === undefined ? { rest: [] } : { ...chosen(others), rest: ["--help"] };
   }
   if (first === undefined || first.startsWith("-")) {
-    const verb = args.find((arg) => VERBS.some((candidate) => candidate.name === arg));
+    const verb = args.find((arg) => WORDS.some((candidate) => candidate.name === arg));
     if (verb !== undefined) {
       throw new SeedmintError(
         "usage",
         `The verb comes first: ${verb}, then its flags (see --help)`,
       );
     }
-    return isHelp(args) ? { rest: [] } : { verb: verbOf("start"), rest: args };
+    return isHelp(args) ? { rest: [] } : { ...chosen(["start"]), rest: args };
   }
-  return { verb: verbOf(first), rest: others };
+  return chosen(args);
 }
 
-function verbOf(name: string): VerbSpec {
-  const verb = VERBS.find((candidate) => candidate.name === name);
+/** A verb by its first word, or first two for one of a family. */
+function chosen([first, ...others]: readonly string[]): Chosen {
+  const verb = verbOf(first!, WORDS, "");
+  const second = others[0];
+  if (!isFamily(verb) || second === undefined || second.startsWith("-")) {
+    return { verb, rest: others };
+  }
+  return { verb: verbOf(`${verb.name} ${second}`, verb.verbs, verb.name), rest: others.slice(1) };
+}
+
+function verbOf<T extends VerbSpec | VerbFamily>(
+  name: string,
+  verbs: readonly T[],
+  family: string,
+): T {
+  const verb = verbs.find((candidate) => candidate.name === name);
   if (verb !== undefined) return verb;
-  const near = nearest(name, VERBS.map((candidate) => candidate.name));
+  const lead = family === "" ? "" : `${family} `;
+  // The first word of a family is no part of the typing error.
+  const ownPart = (full: string) => full.slice(lead.length);
+  const near = nearest(ownPart(name), verbs.map((candidate) => ownPart(candidate.name)));
   throw new SeedmintError(
     "usage",
-    `There is no verb ${name}${near ? `; did you mean ${near}?` : ""} (see --help)`,
+    `There is no verb ${excerpt(name)}${
+      near ? `; did you mean ${lead}${near}?` : ""
+    } (see ${lead}--help)`,
+  );
+}
+
+function missingWord({ name, verbs }: VerbFamily): SeedmintError {
+  const words = verbs.map((verb) => verb.name.slice(name.length + 1)).join(", ");
+  return new SeedmintError(
+    "usage",
+    `Cannot run ${name}: what to do is missing: ${words} (see ${name} --help)`,
   );
 }
 

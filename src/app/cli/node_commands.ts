@@ -1,7 +1,8 @@
 /** The table of verbs about the node itself, and the groups in which help shows all verbs. */
 import { SETTING_NAMES } from "../config/settings.ts";
 import { CONTENT_VERBS, KEEPING_VERBS } from "./commands.ts";
-import { COMMON_SETTINGS, type VerbSpec } from "./verb.ts";
+import { COMMON_SETTINGS, isFamily, type VerbFamily, type VerbSpec } from "./verb.ts";
+import { WALLET_VERBS } from "./wallet_commands.ts";
 
 const NODE_SETTINGS = SETTING_NAMES.filter((name) =>
   name !== "seed" && !COMMON_SETTINGS.includes(name)
@@ -62,6 +63,20 @@ export const NODE_VERBS: readonly VerbSpec[] = [
     settings: ["relayMember"],
     examples: [["relay 0.0.0.0:7777", "a relay for the local network"]],
     load: () => import("./verbs/relay.ts"),
+  },
+  {
+    name: "devnet",
+    summary: "Run a relay, mints and a fake Lightning network for development",
+    operands: "[start|pay|invoice|books]",
+    operandCountMin: 0,
+    operandCountMax: Number.MAX_SAFE_INTEGER,
+    details: "Its money is worth nothing. devnet --help of node.ts tells its flags.",
+    flags: {},
+    settings: [],
+    examples: [],
+    isLight: true,
+    isForeign: true,
+    load: () => import("./verbs/devnet.ts"),
   },
   {
     name: "fleet",
@@ -136,11 +151,17 @@ export const NODE_VERBS: readonly VerbSpec[] = [
 ];
 
 /** All verbs in the groups in which help shows them. */
-export const VERB_GROUPS: readonly (readonly [string, readonly VerbSpec[]])[] = [
+export const VERB_GROUPS: readonly (readonly [string, readonly (VerbSpec | VerbFamily)[]])[] = [
   ["Content", CONTENT_VERBS],
   ["Keeping", KEEPING_VERBS],
+  ["Money", [WALLET_VERBS]],
   ["Node", NODE_VERBS],
 ];
 
-/** All verbs. */
-export const VERBS: readonly VerbSpec[] = VERB_GROUPS.flatMap(([, verbs]) => verbs);
+/** All first words. */
+export const WORDS: readonly (VerbSpec | VerbFamily)[] = VERB_GROUPS.flatMap(([, verbs]) => verbs);
+
+/** All verbs, those of families by their whole names. */
+export const VERBS: readonly VerbSpec[] = WORDS.flatMap((verb) =>
+  isFamily(verb) ? verb.verbs : [verb]
+);

@@ -52,7 +52,7 @@ export function parseLine(verb: VerbSpec, args: readonly string[]): ParsedLine {
       throw usage(verb, `${token.rawName} needs a value`);
     }
     if (!flag.takesValue && token.value !== undefined) {
-      throw usage(verb, `${token.rawName} takes no value, "${token.value}" was given`);
+      throw usage(verb, `${token.rawName} takes no value, "${excerpt(token.value)}" was given`);
     }
     if (flag.setting === undefined) {
       const values = flags.get(flag.name) ?? [];
@@ -103,8 +103,7 @@ function checkCount(verb: VerbSpec, operands: readonly string[]): void {
     throw usage(verb, `${verb.operands} is missing`);
   }
   if (operands.length > verb.operandCountMax) {
-    const extra = operands[verb.operandCountMax]!;
-    throw usage(verb, `"${extra}" is one word too many`);
+    throw usage(verb, `"${excerpt(operands[verb.operandCountMax]!)}" is one word too many`);
   }
 }
 
@@ -119,6 +118,14 @@ function unknownFlag(
 
 function usage(verb: VerbSpec, why: string): SeedmintError {
   return new SeedmintError("usage", `Cannot run ${verb.name}: ${why} (see ${verb.name} --help)`);
+}
+
+/** The most characters of a word that a message repeats: a pasted token or invoice stays out of it. */
+const EXCERPT_CHARS_MAX = 24;
+
+/** A word as a message may repeat it. */
+export function excerpt(word: string): string {
+  return word.length > EXCERPT_CHARS_MAX ? `${word.slice(0, EXCERPT_CHARS_MAX - 1)}…` : word;
 }
 
 /** The candidate that differs by at most two letters, if there is one. */

@@ -1,6 +1,8 @@
 /** What a verb is to the command line: its words for help, its flags, and where its code lies. */
 import type { SettingName } from "../config/settings.ts";
 import type { LoadedConfig } from "../config/load.ts";
+import type { OpenedWallet } from "../api/open_wallet.ts";
+import type { Input } from "../output/input.ts";
 import type { Output } from "../output/output.ts";
 
 /** A flag that only one verb has; settings are flags of many. */
@@ -12,17 +14,27 @@ export interface VerbFlag {
   readonly description: string;
 }
 
-/** One row of the table of verbs. */
-export interface VerbSpec {
+/** The words of a verb, or of a family of verbs. */
+export interface VerbWords {
+  /** As it is typed; a verb of a family has that in front: `wallet send`. */
   readonly name: string;
   /** One line, for the list of all verbs. */
   readonly summary: string;
   /** What stands after the verb: `HASH…`. */
   readonly operands: string;
-  readonly operandCountMin: number;
-  readonly operandCountMax: number;
   /** Paragraphs below the usage line. */
   readonly details: string;
+}
+
+/** Verbs that share their first word. */
+export interface VerbFamily extends VerbWords {
+  readonly verbs: readonly VerbSpec[];
+}
+
+/** One row of the table of verbs. */
+export interface VerbSpec extends VerbWords {
+  readonly operandCountMin: number;
+  readonly operandCountMax: number;
   readonly flags: Readonly<Record<string, VerbFlag>>;
   /** Settings that make sense here, besides those every verb takes. */
   readonly settings: readonly SettingName[];
@@ -30,6 +42,8 @@ export interface VerbSpec {
   readonly examples: readonly (readonly [string, string])[];
   /** Needs no permission, and reads no settings: `node.ts` lets it run as it is. */
   readonly isLight?: true;
+  /** Reads its own arguments: they come as operands, and so does `--help`. */
+  readonly isForeign?: true;
   /** Loads the code; help never does. */
   readonly load: () => Promise<{ readonly run: VerbRun }>;
 }
@@ -49,8 +63,42 @@ export interface VerbContext {
   readonly has: (name: string) => boolean;
   readonly config: LoadedConfig;
   readonly out: Output;
+  readonly input: Input;
+  /** The wallet of the running node, else one opened here. */
+  readonly openWallet: () => Promise<OpenedWallet>;
+  /** Programs beside the application that `node.ts` brings: nothing here imports them. */
+  readonly programs: Programs;
   /** Aborted by SIGINT, SIGTERM and SIGHUP. */
   readonly signal: AbortSignal;
+}
+
+/** How a program beside the application speaks. */
+export interface ProgramIo {
+  readonly json: boolean;
+  /** A line for people, on stdout. */
+  readonly line: (text: string) => void;
+  /** A line of JSON, on stdout. */
+  readonly object: (value: object) => void;
+  /** A line on stderr. */
+  readonly error: (text: string) => void;
+}
+
+/** A program beside the application, with the arguments after its verb. Returns the exit code. */
+export type Program = (
+  args: readonly string[],
+  io: ProgramIo,
+  signal: AbortSignal,
+) => Promise<number>;
+
+/** What `node.ts` gives to `main`. */
+export interface Programs {
+  /** Starts the development network. */
+  readonly devnet?: Program;
+}
+
+/** Whether `verb` is a family. */
+export function isFamily(verb: VerbSpec | VerbFamily): verb is VerbFamily {
+  return "verbs" in verb;
 }
 
 /** Settings that every verb takes. */

@@ -67,6 +67,12 @@ export class Output {
     this.error(text);
   }
 
+  /** A question on the terminal; the answer stands behind it. */
+  question(text: string): void {
+    this.#bar?.clear();
+    this.#streams.writeErr(encode(text));
+  }
+
   /** Something that must be said. */
   error(text: string): void {
     this.#bar?.clear();

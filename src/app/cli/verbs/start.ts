@@ -23,7 +23,7 @@ export async function run(context: VerbContext): Promise<number> {
     await refuseSecond(config.data);
     return await runNode(config);
   }, { clock: systemClock, signal });
-  announceReady(context, node, performance.now() - startMs);
+  await announceReady(context, node, performance.now() - startMs);
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve();
     signal.addEventListener("abort", () => resolve(), { once: true });
@@ -42,9 +42,13 @@ async function refuseSecond(data: string): Promise<void> {
   );
 }
 
-function announceReady(context: VerbContext, node: RunningNode, ms: number): void {
+async function announceReady(
+  context: VerbContext,
+  node: RunningNode,
+  ms: number,
+): Promise<void> {
   const { out } = context;
-  const status = node.status();
+  const status = await node.status();
   const relays = status.relays.map((relay) => relay.url);
   if (out.json) {
     const { peerId, npub, addresses, data } = status;

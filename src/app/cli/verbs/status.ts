@@ -36,8 +36,16 @@ export function describeStatus(status: StatusReport, nowMs: number): string[] {
     } blobs whole, ${store.partialCount} in part, ${formatBytes(store.bytes)} of ${
       formatBytes(store.quotaBytes)
     }`,
+    ...describeWallet(status.wallet),
     ...status.problems.map((problem) => `problem    ${problem}`),
   ];
+}
+
+function describeWallet(wallet: StatusReport["wallet"]): string[] {
+  if (wallet === null) return [];
+  const { totalSat, pendingCount, attentionCount } = wallet;
+  const attention = attentionCount === 0 ? "" : `, ${attentionCount} need you: wallet pending`;
+  return [`wallet     ${totalSat} sat, ${pendingCount} operations under way${attention}`];
 }
 
 function listed(title: string, values: readonly string[], none: string): string[] {
