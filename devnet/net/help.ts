@@ -17,7 +17,7 @@ on where it was, at the same addresses. Nothing in it is real, the mints least o
 Flags:
   --data DIR        Folder of its state (default seedmint-devnet in your data folder)
   --mints N         How many mints, 1 to 8 (default 2, or as many as there were)
-  --port PORT       First port to use for what has none yet (default 7780)
+  --port PORT       First port to use (default 7780); another one than before moves everything
   --fee-ppk N       Input fee of new mints, in parts of a thousand sat for each proof (default 0)
   --faults          Put a fault proxy in front of each mint, to make trouble between wallet and mint
   --memo TEXT       Of invoice: what it is for

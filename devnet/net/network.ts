@@ -12,7 +12,7 @@ export interface DevnetOptions {
   readonly directory: string;
   /** How many mints. @default As many as there were, or two. */
   readonly mints?: number;
-  /** The first port to use for what has none yet. @default {7780} */
+  /** The first port to use. @default As before, or 7780. */
   readonly port?: number;
   /** Input fee of new keysets, in parts of a thousand sat for each proof. @default {0} */
   readonly feePpk?: number;

@@ -25,6 +25,8 @@ export interface MintPlan {
 /** Where everything lives. */
 export interface NetPlan {
   readonly version: 1;
+  /** The first port that was asked for; asking for another one moves everything. */
+  readonly firstPort: number;
   readonly relayPort: number;
   readonly lightningPort: number;
   readonly mints: readonly MintPlan[];
@@ -32,7 +34,8 @@ export interface NetPlan {
 
 /**
  * The plan of the network in `directory`, made if there is none and extended to `mintCount` mints.
- * Ports are `port` and those after it, without those that are taken now.
+ * Ports are `port` and those after it, without those that are taken now; they stay, unless another
+ * `port` is asked for.
  *
  * @throws {SeedmintError} `storage` if the plan there is damaged.
  */
@@ -40,12 +43,15 @@ export async function loadPlan(
   directory: string,
   { mintCount, port }: { readonly mintCount: number | undefined; readonly port?: number },
 ): Promise<NetPlan> {
-  const old = await readPlan(directory);
-  const count = Math.max(mintCount ?? 2, old?.mints.length ?? 0);
+  const known = await readPlan(directory);
+  const count = Math.max(mintCount ?? 2, known?.mints.length ?? 0);
+  const firstPort = port ?? known?.firstPort ?? PORT_DEFAULT;
+  const old = known?.firstPort === firstPort ? known : undefined;
   if (old !== undefined && old.mints.length >= count) return old;
-  const free = freePorts(port ?? PORT_DEFAULT, portsOf(old));
+  const free = freePorts(firstPort, portsOf(old).slice(1));
   const plan: NetPlan = {
     version: 1,
+    firstPort,
     relayPort: old?.relayPort ?? free(),
     lightningPort: old?.lightningPort ?? free(),
     mints: [
@@ -87,6 +93,7 @@ export async function readPlan(directory: string): Promise<NetPlan | undefined> 
 function portsOf(plan: NetPlan | undefined): number[] {
   if (plan === undefined) return [];
   return [
+    plan.firstPort,
     plan.relayPort,
     plan.lightningPort,
     ...plan.mints.flatMap((mint) => [

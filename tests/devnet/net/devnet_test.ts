@@ -201,7 +201,7 @@ Deno.test("devnet refuses what makes no sense, and says what to do", async () =>
     }
     await Deno.writeTextFile(`${directory}/devnet.json`, "{");
     assert.match((await run(["books", ...at], false)).errors[0]!, /damaged/);
-    const dead = { version: 1, relayPort: 1, lightningPort: 1, mints: [] };
+    const dead = { version: 1, firstPort: 1, relayPort: 1, lightningPort: 1, mints: [] };
     await Deno.writeTextFile(`${directory}/devnet.json`, JSON.stringify(dead));
     assert.match((await run(["books", ...at], false)).errors[0]!, /is it running/);
     assert.equal((await run(["pay", "lnbc1nonsense", ...at], false)).code, 2);
