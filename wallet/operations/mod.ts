@@ -1,7 +1,7 @@
 /**
  * Operations as sagas: the journal's nouns, the engine that drives them, and one file for each kind.
  *
- * May import: `src/core`, and the wallet's `store`, `mint`, `outputs` and `selection`.
+ * May import: `src/core`, and the wallet's nouns, `store`, `mint`, `outputs`, `selection` and `lightning` (the codec of invoices).
  */
 export * from "./engine.ts";
 export * from "./fund.ts";

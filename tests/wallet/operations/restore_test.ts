@@ -161,7 +161,14 @@ Deno.test("restore leaves alone what an open operation is about to take itself",
   assert.deepEqual(alice.troubles(), []);
 });
 
-Deno.test("ecash in a payment that is under way is looked at until it is known what became of it", async () => {
+Deno.test("ecash in a payment that is under way is looked at until it is known what became of it", async (test) => {
+  await test.step("without a crash", () => lookAtPending());
+  for (const point of FAULT_POINTS.filter((point) => point.startsWith("restore.waiting"))) {
+    await test.step(point, () => lookAtPending(point));
+  }
+});
+
+async function lookAtPending(point?: string): Promise<void> {
   await using kit = await startKit({ mints: 2 });
   const alice = kit.wallet();
   await alice.fund(64n);
@@ -183,19 +190,26 @@ Deno.test("ecash in a payment that is under way is looked at until it is known w
       prefer_async: true,
     }),
   );
-  const wiped = kit.wallet("wiped", { wordsOf: "alice" });
+  let wiped = kit.wallet("wiped", { wordsOf: "alice" });
   const begun = await beginRestore(wiped.context, { mint: kit.url() });
   const waiting = await wiped.engine.drive(begun.id);
   assert.equal(waiting.state, "waiting");
   assert.equal(waiting.status, "open");
   assert.equal(wiped.free(), 0n);
   await kit.mints[0]!.admin.releasePending();
+  if (point !== undefined) {
+    wiped.crashAt(point);
+    await wiped.driveToEnd(begun.id).catch(() => {});
+    assert.ok(wiped.isDead, `${point} is never passed`);
+    wiped = await wiped.reopen();
+  }
   await wiped.driveToEnd(begun.id);
   const done = wiped.store.operation<RestorePlan>(begun.id)!;
   assert.equal(done.status, "done");
   assert.deepEqual(done.plan.pending, []);
+  assert.equal(wiped.free(), kit.mints[0]!.admin.books().outstanding);
   assert.deepEqual(wiped.troubles(), []);
-});
+}
 
 Deno.test("a token that was given away and is not redeemed is found by the words too, unless it is locked", async () => {
   await using kit = await startKit();
