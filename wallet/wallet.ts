@@ -30,6 +30,7 @@ import type {
 } from "./wallet_api.ts";
 import {
   assertCancellable,
+  assertMayHold,
   assertNew,
   limitSat,
   notPrepared,
@@ -130,6 +131,7 @@ export class Wallet implements WalletApi, AsyncDisposable {
     const { engine, list, store } = this.#parts;
     const amount = wholeSat(request.amountSat, "fund");
     const mint = request.mint === undefined ? list.homeOrFail() : list.urlOf(request.mint);
+    assertMayHold(store.mint(mint));
     const begun = await beginFund(engine.context, { mint, amount });
     const operation = await engine.drive(begun.id, options);
     const [quote] = store.quotes(begun.id);

@@ -3,7 +3,7 @@ import { SeedmintError } from "../src/core/errors.ts";
 import { AMOUNT_SAT_MAX } from "./limits.ts";
 import type { Operation } from "./operations/operation.ts";
 import type { PaymentRefusal, RefusalCode } from "./payments/outcome.ts";
-import type { IncomingPayment, WalletReads } from "./store/wallet_store.ts";
+import type { IncomingPayment, MintRecord, WalletReads } from "./store/wallet_store.ts";
 import type { MintUrl } from "./types.ts";
 
 /** An amount that a caller gave. @throws {RangeError} */
@@ -110,6 +110,16 @@ const RECEIVE_CODES: Readonly<Record<RefusalCode, "denied" | "unavailable" | "bu
   busy: "busy",
   unavailable: "unavailable",
 };
+
+/** @throws {SeedmintError} `denied` for a mint that is listed and not trusted to hold money. */
+export function assertMayHold(record: MintRecord | undefined): void {
+  if (record === undefined || record.trust === "trusted") return;
+  throw new SeedmintError(
+    "denied",
+    `Cannot fund ${record.url}: its money is accepted, but it is not trusted to hold any; ` +
+      `choose a trusted mint, or trust it with "wallet mints add"`,
+  );
+}
 
 /** @throws {SeedmintError} `denied` for a token that was received before, or found dead. */
 export function assertNew(payment: IncomingPayment | undefined): void {

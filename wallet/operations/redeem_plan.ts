@@ -17,6 +17,8 @@ export interface RedeemPayment {
 /** Plan of a redemption. */
 export interface RedeemPlan {
   readonly payments: readonly RedeemPayment[];
+  /** Its payments were credited: one that was not checked never holds up those that were. */
+  readonly isCredited: boolean;
   /** The batch closes no later than this, in milliseconds since 1970. */
   readonly closeByMs: number;
   /** Swaps that were frozen so far; the last is the one that counts. */
@@ -65,9 +67,15 @@ export function joinBatch(
 ): Redemption {
   const { payment, proofs, policy } = request;
   const nowMs = context.clock.nowMs();
-  const open = request.alone ? undefined : collecting(tx, payment.mint, proofs.length);
+  const isCredited = payment.state === "credited";
+  const open = request.alone ? undefined : collecting(tx, {
+    mint: payment.mint,
+    isCredited,
+    more: proofs.length,
+  });
   const before = open ?? newRedemption(context, payment.mint, {
     state: request.alone ? "prepared" : "collecting",
+    isCredited,
     closeByMs: nowMs + policy.lingerMs,
   });
   if (open === undefined) tx.insertOperation(before);
@@ -99,6 +107,7 @@ export function newRedemption(
   mint: MintUrl,
   options: {
     readonly state: "collecting" | "prepared";
+    readonly isCredited: boolean;
     readonly closeByMs: number;
     readonly parent?: string;
   },
@@ -108,7 +117,12 @@ export function newRedemption(
     state: options.state,
     mint,
     amount: 0n,
-    plan: { payments: [], closeByMs: options.closeByMs, round: 0 },
+    plan: {
+      payments: [],
+      isCredited: options.isCredited,
+      closeByMs: options.closeByMs,
+      round: 0,
+    },
     ...options.parent === undefined ? {} : { parent: options.parent },
   });
 }
@@ -120,12 +134,11 @@ export function countOf(payments: readonly RedeemPayment[]): number {
 
 function collecting(
   tx: WalletTransaction,
-  mint: MintUrl,
-  more: number,
+  wanted: { readonly mint: MintUrl; readonly isCredited: boolean; readonly more: number },
 ): Redemption | undefined {
-  const found = tx.operations({ kind: "redeem", status: "open" }).find((operation) =>
-    operation.mint === mint && operation.state === "collecting" &&
-    countOf((operation.plan as RedeemPlan).payments) + more <= INPUTS_PER_REQUEST_MAX
+  const open = tx.operations({ kind: "redeem", status: "open" }) as Redemption[];
+  return open.find(({ mint, state, plan }) =>
+    mint === wanted.mint && state === "collecting" && plan.isCredited === wanted.isCredited &&
+    countOf(plan.payments) + wanted.more <= INPUTS_PER_REQUEST_MAX
   );
-  return found as Redemption | undefined;
 }

@@ -117,6 +117,7 @@ export function halve(context: SagaContext, redemption: Redemption): Step {
   commit(context, redemption, (tx) => {
     const other = newRedemption(context, redemption.mint, {
       state: "prepared",
+      isCredited: redemption.plan.isCredited,
       closeByMs: redemption.plan.closeByMs,
       parent: redemption.id,
     });

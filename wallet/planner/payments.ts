@@ -21,10 +21,16 @@ import { type MintUrl, WALLET_UNIT } from "../types.ts";
 import type { PaymentOutcome, PaymentRequest } from "../wallet_api.ts";
 import { hasToken, parentOf, settlePayment, wasTried, workOf } from "./payment_work.ts";
 import { type AffordablePlan, planPayment, rankPlans } from "./plan_payment.ts";
-import { planningOf } from "./terms.ts";
+import { type LegCost, planningOf } from "./terms.ts";
 
 /** Ways to pay that are tried one after the other. */
 const WAYS_MAX = 3;
+
+/** Mints of a payee that are looked at. */
+const ACCEPTED_MAX = 50;
+
+/** Longest lock of a token: if the payee never redeems it, the money is away for so long. */
+const LOCK_MS_MAX = 30 * 24 * 3_600_000;
 
 /** Longest name of what a payment is for, in characters. */
 const SUBJECT_CHARS_MAX = 200;
@@ -159,7 +165,10 @@ export class Payments {
     });
   }
 
-  async #plan(wanted: Wanted, signal: AbortSignal): Promise<AffordablePlan> {
+  async #plan(
+    wanted: Wanted,
+    signal: AbortSignal,
+  ): Promise<AffordablePlan & { readonly cost: LegCost | undefined }> {
     const { context } = this.#engine;
     const homeMint = this.#options.homeMint();
     const planning = await planningOf(context, wanted.accepted, {
@@ -175,7 +184,9 @@ export class Payments {
     const plans = rankPlans(planning.holdings, wanted.accepted, wanted.amount, terms);
     const failedCount = work.all.filter((operation) => operation.status === "failed").length;
     const next = plans.find((plan) => !wasTried(work, plan));
-    if (next !== undefined && failedCount < WAYS_MAX) return next;
+    if (next !== undefined && failedCount < WAYS_MAX) {
+      return { ...next, cost: planning.costOf(next, wanted.amount) };
+    }
     if (plans.length > 0) {
       throw new Declined(work.all[0]?.reason ?? "every way to pay was tried and failed");
     }
@@ -191,13 +202,11 @@ export class Payments {
     if (reserved === undefined || plan.amount + plan.feeMax > reserved.cost) {
       throw new Declined("what is left to try costs more than what was set aside");
     }
-    const parent = parentOf(wanted.paymentId);
     if (plan.kind === "direct") {
       await this.#beginSend(plan.mint, wanted, plan.feeMax);
       return;
     }
-    const planning = await planningOf(context, wanted.accepted, { signal });
-    const cost = planning.costOf(plan, wanted.amount);
+    const { cost } = plan;
     if (cost?.arriving === undefined || cost.swapFeeMax === undefined) {
       throw new Declined("the swap can no longer be afforded");
     }
@@ -206,7 +215,7 @@ export class Payments {
       to: plan.to,
       amount: cost.arriving,
       feeMax: cost.swapFeeMax,
-      parent,
+      parent: parentOf(wanted.paymentId),
     });
   }
 
@@ -291,7 +300,7 @@ export class Payments {
 
   #read(request: PaymentRequest): Wanted {
     const { priceSat, budgetSat, maxFeeSat, lockTo, locktimeS } = request;
-    const { random } = this.#engine.context;
+    const { random, clock } = this.#engine.context;
     const paymentId = request.paymentId ?? random.bytes(16).toHex();
     if (typeof paymentId !== "string" || !isName(paymentId, PAYMENT_NAME_CHARS_MAX)) {
       throw new Declined(`a payment id of 1 to ${PAYMENT_NAME_CHARS_MAX} characters is wanted`);
@@ -306,9 +315,12 @@ export class Payments {
     if (lockTo !== undefined && !isPoint(lockTo)) {
       throw new Declined("the payee's key is no key: 33 bytes in hex are wanted");
     }
+    if (locktimeS !== undefined && locktimeS * 1000 > clock.nowMs() + LOCK_MS_MAX) {
+      throw new Declined("the payee wants the token locked for longer than 30 days");
+    }
     return {
       paymentId,
-      accepted: request.acceptedMints.flatMap((url) =>
+      accepted: request.acceptedMints.slice(0, ACCEPTED_MAX).flatMap((url) =>
         mintUrlOf(url, { allowPrivate: this.#options.allowPrivate ?? false }) ?? []
       ),
       amount: BigInt(priceSat),

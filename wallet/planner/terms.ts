@@ -3,6 +3,7 @@ import type { SagaContext } from "../operations/saga.ts";
 import { grossOf } from "../operations/send_prepare.ts";
 import { selectFrom } from "../selection/from_store.ts";
 import { type KeysetTerms, termsOf } from "../selection/terms.ts";
+import type { WalletReads } from "../store/wallet_store.ts";
 import type { Keyset, MintUrl } from "../types.ts";
 import type { Holding, PaymentLeg, PlanTerms } from "./plan_payment.ts";
 
@@ -116,7 +117,7 @@ function swapCost(
   if (from === undefined || to === undefined) return undefined;
   const token = grossOrUndefined(amount, to.keyset);
   const arriving = token && grossOrUndefined(token, to.keyset);
-  if (arriving === undefined) return undefined;
+  if (arriving === undefined || !hasRoom(store, leg.to, arriving)) return undefined;
   const reserve = larger(RESERVE_SAT_MIN, (arriving * RESERVE_PERCENT + 99n) / 100n);
   const need = arriving + reserve;
   const selection = selectFrom(store, { ...from.terms, mint: leg.from, amount: need });
@@ -124,6 +125,15 @@ function swapCost(
   // The inputs' fee twice: the melt may want them split by a swap first.
   const swapFeeMax = reserve + 2n * selection.fee;
   return { feeMax: arriving - amount + swapFeeMax, arriving, swapFeeMax };
+}
+
+/** Whether a mint may hold so much more. */
+function hasRoom(store: WalletReads, url: MintUrl, more: bigint): boolean {
+  const exposureMax = store.mint(url)?.exposureMaxSat;
+  if (exposureMax === undefined) return true;
+  const held = store.balances().find((balance) => balance.mint === url);
+  const holding = held === undefined ? 0n : held.free + held.reserved + held.incoming;
+  return holding + more <= exposureMax;
 }
 
 function grossOrUndefined(amount: bigint, keyset: Keyset): bigint | undefined {
