@@ -278,7 +278,10 @@ export class HttpMint implements MintApi {
     if (!isRight) this.#refuse(`keyset ${id}`, "keys that do not make up its id");
     const keyset = this.#cache.keyset(id)!;
     const objection = this.#memory?.objection?.(keyset);
-    if (objection !== undefined) this.#orBlock(() => contradict(objection));
+    if (objection !== undefined) {
+      this.#cache.dropKeys(id);
+      this.#orBlock(() => contradict(objection));
+    }
     this.#save();
     return keyset;
   }

@@ -100,6 +100,11 @@ export class MintCache {
     this.#keysetsAtMs = atMs;
   }
 
+  /** Forgets the keys of `id`. */
+  dropKeys(id: string): void {
+    this.#keys.delete(id);
+  }
+
   /**
    * Takes the keys of a listed keyset.
    *

@@ -4,8 +4,8 @@
  */
 import type { PostOutcome } from "../mint/mint_api.ts";
 
-/** Which request. */
-export type Endpoint = "swap" | "mint" | "melt";
+/** Which request. What refusals of a melt mean is in `operations/melt_refusals.ts`. */
+export type Endpoint = "swap" | "mint";
 
 /** Everything but an answer. */
 export type PostFailure = Exclude<PostOutcome, { readonly kind: "answered" }>;
@@ -28,14 +28,8 @@ export type Decision =
   | { readonly action: "try-legacy" }
   /** The refusal is conclusive. */
   | { readonly action: "refused" }
-  /**
-   * Ask for the quote. `ifUnpaid` says what to do when it is not paid: wait; plan other outputs or
-   * inputs; refuse; or, since it may be paid later, fence the inputs by spending them ourselves.
-   */
-  | {
-    readonly action: "ask-quote";
-    readonly ifUnpaid: "wait" | "plan-anew" | "skip-counters" | "refused" | "fence";
-  };
+  /** Ask for the quote: issued is for a restore, paid is still ours, unpaid makes the refusal stand. */
+  | { readonly action: "ask-quote" };
 
 /** Error codes of the NUTs that matter here. */
 const INPUTS_SPENT = 11001;
@@ -46,9 +40,7 @@ const OUTPUTS_PENDING = 11004;
 const PROOF_INVALID: readonly number[] = [10001, 10003];
 const UNPAID = 20001;
 const ISSUED = 20002;
-const LIGHTNING_FAILED = 20004;
 const QUOTE_PENDING = 20005;
-const ALREADY_PAID = 20006;
 const EXPIRED = 20007;
 const QUOTE_SIGNATURE: readonly number[] = [20008, 20009];
 
@@ -66,7 +58,6 @@ export function decide(
   },
 ): Decision {
   const { endpoint, failure, sentBefore } = request;
-  if (endpoint === "melt") return { action: "ask-quote", ifUnpaid: ifUnpaid(failure, sentBefore) };
   if (failure.kind === "limited") return { action: "replay" };
   if (failure.kind === "unknown") {
     // Some mints answer 500 for ever once it is done.
@@ -81,26 +72,11 @@ export function decide(
   if (endpoint === "mint") {
     if (code === UNPAID || code === QUOTE_PENDING) return { action: "wait" };
     if (code === ISSUED) return { action: "restore", ifNone: "spent-elsewhere" };
-    if (code === EXPIRED) return { action: "ask-quote", ifUnpaid: "refused" };
+    if (code === EXPIRED) return { action: "ask-quote" };
     if (QUOTE_SIGNATURE.includes(code) && request.hasLegacy) return { action: "try-legacy" };
   }
   const isSureOfNoEffect = PROOF_INVALID.includes(code) || QUOTE_SIGNATURE.includes(code);
   return isSureOfNoEffect && !sentBefore
     ? { action: "refused" }
     : { action: "restore", ifNone: "refused" };
-}
-
-function ifUnpaid(
-  failure: PostFailure,
-  sentBefore: boolean,
-): Extract<Decision, { action: "ask-quote" }>["ifUnpaid"] {
-  if (failure.kind !== "refused") return "wait";
-  const { code } = failure;
-  if (code === INPUTS_PENDING || code === OUTPUTS_PENDING) return "wait";
-  if (code === QUOTE_PENDING || code === ALREADY_PAID || code === INPUTS_SPENT) return "wait";
-  // Lightning may still succeed later, and so may a copy of the request that is under way.
-  if (code === LIGHTNING_FAILED || sentBefore) return "fence";
-  if (OUTPUTS_SIGNED.includes(code)) return "skip-counters";
-  if (PROOF_INVALID.includes(code)) return "refused";
-  return "plan-anew";
 }

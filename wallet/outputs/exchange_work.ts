@@ -13,7 +13,7 @@ export interface ExchangeWork {
   readonly context: SagaContext;
   readonly operation: Operation;
   readonly request: FrozenRequest;
-  readonly endpoint: Exclude<Endpoint, "melt">;
+  readonly endpoint: Endpoint;
   readonly mint: MintApi;
   /** In the order in which the body names them. */
   readonly outputs: readonly OutputRecord[];

@@ -60,11 +60,14 @@ Deno.test("ListedMints blocks a mint whose keyset takes the id of another's with
     tx.putMint({ ...record, cache });
   });
   second.keysets([honest]);
-  const asked = make().of(second.url).activeKeyset();
-  await assert.rejects(asked, (error) => isSeedmintError(error, "protocol"));
+  const mints = make();
+  for (let count = 0; count < 2; count++) {
+    const asked = mints.of(second.url).activeKeyset();
+    await assert.rejects(asked, (error) => isSeedmintError(error, "protocol"));
+  }
   assert.match(store.mint(second.url)?.blockedReason ?? "", /has the id of another keyset/);
   assert.equal(store.mint(first.url)?.blockedReason, undefined);
-  assert.equal(blocked.length, 1);
+  assert.match(blocked[0]!, /has the id of another keyset/);
 });
 
 Deno.test("ListedMints takes one mint at two addresses for what it is", async () => {

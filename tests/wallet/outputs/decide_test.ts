@@ -39,28 +39,14 @@ const TABLE: readonly (readonly [Endpoint, PostFailure, string, string])[] = [
   ["mint", refused(20001), "wait", "wait"],
   ["mint", refused(20002), "restore, else spent-elsewhere", "restore, else spent-elsewhere"],
   ["mint", refused(20005), "wait", "wait"],
-  ["mint", refused(20007), "ask-quote, unpaid: refused", "ask-quote, unpaid: refused"],
+  ["mint", refused(20007), "ask-quote", "ask-quote"],
   ["mint", refused(20008), "refused", "restore, else refused"],
   ["mint", refused(20009), "refused", "restore, else refused"],
   ["mint", refused(0), "restore, else refused", "restore, else refused"],
-  ["melt", UNKNOWN, "ask-quote, unpaid: wait", "ask-quote, unpaid: wait"],
-  ["melt", LIMITED, "ask-quote, unpaid: wait", "ask-quote, unpaid: wait"],
-  ["melt", refused(10001), "ask-quote, unpaid: refused", "ask-quote, unpaid: fence"],
-  ["melt", refused(11001), "ask-quote, unpaid: wait", "ask-quote, unpaid: wait"],
-  ["melt", refused(11002), "ask-quote, unpaid: wait", "ask-quote, unpaid: wait"],
-  ["melt", refused(11003), "ask-quote, unpaid: skip-counters", "ask-quote, unpaid: fence"],
-  ["melt", refused(11004), "ask-quote, unpaid: wait", "ask-quote, unpaid: wait"],
-  ["melt", refused(11005), "ask-quote, unpaid: plan-anew", "ask-quote, unpaid: fence"],
-  ["melt", refused(12002), "ask-quote, unpaid: plan-anew", "ask-quote, unpaid: fence"],
-  ["melt", refused(20004), "ask-quote, unpaid: fence", "ask-quote, unpaid: fence"],
-  ["melt", refused(20005), "ask-quote, unpaid: wait", "ask-quote, unpaid: wait"],
-  ["melt", refused(20006), "ask-quote, unpaid: wait", "ask-quote, unpaid: wait"],
-  ["melt", refused(20007), "ask-quote, unpaid: plan-anew", "ask-quote, unpaid: fence"],
 ];
 
 function inWords(decision: Decision): string {
   if (decision.action === "restore") return `restore, else ${decision.ifNone}`;
-  if (decision.action === "ask-quote") return `ask-quote, unpaid: ${decision.ifUnpaid}`;
   return decision.action;
 }
 
