@@ -279,8 +279,13 @@ export class Engine implements AsyncDisposable {
   }
 
   #publish(context: SagaContext, event: WalletEvent): void {
-    context.emit(event);
-    for (const listener of [...this.#listeners]) listener(event);
+    for (const tell of [context.emit, ...this.#listeners]) {
+      try {
+        tell(event);
+      } catch {
+        // Whoever listens must not be able to stop what moves money.
+      }
+    }
   }
 }
 

@@ -3,7 +3,7 @@ import { isSeedmintError, SeedmintError } from "../../src/core/errors.ts";
 import { decodeInvoice } from "../lightning/bolt11.ts";
 import { type MintApi, type MintQuote, MintRefusal } from "../mint/mint_api.ts";
 import type { QuoteRecord } from "../store/wallet_store.ts";
-import { POLL } from "./backoff.ts";
+import { POLL, RETRY } from "./backoff.ts";
 import { assertExposure, type FundPlan } from "./fund_plan.ts";
 import { LATE_PAYMENT_MS, QUOTE_TRIES_MAX, UNEXPIRING_WATCH_MS } from "./limits.ts";
 import type { Operation } from "./operation.ts";
@@ -72,9 +72,10 @@ function commitQuote(
   quote: MintQuote,
 ): void {
   const nowMs = context.clock.nowMs();
-  const watchUntilMs = quote.expiryMs === undefined
-    ? nowMs + UNEXPIRING_WATCH_MS
-    : quote.expiryMs + LATE_PAYMENT_MS;
+  // A quote that is expired when it is made names no time: some mints say 0, and clocks differ.
+  const { expiryMs = 0 } = quote;
+  const lastMs = nowMs + UNEXPIRING_WATCH_MS;
+  const watchUntilMs = expiryMs > nowMs ? Math.min(expiryMs + LATE_PAYMENT_MS, lastMs) : lastMs;
   const { keyIndex } = operation.plan;
   commit(context, operation, (tx) => {
     tx.putQuote({
@@ -121,7 +122,11 @@ export async function lookForPayment(
     return fail(context, operation, "nobody paid the invoice before it expired");
   }
   if (operation.state === "awaiting-payment") {
-    postpone(context, operation, { reason: waitsFor(quote, nowMs, state), backoff: POLL });
+    const isOld = nowMs - operation.createdMs > LATE_PAYMENT_MS;
+    postpone(context, operation, {
+      reason: waitsFor(quote, nowMs, state),
+      backoff: isOld ? { ...POLL, capMs: RETRY.capMs } : POLL,
+    });
     return "rest";
   }
   commit(context, operation, (tx) => {

@@ -12,7 +12,7 @@ export const PLAN_ROUNDS_MAX = 8;
 /** Look at an invoice for so long after it expired: it may have been paid in its last second. */
 export const LATE_PAYMENT_MS = 60 * 60_000;
 
-/** Look at an invoice that names no expiry for so long. */
+/** Look at an invoice for so long at most, whatever expiry it names, or none. */
 export const UNEXPIRING_WATCH_MS = 7 * 24 * 60 * 60_000;
 
 /** Refund only so long after the locktime, for the mint's clock decides and may be behind. */

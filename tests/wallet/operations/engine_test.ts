@@ -94,6 +94,13 @@ Deno.test("drive runs an operation step by step to its end and tells of each cha
   ]);
 });
 
+Deno.test("a listener that throws stops nothing", async () => {
+  const { engine, begin } = world(countDown);
+  await using _ = engine;
+  engine.onEvent(() => assert.fail("a listener's mistake"));
+  assert.equal((await engine.drive(begin())).status, "done");
+});
+
 Deno.test("eight drives of one operation at once have one driver and one effect", async () => {
   let running = 0;
   let runningMax = 0;

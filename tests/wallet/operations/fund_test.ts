@@ -145,6 +145,30 @@ Deno.test("an invoice that nobody pays ends as failed some time after its expiry
   assert.deepEqual(alice.troubles(), []);
 });
 
+Deno.test("an expiry that makes no sense does not end the watch early, nor keep it for ever", async () => {
+  for (const expiry of [0, 1, null, 32_503_680_000]) {
+    await using kit = await startKit();
+    const alice = kit.wallet("alice", {
+      fetch: async (input, init) => {
+        const response = await fetch(input, init);
+        if (!String(input).includes("/v1/mint/quote/bolt11")) return response;
+        return Response.json({ ...await response.json() as Record<string, unknown>, expiry });
+      },
+    });
+    const begun = await beginFund(alice.context, { mint: kit.url(), amount: 21n });
+    await alice.engine.drive(begun.id);
+    kit.clock.jump(30_000);
+    const waiting = await alice.engine.drive(begun.id);
+    assert.equal(waiting.status, "open", `expiry ${expiry}`);
+    await kit.pay(alice.invoiceOf(begun));
+    assert.equal((await alice.driveToEnd(begun.id)).status, "done");
+    const unpaid = await beginFund(alice.context, { mint: kit.url(), amount: 21n });
+    await alice.engine.drive(unpaid.id);
+    kit.clock.jump(8 * 24 * 60 * 60_000);
+    assert.equal((await alice.driveToEnd(unpaid.id)).status, "failed");
+  }
+});
+
 Deno.test("a rotation of keysets between plan and request is planned anew with other outputs", async () => {
   await using kit = await startKit();
   let alice = kit.wallet();
