@@ -63,10 +63,14 @@ export function paidBy(kit: WalletKit, name = "A"): number {
 
 /**
  * Nothing is lost or made: what each mint owes is what the wallet holds there, no proof is reserved,
- * and every ledger agrees.
+ * no output of an operation that ended is undecided, and every ledger agrees.
  */
 export function assertConserved(kit: WalletKit, wallet: TestWallet): void {
   assert.deepEqual(wallet.troubles(), []);
+  for (const { id } of wallet.store.operations({ status: ["done", "failed"] })) {
+    const planned = wallet.store.outputs(id).filter(({ state }) => state === "planned");
+    assert.equal(planned.length, 0, "what was planned is signed or void");
+  }
   for (const [index, mint] of kit.mints.entries()) {
     const held = wallet.store.balances().find((one) => one.mint === kit.url(index));
     assert.equal(held?.reserved ?? 0n, 0n, `nothing is reserved at mint ${index}`);
