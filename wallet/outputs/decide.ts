@@ -75,8 +75,18 @@ export function decide(
     if (code === EXPIRED) return { action: "ask-quote" };
     if (QUOTE_SIGNATURE.includes(code) && request.hasLegacy) return { action: "try-legacy" };
   }
-  const isSureOfNoEffect = PROOF_INVALID.includes(code) || QUOTE_SIGNATURE.includes(code);
-  return isSureOfNoEffect && !sentBefore
-    ? { action: "refused" }
-    : { action: "restore", ifNone: "refused" };
+  if (!sentBefore) {
+    const isSureOfNoEffect = PROOF_INVALID.includes(code) || QUOTE_SIGNATURE.includes(code);
+    return isSureOfNoEffect ? { action: "refused" } : { action: "restore", ifNone: "refused" };
+  }
+  // A copy may be under way still: the refusal only stands if it would be refused like this one.
+  return { action: "restore", ifNone: isForGood(code) ? "refused" : "replay" };
+}
+
+/** Whether the same bytes are refused for ever: for what is in them, and not for the mint's state of health. */
+function isForGood(code: number): boolean {
+  const isOfTransaction = code >= 11005 && code < 12000;
+  const isOfKeyset = code >= 12000 && code < 13000;
+  return PROOF_INVALID.includes(code) || QUOTE_SIGNATURE.includes(code) || isOfTransaction ||
+    isOfKeyset;
 }

@@ -27,8 +27,8 @@ const TABLE: readonly (readonly [Endpoint, PostFailure, string, string])[] = [
   ["swap", refused(12001), "restore, else refused", "restore, else refused"],
   ["swap", refused(12002), "restore, else refused", "restore, else refused"],
   ["swap", refused(12003), "restore, else refused", "restore, else refused"],
-  ["swap", refused(0), "restore, else refused", "restore, else refused"],
-  ["swap", refused(50000), "restore, else refused", "restore, else refused"],
+  ["swap", refused(0), "restore, else refused", "restore, else replay"],
+  ["swap", refused(50000), "restore, else refused", "restore, else replay"],
   ["mint", UNKNOWN, "replay", "restore, else replay"],
   ["mint", LIMITED, "replay", "replay"],
   ["mint", refused(11003), "see-whose-outputs", "see-whose-outputs"],
@@ -42,7 +42,7 @@ const TABLE: readonly (readonly [Endpoint, PostFailure, string, string])[] = [
   ["mint", refused(20007), "ask-quote", "ask-quote"],
   ["mint", refused(20008), "refused", "restore, else refused"],
   ["mint", refused(20009), "refused", "restore, else refused"],
-  ["mint", refused(0), "restore, else refused", "restore, else refused"],
+  ["mint", refused(0), "restore, else refused", "restore, else replay"],
 ];
 
 function inWords(decision: Decision): string {
