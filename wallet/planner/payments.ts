@@ -42,7 +42,7 @@ interface Wanted {
   readonly amount: bigint;
   readonly subject: string;
   readonly payee: string;
-  readonly feeMax?: bigint;
+  readonly feeMax: bigint;
   readonly costMax?: bigint;
   readonly isConfirmed: boolean;
   readonly lock?: { readonly publicKey: string; readonly locktimeS?: number };
@@ -65,7 +65,10 @@ class Declined extends Error {}
 export class Payments {
   readonly #engine: Engine;
   readonly #options: PaymentsOptions;
-  readonly #underWay = new Map<string, Promise<PaymentOutcome>>();
+  readonly #underWay = new Map<
+    string,
+    { readonly wanted: Wanted; readonly task: Promise<PaymentOutcome> }
+  >();
 
   constructor(engine: Engine, options: PaymentsOptions) {
     this.#engine = engine;
@@ -81,11 +84,15 @@ export class Payments {
       const wanted = this.#read(request);
       const { paymentId } = wanted;
       // Whoever asks for the same payment at the same time gets the same answer.
-      let task = this.#underWay.get(paymentId);
-      if (task === undefined) {
-        task = this.#withDeadline(wanted, signal).finally(() => this.#underWay.delete(paymentId));
-        this.#underWay.set(paymentId, task);
+      const other = this.#underWay.get(paymentId);
+      if (other !== undefined) {
+        assertSame(other.wanted, wanted);
+        return await other.task;
       }
+      const task = this.#withDeadline(wanted, signal).finally(() =>
+        this.#underWay.delete(paymentId)
+      );
+      this.#underWay.set(paymentId, { wanted, task });
       return await task;
     } catch (error) {
       return { status: "declined", reason: reasonOf(error) };
@@ -126,7 +133,10 @@ export class Payments {
     const { store } = this.#engine.context;
     const known = store.outgoing(wanted.paymentId);
     if (known === undefined) await this.#reserve(wanted, signal);
-    else assertSame(known, wanted);
+    else {
+      assertSame(known, wanted);
+      if (known.state === "returned") throw new Declined("this payment was taken back");
+    }
     for (let way = 0; way <= 2 * WAYS_MAX; way++) {
       signal.throwIfAborted();
       const { send, swap } = workOf(store, wanted.paymentId);
@@ -177,7 +187,7 @@ export class Payments {
     });
     const terms = {
       ...planning.terms,
-      ...wanted.feeMax === undefined ? {} : { feeMax: wanted.feeMax },
+      feeMax: wanted.feeMax,
       ...wanted.costMax === undefined ? {} : { costMax: wanted.costMax },
     };
     const work = workOf(context.store, wanted.paymentId);
@@ -327,7 +337,7 @@ export class Payments {
       subject,
       payee,
       isConfirmed: request.confirmed ?? false,
-      ...maxFeeSat === undefined ? {} : { feeMax: satOf(maxFeeSat) },
+      feeMax: maxFeeSat === undefined ? feeMaxOf(BigInt(priceSat)) : satOf(maxFeeSat),
       ...budgetSat === undefined ? {} : { costMax: satOf(budgetSat) },
       ...lockTo === undefined
         ? {}
@@ -336,11 +346,18 @@ export class Payments {
   }
 }
 
-function assertSame(known: OutgoingPayment, wanted: Wanted): void {
+function assertSame(
+  known: Pick<OutgoingPayment, "amount" | "subject" | "payee">,
+  wanted: Wanted,
+): void {
   const isSame = known.amount === wanted.amount && known.subject === wanted.subject &&
     known.payee === wanted.payee;
   if (!isSame) throw new Declined("this payment id was used for something else");
-  if (known.state === "returned") throw new Declined("this payment was taken back");
+}
+
+/** The most that fees may be when nobody says: small payments cost relatively more. */
+function feeMaxOf(amount: bigint): bigint {
+  return 20n + amount / 10n;
 }
 
 function isName(text: string, charsMax: number): boolean {

@@ -151,6 +151,59 @@ Deno.test("redeemSaga halves a batch that is refused until the bad payment is al
   assert.deepEqual(bob.store.audit(), []);
 });
 
+for (const point of ["redeem.sorting.before-commit", "redeem.sorting.after-commit"]) {
+  Deno.test(`a redemption that dies at ${point} still drops the dead and redeems the rest`, async () => {
+    await using kit = await startKit();
+    const [alice, carol] = [payingWallet(kit, "alice"), payingWallet(kit, "carol")];
+    let bob = payingWallet(kit, "bob");
+    await alice.fund(200n);
+    const [good, bad] = [await tokenFrom(alice, 100n), await tokenFrom(alice, 50n)];
+    const first = taken(await intakeOf(bob).take({ payer: "a", paymentId: "p", token: good }));
+    taken(await intakeOf(bob).take({ payer: "b", paymentId: "p", token: bad }));
+    const stolen = taken(await intakeOf(carol).take({ payer: "b", paymentId: "p", token: bad }));
+    await carol.driveToEnd(stolen.operationId!);
+    bob.crashAt(point);
+    await assert.rejects(bob.driveToEnd(first.operationId!));
+    assert.ok(bob.isDead);
+    bob = await bob.reopen();
+    const redeemed = await bob.driveToEnd(first.operationId!);
+    assert.equal(redeemed.state, "redeemed", redeemed.reason);
+    const states = ["a", "b"].map((payer) => bob.store.incoming(payer, "p")!.state);
+    assert.deepEqual(states, ["redeemed", "dead"]);
+    assert.equal(bob.free(), 100n);
+    assert.deepEqual(bob.troubles(), []);
+  });
+}
+
+Deno.test("redeemSaga keeps payments that were checked apart from those that were not", async () => {
+  await using kit = await startKit();
+  const [alice, bob] = [payingWallet(kit, "alice"), payingWallet(kit, "bob")];
+  await alice.fund(200n);
+  const intake = intakeOf(bob);
+  const token = await tokenFrom(alice, 64n, { lockTo: bob.keys.payment.publicKey });
+  const checked = taken(await intake.take({ payer: "a", paymentId: "p", token }));
+  const plain = await tokenFrom(alice, 64n);
+  const unchecked = taken(await intake.take({ payer: "b", paymentId: "p", token: plain }));
+  assert.deepEqual([checked.state, unchecked.state], ["credited", "queued"]);
+  assert.notEqual(checked.operationId, unchecked.operationId);
+});
+
+Deno.test("redeemSaga stops and blocks the mint when it signs with the wrong key (D1)", async () => {
+  await using kit = await startKit();
+  const [alice, bob] = [payingWallet(kit, "alice"), payingWallet(kit, "bob")];
+  await alice.fund(200n);
+  const token = await tokenFrom(alice, 64n, { lockTo: bob.keys.payment.publicKey });
+  const payment = taken(await intakeOf(bob).take({ payer: "a", paymentId: "p", token }));
+  kit.mints[0]!.admin.badDleq();
+  const stopped = await bob.driveToEnd(payment.operationId!);
+  assert.equal(stopped.status, "attention");
+  assert.ok(bob.store.mint(kit.url())!.blockedReason !== undefined);
+  const more = await tokenFrom(alice, 64n, { lockTo: bob.keys.payment.publicKey });
+  const refused = await intakeOf(bob).take({ payer: "a", paymentId: "q", token: more });
+  assert.equal(refusedCode(refused), "mint");
+  assert.equal(bob.store.incoming("a", "p")!.state, "credited", "evidence is kept");
+});
+
 for (const point of REDEEM_FAULT_POINTS.filter((point) => !point.startsWith("redeem.sorting"))) {
   Deno.test(`a redemption that dies at ${point} gives one credit and loses nothing (K7 to K12)`, async () => {
     await using kit = await startKit({ feePpk: 100 });
