@@ -5,9 +5,10 @@
  *    mint needs no more trust than being listed.
  * 2. A swap goes into a trusted mint only: for a moment its ecash is ours.
  * 3. The home mint breaks ties, then liquidity (how well the swap's route worked), then the lower fee,
- *    then the larger holding, then the address.
+ *    then the larger holding, then the address. A route that failed lately comes after all others.
  * 4. Otherwise the funds are insufficient, and the caller uses the origin.
  */
+import { type RouteOutlook, routeOutlook } from "../routes/mod.ts";
 import type { RouteRecord } from "../store/wallet_store.ts";
 import type { MintTrust, MintUrl } from "../types.ts";
 
@@ -34,7 +35,7 @@ export interface PlanTerms {
   readonly trust: (mint: MintUrl) => MintTrust | undefined;
   /** The most that `amount` costs on top of itself, in sat; undefined if it can't be done that way. */
   readonly feeOf: (leg: PaymentLeg, amount: bigint) => bigint | undefined;
-  /** How swaps went; those that are cooling down at `nowMs` are left out. */
+  /** How swaps went, as seen at `nowMs`. */
   readonly routes?: readonly RouteRecord[];
   readonly nowMs?: number;
   readonly homeMint?: MintUrl;
@@ -43,9 +44,6 @@ export interface PlanTerms {
   /** Most for the amount and all fees. */
   readonly costMax?: bigint;
 }
-
-/** Success of a route that was never tried, in thousandths: worse than proven, better than failing. */
-const UNTRIED_PERMILLE = 500;
 
 /** The best way to pay `amount` sat to somebody who takes ecash of `accepted` mints. */
 export function planPayment(
@@ -86,7 +84,7 @@ function legsOf(
   const direct = sources.filter((held) => listed.includes(held.mint))
     .map((held): PaymentLeg => ({ kind: "direct", mint: held.mint }));
   const swaps = listed.filter((mint) => terms.trust(mint) === "trusted").flatMap((to) =>
-    sources.filter((held) => held.mint !== to && !isCooling(held.mint, to, terms))
+    sources.filter((held) => held.mint !== to)
       .map((held): PaymentLeg => ({ kind: "swap", from: held.mint, to }))
   );
   return [...direct, ...swaps];
@@ -115,9 +113,10 @@ function compare(
 ): number {
   if (a.kind !== b.kind) return a.kind === "direct" ? -1 : 1;
   const home = (mint: MintUrl) => mint === terms.homeMint ? 0 : 1;
-  return home(targetOf(a)) - home(targetOf(b)) ||
-    home(sourceOf(a)) - home(sourceOf(b)) ||
-    success(b, terms) - success(a, terms) ||
+  const [outlookA, outlookB] = [outlookOf(a, terms), outlookOf(b, terms)];
+  return Number(outlookA.isCooling) - Number(outlookB.isCooling) ||
+    home(targetOf(a)) - home(targetOf(b)) || home(sourceOf(a)) - home(sourceOf(b)) ||
+    outlookA.costPpm - outlookB.costPpm ||
     sign(a.feeMax - b.feeMax) ||
     sign(freeAt(sourceOf(b), holdings) - freeAt(sourceOf(a), holdings)) ||
     compareText(targetOf(a), targetOf(b)) || compareText(sourceOf(a), sourceOf(b));
@@ -146,18 +145,10 @@ function whyNot(
   return `with fees of at least ${least} sat it is more than what is free or allowed`;
 }
 
-function isCooling(from: MintUrl, to: MintUrl, terms: PlanTerms): boolean {
-  const route = routeOf(from, to, terms);
-  return route !== undefined && route.cooldownUntilMs > (terms.nowMs ?? 0);
-}
-
-function success(plan: AffordablePlan, terms: PlanTerms): number {
-  if (plan.kind === "direct") return 0;
-  return routeOf(plan.from, plan.to, terms)?.successPermille ?? UNTRIED_PERMILLE;
-}
-
-function routeOf(from: MintUrl, to: MintUrl, terms: PlanTerms): RouteRecord | undefined {
-  return terms.routes?.find((route) => route.from === from && route.to === to);
+function outlookOf(leg: PaymentLeg, terms: PlanTerms): Pick<RouteOutlook, "isCooling" | "costPpm"> {
+  if (leg.kind === "direct") return { isCooling: false, costPpm: 0 };
+  const route = terms.routes?.find((one) => one.from === leg.from && one.to === leg.to);
+  return routeOutlook(route, terms.nowMs ?? 0);
 }
 
 function sourceOf(leg: PaymentLeg): MintUrl {

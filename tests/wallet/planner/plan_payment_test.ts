@@ -89,13 +89,18 @@ Deno.test("planPayment breaks ties by the home mint, on both ends of a swap", ()
   assert.deepEqual(from.kind === "swap" && from.from, C);
 });
 
-Deno.test("planPayment prefers routes that worked, and leaves out those that cool down", () => {
+Deno.test("planPayment prefers routes that worked, and tries those that cool down last", () => {
   const routes = [route(C, A, 200), route(C, B, 900)];
   const plan = planPayment(held([C, 500n]), [A, B], 100n, terms({ routes }));
   assert.deepEqual(plan.kind === "swap" && plan.to, B);
   const cooling = [route(C, A, 200), route(C, B, 900, 60_000)];
   const other = planPayment(held([C, 500n]), [A, B], 100n, terms({ routes: cooling, nowMs: 1 }));
   assert.deepEqual(other.kind === "swap" && other.to, A);
+  const home = { routes: cooling, nowMs: 1, homeMint: B };
+  const notHome = planPayment(held([C, 500n]), [A, B], 100n, terms(home));
+  assert.deepEqual(notHome.kind === "swap" && notHome.to, A);
+  const only = planPayment(held([C, 500n]), [B], 100n, terms(home));
+  assert.equal(only.kind, "swap");
 });
 
 Deno.test("planPayment says what is missing when the origin must be used", () => {
@@ -153,8 +158,7 @@ Deno.test("rankPlans lists exactly the ways to pay that its rules allow, directs
     for (const to of drawn.accepted) {
       if (TRUST[to] !== undefined && allowed(to, drawn.directFee)) wanted.add(`direct ${to}`);
       for (const from of [A, B, C, D]) {
-        const cooling = routes.find((one) => one.from === from && one.to === to)?.cooldownUntilMs;
-        if (TRUST[to] !== "trusted" || from === to || (cooling ?? 0) > 1) continue;
+        if (TRUST[to] !== "trusted" || from === to) continue;
         if (allowed(from, drawn.swapFee)) wanted.add(`swap ${from} ${to}`);
       }
     }
@@ -165,7 +169,11 @@ Deno.test("rankPlans lists exactly the ways to pay that its rules allow, directs
     assert.equal(found.length, wanted.size);
     const kinds = plans.map((plan) => plan.kind);
     assert.deepEqual(kinds, [...kinds].sort());
-    const homes = plans.filter((plan) => plan.kind === kinds[0])
+    const cooling = (from: MintUrl, to: MintUrl) =>
+      (routes.find((one) => one.from === from && one.to === to)?.cooldownUntilMs ?? 0) > 1;
+    const rests = plans.map((plan) => plan.kind === "swap" && cooling(plan.from, plan.to));
+    assert.deepEqual(rests, [...rests].sort((a, b) => Number(a) - Number(b)));
+    const homes = plans.filter((plan, at) => plan.kind === kinds[0] && rests[at] === rests[0])
       .map((plan) => (plan.kind === "direct" ? plan.mint : plan.to) === drawn.homeMint);
     assert.deepEqual(homes, [...homes].sort((a, b) => Number(b) - Number(a)));
   }));
