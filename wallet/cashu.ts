@@ -15,6 +15,7 @@ import {
   getKeysetIdInt,
   getP2PKSigFlag,
   getPubKeyFromPrivKey,
+  hash_e,
   hashToCurve,
   hasP2PKSignedProof,
   pointFromHex,
@@ -22,14 +23,17 @@ import {
   schnorrSignDigest,
   SigAll,
   signP2PKProof,
-  verifyDLEQProof,
-  verifyDLEQProof_reblind,
 } from "@cashu/cashu-ts";
 import { concatBytes, utf8 } from "../src/core/bytes.ts";
 import type { BlindSignature, Dleq, Keyset, PlannedOutput, Proof } from "./types.ts";
 
 /** Order of secp256k1. */
 const CURVE_ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
+
+/** The generator of secp256k1. */
+const GENERATOR = pointFromHex(
+  "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798",
+);
 
 /** Domain tag of the signature of NUT-20. */
 const QUOTE_SIGNATURE_TAG = utf8("Cashu_MintQuoteSig_v1");
@@ -146,12 +150,11 @@ export function hasValidBlindDleq(
   const key = keyset.keys[signature.amount.toString()];
   if (signature.dleq === undefined || key === undefined) return false;
   try {
-    return verifyDLEQProof(
-      dleqBytes(signature.dleq),
-      pointFromHex(output.blinded),
-      pointFromHex(signature.C_),
-      pointFromHex(key),
-    );
+    return isDleq(signature.dleq, {
+      key: pointFromHex(key),
+      blinded: pointFromHex(output.blinded),
+      signature: pointFromHex(signature.C_),
+    });
   } catch {
     return false;
   }
@@ -159,23 +162,44 @@ export function hasValidBlindDleq(
 
 /** Whether a proof carries a valid proof (NUT-12), `r` included, that the keyset's key made it. */
 export function hasValidDleq(proof: Proof, keyset: Pick<Keyset, "keys">): boolean {
-  const key = keyset.keys[proof.amount.toString()];
+  const hex = keyset.keys[proof.amount.toString()];
   const { dleq } = proof;
-  if (dleq?.r === undefined || key === undefined) return false;
+  if (dleq?.r === undefined || hex === undefined) return false;
   try {
-    return verifyDLEQProof_reblind(
-      utf8(proof.secret),
-      { ...dleqBytes(dleq), r: BigInt(`0x${dleq.r}`) },
-      pointFromHex(proof.C),
-      pointFromHex(key),
-    );
+    const key = pointFromHex(hex);
+    const r = scalar(dleq.r);
+    return isDleq(dleq, {
+      key,
+      blinded: hashToCurve(utf8(proof.secret)).add(GENERATOR.multiply(r)),
+      signature: pointFromHex(proof.C).add(key.multiplyUnsafe(r)),
+    });
   } catch {
     return false;
   }
 }
 
-function dleqBytes(dleq: Dleq): { e: Uint8Array; s: Uint8Array } {
-  return { e: Uint8Array.fromHex(dleq.e), s: Uint8Array.fromHex(dleq.s) };
+type Point = ReturnType<typeof pointFromHex>;
+
+/**
+ * The equation of NUT-12. Nothing in it is secret, so that the faster multiplication will do, whose
+ * time depends on the numbers: 2.6 ms instead of the 4.7 of cashu-ts's own.
+ */
+function isDleq(
+  dleq: Dleq,
+  points: { readonly key: Point; readonly blinded: Point; readonly signature: Point },
+): boolean {
+  const { key, blinded, signature } = points;
+  const [e, s] = [scalar(dleq.e), scalar(dleq.s)];
+  const r1 = GENERATOR.multiplyUnsafe(s).subtract(key.multiplyUnsafe(e));
+  const r2 = blinded.multiplyUnsafe(s).subtract(signature.multiplyUnsafe(e));
+  return hash_e([r1, r2, key, signature]).toHex() === dleq.e;
+}
+
+/** A number from 1 and below the order of the curve, of 32 bytes in hex. */
+function scalar(hex: string): bigint {
+  const number = /^[0-9a-f]{64}$/.test(hex) ? BigInt(`0x${hex}`) : 0n;
+  if (number === 0n || number >= CURVE_ORDER) throw new RangeError("a number of the curve wanted");
+  return number;
 }
 
 /**

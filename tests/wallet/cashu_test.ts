@@ -1,7 +1,16 @@
 /** Vectors of the NUTs' `tests/` folder, through our own functions. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { schnorrVerifyDigest, verifyMintQuoteSignature } from "@cashu/cashu-ts";
+import {
+  Amount,
+  createBlindSignature,
+  createDLEQProof,
+  createNewMintKeys,
+  hasValidDleq as theirHasValidDleq,
+  pointFromHex,
+  schnorrVerifyDigest,
+  verifyMintQuoteSignature,
+} from "@cashu/cashu-ts";
 import fc from "fast-check";
 import { bip39Seed } from "../../src/core/keys.ts";
 import {
@@ -110,6 +119,44 @@ Deno.test("hasValidBlindDleq takes the signature of NUT-12, and no other", () =>
   const broken = { ...signature, dleq: { e: "zz", s: signature.dleq.s } };
   assert.ok(!hasValidBlindDleq(broken, { blinded }, keyset));
   assert.ok(!hasValidDleq({ ...proofOf("x"), dleq: signature.dleq }, keyset), "it has no r");
+});
+
+Deno.test("hasValidDleq and hasValidBlindDleq agree with cashu-ts, on good proofs and altered ones", () => {
+  const made = createNewMintKeys(3, undefined, {});
+  const keyset = { id: made.keysetId, keys: {} as Record<string, string> };
+  for (const [amount, key] of Object.entries(made.pubKeys)) keyset.keys[amount] = key.toHex();
+  const output = { role: "keep", keysetId: keyset.id, amount: 4n, secret: "s" } as const;
+  const hidden = { ...output, ...blindSecret("s", 99n) };
+  const point = pointFromHex(hidden.blinded);
+  const { C_ } = createBlindSignature(point, made.privKeys["4"]!, keyset.id);
+  const { e, s } = createDLEQProof(point, made.privKeys["4"]!);
+  const dleq = { e: e.toHex(), s: s.toHex() };
+  const signature = { keysetId: keyset.id, amount: 4n, C_: C_.toHex(true), dleq };
+  const proof = unblind(signature, hidden, keyset);
+  assert.ok(hasValidBlindDleq(signature, hidden, keyset) && hasValidDleq(proof, keyset));
+  const zero = "0".repeat(64);
+  const order = "fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141";
+  const altered: Proof[] = [
+    proof,
+    { ...proof, secret: "t" },
+    { ...proof, C: ONE },
+    { ...proof, amount: 2n },
+    ...["e", "s", "r"].flatMap((name) =>
+      [zero, order, "1".padStart(64, "0"), "f".repeat(64)].map((value) => ({
+        ...proof,
+        dleq: { ...proof.dleq!, [name]: value },
+      }))
+    ),
+  ];
+  for (const [index, one] of altered.entries()) {
+    const { keysetId: id, amount, ...rest } = one;
+    const theirs = theirHasValidDleq(
+      { ...rest, id, amount: Amount.from(amount) } as never,
+      keyset as never,
+    );
+    assert.equal(hasValidDleq(one, keyset), theirs, `case ${index}`);
+    assert.equal(theirs, index === 0);
+  }
 });
 
 Deno.test("unblind makes the proof that the mint will know", () => {
