@@ -112,6 +112,8 @@ export interface WalletOptions {
   readonly urls?: readonly string[];
   /** Same words, other files: a second copy of the wallet, or one that lost everything. */
   readonly wordsOf?: string;
+  /** Whether it takes the lock of its files; a second process on the same files does without. @default {true} */
+  readonly lock?: boolean;
   /** Replaces `fetch` towards mints. */
   readonly fetch?: typeof fetch;
 }
@@ -234,6 +236,7 @@ export class TestWallet implements AsyncDisposable {
       directory,
       clock: kit.clock,
       seedFingerprint: keys.fingerprint,
+      lock: options.lock ?? true,
     });
     this.store = this.#mortal(this.#realStore);
     const doFetch = options.fetch ?? fetch;

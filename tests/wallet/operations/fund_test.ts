@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { beginFund, FAULT_POINTS } from "../../../wallet/operations/fund_plan.ts";
+import { beginSend } from "../../../wallet/operations/send_plan.ts";
 import { Resumer } from "../../../wallet/operations/resumer.ts";
 import { startKit } from "../../support/wallet_kit.ts";
 
@@ -232,6 +233,29 @@ Deno.test("eight drives of one fund operation at once issue once", async () => {
   assert.ok(ended.every((operation) => operation.status === "done"));
   assert.equal(alice.free(), 21n);
   assert.equal(kit.mints[0]!.admin.requests("/v1/mint/bolt11").length, 1);
+});
+
+Deno.test("two processes on one database fund and send once, whoever is faster", async () => {
+  await using kit = await startKit();
+  const alice = kit.wallet();
+  const twin = kit.wallet("alice", { lock: false });
+  const both = (id: string) =>
+    Promise.all([alice, twin, alice, twin].map((one) => one.engine.drive(id)));
+  const funded = await beginFund(alice.context, { mint: kit.url(), amount: 100n });
+  await both(funded.id);
+  for (const quote of alice.store.quotes(funded.id)) await kit.pay(quote.request);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  kit.clock.jump(3000);
+  await both(funded.id);
+  assert.equal(twin.store.operation(funded.id)!.status, "done");
+  assert.equal(kit.mints[0]!.admin.books().issued, 100n);
+  const sent = await beginSend(twin.context, { mint: kit.url(), amount: 21n });
+  await both(sent.id);
+  assert.equal(alice.store.operation(sent.id)!.state, "token-ready");
+  assert.equal(alice.free(), 79n);
+  const bodies = new Set(kit.mints[0]!.admin.requests("/v1/swap").map((one) => one.bodySha256));
+  assert.equal(bodies.size, 1);
+  assert.deepEqual(alice.troubles(), []);
 });
 
 Deno.test("a quote for another amount, or that is not locked to our key, is never shown", async (test) => {
