@@ -45,7 +45,7 @@ export type RedeemState =
 const SIGNATURES_AT_ONCE = 4;
 
 /** Where a test may stop a redemption; `swap` is `swap.2`, … after a new plan. */
-export const REDEEM_FAULT_POINTS: readonly string[] = [
+export const FAULT_POINTS: readonly string[] = [
   "redeem.take.before-commit",
   "redeem.take.after-commit",
   "redeem.collecting.before-commit",
@@ -59,6 +59,8 @@ export const REDEEM_FAULT_POINTS: readonly string[] = [
   "redeem.sorting.before-commit",
   "redeem.sorting.after-commit",
 ];
+
+export { beginRedeem } from "./redeem_plan.ts";
 
 /** Redeems batches of payments. */
 export const redeemSaga: Saga = { kind: "redeem", step };
@@ -88,6 +90,17 @@ function step(
 
 /** From here on nobody joins, so that the rest can take its time without being overtaken. */
 function close(redemption: Redemption, context: SagaContext): Step {
+  const coolingMs = context.mints.of(redemption.mint).cooldownMs?.() ?? 0;
+  if (coolingMs > 0) {
+    // While the mint may not be asked, the batch may as well grow.
+    context.store.transact((tx) =>
+      tx.updateOperation(redemption, {
+        nextAtMs: context.clock.nowMs() + coolingMs,
+        reason: "the mint is left alone for a while",
+      })
+    );
+    return "rest";
+  }
   commit(context, redemption, (tx) => {
     tx.updateOperation(redemption, { state: "prepared", nextAtMs: context.clock.nowMs() });
   });

@@ -1,10 +1,14 @@
 /** What a redemption keeps about the payments in it, and how payments come into a batch. */
+import { createHash } from "node:crypto";
 import type { Clock, Random } from "../../src/core/ports.ts";
+import { hashToCurveHex } from "../cashu.ts";
 import { INPUTS_PER_REQUEST_MAX } from "../limits.ts";
+import { inputFee } from "../selection/fees.ts";
 import type { IncomingPayment, WalletTransaction } from "../store/wallet_store.ts";
 import type { MintUrl, Proof } from "../types.ts";
 import type { Operation } from "./operation.ts";
-import { newOperation, phaseName } from "./transition.ts";
+import type { SagaContext } from "./saga.ts";
+import { newOperation, phaseName, usableMint } from "./transition.ts";
 
 /** One payment of a batch. */
 export interface RedeemPayment {
@@ -99,6 +103,43 @@ export function joinBatch(
   tx.insertProofs(proofs, { mint: payment.mint, state: "incoming", operationId: after.id });
   tx.putIncoming({ ...payment, operationId: after.id });
   return after;
+}
+
+/**
+ * Takes proofs that are at hand, and writes down that they are to be redeemed at once. The mint is asked
+ * for their keysets if those are not known.
+ *
+ * @throws {SeedmintError} `denied` for a mint that is not listed or is blocked.
+ * @throws {Error} If one of the proofs is known here.
+ */
+export async function beginRedeem(
+  context: SagaContext,
+  request: { readonly mint: MintUrl; readonly proofs: readonly Proof[] },
+): Promise<Redemption> {
+  const { mint, proofs } = request;
+  usableMint(context, mint);
+  const feePpkOf = new Map<string, number>();
+  for (const id of new Set(proofs.map((proof) => proof.keysetId))) {
+    feePpkOf.set(id, (await context.mints.of(mint).keyset(id)).inputFeePpk);
+  }
+  const amount = proofs.reduce((sum, proof) => sum + proof.amount, 0n);
+  const fee = inputFee(proofs, (id) => feePpkOf.get(id));
+  const withYs = proofs.map((proof) => ({ ...proof, y: hashToCurveHex(proof.secret) }));
+  const tokenHash = createHash("sha256").update(withYs.map(({ y }) => y).join()).digest("hex");
+  const payment = {
+    paymentId: tokenHash,
+    payer: "local",
+    tokenHash,
+    mint,
+    amount,
+    credit: amount > fee ? amount - fee : 0n,
+    state: "queued",
+    version: 1,
+    createdMs: context.clock.nowMs(),
+  } as const;
+  return context.store.transact((tx) =>
+    joinBatch(tx, context, { payment, proofs: withYs, policy: AT_ONCE, alone: true })
+  );
 }
 
 /** A redemption without payments, not stored yet. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { startKit, type TestWallet } from "../../support/wallet_kit.ts";
 import { publicKeyOf } from "../../../wallet/cashu.ts";
 import { decodeToken, encodeToken } from "../../../wallet/token.ts";
-import { REDEEM_FAULT_POINTS } from "../../../wallet/operations/redeem.ts";
+import { beginRedeem, FAULT_POINTS } from "../../../wallet/operations/redeem.ts";
 import {
   intakeOf,
   payingWallet,
@@ -131,7 +131,7 @@ Deno.test("redeemSaga halves a batch that is refused until the bad payment is al
   await using kit = await startKit();
   const [alice, bob] = [payingWallet(kit, "alice"), payingWallet(kit, "bob")];
   await alice.fund(1000n);
-  const tokens = [];
+  const tokens: string[] = [];
   for (const amount of [10n, 20n, 30n, 40n]) tokens.push(await tokenFrom(alice, amount));
   const keysets = await alice.context.mints.of(kit.url()).keysets();
   tokens[2] = forged(tokens[2]!, keysets.map((keyset) => keyset.id));
@@ -175,6 +175,41 @@ for (const point of ["redeem.sorting.before-commit", "redeem.sorting.after-commi
   });
 }
 
+Deno.test("redeemSaga lets a batch grow while the mint wants to be left alone (O2)", async () => {
+  await using kit = await startKit();
+  const [alice, bob] = [payingWallet(kit, "alice"), payingWallet(kit, "bob")];
+  await alice.fund(500n);
+  const tokens: string[] = [];
+  for (let count = 0; count < 3; count++) tokens.push(await tokenFrom(alice, 64n));
+  const intake = intakeOf(bob);
+  const takeOne = async (index: number) =>
+    taken(await intake.take({ payer: "a", paymentId: `p${index}`, token: tokens[index]! }));
+  const first = await takeOne(0);
+  kit.mints[0]!.admin.failNext("/v1/swap", 1, 429);
+  await bob.engine.drive(first.operationId!);
+  assert.ok(bob.context.mints.of(kit.url()).cooldownMs!() > 0);
+  const second = await takeOne(1);
+  await bob.engine.drive(second.operationId!);
+  const third = await takeOne(2);
+  assert.equal(third.operationId, second.operationId);
+  assert.notEqual(second.operationId, first.operationId);
+  for (const payment of [first, second]) await bob.driveToEnd(payment.operationId!);
+  assert.equal(bob.free(), 192n);
+  assert.deepEqual(bob.troubles(), []);
+});
+
+Deno.test("beginRedeem redeems proofs that are at hand", async () => {
+  await using kit = await startKit({ feePpk: 100 });
+  const [alice, bob] = [payingWallet(kit, "alice"), payingWallet(kit, "bob")];
+  await alice.fund(100n);
+  const text = await tokenFrom(alice, 64n);
+  const ids = (await bob.context.mints.of(kit.url()).keysets()).map((keyset) => keyset.id);
+  const { proofs } = decodeToken(text, ids);
+  const begun = await beginRedeem(bob.context, { mint: kit.url(), proofs });
+  assert.equal((await bob.driveToEnd(begun.id)).state, "redeemed");
+  assert.equal(bob.free(), 63n);
+});
+
 Deno.test("redeemSaga keeps payments that were checked apart from those that were not", async () => {
   await using kit = await startKit();
   const [alice, bob] = [payingWallet(kit, "alice"), payingWallet(kit, "bob")];
@@ -204,7 +239,7 @@ Deno.test("redeemSaga stops and blocks the mint when it signs with the wrong key
   assert.equal(bob.store.incoming("a", "p")!.state, "credited", "evidence is kept");
 });
 
-for (const point of REDEEM_FAULT_POINTS.filter((point) => !point.startsWith("redeem.sorting"))) {
+for (const point of FAULT_POINTS.filter((point) => !point.startsWith("redeem.sorting"))) {
   Deno.test(`a redemption that dies at ${point} gives one credit and loses nothing (K7 to K12)`, async () => {
     await using kit = await startKit({ feePpk: 100 });
     const alice = payingWallet(kit, "alice");
