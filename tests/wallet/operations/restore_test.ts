@@ -282,7 +282,10 @@ Deno.test("a backup from the middle of any operation loses nothing, in whichever
     ),
   ];
   for (const [kind, point] of points) {
-    for (const order of ["operation first", "restore first"] as const) {
+    // The order matters where a request was frozen; before that the operation has nothing to settle.
+    const isFrozen = /\.(prepared|paid)\.after|\.(mint|swap|issuing|swap-inflight)\./.test(point);
+    const orders = isFrozen ? ["operation first", "restore first"] : ["restore first"];
+    for (const order of orders) {
       await test.step(`${point}, ${order}`, async () => {
         await using kit = await startKit();
         let alice = kit.wallet();
