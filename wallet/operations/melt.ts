@@ -6,7 +6,7 @@ import type { WalletTransaction } from "../store/wallet_store.ts";
 import { settleChange } from "./melt_change.ts";
 import { dispatchMelt, freezeMelt } from "./melt_dispatch.ts";
 import { runFence } from "./melt_fence.ts";
-import { fundsFor } from "./melt_funds.ts";
+import { fundsFor, preparedPlan } from "./melt_funds.ts";
 import { type Leg, type PlanChange, planWith, release } from "./melt_leg.ts";
 import { observe } from "./melt_observe.ts";
 import { orGiveUp, patiently } from "./melt_patience.ts";
@@ -187,7 +187,7 @@ async function prepare(
   const chosen = await fundsFor(context, operation, signal);
   if (typeof chosen === "string") return fail(context, operation, chosen);
   move(context, operation, "reserved", {
-    plan: { funds: chosen.funds, worstFeeSat: String(chosen.worstFee), stale: undefined },
+    plan: preparedPlan(operation.plan, chosen),
     nextAtMs: operation.plan.holdUntilMs ?? context.clock.nowMs(),
     also: (tx) => tx.reserveProofs(operation.id, chosen.inputs.map((proof) => proof.y)),
   });

@@ -8,6 +8,7 @@ import { type ChangeOutcome, restoreChange, unblindChange } from "../outputs/cha
 import type { SignedProof } from "../outputs/exchange_types.ts";
 import type { OutputRecord, WalletTransaction } from "../store/wallet_store.ts";
 import { backoffMs, RETRY } from "./backoff.ts";
+import { accountOf, closedAccount, figuresOf } from "./melt_account.ts";
 import { type LegOperation, planWith, quoteOfLeg, sumOf } from "./melt_leg.ts";
 import {
   CHANGE_LOOKS_MAX,
@@ -33,18 +34,6 @@ const NOTHING: ChangeLook = { proofs: [], sum: 0n, isSettled: false };
 
 const NONE: ChangeOutcome = { kind: "claimed", proofs: [] };
 
-/** The least change that a mint owes: all that was put in beyond what it may keep. */
-export function changeOwed(options: {
-  readonly inputsSat: bigint;
-  readonly inputFee: bigint;
-  readonly amount: bigint;
-  readonly feeReserve: bigint;
-}): bigint {
-  const { inputsSat, inputFee, amount, feeReserve } = options;
-  const owed = inputsSat - inputFee - amount - feeReserve;
-  return owed > 0n ? owed : 0n;
-}
-
 /** The change in the answer that said that it is paid, taken along in the same commit. */
 export async function changeIn(
   context: SagaContext,
@@ -59,12 +48,15 @@ export async function changeIn(
   const blanks = blanksOf(context, operation);
   if (blanks.length === 0) return { ...NOTHING, isSettled: true };
   if (quote.change.length === 0) return NOTHING;
+  const { changeMax, changeOwed } = accountOf(figuresOf(operation, inputsSat));
   try {
     const mint = context.mints.of(operation.mint);
     const outcome = await unblindChange(mint, blanks, quote.change, { signal });
     const sum = sumOf(outcome.proofs);
+    // What cannot be is left for the end, where it can stop nothing else.
+    if (sum > changeMax) return NOTHING;
     // What is left out of an answer may still be signed: the rest of the blanks is asked for later.
-    const isAll = quote.change.length === blanks.length || sum >= changeMax(operation, inputsSat);
+    const isAll = quote.change.length === blanks.length && sum >= changeOwed || sum === changeMax;
     return { proofs: outcome.proofs, sum, isSettled: outcome.kind === "claimed" && isAll };
   } catch (error) {
     // It is paid, and that is to be on disk whatever becomes of the change.
@@ -118,6 +110,7 @@ export async function settleChange(
     : await lookForChange(context, operation, signal);
   const after = afterLook(operation, look);
   if (look.isSettled) {
+    closeAccount(operation, BigInt(after.plan.change.sat));
     commit(context, operation, (tx) => {
       putChange(tx, context, operation, look);
       settled(tx, after);
@@ -137,12 +130,12 @@ export async function settleChange(
   if (look.fault !== undefined) {
     blockMint(context, waiting, { mint: operation.mint, reason: look.fault });
   } else if (after.plan.change.looks >= CHANGE_LOOKS_MAX) {
+    const inputsSat = BigInt(operation.plan.paid?.inputsSat ?? 0);
+    const { changeOwed: owed } = accountOf(figuresOf(operation, inputsSat));
     needAttention(
       context,
       waiting,
-      `${operation.mint} owes at least ${
-        owedBy(operation, BigInt(operation.plan.paid?.inputsSat ?? 0))
-      } sat of change and gave ${after.plan.change.sat} sat; "wallet resume" asks again`,
+      `${operation.mint} owes at least ${owed} sat of change and gave ${after.plan.change.sat} sat; "wallet resume" asks again`,
     );
   }
   return "rest";
@@ -167,6 +160,7 @@ export async function tryChange(
   // What does not check out is left for the end, where it can stop nothing else.
   if (look.fault !== undefined) return;
   const after = afterLook(operation, look);
+  if (look.isSettled) closeAccount(operation, BigInt(after.plan.change.sat));
   commit(context, operation, (tx) => {
     putChange(tx, context, operation, look);
     const plan = planWith(operation.plan, after.plan);
@@ -192,8 +186,9 @@ async function lookForChange(
   const inQuote = before > 0n ? NONE : await inTheQuote(context, operation, { blanks, signal });
   const taken = new Set(inQuote.proofs.map((proof) => proof.blinded));
   const left = blanks.filter((one) => one.state !== "signed" && !taken.has(one.blinded));
-  const owed = owedBy(operation, BigInt(paid.inputsSat));
-  const isEnough = before + sumOf(inQuote.proofs) >= owed && before + sumOf(inQuote.proofs) > 0n;
+  const { changeMax, changeOwed } = accountOf(figuresOf(operation, BigInt(paid.inputsSat)));
+  const soFar = before + sumOf(inQuote.proofs);
+  const isEnough = soFar >= changeOwed && soFar > 0n;
   const rest = await byBlindedMessage(context, operation, { left, isEnough, signal });
   const proofs = [...inQuote.proofs, ...rest?.proofs ?? []];
   const sum = sumOf(proofs);
@@ -201,12 +196,15 @@ async function lookForChange(
     if (found?.kind === "dishonest") return { proofs, sum, isSettled: false, fault: found.reason };
   }
   const total = before + sum;
+  if (total > changeMax) {
+    return { ...NOTHING, fault: "it says that more comes back than was put in" };
+  }
   const looks = change.looks + 1;
   // A mint that is about to sign has signed nothing yet: none is believed only when it is said twice.
   const isSaid = total > 0n
     ? rest !== undefined || looks >= UNCONFIRMED_CHANGE_LOOKS_MAX
     : looks >= EMPTY_CHANGE_LOOKS_MIN;
-  return { proofs, sum, isSettled: total >= owed && isSaid };
+  return { proofs, sum, isSettled: total >= changeOwed && isSaid };
 }
 
 async function inTheQuote(
@@ -254,26 +252,16 @@ function afterLook(operation: LegOperation, look: ChangeLook): SettledChange {
   return { plan: { change }, fee: operation.fee - look.sum };
 }
 
+/** @throws {Error} If the figures do not add up, which is a mistake of ours: nothing is closed then. */
+function closeAccount(operation: LegOperation, change: bigint): void {
+  const { paid } = operation.plan;
+  if (paid !== undefined) closedAccount(figuresOf(operation, BigInt(paid.inputsSat)), change);
+}
+
 /** The blanks of the melt that was sent last, in the order in which its body names them. */
 function blanksOf(context: SagaContext, operation: LegOperation): OutputRecord[] {
   return context.store.outputs(operation.id, phaseName("melt", operation.plan.meltRound))
     .sort((a, b) => a.index - b.index);
-}
-
-function owedBy(operation: LegOperation, inputsSat: bigint): bigint {
-  const { funds, quote } = operation.plan;
-  // A mint without NUT-08 keeps what it does not need.
-  return changeOwed({
-    inputsSat,
-    inputFee: BigInt(funds?.inputFeeSat ?? 0),
-    amount: operation.amount,
-    feeReserve: BigInt(quote?.feeReserveSat ?? 0),
-  });
-}
-
-/** The most that can come back: what was put in, less the amount and the input fee. */
-function changeMax(operation: LegOperation, inputsSat: bigint): bigint {
-  return inputsSat - BigInt(operation.plan.funds?.inputFeeSat ?? 0) - operation.amount;
 }
 
 /** Whether trouble with a question may be over later. */

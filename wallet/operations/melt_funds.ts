@@ -7,7 +7,7 @@ import type { ProofRecord, WalletReads } from "../store/wallet_store.ts";
 import type { Keyset, MintUrl } from "../types.ts";
 import { OVERSHOOT_PERCENT_MAX, OVERSHOOT_SAT_MIN } from "./melt_limits.ts";
 import { commitLeg, type Leg, type LegOperation, quoteOfLeg } from "./melt_leg.ts";
-import type { LegFunds } from "./melt_plan.ts";
+import type { LegFunds, LegPlan } from "./melt_plan.ts";
 import type { SagaContext, Step } from "./saga.ts";
 
 /** What a mint asks and can do, read before a plan is made. */
@@ -118,7 +118,7 @@ export async function fundsFor(
   const terms = await fundingTerms(context.mints.of(mint), {
     signal,
     nowMs: context.clock.nowMs(),
-    fresh: plan.stale === true,
+    fresh: false,
   });
   const feeReserve = BigInt(quoteOfLeg(operation).feeReserveSat);
   const chosen = chooseFunds(context.store, { mint, amount, feeReserve, terms });
@@ -131,6 +131,16 @@ export async function fundsFor(
     return `it may cost ${worstFee} sat on top of ${amount} sat, and ${feeMax} sat are allowed`;
   }
   return { ...chosen, worstFee };
+}
+
+/** What the plan keeps of it. Where a person is asked, what is shown is all that is allowed from then on. */
+export function preparedPlan(
+  plan: Pick<LegPlan, "holdUntilMs" | "feeMaxSat">,
+  chosen: Pick<ChosenFunds, "funds" | "worstFee">,
+): Pick<LegPlan, "funds" | "worstFeeSat" | "feeMaxSat"> {
+  const worstFeeSat = String(chosen.worstFee);
+  const feeMaxSat = plan.holdUntilMs === undefined ? plan.feeMaxSat : worstFeeSat;
+  return { funds: chosen.funds, worstFeeSat, feeMaxSat };
 }
 
 /** Gives the quotes up and starts again: nothing was sent, and they would not last. */

@@ -27,6 +27,9 @@ export const REQUOTES_MAX = 3;
 /** A request whose answer was lost may still be on its way: so long before an unpaid quote is believed. */
 export const UNPAID_GRACE_MS = 2_000;
 
+/** Times that the destination is asked whether it was paid, before the source's ecash is taken back. */
+export const WITNESS_TRIES_MAX = 5;
+
 /** Times that the same melt is sent to a mint that did not look at it (429). */
 export const MELT_SENDS_MAX = 5;
 

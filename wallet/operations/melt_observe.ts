@@ -111,6 +111,7 @@ async function paid(
           atMs: context.clock.nowMs(),
           isProven,
           inputsSat: String(inputsSat),
+          preparationFeeSat: String(operation.fee),
           ...(preimage === undefined ? {} : { preimage }),
         },
         change: { state: look.isSettled ? "settled" : "due", sat: String(look.sum), looks: 0 },

@@ -66,8 +66,10 @@ export async function orGiveUp(
   try {
     return await step();
   } catch (error) {
+    const isRefusal = error instanceof MintRefusal;
     const passes = isSeedmintError(error) && error.retryable && error.code !== "aborted";
-    if (!passes || operation.attempts < PREPARE_TRIES_MAX) throw error;
-    return giveUp(`it could not be prepared: ${error.message}`);
+    if (!isRefusal && !passes || operation.attempts < PREPARE_TRIES_MAX) throw error;
+    const why = isRefusal ? `a mint refuses to answer (code ${error.code})` : error.message;
+    return giveUp(`it could not be prepared: ${why}`);
   }
 }

@@ -40,6 +40,8 @@ export interface LegPayment {
   /** Its hash is that of the invoice. */
   readonly isProven: boolean;
   readonly inputsSat: SatText;
+  /** Fees of the operation before the payment. */
+  readonly preparationFeeSat: SatText;
 }
 
 /** What came back of what was put in too much. */
@@ -73,8 +75,6 @@ export interface LegPlan {
   readonly answer?: LegAnswer;
   /** The same bytes are to be sent once more: the mint did not look at them. */
   readonly again?: boolean;
-  /** The mint refused for its keysets or fees: ask for them anew. */
-  readonly stale?: boolean;
   /** The mint said once that the payment is under way. */
   readonly wasPending?: boolean;
   /** Times that the mint contradicted itself. */

@@ -1,10 +1,12 @@
 /** What to do about a melt whose quote is unpaid. Nothing is released that may still be spent. */
 import { unreachable } from "../../src/core/assert.ts";
+import { isSeedmintError } from "../../src/core/errors.ts";
+import { MintRefusal } from "../mint/mint_api.ts";
 import { backoffMs, POLL } from "./backoff.ts";
 import { freezeMelt, isTooLate } from "./melt_dispatch.ts";
 import { freezeFence } from "./melt_fence.ts";
 import { commitLeg, type Leg, type LegOperation, release, reservedInputs } from "./melt_leg.ts";
-import { LATE_ALERT_MS } from "./melt_limits.ts";
+import { LATE_ALERT_MS, WITNESS_TRIES_MAX } from "./melt_limits.ts";
 import type { LegAnswer } from "./melt_plan.ts";
 import { remedyFor } from "./melt_refusals.ts";
 import type { SagaContext, Step } from "./saga.ts";
@@ -23,7 +25,7 @@ export async function handleUnpaid(
   if (states.some(({ state }) => state !== "UNSPENT")) {
     return conflict(context, leg, operation, "says it did not pay, and holds the ecash");
   }
-  if (await leg.isPaidElsewhere?.(operation, context, signal)) {
+  if (await isPaidElsewhere(context, leg, operation, signal)) {
     return conflict(context, leg, operation, "says it did not pay, and the payment has arrived");
   }
   const phase = phaseName("melt", plan.meltRound);
@@ -59,6 +61,23 @@ export async function handleUnpaid(
       });
     default:
       return unreachable(remedy);
+  }
+}
+
+/** Asks whoever else may know. One that does not answer for long holds nothing up: the fence is safe. */
+async function isPaidElsewhere(
+  context: SagaContext,
+  leg: Leg,
+  operation: LegOperation,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (leg.isPaidElsewhere === undefined) return false;
+  try {
+    return await leg.isPaidElsewhere(operation, context, signal);
+  } catch (error) {
+    const passes = error instanceof MintRefusal || isSeedmintError(error) && error.retryable;
+    if (signal.aborted || !passes || operation.attempts < WITNESS_TRIES_MAX) throw error;
+    return false;
   }
 }
 

@@ -8,7 +8,7 @@ import type { WalletTransaction } from "../store/wallet_store.ts";
 import type { Keyset } from "../types.ts";
 import { holdOf, quoteFault, quotePlan, quoteRecord } from "./melt.ts";
 import { freezeMelt } from "./melt_dispatch.ts";
-import { fundsFor } from "./melt_funds.ts";
+import { fundsFor, preparedPlan } from "./melt_funds.ts";
 import type { Leg } from "./melt_leg.ts";
 import { invoiceSat } from "./melt_plan.ts";
 import { freezeSplit } from "./melt_split.ts";
@@ -223,7 +223,7 @@ export async function prepareSwap(
   const chosen = await fundsFor(context, operation, signal);
   if (typeof chosen === "string") return fail(context, operation, chosen);
   moveSwap(context, operation, "reserved", {
-    plan: { funds: chosen.funds, worstFeeSat: String(chosen.worstFee), stale: undefined },
+    plan: preparedPlan(operation.plan, chosen),
     nextAtMs: operation.plan.holdUntilMs ?? context.clock.nowMs(),
     also: (tx) => tx.reserveProofs(operation.id, chosen.inputs.map((proof) => proof.y)),
   });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { chooseFunds, exactSum, overshootMax } from "../../../wallet/operations/melt_funds.ts";
-import { changeOwed } from "../../../wallet/operations/melt_change.ts";
+import { accountOf, closedAccount } from "../../../wallet/operations/melt_account.ts";
 import { MELT_SENDS_MAX } from "../../../wallet/operations/melt_limits.ts";
 import { PLAN_ROUNDS_MAX } from "../../../wallet/operations/limits.ts";
 import { remedyFor } from "../../../wallet/operations/melt_refusals.ts";
@@ -97,9 +97,29 @@ Deno.test("overshootMax is 64 sat, or a tenth where that is more", () => {
   assert.equal(overshootMax(10_000n), 1000n);
 });
 
-Deno.test("changeOwed is what was put in beyond amount, input fee and reserve, never negative", () => {
-  assert.equal(changeOwed({ inputsSat: 128n, inputFee: 1n, amount: 100n, feeReserve: 2n }), 25n);
-  assert.equal(changeOwed({ inputsSat: 102n, inputFee: 1n, amount: 100n, feeReserve: 2n }), 0n);
+Deno.test("accountOf bounds the change, and closedAccount closes only within the bounds", () => {
+  const sat = fc.bigInt({ min: 0n, max: 1n << 40n });
+  const figures = fc.record({
+    amount: sat,
+    preparationFee: sat,
+    inputFee: sat,
+    feeReserve: sat,
+    beyond: sat,
+    place: fc.bigInt({ min: 0n, max: 120n }),
+  });
+  fc.assert(fc.property(figures, ({ beyond, place, ...rest }) => {
+    const inputs = rest.amount + rest.inputFee + beyond;
+    const account = accountOf({ ...rest, inputs });
+    const change = account.changeMax * place / 100n;
+    assert.equal(account.changeMax, beyond);
+    assert.equal(account.maxDebit - account.minDebit, rest.feeReserve);
+    const isWithin = change <= account.changeMax && change >= account.changeOwed;
+    if (!isWithin) return assert.throws(() => closedAccount({ ...rest, inputs }, change));
+    const { finalDebit, paymentFee } = closedAccount({ ...rest, inputs }, change);
+    assert.equal(finalDebit, rest.preparationFee + inputs - change);
+    assert.equal(paymentFee, finalDebit - account.minDebit);
+    assert.ok(paymentFee >= 0n && paymentFee <= rest.feeReserve);
+  }));
 });
 
 Deno.test("remedyFor lets go only after a final refusal of a request that was sent once", () => {

@@ -1,7 +1,8 @@
 /** What the tests of melts and swaps share. */
 import assert from "node:assert/strict";
 import type { Operation } from "../../../wallet/operations/operation.ts";
-import { meltSaga } from "../../../wallet/operations/melt.ts";
+import { beginMelt, meltSaga } from "../../../wallet/operations/melt.ts";
+import type { MeltPlan } from "../../../wallet/operations/melt_plan.ts";
 import { swapSaga } from "../../../wallet/operations/swap.ts";
 import {
   startKit,
@@ -131,4 +132,43 @@ export async function pointsOf(
   assert.equal(ended.status, scenario.ends, `${scenario.name}: ${ended.state} ${ended.reason}`);
   assertConserved(world.kit, world.alice);
   return [...new Set(world.alice.points)];
+}
+
+/** What the shop asks. */
+export const AMOUNT = 100n;
+
+/** A melt that pays the shop. */
+export async function begin(
+  { context, kit }: TestWallet,
+  options: { readonly feeMax?: bigint; readonly holdMs?: number } = {},
+): Promise<Operation<MeltPlan>> {
+  const { bolt11 } = await shopInvoice(kit, AMOUNT);
+  return await beginMelt(context, { mint: kit.url(), invoice: bolt11, ...options });
+}
+
+/** The shop was paid once, and every sat is where it belongs. */
+export function assertPaid(
+  kit: WalletKit,
+  alice: TestWallet,
+  ended: Operation,
+  start = 1000n,
+): void {
+  assert.equal(ended.status, "done", `${ended.state}: ${ended.reason}`);
+  assert.equal(paidBy(kit), 1);
+  assert.equal(shopSat(kit), AMOUNT);
+  assert.equal(alice.free(), start - AMOUNT - ended.fee);
+  assertConserved(kit, alice);
+}
+
+/** Nobody was paid, and all but a fee is back. */
+export function assertTakenBack(
+  kit: WalletKit,
+  alice: TestWallet,
+  ended: Operation,
+  start = 1000n,
+): void {
+  assert.equal(ended.status, "failed", `${ended.state}: ${ended.reason}`);
+  assert.equal(paidBy(kit), 0);
+  assert.equal(alice.free(), start - ended.fee);
+  assertConserved(kit, alice);
 }
