@@ -3,7 +3,7 @@
  * nobody else knows.
  *
  *     collecting ─▶ prepared ─▶ swap-inflight ─▶ redeemed
- *                      ▲  ▲          │ ├─▶ attention (the mint broke its promise, or refused its own)
+ *                      ▲  ▲          │ ├─▶ attention (the mint broke its promise, or refuses its own)
  *                      │  └──────────┘ │    refused for keysets or fees: plan anew; refused otherwise:
  *                      │               │    halve the batch until the bad payment is alone
  *                      └─── sorting ◀──┘    inputs were spent elsewhere: which?
@@ -26,11 +26,10 @@ import { inputFee } from "../selection/fees.ts";
 import type { ProofRecord } from "../store/wallet_store.ts";
 import type { Operation } from "./operation.ts";
 import { redeemPhase, type Redemption } from "./redeem_plan.ts";
-import { PLAN_ROUNDS_MAX } from "./limits.ts";
-import { isKeysetRefusal, skipCounters } from "./refusals.ts";
-import { halve, rejectAlone, sortOut } from "./redeem_trouble.ts";
+import { isKeysetRefusal, isProofRefusal } from "./refusals.ts";
+import { halve, planAnew, rejectAlone, sortOut } from "./redeem_trouble.ts";
 import type { Saga, SagaContext, Step } from "./saga.ts";
-import { blockMint, commit, needAttention, postpone } from "./transition.ts";
+import { blockMint, commit, postpone } from "./transition.ts";
 
 /** States of a redemption. */
 export type RedeemState =
@@ -40,6 +39,9 @@ export type RedeemState =
   | "sorting"
   | "redeemed"
   | "dead";
+
+/** Too many inputs or outputs, or too much at once. */
+const LIMIT_CODES: ReadonlySet<number> = new Set([11006, 11014, 11015]);
 
 /** Signatures made before other work gets its turn: each takes about 2 ms. */
 const SIGNATURES_AT_ONCE = 4;
@@ -113,10 +115,6 @@ async function freeze(
   signal: AbortSignal,
 ): Promise<Step> {
   const { plan } = redemption;
-  if (plan.round >= PLAN_ROUNDS_MAX) {
-    needAttention(context, redemption, `the mint refused ${plan.round} swaps of this batch`);
-    return "rest";
-  }
   const mint = context.mints.of(redemption.mint);
   const active = await mint.activeKeyset({ signal, fresh: plan.stale === true });
   const proofs = context.store.proofs({ operationId: redemption.id, state: "incoming" });
@@ -172,7 +170,7 @@ async function swap(
       });
       return "again";
     case "outputs-used":
-      return planAnew(redemption, context, { reason: "counters were used before", skips: true });
+      return planAnew(context, redemption, { reason: "counters were used before", skips: true });
     case "wait":
       return hold(context, redemption, outcome);
     case "dishonest":
@@ -183,36 +181,24 @@ async function swap(
   }
 }
 
+/**
+ * A batch that was not checked may hold a bad payment, and one that was may be too large or have run
+ * into a locktime: it is halved. Whatever else a mint has against it may pass.
+ */
 function refused(
   redemption: Redemption,
   context: SagaContext,
   { code }: ExchangeOutcome & { readonly kind: "refused" },
 ): Step {
-  if (isKeysetRefusal(code)) {
-    return planAnew(redemption, context, { reason: `the mint refused with code ${code}` });
+  const { payments, isCredited } = redemption.plan;
+  const reason = `the mint refused with code ${code}`;
+  if (isKeysetRefusal(code)) return planAnew(context, redemption, { reason });
+  const isAboutProofs = isProofRefusal(code);
+  if (payments.length > 1 && (!isCredited || isAboutProofs || LIMIT_CODES.has(code))) {
+    return halve(context, redemption);
   }
-  if (redemption.plan.payments.length > 1) return halve(context, redemption);
-  return rejectAlone(context, redemption, `the mint refused the token (code ${code})`);
-}
-
-function planAnew(
-  redemption: Redemption,
-  context: SagaContext,
-  options: { readonly reason: string; readonly skips?: boolean },
-): Step {
-  const { plan } = redemption;
-  commit(context, redemption, (tx) => {
-    const outputs = tx.outputs(redemption.id, redeemPhase(plan.round));
-    tx.markOutputs(outputs.map((output) => output.blinded), "void");
-    if (options.skips) skipCounters(tx, outputs, plan.round);
-    tx.updateOperation(redemption, {
-      state: "prepared",
-      plan: { ...plan, stale: true },
-      nextAtMs: context.clock.nowMs(),
-      reason: `planned anew: ${options.reason}`,
-    });
-  });
-  return "again";
+  if (isAboutProofs) return rejectAlone(context, redemption, reason);
+  return planAnew(context, redemption, { reason, later: true });
 }
 
 /** The end: new ecash in, old ecash spent, payments confirmed, books written, in one transaction. */

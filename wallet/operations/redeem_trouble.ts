@@ -3,7 +3,10 @@ import { assert } from "../../src/core/assert.ts";
 import { exchange } from "../outputs/exchange.ts";
 import type { SignedProof } from "../outputs/exchange_types.ts";
 import type { IncomingPayment, ProofRecord, WalletTransaction } from "../store/wallet_store.ts";
+import { backoffMs, RETRY } from "./backoff.ts";
+import { PLAN_ROUNDS_MAX } from "./limits.ts";
 import { newRedemption, type RedeemPayment, redeemPhase, type Redemption } from "./redeem_plan.ts";
+import { skipCounters } from "./refusals.ts";
 import type { SagaContext, Step } from "./saga.ts";
 import { commit, needAttention, postpone } from "./transition.ts";
 
@@ -34,6 +37,10 @@ export async function sortOut(
     return "rest";
   }
   const spent = new Set(states.filter(({ state }) => state === "SPENT").map(({ y }) => y));
+  if (spent.size === 0) {
+    const reason = "the mint says that inputs are spent, and that they are not";
+    return planAnew(context, redemption, { reason, later: true });
+  }
   dropSpent(redemption, context, proofs.filter((proof) => spent.has(proof.y)));
   return spent.size < proofs.length ? "again" : "rest";
 }
@@ -103,6 +110,39 @@ function takeBack(
     state: loss.isDead ? "dead" : payment.state,
     version: payment.version + 1,
   });
+}
+
+/**
+ * The mint conclusively signed nothing: another swap is planned, from what it says of itself now. After
+ * some of them in a row a person looks, who may let it go on.
+ */
+export function planAnew(
+  context: SagaContext,
+  redemption: Redemption,
+  options: { readonly reason: string; readonly skips?: boolean; readonly later?: boolean },
+): Step {
+  const { plan } = redemption;
+  const reason = `planned anew: ${options.reason}`;
+  const isTooOften = plan.round % PLAN_ROUNDS_MAX === 0;
+  const waitMs = options.later ? backoffMs(RETRY, plan.round, context.random) : 0;
+  commit(context, redemption, (tx) => {
+    const outputs = tx.outputs(redemption.id, redeemPhase(plan.round));
+    voidOutputs(tx, redemption);
+    if (options.skips) skipCounters(tx, outputs, plan.round);
+    tx.updateOperation(redemption, {
+      state: "prepared",
+      plan: { ...plan, stale: true },
+      reason,
+      ...isTooOften
+        ? { status: "attention", nextAtMs: null }
+        : { nextAtMs: context.clock.nowMs() + waitMs },
+    });
+  });
+  if (isTooOften) {
+    const { id, mint } = redemption;
+    context.emit({ event: "attention", operationId: id, mint, message: reason });
+  }
+  return isTooOften || waitMs > 0 ? "rest" : "again";
 }
 
 /**

@@ -198,6 +198,30 @@ Deno.test("redeemSaga lets a batch grow while the mint wants to be left alone (O
   assert.deepEqual(bob.troubles(), []);
 });
 
+Deno.test("redeemSaga never gives ecash up for a refusal that may pass", async () => {
+  await using kit = await startKit();
+  const [alice, bob] = [payingWallet(kit, "alice"), payingWallet(kit, "bob")];
+  await alice.fund(500n);
+  const token = await tokenFrom(alice, 64n);
+  const payment = taken(await intakeOf(bob).take({ payer: "a", paymentId: "p", token }));
+  const swapping = bob.store.operation(payment.operationId!)!;
+  const original = bob.context.mints.of(kit.url()).post;
+  const mint = bob.context.mints.of(kit.url()) as { post: typeof original };
+  let refusals = 10;
+  mint.post = (path, body, options) =>
+    refusals-- > 0
+      ? Promise.resolve({ kind: "refused", code: 30001, detail: "closed for today" })
+      : original.call(mint, path, body, options);
+  const stopped = await bob.driveToEnd(swapping.id);
+  assert.equal(stopped.status, "attention");
+  assert.match(stopped.reason!, /code 30001/);
+  assert.equal(bob.store.incoming("a", "p")!.state, "queued");
+  await bob.engine.resume(swapping.id);
+  const redeemed = await bob.driveToEnd(swapping.id);
+  assert.equal(redeemed.state, "redeemed", redeemed.reason);
+  assert.deepEqual(bob.troubles(), []);
+});
+
 Deno.test("beginRedeem redeems proofs that are at hand", async () => {
   await using kit = await startKit({ feePpk: 100 });
   const [alice, bob] = [payingWallet(kit, "alice"), payingWallet(kit, "bob")];
