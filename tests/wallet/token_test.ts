@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { inspect } from "node:util";
 import { getEncodedToken } from "@cashu/cashu-ts";
 import { encode } from "cborg";
 import fc from "fast-check";
@@ -142,7 +143,7 @@ Deno.test("decodeToken fails on damaged tokens only as documented, and tells not
           decodeToken(text, [LONG]);
         } catch (error) {
           assert.ok(error instanceof SeedmintError);
-          assert.doesNotMatch(Deno.inspect(error), /f00dcafe/);
+          assert.doesNotMatch(inspect(error), /f00dcafe/);
         }
       },
     ),

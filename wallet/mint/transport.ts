@@ -92,9 +92,6 @@ export class Transport {
     const coolingMs = this.cooldownMs();
     if (coolingMs > 0) return { kind: "limited", retryAfterMs: coolingMs };
     if (options.signal?.aborted) return { kind: "unknown", why: "it was cancelled" };
-    if (!await this.#isAllowed()) {
-      return { kind: "unknown", why: "its name leads into a private network" };
-    }
     const startMs = this.#options.clock.monotonicMs();
     const outcome = await this.#exchange(request, options);
     if (!options.signal?.aborted) this.#learn(outcome, startMs);
@@ -145,6 +142,9 @@ export class Transport {
       : deadline.signal;
     const { method, path, body } = request;
     try {
+      if (!await unlessAborted(this.#isAllowed(), signal)) {
+        return { kind: "unknown", why: "its name leads into a private network" };
+      }
       onRequest?.(request);
       const response = await fetch(`${url}${path}`, {
         method,
@@ -208,6 +208,18 @@ export class Transport {
       };
     }
     return this.#resolved.isAllowed;
+  }
+}
+
+/** What `promise` gives, unless `signal` comes first: resolvers have no deadline of their own. */
+async function unlessAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
   }
 }
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { inspect } from "node:util";
 import { isSeedmintError } from "../../../src/core/errors.ts";
 import { systemClock } from "../../../src/app/system.ts";
 import { RESPONSE_BYTES_MAX } from "../../../wallet/mint/limits.ts";
@@ -173,6 +174,16 @@ Deno.test("Transport asks no name that leads into a private network", async () =
   assert.equal((await resolveTo("::ffff:192.168.1.1")).kind, "unknown");
   assert.equal(fetchCount, 0);
   assert.equal((await resolveTo("93.184.216.34")).kind, "answered");
+  const stuck = new Transport({
+    url,
+    clock: systemClock,
+    fetch,
+    resolve: () => new Promise(() => {}),
+  });
+  assert.deepEqual(await stuck.send(SWAP, { deadlineMs: 50 }), {
+    kind: "unknown",
+    why: "no answer within 50 ms",
+  });
 });
 
 Deno.test("Transport tells neither quote ids nor tokens in its errors", async () => {
@@ -193,7 +204,7 @@ Deno.test("Transport tells neither quote ids nor tokens in its errors", async ()
   mint.on(path, () => new Response(null, { status: 302, headers: { location: `/${secret}` } }));
   await collect();
   for (const error of errors) {
-    assert.doesNotMatch(Deno.inspect(error), /9c1d185f/, "the whole error, causes included");
+    assert.doesNotMatch(inspect(error), /9c1d185f/, "the whole error, causes included");
   }
   assert.equal(withoutSecrets("Proof cashuBpGFtdmh0dHBzOi8vbS5l spent"), "Proof … spent");
 });
