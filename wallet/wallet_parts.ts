@@ -35,7 +35,13 @@ export interface WalletParts {
 
 /** Opens all parts; `stack` closes them in the right order. */
 export function openParts(options: WalletOptions, stack: AsyncDisposableStack): WalletParts {
-  const { clock, random, allowPrivate = false } = options;
+  const { clock, random, allowPrivate = false, autoSweep } = options;
+  if (
+    autoSweep !== undefined &&
+    !(Number.isSafeInteger(autoSweep.aboveSat) && autoSweep.aboveSat >= 0)
+  ) {
+    throw new RangeError("Cannot sweep: the threshold is a whole number of sat");
+  }
   const keys = walletKeysOf(parseSeedWords(options.seedWords));
   const store = stack.use(SqliteWalletStore.open({
     directory: options.directory,

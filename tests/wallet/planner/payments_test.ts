@@ -3,6 +3,7 @@ import { startKit, type TestWallet, type WalletKit } from "../../support/wallet_
 import { BUDGETS, type Budgets } from "../../../wallet/payments/budgets.ts";
 import { Payments } from "../../../wallet/planner/payments.ts";
 import { settlePayment } from "../../../wallet/planner/payment_work.ts";
+import { requestReclaim } from "../../../wallet/operations/send_plan.ts";
 import type { PaymentOutcome, PaymentRequest } from "../../../wallet/wallet_api.ts";
 import { intakeOf, payingWallet, taken } from "../payments/payments_world.ts";
 
@@ -159,6 +160,9 @@ Deno.test("Payments declines with a reason whatever is wrong, and sets nothing a
     [{ lockTo: "02abc" }, /key/],
     [{ budgetSat: 10 }, /more than what is free or allowed/],
     [{ lockTo: alice.keys.payment.publicKey, locktimeS: 1 }, /passed/],
+    [{ lockTo: alice.keys.payment.publicKey, locktimeS: 4_102_444_800 }, /longer than 30 days/],
+    [{ maxFeeSat: -1 }, /whole numbers/],
+    [{ acceptedMints: undefined as unknown as string[] }, /./],
     [{ paymentId: "" }, /payment id/],
   ];
   for (const [more, reason] of cases) {
@@ -169,6 +173,43 @@ Deno.test("Payments declines with a reason whatever is wrong, and sets nothing a
   }
   assert.equal(alice.free(), 100n);
   assert.equal(alice.store.spentSat({}), 0n);
+});
+
+Deno.test("Payments keeps a swap within the exposure of the mint that it goes into", async () => {
+  await using kit = await startKit({ mints: 2 });
+  const alice = payingWallet(kit, "alice");
+  await alice.fund(500n);
+  alice.store.transact((tx) => tx.putMint({ ...tx.mint(kit.url(1))!, exposureMaxSat: 50n }));
+  assert.match(declined(await paymentsOf(alice).prepare(asked(kit, 1))), /reachable/);
+  assert.equal(alice.store.operations({ kind: "swap" }).length, 0);
+});
+
+Deno.test("Payments says no to another payment under an id that is being prepared", async () => {
+  await using kit = await startKit();
+  const alice = payingWallet(kit, "alice");
+  await alice.fund(500n);
+  const payments = paymentsOf(alice);
+  const [first, second] = await Promise.all([
+    payments.prepare(asked(kit)),
+    payments.prepare(asked(kit, 0, { priceSat: 65 })),
+  ]);
+  ready(first);
+  assert.match(declined(second), /something else/);
+});
+
+Deno.test("a payment whose token came back no longer counts against the budgets", async () => {
+  await using kit = await startKit();
+  const alice = payingWallet(kit, "alice");
+  await alice.fund(500n);
+  ready(await paymentsOf(alice).prepare(asked(kit)));
+  assert.equal(alice.store.spentSat({}), 64n);
+  const [send] = alice.store.operations({ kind: "send" });
+  requestReclaim(alice.context, send!.id);
+  await alice.driveToEnd(send!.id);
+  assert.equal(settlePayment(alice.store, "p1")!.state, "returned");
+  assert.equal(alice.store.spentSat({}), 0n);
+  assert.match(declined(await paymentsOf(alice).prepare(asked(kit))), /taken back/);
+  assert.equal(alice.free(), 500n);
 });
 
 Deno.test("Payments declines when the mint does not answer in time, and lets go of the money", async () => {
