@@ -10,6 +10,7 @@ import {
   begin,
   fundedKit,
   meltPosts,
+  paidBy,
   play,
   SAGAS,
   shopInvoice,
@@ -433,5 +434,22 @@ Deno.test("a wallet whose copy spent what a melt had reserved writes it off, and
   assert.equal(ended.status, "failed");
   assert.match(ended.reason!, /512 sat were spent elsewhere/);
   assert.equal(alice.free(), 0n);
+  assert.deepEqual(alice.troubles(), []);
+});
+
+Deno.test("R1: blanks whose counters another copy of the wallet used are planned anew", async () => {
+  await using world = await fundedKit();
+  const { kit, alice } = world;
+  kit.mints[0]!.admin.setFeeReserve({ minSat: 20 });
+  const { keysetId } = alice.store.proofs({ mint: kit.url(), state: "free" })[0]!;
+  const copy = kit.wallet("copy", { wordsOf: "alice", sagas: SAGAS });
+  copy.store.transact((tx) => tx.advanceCounter(keysetId, alice.store.counter(keysetId)));
+  assert.equal((await copy.fund(127n)).status, "done");
+  const begun = await begin(alice);
+  const ended = await play({}, alice, begun.id);
+  assert.equal(ended.status, "done", ended.reason);
+  assert.ok((ended.plan as MeltPlan).meltRound > 1, "the first blanks were refused");
+  assert.equal(paidBy(kit), 1);
+  assert.equal(alice.free() + copy.free(), kit.mints[0]!.admin.books().outstanding);
   assert.deepEqual(alice.troubles(), []);
 });

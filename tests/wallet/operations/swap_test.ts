@@ -8,6 +8,7 @@ import {
   meltPosts,
   paidBy,
   play,
+  SAGAS,
   type TestWallet,
   type WalletKit,
 } from "./melt_world.ts";
@@ -419,4 +420,17 @@ Deno.test("swaps both ways at once keep every sat", async () => {
   const fees = ended.reduce((sum, { fee }) => sum + fee, 0n);
   assert.equal(alice.free(kit.url(0)) + alice.free(kit.url(1)), 2000n - fees);
   assertConserved(kit, alice);
+});
+
+Deno.test("R1: outputs whose counters another copy of the wallet used are planned anew", async () => {
+  await using world = await fundedKit({ mints: 2 });
+  const { kit, alice } = world;
+  const copy = kit.wallet("copy", { wordsOf: "alice", sagas: SAGAS });
+  assert.equal((await copy.fund(127n, kit.url(1))).status, "done");
+  const ended = await play({}, alice, (await begin(alice)).id);
+  assert.equal(ended.status, "done", ended.reason);
+  assert.ok((ended.plan as SwapPlan).mintRound > 1, "the first outputs were refused");
+  assert.equal(alice.free(kit.url(1)), AMOUNT);
+  assert.equal(kit.mints[1]!.admin.books().outstanding, 127n + AMOUNT);
+  assert.deepEqual(alice.troubles(), []);
 });
