@@ -1,7 +1,8 @@
 /**
  * Operations as sagas: the journal's nouns, the engine that drives them, and one file for each kind.
  *
- * May import: `src/core`, and the wallet's nouns, `store`, `mint`, `outputs`, `selection` and `lightning` (the codec of invoices).
+ * May import: `src/core`, and the wallet's nouns, `store`, `mint`, `outputs`, `selection`, `routes` and
+ * `lightning` (the codec of invoices).
  */
 export * from "./engine.ts";
 export * from "./fund.ts";
@@ -11,6 +12,15 @@ export {
   type FundPlan,
   type FundState,
 } from "./fund_plan.ts";
+export { FAULT_POINTS as MELT_FAULT_POINTS, meltSaga } from "./melt.ts";
+export {
+  beginMelt,
+  type LegResult,
+  type MeltPlan,
+  type MeltRequest,
+  meltResultOf,
+} from "./melt_plan.ts";
+export type { MeltState } from "./melt_transition.ts";
 export type * from "./operation.ts";
 export * from "./restore.ts";
 export {
@@ -32,3 +42,13 @@ export {
   type SendState,
   tokenOf,
 } from "./send_plan.ts";
+export { swapSaga } from "./swap.ts";
+export {
+  beginSwap,
+  FAULT_POINTS as SWAP_FAULT_POINTS,
+  hasArrived,
+  type SwapPlan,
+  type SwapRequest,
+  swapResultOf,
+} from "./swap_plan.ts";
+export type { SwapState } from "./swap_transition.ts";
