@@ -20,14 +20,20 @@ export class MintList {
   readonly #context: SagaContext;
   readonly #mints: ListedMints;
   readonly #allowPrivate: boolean;
+  readonly #home: MintUrl | undefined;
 
   constructor(
     context: SagaContext,
-    options: { readonly mints: ListedMints; readonly allowPrivate: boolean },
+    options: {
+      readonly mints: ListedMints;
+      readonly allowPrivate: boolean;
+      readonly homeMint?: string;
+    },
   ) {
     this.#context = context;
     this.#mints = options.mints;
     this.#allowPrivate = options.allowPrivate;
+    this.#home = options.homeMint === undefined ? undefined : this.urlOf(options.homeMint);
   }
 
   /** @throws {SyntaxError | SeedmintError} */
@@ -35,11 +41,14 @@ export class MintList {
     return parseMintUrl(text, { allowPrivate: this.#allowPrivate });
   }
 
-  /** The mint that money goes to when nobody says: the trusted one that was listed first. */
+  /** The mint that money goes to when nobody says: the chosen one, else the first that was trusted. */
   home(): MintUrl | undefined {
+    const isHome = (record: MintRecord) => record.url === this.#home;
     return this.#context.store.mints()
       .filter((record) => record.trust === "trusted" && record.blockedReason === undefined)
-      .sort((a, b) => a.addedMs - b.addedMs || (a.url < b.url ? -1 : 1))[0]?.url;
+      .sort((a, b) =>
+        Number(isHome(b)) - Number(isHome(a)) || a.addedMs - b.addedMs || (a.url < b.url ? -1 : 1)
+      )[0]?.url;
   }
 
   /** @throws {SeedmintError} `usage` if there is none. */

@@ -22,6 +22,8 @@ export interface WalletOptions {
   readonly seedWords: string;
   readonly clock: Clock;
   readonly random: Random;
+  /** The mint that money goes to when nobody says. @default {the first trusted one} */
+  readonly homeMint?: string;
   /** Takes mints and Lightning addresses on private networks, too. @default {false} */
   readonly allowPrivate?: boolean;
   /** @default {globalThis.fetch} */

@@ -62,7 +62,11 @@ export function openParts(options: WalletOptions, stack: AsyncDisposableStack): 
   const engine = stack.use(
     new Engine(context, [fundSaga, sendSaga, redeemSaga, meltSaga, swapSaga, restoreSaga]),
   );
-  const list = new MintList(engine.context, { mints, allowPrivate });
+  const list = new MintList(engine.context, {
+    mints,
+    allowPrivate,
+    ...options.homeMint === undefined ? {} : { homeMint: options.homeMint },
+  });
   const homeMint = () => list.home();
   const payments = new Payments(engine, {
     budgets: options.budgets ?? BUDGETS,

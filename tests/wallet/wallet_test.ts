@@ -142,6 +142,21 @@ Deno.test("Wallet says how much is where, when it is too little", async () => {
   }
 });
 
+Deno.test("Wallet funds the home mint when nobody names one", async () => {
+  await using kit = await startKit({ mints: 2 });
+  await using alice = await open(kit, "alice", { homeMint: `${kit.url(1)}/` });
+  await using bob = await open(kit, "bob");
+  for (const wallet of [alice, bob]) {
+    await wallet.addMint({ url: kit.url(0), trust: "trusted" });
+    await wallet.addMint({ url: kit.url(1), trust: "trusted" });
+  }
+  assert.equal((await alice.fund({ amountSat: 1 })).operation.mint, kit.url(1));
+  assert.equal((await bob.fund({ amountSat: 1 })).operation.mint, kit.url(0));
+  const seedWords = newSeedWords();
+  await assert.rejects(open(kit, "carol", { homeMint: "no address", seedWords }), SyntaxError);
+  await using _carol = await open(kit, "carol", { seedWords });
+});
+
 Deno.test("Wallet lists a mint after asking it, and lets none go while money is there", async () => {
   await using kit = await startKit({ mints: 2 });
   await using alice = await open(kit, "alice");
