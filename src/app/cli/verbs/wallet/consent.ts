@@ -27,9 +27,9 @@ export async function askYes(context: VerbContext, question: string): Promise<bo
 
 /**
  * Shows what was prepared with its fees, asks unless `--yes`, and goes on; whoever says no or goes
- * away has nothing reserved. Waits until the payment has ended unless `--no-wait`.
+ * away has nothing reserved.
  *
- * @returns The operation, which is done, or open with `--no-wait`.
+ * @returns The operation after its first steps: it may be under way.
  * @throws {SeedmintError} If it was refused, failed, or needs a person.
  */
 export async function confirmPrepared(
@@ -54,17 +54,19 @@ export async function confirmPrepared(
       throw new SeedmintError("denied", `Did not ${describeOperation(prepared)}: you said no`);
     }
   }
+  return await orGoesOn(context, id, async () => assertWell(await wallet.confirm(id, { signal })));
+}
+
+/** Does `work` on an operation that goes on when the user does not wait for it. */
+export async function orGoesOn<T>(
+  { out, signal }: VerbContext,
+  id: string,
+  work: () => Promise<T>,
+): Promise<T> {
   try {
-    const confirmed = await wallet.confirm(id, { signal });
-    if (confirmed.status !== "open" || context.has("no-wait")) return assertWell(confirmed);
-    out.note(
-      `waiting: ${confirmed.reason ?? "Lightning is under way"} (Ctrl-C leaves it going on)`,
-    );
-    return assertWell(await wallet.wait(id, { signal }));
+    return await work();
   } catch (error) {
-    if (signal.aborted) {
-      out.error(`note: operation ${id} goes on; see wallet pending, or wallet resume ${id}`);
-    }
+    if (signal.aborted) out.error(`note: it goes on: see wallet pending, or wallet resume ${id}`);
     throw error;
   }
 }

@@ -6,8 +6,8 @@ import { v } from "../../../schema.ts";
 import { printable } from "../../../output/format.ts";
 import type { VerbContext } from "../../verb.ts";
 import { amountFlag, formatSat, given, readAmount } from "./amounts.ts";
-import { assertAskable, confirmPrepared } from "./consent.ts";
-import { describeFee } from "./describe.ts";
+import { assertAskable, confirmPrepared, orGoesOn } from "./consent.ts";
+import { assertWell, describeFee } from "./describe.ts";
 
 type Prepare = (
   wallet: WalletApi,
@@ -27,7 +27,8 @@ export async function run(context: VerbContext): Promise<number> {
   assertAskable(context);
   await using opened = await context.openWallet();
   const prepared = await prepare(opened.wallet, { signal });
-  const paid = await confirmPrepared(context, opened.wallet, prepared);
+  const confirmed = await confirmPrepared(context, opened.wallet, prepared);
+  const paid = await ended(context, opened.wallet, confirmed);
   if (out.json) out.object({ event: paid.status, ...paid });
   else if (paid.status === "done") {
     const where = paid.peerMint === null ? "paid" : `arrived at ${printable(paid.peerMint)}`;
@@ -39,6 +40,19 @@ export async function run(context: VerbContext): Promise<number> {
     }
   }
   return 0;
+}
+
+/** Waits until Lightning has said yes or no, unless `--no-wait`. */
+async function ended(
+  context: VerbContext,
+  wallet: WalletApi,
+  operation: OperationView,
+): Promise<OperationView> {
+  const { out, signal } = context;
+  const { id, status, reason, state } = operation;
+  if (status !== "open" || context.has("no-wait")) return operation;
+  out.note(`waiting: ${printable(reason ?? state)} (Ctrl-C leaves it going on)`);
+  return await orGoesOn(context, id, async () => assertWell(await wallet.wait(id, { signal })));
 }
 
 function readPay(context: VerbContext): Prepare {
