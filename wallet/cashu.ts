@@ -10,19 +10,19 @@ import {
   constructUnblindedSignature,
   deriveKeysetId as deriveKeysetIdOf,
   deriveSecretAndBlindingFactor,
+  getDataField,
   getDecodedTokenBinary,
   getEncodedToken,
   getKeysetIdInt,
   getP2PKSigFlag,
   getPubKeyFromPrivKey,
+  getTags,
   hash_e,
   hashToCurve,
-  hasP2PKSignedProof,
   pointFromHex,
   type Proof as CashuProof,
   schnorrSignDigest,
   SigAll,
-  signP2PKProof,
 } from "@cashu/cashu-ts";
 import { concatBytes, utf8 } from "../src/core/bytes.ts";
 import type { BlindSignature, Dleq, Keyset, PlannedOutput, Proof } from "./types.ts";
@@ -34,6 +34,9 @@ const CURVE_ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0
 const GENERATOR = pointFromHex(
   "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798",
 );
+
+/** Signatures of others that are kept in a witness: nutshell refuses one longer than 1024 characters. */
+const SIGNATURE_COUNT_MAX = 6;
 
 /** Domain tag of the signature of NUT-20. */
 const QUOTE_SIGNATURE_TAG = utf8("Cashu_MintQuoteSig_v1");
@@ -252,52 +255,70 @@ export function inRequestOrder<Output extends Pick<PlannedOutput, "amount" | "bl
 /**
  * The same proofs with the witness that P2PK (NUT-11) wants of `secretKeyHex`; those that are not
  * locked stay as they are. Inputs of SIG_ALL are signed over `outputs`, in request order, and of a
- * melt over `quoteId`.
+ * melt over `quoteId`. Whether a locktime has passed is for the mint's clock to say: a key that is
+ * named anywhere in the lock signs, which cashu-ts refuses before, or after, its own clock's locktime.
  *
- * @throws {Error} If a proof is locked to somebody else.
+ * @throws {RangeError} If a proof is locked to others only.
  */
 export function signP2pkProofs(
   proofs: readonly Proof[],
   secretKeyHex: string,
   options: { readonly outputs?: readonly PlannedOutput[]; readonly quoteId?: string } = {},
 ): Proof[] {
-  const cashu = proofs.map(toCashuProof);
-  if (!proofs.some(({ secret }) => isLocked(secret) && getP2PKSigFlag(secret) === "SIG_ALL")) {
-    return proofs.map((proof, index) =>
-      isLocked(proof.secret) ? signed(proof, signP2PKProof(cashu[index]!, secretKeyHex)) : proof
-    );
+  const publicKey = publicKeyOf(Uint8Array.fromHex(secretKeyHex));
+  for (const { secret } of proofs) assertNames(secret, publicKey);
+  const isSigAll = proofs.some(({ secret }) =>
+    isLocked(secret) && getP2PKSigFlag(secret) === "SIG_ALL"
+  );
+  if (!isSigAll) {
+    return proofs.map((proof) => {
+      if (!isLocked(proof.secret)) return proof;
+      return withSignature(proof, schnorrSign(sha256(utf8(proof.secret)), secretKeyHex));
+    });
   }
   const outputs = inRequestOrder(options.outputs ?? []).map((output) => ({
     amount: Amount.from(output.amount),
     id: output.keysetId,
     B_: output.blinded,
   }));
-  const digest = SigAll.computeDigests(cashu, outputs, options.quoteId).v0;
-  const witness = JSON.stringify({
-    signatures: [schnorrSign(Uint8Array.fromHex(digest), secretKeyHex)],
-  });
-  return proofs.map((proof, index) => index === 0 ? { ...proof, witness } : proof);
-}
-
-/** Whether the proof's witness has a signature of `publicKey` over its secret. */
-export function isSignedBy(proof: Proof, publicKey: string): boolean {
-  try {
-    return hasP2PKSignedProof(publicKey, toCashuProof(proof));
-  } catch {
-    return false;
-  }
+  const inputs = proofs.map(({ secret, C }) => ({ secret, C }));
+  const digest = SigAll.computeDigests(inputs, outputs, options.quoteId).v0;
+  const signature = schnorrSign(Uint8Array.fromHex(digest), secretKeyHex);
+  return proofs.map((proof, index) => index === 0 ? withSignature(proof, signature) : proof);
 }
 
 function isLocked(secret: string): boolean {
   return /^\s*\[\s*"P2PK"\s*,/.test(secret);
 }
 
-function signed(proof: Proof, result: CashuProof): Proof {
-  const { witness } = result;
-  return {
-    ...proof,
-    witness: typeof witness === "string" ? witness : JSON.stringify(witness),
-  };
+/** The lock names the key: as its own, as one of several, or for after the locktime. */
+function assertNames(secret: string, publicKey: string): void {
+  if (!isLocked(secret)) return;
+  const named = [
+    getDataField(secret),
+    ...getTags(secret).filter(([name]) => name === "pubkeys" || name === "refund")
+      .flatMap(([, ...keys]) => keys),
+  ];
+  // Signatures of BIP-340 know a key by its x alone.
+  if (named.some((key) => key.slice(-64).toLowerCase() === publicKey.slice(-64))) return;
+  throw new RangeError("Cannot sign for a proof that is locked to another key");
+}
+
+function withSignature(proof: Proof, signature: string): Proof {
+  const signatures = [...signaturesOf(proof.witness), signature];
+  return { ...proof, witness: JSON.stringify({ signatures }) };
+}
+
+/** Signatures of others; a stranger's witness may hold anything. */
+function signaturesOf(witness: string | undefined): string[] {
+  try {
+    const { signatures } = JSON.parse(witness ?? "{}") as { readonly signatures?: unknown };
+    if (!Array.isArray(signatures)) return [];
+    return signatures.filter((one) => typeof one === "string" && /^[0-9a-f]{128}$/.test(one))
+      .slice(0, SIGNATURE_COUNT_MAX);
+  } catch {
+    return [];
+  }
 }
 
 /** Both signatures of NUT-20, hex: with the domain tag and framing, and as older mints know it. */

@@ -6,8 +6,10 @@ import {
   createBlindSignature,
   createDLEQProof,
   createNewMintKeys,
+  hasP2PKSignedProof,
   hasValidDleq as theirHasValidDleq,
   pointFromHex,
+  type Proof as CashuProof,
   schnorrVerifyDigest,
   verifyMintQuoteSignature,
 } from "@cashu/cashu-ts";
@@ -21,7 +23,6 @@ import {
   hasValidDleq,
   inRequestOrder,
   isPoint,
-  isSignedBy,
   publicKeyOf,
   secretDeriver,
   signMintQuote,
@@ -208,10 +209,40 @@ Deno.test("signP2pkProofs signs what is locked, leaves the rest, and refuses wha
   );
   const plain = proofOf("plain");
   const [signed, left] = signP2pkProofs([locked, plain], secretKey);
-  assert.ok(isSignedBy(signed!, publicKey));
+  assert.ok(hasP2PKSignedProof(publicKey, signed as unknown as CashuProof));
   assert.equal(typeof signed!.witness, "string");
   assert.deepEqual(left, plain);
   assert.throws(() => signP2pkProofs([locked], "8".padStart(64, "0")));
+});
+
+Deno.test("signP2pkProofs leaves it to the mint's clock whether a locktime has passed", () => {
+  const secretKey = "7".padStart(64, "0");
+  const ours = publicKeyOf(Uint8Array.fromHex(secretKey));
+  const theirs = publicKeyOf(new Uint8Array(32).fill(3));
+  const locks = [
+    { data: ours, tags: [["locktime", "1"]] },
+    { data: ours, tags: [["locktime", "1"], ["refund", theirs]] },
+    { data: theirs, tags: [["locktime", "9999999999"], ["refund", ours]] },
+    { data: theirs, tags: [["pubkeys", ours], ["n_sigs", "2"]] },
+  ];
+  for (const lock of locks) {
+    const secret = JSON.stringify(["P2PK", { nonce: "n".repeat(32), ...lock }]);
+    const first = "ab".repeat(64);
+    const before = { ...proofOf(secret), witness: JSON.stringify({ signatures: [first] }) };
+    const [signed] = signP2pkProofs([before], secretKey);
+    const { signatures } = JSON.parse(signed!.witness!);
+    assert.equal(signatures[0], first, "what others signed stays");
+    const digest = createHash("sha256").update(secret).digest("hex");
+    assert.ok(isSchnorr(signatures[1], digest, ours));
+  }
+  const strange = ["", "null", "[", "7", '{"signatures":7}', '{"signatures":["x"],"preimage":"y"}'];
+  for (const witness of strange) {
+    const lock = JSON.stringify(["P2PK", { nonce: "n".repeat(32), ...locks[0]! }]);
+    const [signed] = signP2pkProofs([{ ...proofOf(lock), witness }], secretKey);
+    assert.equal(JSON.parse(signed!.witness!).signatures.length, 1, witness);
+  }
+  const foreign = proofOf(JSON.stringify(["P2PK", { nonce: "n", data: theirs, tags: [] }]));
+  assert.throws(() => signP2pkProofs([foreign], secretKey), RangeError);
 });
 
 Deno.test("signP2pkProofs signs SIG_ALL over the outputs in the order of the request", () => {
