@@ -46,10 +46,10 @@ export class Housekeeper implements AsyncDisposable {
     });
   }
 
-  /** Catches up with what happened while the wallet was closed, and begins its rounds. */
-  start(): void {
+  /** Catches up with what happened while the wallet was closed, and begins its rounds if it `resumes`. */
+  start({ resumes = true }: { readonly resumes?: boolean } = {}): void {
     this.#guarded(() => this.#catchUp());
-    this.#round();
+    if (resumes) this.#round();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -49,8 +49,12 @@ export class Sweeper implements AsyncDisposable {
     this.#homeMint = homeMint;
   }
 
-  /** Looks whether there is something to move; returns at once. */
-  look(): void {
+  /**
+   * Looks whether there is something to move; returns at once. A wallet that does not go on by itself
+   * begins nothing by itself either, unless it is `asked` to.
+   */
+  look({ asked = false }: { readonly asked?: boolean } = {}): void {
+    if (this.#options.resumes === false && !asked) return;
     this.#isWanted = true;
     this.#running ??= this.#run().finally(() => this.#running = undefined);
   }

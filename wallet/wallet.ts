@@ -86,7 +86,7 @@ export class Wallet implements WalletApi, AsyncDisposable {
   static async open(options: WalletOptions): Promise<Wallet> {
     await using stack = new AsyncDisposableStack();
     const parts = openParts(options, stack);
-    parts.housekeeper.start();
+    parts.housekeeper.start({ resumes: options.resumes ?? true });
     return new Wallet(parts, stack.move());
   }
 
@@ -344,7 +344,11 @@ export class Wallet implements WalletApi, AsyncDisposable {
     request: { readonly id?: string } = {},
     options: WaitOptions = {},
   ): Promise<readonly OperationView[]> {
-    const { engine, store } = this.#parts;
+    const { engine, store, sweeper } = this.#parts;
+    if (request.id === undefined) {
+      sweeper.look({ asked: true });
+      await sweeper.idle();
+    }
     const ids = request.id === undefined
       ? store.operations({ status: ["open", "attention"] }).map((operation) => operation.id)
       : [this.#existing(request.id).id];

@@ -239,6 +239,25 @@ Deno.test("Wallet sweeps what an accepted mint paid into the trusted one", async
   assert.deepEqual(await bob.audit(), []);
 });
 
+Deno.test("Wallet that does not go on by itself begins nothing by itself, and sweeps when asked", async () => {
+  await using kit = await startKit({ mints: 2 });
+  await using alice = await open(kit, "alice");
+  await using bob = await open(kit, "bob", { resumes: false });
+  await alice.addMint({ url: kit.url(1), trust: "trusted" });
+  await bob.addMint({ url: kit.url(0), trust: "trusted" });
+  await bob.addMint({ url: kit.url(1), trust: "accepted" });
+  await funded(kit, alice, 1000, 1);
+  const send = await alice.prepareSend({ amountSat: 600 });
+  await alice.confirm(send.id);
+  await bob.receive({ token: await alice.token(send.id) });
+  assert.deepEqual(await bob.pending(), []);
+  await bob.resume();
+  const [sweep] = await bob.history();
+  assert.equal(sweep!.kind, "swap");
+  assert.equal((await bob.wait(sweep!.id)).status, "done");
+  assert.ok(await freeAt(bob, kit.url(0)) >= 550);
+});
+
 Deno.test("Wallet finds everything again from the words alone, and more from a backup", async () => {
   await using kit = await startKit();
   const seedWords = newSeedWords();
