@@ -24,7 +24,7 @@ import type { FrozenRequest } from "./operation.ts";
 import { isOutputReuse } from "./melt_refusals.ts";
 import { skipCounters } from "./refusals.ts";
 import type { SagaContext, Step } from "./saga.ts";
-import { commit, phaseName } from "./transition.ts";
+import { commit, phaseName, postpone } from "./transition.ts";
 
 /** prepared, ready or unpaid → inflight: blanks, counters and the request in one commit. */
 export async function freezeMelt(
@@ -107,10 +107,18 @@ export async function dispatchMelt(
       onlyIf: (tx) => tx.request(operation.id, phase)?.sendCount === 0,
     });
   }
+  const mint = context.mints.of(operation.mint);
+  const coolingMs = mint.cooldownMs?.() ?? 0;
+  if (coolingMs > 0) {
+    postpone(context, operation, {
+      reason: `${operation.mint} is left alone for a while`,
+      leastMs: coolingMs,
+    });
+    return "rest";
+  }
   const counted = countSend(context, operation, request);
   context.fault(`${operation.kind}.${phase}.before-send`);
-  const outcome = await context.mints.of(operation.mint)
-    .post(request.path, request.body, { signal });
+  const outcome = await mint.post(request.path, request.body, { signal });
   context.fault(`${operation.kind}.${phase}.after-send`);
   return await answered(context, leg, counted, { outcome, signal });
 }
