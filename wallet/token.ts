@@ -2,7 +2,7 @@
  * Tokens: ecash as text (NUT-00), `cashuB` and the older `cashuA`. A token is a stranger's text until
  * its mint is known to be listed and its keysets are found; it is read strictly and within limits.
  */
-import { SeedmintError } from "../src/core/errors.ts";
+import { isSeedmintError, SeedmintError } from "../src/core/errors.ts";
 import { decodeTokenCbor, encodeTokenText, hashToCurveHex, isPoint } from "./cashu.ts";
 import {
   AMOUNT_SAT_MAX,
@@ -11,9 +11,10 @@ import {
   TOKEN_CHARS_MAX,
 } from "./limits.ts";
 import { parseExactJson } from "./mint/exact_json.ts";
+import type { MintApi } from "./mint/mint_api.ts";
 import { parseMintUrl } from "./mint/mint_url.ts";
 import { asArray, asHex, asObject, asText, ifPresent, ShapeError } from "./mint/shape.ts";
-import type { MintUrl, Proof } from "./types.ts";
+import type { Keyset, MintUrl, Proof } from "./types.ts";
 
 /** Longest memo and witness taken, in characters. */
 const MEMO_CHARS_MAX = 1024;
@@ -89,6 +90,50 @@ export function decodeToken(text: string, known: readonly string[] | KeysetIdRes
   }
   const proofs = token.proofs.map((proof) => ({ ...proof, keysetId: ids.get(proof.keysetId)! }));
   return { ...token, proofs };
+}
+
+/** A token with the keysets of its proofs. */
+export interface TokenAtMint {
+  readonly token: Token;
+  /** By id. Each has a key for the amount of each of its proofs. */
+  readonly keysets: ReadonlyMap<string, Keyset>;
+}
+
+/**
+ * Reads a token with what its mint, which the caller found to be listed, says of its keysets. The mint
+ * is asked anew for one that is not known, as after a rotation, though not for every stranger's token.
+ *
+ * @throws {SeedmintError} `protocol` if it is no token, or no such ecash can be; `not-found` if the mint
+ * does not have its keysets; and what asking the mint throws.
+ */
+export async function readTokenAt(
+  text: string,
+  mint: Pick<MintApi, "keysets" | "keyset">,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<TokenAtMint> {
+  let known = (await mint.keysets(options)).map(({ id }) => id);
+  for (const id of tokenMetadata(text).keysetIds) {
+    if (resolverOf(known)(id) !== undefined) continue;
+    try {
+      await mint.keyset(id, options);
+    } catch (error) {
+      if (!isSeedmintError(error, "not-found")) throw error;
+    }
+    known = (await mint.keysets(options)).map(({ id }) => id);
+  }
+  const token = decodeToken(text, known);
+  const keysets = new Map<string, Keyset>();
+  for (const { keysetId, amount } of token.proofs) {
+    const keyset = keysets.get(keysetId) ?? await mint.keyset(keysetId, options);
+    keysets.set(keysetId, keyset);
+    if (keyset.keys[amount.toString()] === undefined) {
+      throw new SeedmintError(
+        "protocol",
+        `Cannot read the token: keyset ${keysetId} has no key for ${amount}; ask for it again`,
+      );
+    }
+  }
+  return { token, keysets };
 }
 
 /** A resolver over a list of whole ids. */

@@ -5,8 +5,17 @@ import { encode } from "cborg";
 import fc from "fast-check";
 import { isSeedmintError, SeedmintError } from "../../src/core/errors.ts";
 import { hashToCurveHex } from "../../wallet/cashu.ts";
-import { decodeToken, encodeToken, resolverOf, tokenMetadata } from "../../wallet/token.ts";
+import {
+  decodeToken,
+  encodeToken,
+  readTokenAt,
+  resolverOf,
+  tokenMetadata,
+} from "../../wallet/token.ts";
+import { HttpMint } from "../../wallet/mint/http_mint.ts";
 import type { Proof } from "../../wallet/types.ts";
+import { ManualClock } from "../support/manual_clock.ts";
+import { newKeyset, ScriptedMint } from "./mint/scripted_mint.ts";
 
 /** Vectors of NUT-00. */
 const TOKEN_A =
@@ -85,6 +94,28 @@ Deno.test("decodeToken resolves a short keyset id only when exactly one keyset f
   assert.throws(() => decodeToken(text, [LONG, twin]), isNotFound);
   assert.equal(decodeToken(text, [LONG, LONG]).proofs[0]!.keysetId, LONG);
   assert.equal(decodeToken(text, resolverOf([LONG])).proofs[0]!.keysetId, LONG);
+});
+
+Deno.test("readTokenAt finds keysets that were rotated in or out, and refuses what cannot be", async () => {
+  const [old, next] = [newKeyset(), newKeyset()];
+  await using server = new ScriptedMint([old]);
+  const clock = new ManualClock();
+  const mint = new HttpMint({ url: server.url, clock });
+  const tokenOf = (keysetId: string, amount = 8n) =>
+    encodeToken({ mint: server.url, unit: "sat", proofs: [proof("a", { keysetId, amount })] });
+  assert.equal((await readTokenAt(tokenOf(old.id), mint)).keysets.get(old.id)?.id, old.id);
+  server.keysets([{ ...old, active: false }, next]);
+  await clock.advance(6000);
+  const read = await readTokenAt(tokenOf(next.id), mint);
+  assert.equal(
+    read.token.proofs[0]!.keysetId,
+    next.id,
+    "its short id was not known an instant before",
+  );
+  assert.equal((await readTokenAt(tokenOf(old.id), mint)).keysets.get(old.id)?.active, false);
+  const stranger = readTokenAt(tokenOf(newKeyset().id), mint);
+  await assert.rejects(stranger, (error) => isSeedmintError(error, "not-found"));
+  await assert.rejects(readTokenAt(tokenOf(old.id, 3n), mint), isProtocol, "no key for 3 sat");
 });
 
 Deno.test("decodeToken refuses what is no token, or not one that can be meant", () => {

@@ -18,6 +18,7 @@ import {
   type MintDeadlines,
   RESTORE_PER_REQUEST_MAX,
   STATES_PER_REQUEST_MAX,
+  UNKNOWN_KEYSET_MS_MIN,
 } from "./limits.ts";
 import type {
   AskOptions,
@@ -114,7 +115,11 @@ export class HttpMint implements MintApi {
     const cached = this.#cache.keyset(id);
     if (cached) return cached;
     let listed = (await this.keysets(options)).find((keyset) => keyset.id === id);
-    listed ??= (await this.keysets({ ...options, fresh: true })).find((keyset) => keyset.id === id);
+    // Strangers' tokens name keysets: they must not make us ask without end.
+    const { keysetsAtMs } = this.#cache;
+    if (!listed && this.#clock.nowMs() - (keysetsAtMs ?? 0) > UNKNOWN_KEYSET_MS_MIN) {
+      listed = (await this.keysets({ ...options, fresh: true })).find((keyset) => keyset.id === id);
+    }
     if (listed === undefined) {
       throw new SeedmintError(
         "not-found",

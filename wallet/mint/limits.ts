@@ -32,6 +32,9 @@ export const FAILURE_COOLDOWN_MS_MAX = 15_000;
 /** Age at which cached info and keysets are asked again, if the mint answers. */
 export const CACHE_MS_MAX = 60 * 60_000;
 
+/** Shortest time between two questions for keysets because of an id that is not known. */
+export const UNKNOWN_KEYSET_MS_MIN = 5_000;
+
 /** Most keysets of one mint; nutshell and cdk rotate a few times a year. */
 export const KEYSET_COUNT_MAX = 500;
 

@@ -136,6 +136,22 @@ Deno.test("HttpMint asks once when many ask at the same time, and for as long as
   assert.equal(mint.countOf("/v1/keysets"), 1);
 });
 
+Deno.test("HttpMint does not ask again and again for keysets that a stranger made up", async () => {
+  const keyset = newKeyset();
+  await using mint = new ScriptedMint([keyset]);
+  const clock = new ManualClock();
+  const http = new HttpMint({ url: mint.url, clock });
+  const isNotFound = (error: unknown) => isSeedmintError(error, "not-found");
+  for (let count = 0; count < 50; count++) {
+    await assert.rejects(http.keyset(newKeyset({ count: 1 }).id), isNotFound);
+  }
+  assert.equal(mint.countOf("/v1/keysets"), 1);
+  const rotated = newKeyset();
+  mint.keysets([rotated]);
+  await clock.advance(6000);
+  assert.equal((await http.keyset(rotated.id)).id, rotated.id);
+});
+
 Deno.test("HttpMint reads info, and only what is supported counts", async () => {
   await using mint = new ScriptedMint();
   const method = { method: "bolt11", unit: "sat", min_amount: 1, max_amount: 5000 };
