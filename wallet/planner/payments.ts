@@ -246,13 +246,36 @@ export class Payments {
       throw new Declined(`the swap needs a person: ${ended.reason ?? ended.state}`);
     }
     if (ended.status === "failed") return;
-    const payment = this.#engine.context.store.outgoing(wanted.paymentId);
-    const left = (payment?.cost ?? 0n) - wanted.amount - ended.fee;
     const { all } = workOf(this.#engine.context.store, wanted.paymentId);
     if (all.some((operation) => operation.kind === "send")) {
       throw new Declined("the token could not be made after the swap; the money is here, swapped");
     }
+    const left = this.#reserveAgain(wanted) - wanted.amount - ended.fee;
     await this.#beginSend(swap.peerMint!, wanted, left > 0n ? left : 0n);
+  }
+
+  /**
+   * What is set aside for a payment whose token is still to be made. The swap that has ended may have
+   * been booked as all that the payment cost: then the rest is set aside anew.
+   *
+   * @throws {Declined} If that is above a budget by now.
+   */
+  #reserveAgain(wanted: Wanted): bigint {
+    const { store, clock } = this.#engine.context;
+    const nowMs = clock.nowMs();
+    return store.transact((tx) => {
+      const payment = tx.outgoing(wanted.paymentId)!;
+      if (payment.state === "reserved") return payment.cost;
+      const most = wanted.amount + wanted.feeMax;
+      const cost = wanted.costMax === undefined || most < wanted.costMax ? most : wanted.costMax;
+      const expense = { ...wanted, costMax: cost - payment.cost };
+      const trouble = wanted.isConfirmed
+        ? undefined
+        : budgetTrouble(tx, expense, { budgets: this.#options.budgets, nowMs });
+      if (trouble !== undefined) throw new Declined(`${trouble}; confirm it to pay all the same`);
+      tx.putOutgoing({ ...payment, cost });
+      return cost;
+    });
   }
 
   /** The swap, as soon as its ecash is here or it ended: its change may come later. */
