@@ -111,14 +111,18 @@ export class HttpMint implements MintApi {
     return this.#cache.keysets();
   }
 
-  async keyset(id: string, options: AskOptions = {}): Promise<Keyset> {
+  async keyset(
+    id: string,
+    options: AskOptions & { readonly fresh?: boolean } = {},
+  ): Promise<Keyset> {
     const cached = this.#cache.keyset(id);
     if (cached) return cached;
-    let listed = (await this.keysets(options)).find((keyset) => keyset.id === id);
+    const { fresh, ...asked } = options;
+    let listed = (await this.keysets(asked)).find((keyset) => keyset.id === id);
     // Strangers' tokens name keysets: they must not make us ask without end.
     const { keysetsAtMs } = this.#cache;
-    if (!listed && this.#clock.nowMs() - (keysetsAtMs ?? 0) > UNKNOWN_KEYSET_MS_MIN) {
-      listed = (await this.keysets({ ...options, fresh: true })).find((keyset) => keyset.id === id);
+    if (!listed && (fresh || this.#clock.nowMs() - (keysetsAtMs ?? 0) > UNKNOWN_KEYSET_MS_MIN)) {
+      listed = (await this.keysets({ ...asked, fresh: true })).find((keyset) => keyset.id === id);
     }
     if (listed === undefined) {
       throw new SeedmintError(

@@ -79,8 +79,12 @@ export interface MintApi {
   keysets(
     options?: AskOptions & { readonly fresh?: boolean },
   ): Promise<readonly Omit<Keyset, "keys">[]>;
-  /** One keyset with keys, whether active or not, its id derived again. */
-  keyset(id: string, options?: AskOptions): Promise<Keyset>;
+  /**
+   * One keyset with keys, whether active or not, its id derived again. `fresh` where the mint itself
+   * named it: an id that is not known is asked for even if the mint was asked a moment ago, which a
+   * stranger's token must not be able to make us do.
+   */
+  keyset(id: string, options?: AskOptions & { readonly fresh?: boolean }): Promise<Keyset>;
   /** The active keyset with the lowest fee. `fresh` after a refusal of code 12xxx. */
   activeKeyset(options?: AskOptions & { readonly fresh?: boolean }): Promise<Keyset>;
   /** A keyset that is cached already, without asking: for checks that must not wait. */

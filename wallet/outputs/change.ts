@@ -114,7 +114,7 @@ async function keysetsOf(
   const found = new Map<string, Keyset>();
   for (const id of new Set(pairs.map(({ signature }) => signature.keysetId))) {
     try {
-      found.set(id, await mint.keyset(id, options));
+      found.set(id, await mint.keyset(id, { ...options, fresh: true }));
     } catch (error) {
       if (!isSeedmintError(error, "not-found")) throw error;
     }

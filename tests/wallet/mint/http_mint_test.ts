@@ -148,8 +148,12 @@ Deno.test("HttpMint does not ask again and again for keysets that a stranger mad
   assert.equal(mint.countOf("/v1/keysets"), 1);
   const rotated = newKeyset();
   mint.keysets([rotated]);
+  await assert.rejects(http.keyset(rotated.id), isNotFound);
+  assert.equal((await http.keyset(rotated.id, { fresh: true })).id, rotated.id);
+  const next = newKeyset();
+  mint.keysets([next]);
   await clock.advance(6000);
-  assert.equal((await http.keyset(rotated.id)).id, rotated.id);
+  assert.equal((await http.keyset(next.id)).id, next.id);
 });
 
 Deno.test("HttpMint reads info, and only what is supported counts", async () => {
