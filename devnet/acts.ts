@@ -1,6 +1,7 @@
 /** The acts of the demo: each sets its stage, does one thing, and tells what it saw. */
 import { basename, join } from "node:path";
 import type { JsonLine, VerbResult } from "./processes.ts";
+import { wallet } from "./wallet_act.ts";
 import type { World } from "./world.ts";
 
 /** One row of the table. */
@@ -14,13 +15,21 @@ export interface ActResult {
   readonly ok: boolean;
   /** One sentence. */
   readonly text: string;
+  /** What arrived, of an act that fetches. */
+  readonly fetch?: FetchFigures;
+  /** Lines below the sentence, of an act that does not. */
+  readonly lines?: readonly string[];
+  /** For `--json`, besides the above. */
+  readonly figures: Readonly<Record<string, unknown>>;
+}
+
+/** What a fetch brought. */
+export interface FetchFigures {
   readonly sources: readonly SourceRow[];
   /** Bytes of content, and the milliseconds that the fetch took. */
   readonly bytes: number;
   readonly fetchMs: number;
   readonly verified: boolean;
-  /** For `--json`, besides the above. */
-  readonly figures: Readonly<Record<string, unknown>>;
 }
 
 /** Below this, one peer has sent everything before another is asked: there is nothing to see. */
@@ -30,7 +39,7 @@ export const FILE_BYTES_MIN = 8 * 2 ** 20;
 export type Act = (world: World) => Promise<ActResult>;
 
 /** All acts by name, in the order of the play. */
-export const ACTS: Readonly<Record<string, Act>> = { swarm, liar, origin, resume };
+export const ACTS: Readonly<Record<string, Act>> = { swarm, liar, origin, resume, wallet };
 
 /** A third node fetches the file from both seeders at once. */
 async function swarm(world: World): Promise<ActResult> {
@@ -49,8 +58,8 @@ async function swarm(world: World): Promise<ActResult> {
   }
   const peerCount = peersOf(done);
   return {
-    ...done.result,
-    ok: done.result.ok && peerCount >= 2,
+    fetch: done.fetch,
+    ok: done.ok && peerCount >= 2,
     text: `a third node fetched ${basename(world.file)} from ${peerCount} seeders at once`,
     figures: { peers: peerCount },
   };
@@ -75,8 +84,8 @@ async function liar(world: World): Promise<ActResult> {
   );
   const liarBytes = done.sources.find((source) => source.id === peerId)?.bytes ?? 0;
   return {
-    ...done.result,
-    ok: done.result.ok && isNamed && liarBytes === 0,
+    fetch: done.fetch,
+    ok: done.ok && isNamed && liarBytes === 0,
     text: isNamed
       ? `the fourth node got it all the same, and named the liar: ${peerId}`
       : `the liar ${peerId} was not named`,
@@ -96,8 +105,8 @@ async function origin(world: World): Promise<ActResult> {
   const done = await fetchTo(world, "alone-1", args);
   const originBytes = done.sources.find((source) => source.kind === "origin")?.bytes ?? 0;
   return {
-    ...done.result,
-    ok: done.result.ok && originBytes === world.size,
+    fetch: done.fetch,
+    ok: done.ok && originBytes === world.size,
     text: `with the swarm stopped, the origin served it (${done.originReason ?? "no reason told"})`,
     figures: { originReason: done.originReason },
   };
@@ -119,8 +128,8 @@ async function resume(world: World): Promise<ActResult> {
   const done = await fetchTo(world, "alone-2", args);
   const keptBytes = done.sources.find((source) => source.kind === "store")?.bytes ?? 0;
   return {
-    ...done.result,
-    ok: done.result.ok && keptBytes > world.size * 0.2,
+    fetch: done.fetch,
+    ok: done.ok && keptBytes > world.size * 0.2,
     text: `a fetch was killed at ${
       percent(keptBytes, world.size)
     }, and the next one fetched the rest`,
@@ -135,7 +144,8 @@ interface Source {
 }
 
 interface Fetched {
-  readonly result: Omit<ActResult, "text" | "figures">;
+  readonly ok: boolean;
+  readonly fetch: FetchFigures;
   readonly sources: readonly Source[];
   readonly failures: readonly { readonly id: string; readonly code: string }[];
   readonly originReason: string | undefined;
@@ -150,8 +160,8 @@ async function fetchTo(world: World, name: string, args: readonly string[]): Pro
   await Deno.remove(path);
   const sources = done.sources as Source[];
   return {
-    result: {
-      ok: isVerified && Number(done.size) === world.size,
+    ok: isVerified && Number(done.size) === world.size,
+    fetch: {
       sources: sources.map((source) => ({ source: nameOf(world, source), bytes: source.bytes })),
       bytes: Number(done.size),
       fetchMs: Number(done.ms),

@@ -1,6 +1,7 @@
 /**
  * The demo: real nodes, each its own process, on this machine alone. A relay, an origin web server
- * and four nodes; a real file; and what becomes of it when seeders work together, lie, or vanish.
+ * and four nodes; a real file; and what becomes of it when seeders work together, lie, or vanish. Then
+ * two mints, a bill, and a wallet that is killed while it pays.
  *
  * Usage: deno task demo [FILE] [--act NAME] [--keep] [--json]
  */
@@ -12,6 +13,12 @@ import { World } from "./world.ts";
 const USAGE = `Usage: deno task demo [FILE] [--act ${
   Object.keys(ACTS).join("|")
 }] [--keep] [--json]`;
+
+/** What the development network runs. */
+const DEVNET = [
+  ...["devnet/net/mod.ts", "devnet/net/relay_main.ts", "devnet/net/with_parent.ts"],
+  ...["devnet/lightning/main.ts", "devnet/mint/main.ts", "wallet/wallet.ts"],
+];
 
 interface Options {
   readonly file: string;
@@ -51,7 +58,7 @@ async function main(): Promise<number> {
 async function warmUp(say: (text: string) => void): Promise<void> {
   const slow = setTimeout(() => say("Fetching dependencies, this once …"), 1500);
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["cache", "--quiet", "node.ts", "devnet/liar.ts", "devnet/origin.ts"],
+    args: ["cache", "--quiet", "node.ts", "devnet/liar.ts", "devnet/origin.ts", ...DEVNET],
     cwd: new URL("../", import.meta.url),
     stderr: "piped",
   }).output();
@@ -89,7 +96,9 @@ async function play(
 
 function jsonLine(name: string, ms: number, result: ActResult | undefined, message: string) {
   if (result === undefined) return { act: name, ok: false, ms, message };
-  const { ok, text, sources, bytes, fetchMs, verified, figures } = result;
+  const { ok, text, fetch, figures } = result;
+  if (fetch === undefined) return { act: name, ok, ms, text, ...figures };
+  const { sources, bytes, fetchMs, verified } = fetch;
   const bytesPerSecond = Math.round((bytes / Math.max(1, fetchMs)) * 1000);
   return { act: name, ok, ms, text, bytes, fetchMs, bytesPerSecond, verified, sources, ...figures };
 }
@@ -102,18 +111,23 @@ function describe(
   message: string,
 ): string[] {
   if (result === undefined) return [`${name}: FAILED: ${message}\n`];
-  const seconds = Math.max(0.001, result.fetchMs / 1000);
-  const rows = result.sources.map(({ source, bytes }) =>
+  const head = `${name}: ${result.ok ? "ok" : "FAILED"}: ${result.text}`;
+  const { fetch, lines = [] } = result;
+  if (fetch === undefined) {
+    return [head, ...lines.map((line) => `  ${line}`), `  (act ${(ms / 1000).toFixed(1)} s)\n`];
+  }
+  const seconds = Math.max(0.001, fetch.fetchMs / 1000);
+  const rows = fetch.sources.map(({ source, bytes }) =>
     `  ${shorten(source).padEnd(32)}${mebibytes(bytes).padStart(9)} MiB`
   );
-  const rate = (result.bytes / seconds / 1e6).toFixed(0);
+  const rate = (fetch.bytes / seconds / 1e6).toFixed(0);
   return [
-    `${name}: ${result.ok ? "ok" : "FAILED"}: ${result.text}`,
+    head,
     `  ${"SOURCE".padEnd(32)}${"BYTES".padStart(13)}`,
     ...rows,
-    `  ${"in all".padEnd(32)}${mebibytes(result.bytes).padStart(9)} MiB  in ${
+    `  ${"in all".padEnd(32)}${mebibytes(fetch.bytes).padStart(9)} MiB  in ${
       seconds.toFixed(2)
-    } s  ${rate} MB/s  ${result.verified ? "verified" : "NOT VERIFIED"}  (act ${
+    } s  ${rate} MB/s  ${fetch.verified ? "verified" : "NOT VERIFIED"}  (act ${
       (ms / 1000).toFixed(1)
     } s)\n`,
   ];

@@ -34,6 +34,8 @@ export interface ChildOptions {
   /** @default {NODE_FLAGS} */
   readonly flags?: readonly string[];
   readonly onLine?: (line: JsonLine) => void;
+  /** What it reads from stdin. @default nothing */
+  readonly input?: string;
 }
 
 /** A process under way. Disposing it stops it, by force if it must. */
@@ -58,11 +60,12 @@ export class ChildProcess implements AsyncDisposable {
         ...options.args,
       ],
       env: { NO_COLOR: "1" },
-      stdin: "null",
+      stdin: options.input === undefined ? "null" : "piped",
       stdout: "piped",
       stderr: "piped",
     }).spawn();
-    this.#output = Promise.all([this.#readOut(), this.#readErr()]).then(() => {
+    const fed = options.input === undefined ? undefined : this.#feed(options.input);
+    this.#output = Promise.all([this.#readOut(), this.#readErr(), fed]).then(() => {
       this.#ended = true;
       this.#wake();
     });
@@ -135,6 +138,11 @@ export class ChildProcess implements AsyncDisposable {
     }
   }
 
+  async #feed(text: string): Promise<void> {
+    // Whoever ends before it has read everything did not want the rest.
+    await new Blob([text]).stream().pipeTo(this.#child.stdin).catch(() => {});
+  }
+
   async #readOut(): Promise<void> {
     const lines = this.#child.stdout.pipeThrough(new TextDecoderStream())
       .pipeThrough(new TextLineStream());
@@ -161,6 +169,12 @@ export class ChildProcess implements AsyncDisposable {
 /** Runs a verb of the node to its end. */
 export async function runVerb(...args: string[]): Promise<VerbResult> {
   const child = new ChildProcess({ script: "node.ts", args: [...args, "--json"] });
+  return await child.result();
+}
+
+/** As {@link runVerb}, with a text on stdin. */
+export async function feedVerb(input: string, ...args: string[]): Promise<VerbResult> {
+  const child = new ChildProcess({ script: "node.ts", args: [...args, "--json"], input });
   return await child.result();
 }
 

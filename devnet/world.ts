@@ -11,6 +11,13 @@ export interface WorldNode {
   readonly process: ChildProcess;
 }
 
+/** Where the development network listens. */
+export interface Devnet {
+  readonly directory: string;
+  readonly lightning: string;
+  readonly mints: readonly { readonly url: string; readonly adminUrl: string }[];
+}
+
 /** Starts and ends everything; what is asked for twice is started once. */
 export class World implements AsyncDisposable {
   /** The file that is seeded. */
@@ -24,6 +31,7 @@ export class World implements AsyncDisposable {
   // Promises, so that two who ask at once get the same one.
   #relay: Promise<{ readonly url: string; readonly process: ChildProcess }> | undefined;
   #origin: Promise<string> | undefined;
+  #devnet: Promise<Devnet> | undefined;
   #hash: string | undefined;
   #isClosed = false;
 
@@ -122,9 +130,23 @@ export class World implements AsyncDisposable {
     return result;
   }
 
+  /** The development network: mints and Lightning, money that is worth nothing. */
+  async devnet(): Promise<Devnet> {
+    this.#devnet ??= this.#startDevnet();
+    return await this.#devnet;
+  }
+
   /** Starts a verb and gives it back at once. */
   start(...args: string[]): ChildProcess {
     return this.#spawn({ script: "node.ts", args: [...args, "--json"] });
+  }
+
+  /** Runs a verb to its end with a text on stdin. @returns Its last line. */
+  async feed(input: string, ...args: string[]): Promise<JsonLine> {
+    const child = this.#spawn({ script: "node.ts", args: [...args, "--json"], input });
+    const { code, lines, stderr } = await child.result();
+    if (code === 0) return lines.at(-1) ?? {};
+    throw new Error(`${args.slice(0, 2).join(" ")} failed: ${lines.at(-1)?.message} ${stderr}`);
   }
 
   /** Whether a file is, byte for byte, the one that is seeded. */
@@ -142,6 +164,12 @@ export class World implements AsyncDisposable {
     const args = ["relay", "127.0.0.1:0", "--memory", "--json"];
     const process = this.#spawn({ script: "node.ts", args });
     return { url: String((await ready(process)).url), process };
+  }
+
+  async #startDevnet(): Promise<Devnet> {
+    const args = ["devnet", "--data", join(this.directory, "devnet"), "--fee-ppk", "100", "--json"];
+    const process = this.#spawn({ script: "node.ts", args, flags: ["--allow-all"] });
+    return await ready(process) as unknown as Devnet;
   }
 
   async #startOrigin(): Promise<string> {

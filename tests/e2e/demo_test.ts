@@ -25,15 +25,27 @@ Deno.test("the demo plays all its acts, one JSON line each, and leaves nothing b
   const lines = out.trim().split("\n").map((line) => JSON.parse(line));
   assert.deepEqual(
     lines.map(({ act, ok, message }) => ({ act, ok, message })),
-    ["swarm", "liar", "origin", "resume"].map((act) => ({ act, ok: true, message: undefined })),
+    ["swarm", "liar", "origin", "resume", "wallet"].map((act) => ({
+      act,
+      ok: true,
+      message: undefined,
+    })),
     out + err,
   );
   assert.equal(code, 0);
-  for (const line of lines) assert.ok(line.ms > 0 && line.verified && line.bytes === 24 << 20);
+  for (const line of lines.slice(0, 4)) {
+    assert.ok(line.ms > 0 && line.verified && line.bytes === 24 << 20);
+  }
   assert.ok(lines[0].peers >= 2);
   assert.match(lines[1].liar, /^12D3KooW/);
   assert.match(lines[2].originReason, /relay|no peer/);
   assert.ok(lines[3].keptBytes > 4 << 20);
+  const { killedIn, paidOnce, receivedSat, books } = lines[4];
+  assert.match(killedIn, /^source-(inflight|pending)$/);
+  assert.deepEqual([paidOnce, receivedSat], [true, 400]);
+  for (const { owedSat, payerSat, payeeSat, agree } of books) {
+    assert.deepEqual([owedSat, agree], [payerSat + payeeSat, true]);
+  }
   assert.deepEqual(await Array.fromAsync(Deno.readDir(temporary)), []);
 });
 

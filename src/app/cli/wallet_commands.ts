@@ -109,8 +109,20 @@ const LOOKING_VERBS: readonly VerbSpec[] = [
   },
 ];
 
-/** Verbs about copies of the wallet. */
+/** Verbs about the wallet's keys and copies of it. */
 const COPY_VERBS: readonly VerbSpec[] = [
+  {
+    name: "wallet key",
+    summary: "Print the public key that payments to this wallet are locked to",
+    operands: "",
+    operandCountMin: 0,
+    operandCountMax: 0,
+    details: "Whoever pays names it as --lock of send; only this wallet can redeem what it gets.",
+    flags: {},
+    settings: [],
+    examples: [],
+    load: () => import("./verbs/wallet/key.ts"),
+  },
   {
     name: "wallet backup",
     summary: "Write everything into one encrypted file",
