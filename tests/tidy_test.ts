@@ -40,8 +40,11 @@ const files = await sourceFiles();
 const product = files.filter((file) => layerOf(file.path) !== undefined);
 
 function importsOf(file: SourceFile): string[] {
-  const pattern = /(?:\bfrom|\bimport)\s*\(?\s*"([^"]+)"/g;
-  return [...withoutComments(file.text).matchAll(pattern)].map((match) => match[1]!);
+  // A statement with `from`, one without, or a call: prose in a string is none of them.
+  const pattern =
+    /^\s*(?:import|export)\b[^"'`;]*?\bfrom\s*"([^"]+)"|^\s*import\s*"([^"]+)"|\bimport\(\s*"([^"]+)"/gm;
+  return [...withoutComments(file.text).matchAll(pattern)]
+    .map((match) => (match[1] ?? match[2] ?? match[3])!);
 }
 
 function withoutComments(text: string): string {
