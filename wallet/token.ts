@@ -41,6 +41,13 @@ export interface TokenMetadata {
   readonly keysetIds: readonly string[];
 }
 
+/** The token itself is at fault, whatever its mint says. */
+export class TokenError extends SeedmintError {
+  constructor(why: string) {
+    super("protocol", `Cannot read the token: ${why}; ask for it again`);
+  }
+}
+
 /** Finds the id of a keyset from a short one; undefined if there is none, or more than one. */
 export type KeysetIdResolver = (shortId: string) => string | undefined;
 
@@ -127,10 +134,7 @@ export async function readTokenAt(
     const keyset = keysets.get(keysetId) ?? await mint.keyset(keysetId, options);
     keysets.set(keysetId, keyset);
     if (keyset.keys[amount.toString()] === undefined) {
-      throw new SeedmintError(
-        "protocol",
-        `Cannot read the token: keyset ${keysetId} has no key for ${amount}; ask for it again`,
-      );
+      throw new TokenError(`keyset ${keysetId} has no key for ${amount}`);
     }
   }
   return { token, keysets };
@@ -156,7 +160,7 @@ function readToken(text: string): Token {
   } catch (error) {
     const why = error instanceof ShapeError ? error.message : "it is damaged or cut off";
     // Neither the cause nor the text is passed on: they hold the money.
-    throw new SeedmintError("protocol", `Cannot read the token: ${why}; ask for it again`);
+    throw new TokenError(why);
   }
 }
 

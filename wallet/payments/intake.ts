@@ -13,7 +13,7 @@ import { AT_ONCE, joinBatch } from "../operations/redeem_plan.ts";
 import type { SagaContext } from "../operations/saga.ts";
 import { inputFee } from "../selection/fees.ts";
 import type { IncomingPayment, MintRecord, WalletReads } from "../store/wallet_store.ts";
-import { decodeToken, tokenMetadata } from "../token.ts";
+import { readTokenAt, TokenError, tokenMetadata } from "../token.ts";
 import { type Keyset, type MintUrl, type Proof, WALLET_UNIT } from "../types.ts";
 import {
   INFO_AGE_MS_MAX,
@@ -150,23 +150,21 @@ export class Intake {
     const api = this.#context.mints.of(mint.url);
     const options = signal === undefined ? {} : { signal };
     try {
-      const ids = (await api.keysets(options)).map((keyset) => keyset.id);
-      const decoded = decodeOrUndefined(offer.token, ids);
-      if (decoded === undefined || decoded.proofs.length === 0) {
-        return refusal("malformed", "the token cannot be read, or names keysets of another mint");
-      }
-      if (decoded.proofs.length > INPUTS_PER_REQUEST_MAX) {
+      const { token, keysets } = await readTokenAt(offer.token, api, options);
+      if (token.proofs.length > INPUTS_PER_REQUEST_MAX) {
         return refusal("malformed", `the token has more than ${INPUTS_PER_REQUEST_MAX} proofs`);
       }
-      const keysets = new Map<string, Keyset>();
-      for (const id of new Set(decoded.proofs.map((proof) => proof.keysetId))) {
-        // Of keysets that rotated out, too: their ecash is as good.
-        keysets.set(id, api.cachedKeyset(id) ?? await api.keyset(id, options));
-      }
-      return this.#checked(offer, mint, decoded.proofs, keysets);
+      return this.#checked(offer, mint, token.proofs, keysets);
     } catch (error) {
       signal?.throwIfAborted();
       if (isSeedmintError(error, "storage") || isSeedmintError(error, "no-space")) throw error;
+      if (error instanceof TokenError) return refusal("malformed", error.message);
+      if (isSeedmintError(error, "not-found")) {
+        return refusal(
+          "unavailable",
+          "the mint has not told of the token's keysets; see whose it is, or send it again later",
+        );
+      }
       return refusal("unavailable", `the mint cannot be asked: ${messageOf(error)}`);
     }
   }
@@ -342,12 +340,4 @@ function shapeTrouble(offer: PaymentOffer): string | undefined {
     return `a token of at most ${TOKEN_CHARS_MAX} characters is wanted`;
   }
   return undefined;
-}
-
-function decodeOrUndefined(token: string, keysetIds: readonly string[]) {
-  try {
-    return decodeToken(token, keysetIds);
-  } catch {
-    return undefined;
-  }
 }
