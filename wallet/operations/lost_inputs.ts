@@ -1,4 +1,5 @@
 /** What to do when inputs turn out to be spent by somebody else: another copy of this wallet. */
+import type { SignedProof } from "../outputs/exchange_types.ts";
 import type { Operation } from "./operation.ts";
 import type { SagaContext, Step } from "./saga.ts";
 import { commit, postpone } from "./transition.ts";
@@ -6,11 +7,13 @@ import { commit, postpone } from "./transition.ts";
 /**
  * Writes off what the mint says is spent, releases the rest, and ends the operation as failed. Waits
  * while the mint is not sure. Only after an exchange that ended with `inputs-spent`.
+ *
+ * @param left What came of the inputs and is not spent; what was for somebody else is no longer ours.
  */
 export async function forgetSpent(
   operation: Operation,
   context: SagaContext,
-  signal: AbortSignal,
+  { signal, left = [] }: { readonly signal: AbortSignal; readonly left?: readonly SignedProof[] },
 ): Promise<Step> {
   const inputs = context.store.proofs({ operationId: operation.id, state: "reserved" });
   const states = await context.mints.of(operation.mint).checkStates(
@@ -22,8 +25,13 @@ export async function forgetSpent(
     return "rest";
   }
   const spent = inputs.filter((_, index) => states[index]!.state === "SPENT");
-  const lost = spent.reduce((sum, proof) => sum + proof.amount, 0n);
+  const kept = left.filter((proof) => proof.role !== "send");
+  const sumOf = (proofs: readonly { readonly amount: bigint }[]) =>
+    proofs.reduce((sum, proof) => sum + proof.amount, 0n);
+  const lost = sumOf(spent) - sumOf(kept);
   commit(context, operation, (tx) => {
+    tx.insertProofs(kept, { mint: operation.mint, state: "free" });
+    tx.markOutputs(kept.map((proof) => proof.blinded), "signed");
     const outputs = tx.outputs(operation.id).filter((output) => output.state === "planned");
     tx.markOutputs(outputs.map((output) => output.blinded), "void");
     tx.moveProofs(spent.map((proof) => proof.y), "spent", operation.id);

@@ -95,7 +95,7 @@ export async function runSplit(
         reason: `${operation.mint} refused to swap what would pay (code ${outcome.code})`,
       });
     case "inputs-spent":
-      return await forgetSpent(operation, context, signal);
+      return await forgetSpent(operation, context, { signal, left: outcome.left ?? [] });
     case "dishonest":
       blockMint(context, operation, { mint: operation.mint, reason: outcome.reason });
       return "rest";

@@ -72,4 +72,6 @@ export interface FrozenRequest {
   readonly legacyBody?: string;
   /** How often it was handed to the network; counted and on disk before each time. */
   readonly sendCount: number;
+  /** When its mint first said that its inputs are spent and that it signed none of its outputs. */
+  readonly doubtSinceMs?: number;
 }

@@ -76,7 +76,7 @@ async function swap(
       }
       return fail(context, operation, `the mint refused the swap (code ${outcome.code})`);
     case "inputs-spent":
-      return await forgetSpent(operation, context, signal);
+      return await forgetSpent(operation, context, { signal, left: outcome.left ?? [] });
     case "dishonest":
       blockMint(context, operation, { mint: operation.mint, reason: outcome.reason });
       return "rest";

@@ -20,9 +20,10 @@ export type ExchangeOutcome =
   | { readonly kind: "refused"; readonly code: number; readonly detail: string }
   /**
    * Inputs were spent (or the quote was issued), and not by this request: the mint signed none of its
-   * outputs, or what it signed was spent by another copy of this wallet.
+   * outputs, or what it signed was spent by another copy of this wallet. `left` is what of that is
+   * not spent.
    */
-  | { readonly kind: "inputs-spent" }
+  | { readonly kind: "inputs-spent"; readonly left?: readonly SignedProof[] }
   /**
    * The mint signed these outputs before, for another request, and our inputs (or our paid quote) are
    * untouched: the counters are behind, as after a restored backup. Mark the outputs void, advance

@@ -6,7 +6,7 @@ import type { BlindSignature } from "../types.ts";
 import type { PostFailure } from "./decide.ts";
 import type { ExchangeOutcome } from "./exchange_types.ts";
 import { type ExchangeWork, keysetsOf } from "./exchange_work.ts";
-import { PARTIAL_SEND_COUNT_MAX, STALE_SEND_COUNT_MAX } from "./limits.ts";
+import { PARTIAL_SEND_COUNT_MAX, STALE_SEND_COUNT_MAX, WRITE_OFF_MS } from "./limits.ts";
 import { type Flaw, flawsOf, proofsOf, type Signed } from "./verify.ts";
 
 /** What the request ended with, and what none of its outputs means. */
@@ -25,8 +25,8 @@ export async function recover(
 ): Promise<ExchangeOutcome> {
   const pairs = options.restored ?? await restoredPairs(work);
   const count = pairs.filter(({ signature }) => signature !== undefined).length;
-  if (count === pairs.length) return await finish(work, pairs);
-  if (count > 0) return partial(work, count, options.sendCount);
+  if (count === pairs.length) return await finish(work, pairs, options);
+  if (count > 0) return await partial(work, count, options);
   switch (options.ifNone) {
     case "replay":
       return wait(options.failure);
@@ -54,7 +54,7 @@ export async function seeWhoseOutputs(
   if (endpoint === "swap") {
     const states = (await mint.checkStates(inputYs, { signal })).map(({ state }) => state);
     if (states.includes("PENDING")) return wait(options.failure);
-    if (!states.includes("SPENT")) return { kind: "outputs-used" };
+    if (!states.includes("SPENT")) return concluded(work, options, { kind: "outputs-used" });
     return await recover(work, { ...options, ifNone: "spent-elsewhere" });
   }
   const quote = await mint.mintQuote(quoteId ?? "", { signal });
@@ -99,7 +99,16 @@ export function flawReason(flaw: Flaw): string {
   }
 }
 
-async function finish(work: ExchangeWork, pairs: readonly Signed[]): Promise<ExchangeOutcome> {
+/** Every output is signed: for this request if it took effect, else for another one. */
+async function finish(
+  work: ExchangeWork,
+  pairs: readonly Signed[],
+  options: Doubt,
+): Promise<ExchangeOutcome> {
+  const effect = await effectOf(work);
+  if (effect === "pending") return wait(options.failure);
+  if (effect === "part") return concluded(work, options, { kind: "inputs-spent" });
+  if (effect === "none") return notOurs(work, options);
   const keysets = await keysetsOf(work);
   // A restore may come without DLEQ: mints do not have to keep it.
   const flaws = await flawsOf(pairs, { keysets, requireDleq: false });
@@ -108,7 +117,10 @@ async function finish(work: ExchangeWork, pairs: readonly Signed[]): Promise<Exc
   const proofs = proofsOf(pairs, keysets);
   const states = (await work.mint.checkStates(proofs.map(({ y }) => y), { signal: work.signal }))
     .map(({ state }) => state);
-  if (states.includes("SPENT")) return { kind: "inputs-spent" };
+  const left = proofs.filter((_, index) => states[index] === "UNSPENT");
+  if (states.includes("SPENT")) {
+    return { kind: "inputs-spent", ...(left.length === 0 ? {} : { left }) };
+  }
   if (states.includes("PENDING")) {
     return {
       kind: "wait",
@@ -118,8 +130,17 @@ async function finish(work: ExchangeWork, pairs: readonly Signed[]): Promise<Exc
   return { kind: "signed", proofs };
 }
 
-function partial(work: ExchangeWork, count: number, sendCount: number): ExchangeOutcome {
-  if (sendCount >= PARTIAL_SEND_COUNT_MAX) return dishonest("missing");
+async function partial(
+  work: ExchangeWork,
+  count: number,
+  options: Doubt,
+): Promise<ExchangeOutcome> {
+  if (options.sendCount >= PARTIAL_SEND_COUNT_MAX) {
+    // Those that are signed may be of another request: then the mint owes nothing.
+    const effect = await effectOf(work);
+    if (effect === "pending") return wait(options.failure);
+    return effect === "none" ? notOurs(work, options) : dishonest("missing");
+  }
   return {
     kind: "wait",
     reason: `the mint gives back only ${count} of ${work.outputs.length} signatures`,
@@ -135,21 +156,55 @@ async function seeInputs(
   options: RecoverOptions,
   outcome: ExchangeOutcome,
 ): Promise<ExchangeOutcome> {
-  const { mint, signal, endpoint, inputYs, quoteId } = work;
-  if (endpoint === "mint") {
-    const { state } = await mint.mintQuote(quoteId ?? "", { signal });
-    if (state !== "ISSUED") return outcome.kind === "refused" ? outcome : wait(options.failure);
-  } else {
-    const states = (await mint.checkStates(inputYs, { signal })).map(({ state }) => state);
-    if (states.includes("PENDING")) return wait(options.failure);
-    if (!states.includes("SPENT")) {
-      return outcome.kind === "refused" ? outcome : wait(options.failure);
-    }
-  }
+  const effect = await effectOf(work);
+  if (effect === "pending") return wait(options.failure);
+  if (effect === "none") return outcome.kind === "refused" ? outcome : wait(options.failure);
   const again = await restoredPairs(work);
   const count = again.filter(({ signature }) => signature !== undefined).length;
-  if (count === again.length) return await finish(work, again);
-  return count > 0 ? partial(work, count, options.sendCount) : { kind: "inputs-spent" };
+  if (count === again.length) return await finish(work, again, options);
+  return count > 0
+    ? await partial(work, count, options)
+    : concluded(work, options, { kind: "inputs-spent" });
+}
+
+/** What an outcome rests on. */
+type Doubt = Pick<RecoverOptions, "failure" | "sendCount">;
+
+/** Whether the mint says that a request like this one took effect: whether its inputs are gone. */
+async function effectOf(work: ExchangeWork): Promise<"all" | "part" | "none" | "pending"> {
+  const { mint, signal, endpoint, inputYs, quoteId } = work;
+  if (endpoint === "mint") {
+    return (await mint.mintQuote(quoteId ?? "", { signal })).state === "ISSUED" ? "all" : "none";
+  }
+  const states = (await mint.checkStates(inputYs, { signal })).map(({ state }) => state);
+  if (states.includes("PENDING")) return "pending";
+  if (!states.includes("SPENT")) return "none";
+  return states.includes("UNSPENT") ? "part" : "all";
+}
+
+/** Outputs of ours are signed and our inputs untouched: unless the mint is late, counters are behind. */
+function notOurs(work: ExchangeWork, options: Doubt): ExchangeOutcome {
+  return options.sendCount <= STALE_SEND_COUNT_MAX
+    ? wait(options.failure)
+    : concluded(work, options, { kind: "outputs-used" });
+}
+
+/**
+ * What cannot be taken back is believed of a request that was never sent before; else only when the
+ * mint still says so after a while, for an earlier copy may be under way in it.
+ */
+function concluded(work: ExchangeWork, options: Doubt, outcome: ExchangeOutcome): ExchangeOutcome {
+  if (options.sendCount <= 1) return outcome;
+  const { context: { store, clock }, operation, request } = work;
+  const nowMs = clock.nowMs();
+  const sinceMs = store.transact((tx) => tx.noteDoubt(operation.id, request.phase, nowMs));
+  const leftMs = sinceMs + WRITE_OFF_MS - nowMs;
+  if (leftMs <= 0) return outcome;
+  return {
+    kind: "wait",
+    reason: "the mint says that what it was to swap is gone: it is asked again, to be sure",
+    retryMs: Math.min(leftMs, WRITE_OFF_MS / 6),
+  };
 }
 
 function wait(failure: PostFailure): ExchangeOutcome {

@@ -2,7 +2,7 @@
 import { assert } from "../../src/core/assert.ts";
 import type { SqliteConnection, SqlRow } from "../../src/sqlite/mod.ts";
 import type { FrozenRequest } from "../operations/operation.ts";
-import { bounded, named, present } from "./columns.ts";
+import { bounded, named, present, whole } from "./columns.ts";
 import { BODY_CHARS_MAX, NAME_CHARS_MAX } from "./limits.ts";
 
 /** Reads and changes the rows of `requests`. */
@@ -46,6 +46,21 @@ export class RequestsTable {
     );
   }
 
+  /** Notes when it was first in doubt. Returns that time. */
+  noteDoubt(operationId: string, phase: string, atMs: number): number {
+    const row = this.#database.get(
+      // Never in the future, should a clock have jumped.
+      `UPDATE requests SET doubt_since_ms = min(coalesce(doubt_since_ms, ?), ?)
+       WHERE operation_id = ? AND phase = ? RETURNING doubt_since_ms`,
+      whole(atMs),
+      whole(atMs),
+      operationId,
+      phase,
+    );
+    assert(row !== undefined, `the request ${phase} of operation ${operationId} is frozen`);
+    return row.doubt_since_ms as number;
+  }
+
   countSend(operationId: string, phase: string): number {
     const row = this.#database.get(
       `UPDATE requests SET send_count = send_count + 1 WHERE operation_id = ? AND phase = ?
@@ -65,6 +80,6 @@ function fromRow(row: SqlRow): FrozenRequest {
     path: row.path,
     body: row.body,
     sendCount: row.send_count,
-    ...present(row, { legacyBody: "legacy_body" }),
+    ...present(row, { legacyBody: "legacy_body", doubtSinceMs: "doubt_since_ms" }),
   } as unknown as FrozenRequest;
 }

@@ -212,7 +212,10 @@ CREATE TABLE routes (
 `;
 
 /** Brings a database from version `index` to `index + 1`; never change one that was released. */
-export const MIGRATIONS: readonly string[] = [OPERATIONS + PROOFS + BOOKS];
+export const MIGRATIONS: readonly string[] = [
+  OPERATIONS + PROOFS + BOOKS,
+  "ALTER TABLE requests ADD COLUMN doubt_since_ms INTEGER;",
+];
 
 /** Tables whose rows are the wallet, in an order that foreign keys allow; `coins` follows `proofs`. */
 export const TABLES: readonly string[] = [

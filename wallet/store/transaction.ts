@@ -93,6 +93,10 @@ export class Transaction extends Reads implements WalletTransaction {
     return this.#tables.requests.countSend(operationId, phase);
   }
 
+  noteDoubt(operationId: string, phase: string, atMs: number): number {
+    return this.#tables.requests.noteDoubt(operationId, phase, atMs);
+  }
+
   putMint(mint: MintRecord): void {
     this.#tables.mints.put(mint);
   }

@@ -291,6 +291,8 @@ export interface WalletTransaction extends WalletReads {
   freezeRequest(request: Omit<FrozenRequest, "sendCount">): void;
   /** Counts one handing over to the network. Returns the new count. */
   countSend(operationId: string, phase: string): number;
+  /** Notes when a mint first said of a request that its money is gone. Returns that time. */
+  noteDoubt(operationId: string, phase: string, atMs: number): number;
   putMint(mint: MintRecord): void;
   removeMint(url: MintUrl): void;
   /**
