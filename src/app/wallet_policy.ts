@@ -1,4 +1,4 @@
-/** What the settings say where a request says nothing: the mint to fund, and what fees may come to. */
+/** What the settings say where a request says nothing: what fees may come to. */
 import type { WalletApi } from "../../wallet/wallet_api.ts";
 import {
   WALLET_HANDLERS,
@@ -10,7 +10,7 @@ import { feeMaxOf } from "./config/money_values.ts";
 import type { Config } from "./config/settings.ts";
 
 /** The settings that requests are completed with. */
-export type WalletPolicy = Pick<Config, "homeMint" | "paymentFeeMax">;
+export type WalletPolicy = Pick<Config, "paymentFeeMax">;
 
 const MSAT = 1000n;
 
@@ -25,12 +25,9 @@ export function callsOf(wallet: WalletApi, policy: WalletPolicy): WalletCall {
 async function completed<Name extends WalletMethodName>(
   method: Name,
   params: WalletMethods[Name]["params"],
-  { homeMint, paymentFeeMax }: WalletPolicy,
+  { paymentFeeMax }: WalletPolicy,
 ): Promise<WalletMethods[Name]["params"]> {
   const given: object = params;
-  if (method === "wallet.fund" && homeMint !== undefined) {
-    return { mint: homeMint, ...given } as typeof params;
-  }
   if ("maxFeeSat" in given && given.maxFeeSat !== undefined) return params;
   const amountSat = await paidBy(given, method);
   if (amountSat === undefined) return params;

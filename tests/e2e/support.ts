@@ -1,6 +1,12 @@
 /** Real nodes for tests: processes of `node.ts`, on loopback, in a directory that goes away. */
 import { join } from "node:path";
-import { ChildProcess, type JsonLine, runVerb, type VerbResult } from "../../devnet/processes.ts";
+import {
+  ChildProcess,
+  feedVerb,
+  type JsonLine,
+  runVerb,
+  type VerbResult,
+} from "../../devnet/processes.ts";
 
 /** A directory for one test, and the processes that live in it. */
 export class Bench implements AsyncDisposable {
@@ -39,6 +45,15 @@ export class Bench implements AsyncDisposable {
     return String(ready.url);
   }
 
+  /** A development network whose input fee is `feePpk`. */
+  async devnet(feePpk = 0): Promise<Devnet> {
+    const args = ["devnet", "--data", this.path("devnet"), "--fee-ppk", String(feePpk), "--json"];
+    const process = new ChildProcess({ script: "node.ts", args, flags: ["--allow-all"] });
+    this.#processes.add(process);
+    const ready = await process.waitFor((line) => line.event === "ready", 60_000);
+    return ready as unknown as Devnet;
+  }
+
   spawn(...args: string[]): ChildProcess {
     const process = new ChildProcess({ script: "node.ts", args: [...args, "--json"] });
     this.#processes.add(process);
@@ -54,6 +69,18 @@ export class Bench implements AsyncDisposable {
 /** Runs a verb and returns its last line; fails the test unless it succeeds. */
 export async function ok(...args: string[]): Promise<JsonLine> {
   return lastOf(0, await runVerb(...args), args[0]!);
+}
+
+/** Where a development network listens. */
+export interface Devnet {
+  readonly directory: string;
+  readonly lightning: string;
+  readonly mints: readonly { readonly url: string; readonly adminUrl: string }[];
+}
+
+/** As {@link ok}, with a text on stdin. */
+export async function fed(input: string, ...args: string[]): Promise<JsonLine> {
+  return lastOf(0, await feedVerb(input, ...args), args.slice(0, 2).join(" "));
 }
 
 /** Runs a verb and returns its last line; fails the test unless it exits with `code`. */

@@ -134,9 +134,9 @@ const OUTGOING_VERBS: readonly VerbSpec[] = [
     operandCountMax: 1,
     details:
       "For programs, and what the node itself does to pay a peer: direct, or by a swap when nothing " +
-      "is held where the payee takes it. Asks nobody, because the budgets decide. With - the request " +
+      "is held where the payee takes it. Within the budgets it asks nobody; above them it asks on a terminal, and needs --yes elsewhere. With - the request " +
       'is JSON on stdin: {"acceptedMints","priceSat"} and, if wanted, "paymentId","budgetSat",' +
-      '"maxFeeSat","lockTo","locktimeS","subject","payee". The same payment id gives the same ' +
+      '"maxFeeSat","lockTo","locktimeS","subject","payee","confirmed". The same payment id gives the same ' +
       "token. Exits with 1 when the wallet declines; the reason says why.",
     flags: {
       price: { placeholder: "AMOUNT", description: "The price" },
@@ -148,6 +148,7 @@ const OUTGOING_VERBS: readonly VerbSpec[] = [
       id: { placeholder: "ID", description: "Payment id, so that asking twice pays once" },
       subject: { placeholder: "TEXT", description: "What is paid for, for the budget of one blob" },
       payee: { placeholder: "TEXT", description: "Who is paid, for the budget of one peer" },
+      yes: { short: "y", description: "Pay even above the budgets" },
     },
     settings: ["budgetBlob", "budgetPeer", "budgetDay", "paymentFeeMax"],
     examples: [

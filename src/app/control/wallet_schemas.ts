@@ -8,7 +8,7 @@ const URL_CHARS_MAX = 256;
 /** Most mints in one request. */
 const MINTS_MAX = 64;
 /** Longest invoice: BOLT 11 sets no limit; those in use are below 1,500 characters. */
-const INVOICE_CHARS_MAX = 7089;
+const INVOICE_CHARS_MAX = 8192;
 /** Longest LNURL or Lightning address. */
 const PAYEE_CHARS_MAX = 2048;
 /** Names of what is paid for and of who is paid. */
@@ -90,6 +90,7 @@ export const WALLET_SCHEMAS: Readonly<Record<WalletMethodName, v.GenericSchema>>
     locktimeS: v.optional(locktimeS),
     subject: v.optional(short(NAME_CHARS_MAX)),
     payee: v.optional(short(NAME_CHARS_MAX)),
+    confirmed: v.optional(v.boolean()),
   }),
   "wallet.history": v.strictObject({
     limit: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(HISTORY_MAX))),

@@ -155,7 +155,8 @@ interface Opening {
 
 async function openWalletOf(config: Config, opening: Opening): Promise<OwnedWallet> {
   const { Wallet } = await import("../../../wallet/wallet.ts");
-  const { data, seed, sweepAbove, sweepTo } = config;
+  const { data, seed, sweepAbove, sweepTo, mint } = config;
+  const homeMint = config.homeMint ?? mint[0];
   return await Wallet.open({
     ...opening,
     directory: walletDirectory(data),
@@ -163,6 +164,7 @@ async function openWalletOf(config: Config, opening: Opening): Promise<OwnedWall
     clock: systemClock,
     random: systemRandom,
     allowPrivate: config.mintPrivate,
+    ...(homeMint === undefined ? {} : { homeMint }),
     budgets: {
       perSubjectMaxSat: BigInt(config.budgetBlob),
       perPayeeMaxSat: BigInt(config.budgetPeer),
