@@ -1,0 +1,50 @@
+/** Melts whose payment hangs or fails: cdk's FakeWallet reads what to do from the invoice. */
+import assert from "node:assert/strict";
+import { assertBooks, outsideInvoice, settle, type World } from "../mints/world.ts";
+
+/** What FakeWallet says of the payment when it is made, and when it is asked again. */
+function scripted(amountSat: number, paid: string, asked: string): string {
+  const description = JSON.stringify({
+    pay_invoice_state: paid,
+    check_payment_state: asked,
+    pay_err: false,
+    check_err: false,
+  });
+  return outsideInvoice(amountSat, { description });
+}
+
+/** Pending, then paid; failed at once. */
+export async function lightningCases(world: World): Promise<void> {
+  const { suite, mint, alice } = world;
+  await suite.case("melt pending: held, then paid with change", async () => {
+    const before = await alice.freeSat(mint.url);
+    const invoice = scripted(110, "PENDING", "PAID");
+    const prepared = await alice.wallet.preparePay({ mint: mint.url, invoice });
+    const begun = await alice.wallet.confirm(prepared.id);
+    suite.note(`right after it was sent the melt is ${begun.state}`);
+    await settle(alice);
+    const paid = await alice.wallet.operation(begun.id);
+    assert.equal(paid.status, "done", `${paid.state}: ${paid.reason}`);
+    assert.equal(await alice.freeSat(mint.url), before - 110 - paid.feeSat);
+    await assertBooks(world);
+  });
+  await suite.case("melt failed: refused by Lightning, the ecash is free again", async () => {
+    const invoice = scripted(130, "FAILED", "FAILED");
+    const prepared = await alice.wallet.preparePay({ mint: mint.url, invoice });
+    const begun = await alice.wallet.confirm(prepared.id);
+    await settle(alice);
+    const failed = await alice.wallet.operation(begun.id);
+    assert.notEqual(failed.status, "done", `${failed.state}: ${failed.reason}`);
+    const answer = alice.seen.findLast(({ path }) => path === "/v1/melt/bolt11")!;
+    const { code, state } = (answer.answer ?? {}) as {
+      readonly code?: number;
+      readonly state?: string;
+    };
+    suite.note(
+      `a payment that fails is answered with status ${answer.status}, ${
+        code === undefined ? `state ${state}` : `code ${code}`
+      }, and ends as ${failed.state} (${failed.feeSat} sat of fees)`,
+    );
+    await assertBooks(world);
+  });
+}
