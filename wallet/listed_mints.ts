@@ -57,7 +57,7 @@ export class MintList {
     if (home !== undefined) return home;
     throw new SeedmintError(
       "usage",
-      "There is no trusted mint: list one with `wallet mints add URL --trust trusted`, or name a mint",
+      "There is no trusted mint: list one with `wallet mints add URL --trusted`, or name a mint",
     );
   }
 
