@@ -69,7 +69,10 @@ export class Housekeeper implements AsyncDisposable {
     const operation = store.operation(id);
     if (operation === undefined) return;
     const paymentId = paymentIdOf(operation);
-    if (paymentId !== undefined) settlePayment(store, paymentId);
+    // What is being prepared may go on another way: it keeps what it set aside until that is over.
+    if (paymentId !== undefined && !this.#options.payments.isUnderWay(paymentId)) {
+      settlePayment(store, paymentId);
+    }
     if (operation.kind === "redeem") this.#tellPayers(operation);
     this.#options.sweeper.heard(operation);
     if (operation.status === "done" && operation.kind !== "send") this.#options.sweeper.look();

@@ -174,7 +174,13 @@ export function tokenOf(context: SagaContext, id: string): string {
       `There is no token of operation ${id}: it is ${operation.state}; see "wallet history"`,
     );
   }
-  const { memo } = operation.plan;
+  const { memo, wantsReclaim } = operation.plan;
+  if (wantsReclaim) {
+    throw new SeedmintError(
+      "denied",
+      `The token of operation ${id} is being taken back: it is not given out any more`,
+    );
+  }
   return encodeToken({
     mint: operation.mint,
     unit: WALLET_UNIT,

@@ -201,7 +201,9 @@ export class Intake {
     const amount = proofs.reduce((sum, proof) => sum + proof.amount, 0n);
     const credit = amount - inputFee(proofs, (id) => keysets.get(id)!.inputFeePpk);
     if (credit <= 0n || credit < price) {
-      return refusal("worthless", `worth ${credit} sat after fees, and ${price} sat are wanted`);
+      const why = `worth ${credit} sat after fees, and ${price} sat are wanted`;
+      // Another price may be lower.
+      return { ...refusal("worthless", why), isFinal: credit <= 0n };
     }
     return { mint, proofs: withYs, amount, credit, keysets };
   }

@@ -87,6 +87,7 @@ export class Payments {
       const other = this.#underWay.get(paymentId);
       if (other !== undefined) {
         assertSame(other.wanted, wanted);
+        assertSameKey(other.wanted.lock, wanted);
         return await other.task;
       }
       const task = this.#withDeadline(wanted, signal).finally(() =>
@@ -307,6 +308,14 @@ export class Payments {
       const waitMs = Math.max(50, (operation.nextAtMs ?? Infinity) - context.clock.nowMs());
       await context.clock.sleep(Math.min(waitMs, 1000), { signal });
     }
+    const plan = operation.plan as SendPlan;
+    assertSameKey(plan.lock, wanted);
+    if (!wanted.accepted.includes(operation.mint)) {
+      throw new Declined(`this payment id was used for a token of ${operation.mint}`);
+    }
+    if (plan.wantsReclaim && operation.state !== "claimed") {
+      throw new Declined("this payment is being taken back");
+    }
     const token = encodeToken({
       mint: operation.mint,
       unit: WALLET_UNIT,
@@ -376,6 +385,12 @@ function assertSame(
   const isSame = known.amount === wanted.amount && known.subject === wanted.subject &&
     known.payee === wanted.payee;
   if (!isSame) throw new Declined("this payment id was used for something else");
+}
+
+/** @throws {Declined} For a token that its payee could not spend. */
+function assertSameKey(lock: Wanted["lock"], wanted: Wanted): void {
+  if (lock?.publicKey === wanted.lock?.publicKey) return;
+  throw new Declined("this payment id was used for another key");
 }
 
 /** The most that fees may be when nobody says: small payments cost relatively more. */
