@@ -1,6 +1,7 @@
 /** The documentation against the code: constants, flags, links. */
 import assert from "node:assert/strict";
 import { NEEDED_PERMISSIONS, PERMISSION_FLAGS } from "../src/app/permissions.ts";
+import { settingsMarkdown } from "../src/app/cli/verbs/config.ts";
 import { TICKET_CHARS_MAX, TICKET_PREFIX } from "../src/app/ticket.ts";
 import { COLLECTION_CHILDREN_MAX } from "../swarm/collection.ts";
 import { DIRECT_PATH } from "../swarm/direct/http.ts";
@@ -45,6 +46,14 @@ Deno.test("docs/operating.md names every permission, and the service runs with j
   const config = JSON.parse(await read("deno.json"));
   const flags = PERMISSION_FLAGS.map((flag) => flag.includes("*") ? `'${flag}'` : flag).join(" ");
   assert.equal(config.tasks.node.command, `deno run ${flags} node.ts`);
+});
+
+Deno.test("docs/operating.md has the settings as they are", async () => {
+  const plain = (text: string) => text.replaceAll(/ +/g, " ").replaceAll(/-{3,}/g, "---");
+  const text = plain(await read("docs/operating.md"));
+  for (const row of settingsMarkdown().split("\n").slice(2)) {
+    assert.ok(text.includes(plain(row)), `docs/operating.md lacks: ${row}`);
+  }
 });
 
 Deno.test("every link between the documents leads to a file", async () => {

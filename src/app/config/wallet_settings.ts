@@ -47,7 +47,7 @@ export const WALLET_SETTINGS = {
   }),
   budgetPeer: setting<number>({
     placeholder: "AMOUNT",
-    default: "2000sat",
+    default: "5000sat",
     description: "Most sat that the node pays to one peer in a day without asking",
     schema: satSchema,
   }),
@@ -67,7 +67,8 @@ export const WALLET_SETTINGS = {
   sweepAbove: setting<number | undefined>({
     placeholder: "AMOUNT",
     default: undefined,
-    description: "Pay out to --sweep-to what a trusted mint holds above this; off unless given",
+    description:
+      "Pay out to --sweep-to what the wallet holds above this; off unless both are given",
     schema: satSchema,
   }),
   sweepTo: setting<string | undefined>({

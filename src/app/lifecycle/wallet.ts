@@ -98,8 +98,12 @@ export class WalletHost implements WalletAccess, AsyncDisposable {
     return this.#wallet;
   }
 
+  /** What does not work, in words. */
   problems(): readonly string[] {
-    return [...this.#problem === undefined ? [] : [this.#problem], ...this.#mintProblems];
+    const { sweepAbove, sweepTo } = this.#config;
+    const isHalf = (sweepAbove === undefined) !== (sweepTo === undefined);
+    const sweep = isHalf ? ["nothing is swept: sweep-above and sweep-to belong together"] : [];
+    return [...sweep, ...this.#problem === undefined ? [] : [this.#problem], ...this.#mintProblems];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
