@@ -20,6 +20,7 @@ import {
   INFO_WAIT_MS,
   INTAKE_QUEUE_MAX,
   PAYMENT_NAME_CHARS_MAX,
+  PAYMENT_SAT_MAX,
   QUEUED_MAX,
   QUEUED_PER_PAYER_MAX,
 } from "./limits.ts";
@@ -199,6 +200,9 @@ export class Intake {
     const seen = this.#seen(context.store, withYs.map((proof) => proof.y));
     if (seen !== undefined) return seen;
     const amount = proofs.reduce((sum, proof) => sum + proof.amount, 0n);
+    if (amount > PAYMENT_SAT_MAX) {
+      return refusal("malformed", `payments of at most ${PAYMENT_SAT_MAX} sat are taken`);
+    }
     const credit = amount - inputFee(proofs, (id) => keysets.get(id)!.inputFeePpk);
     if (credit <= 0n || credit < price) {
       const why = `worth ${credit} sat after fees, and ${price} sat are wanted`;

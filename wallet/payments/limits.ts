@@ -3,6 +3,12 @@
 /** Longest name of a payment or payer, in characters: a peer id has 52, a hash 64. */
 export const PAYMENT_NAME_CHARS_MAX = 64;
 
+/**
+ * Most that one payment is said to be worth, in sat: what is not redeemed yet is anybody's word, and all
+ * of it together stays a number that can be reckoned with.
+ */
+export const PAYMENT_SAT_MAX = 1_000_000_000_000n;
+
 /** Payments whose proofs are verified or waited for at a time; others are told to come back. */
 export const INTAKE_QUEUE_MAX = 32;
 
