@@ -115,6 +115,20 @@ export function deriveKeysetId(keyset: KeysetFacts): string {
   });
 }
 
+/**
+ * The id of version 01 that nutshell gives a keyset that was rotated in without an end: it hashes an
+ * expiry of 0, as the text of NUT-02 has it. Its example code, and {@link deriveKeysetId}, leave that
+ * out. Undefined for a keyset that has an end.
+ */
+export function keysetIdOfZeroExpiry(keyset: KeysetFacts): string | undefined {
+  if (!keyset.id.startsWith("01") || keyset.finalExpiry !== undefined) return undefined;
+  const keys = Object.entries(keyset.keys)
+    .sort(([a], [b]) => BigInt(a) < BigInt(b) ? -1 : 1)
+    .map(([amount, key]) => `${amount}:${key}`).join(",");
+  const fee = keyset.inputFeePpk > 0 ? `|input_fee_ppk:${keyset.inputFeePpk}` : "";
+  return `01${sha256(utf8(`${keys}|unit:${keyset.unit}${fee}|final_expiry:0`)).toHex()}`;
+}
+
 /** The number that stands for a keyset of version 00 in NUT-13's path: two ids may share one. */
 export function keysetNumber(keysetId: string): bigint {
   return getKeysetIdInt(keysetId);

@@ -23,6 +23,7 @@ import {
   hasValidDleq,
   inRequestOrder,
   isPoint,
+  keysetIdOfZeroExpiry,
   publicKeyOf,
   secretDeriver,
   signMintQuote,
@@ -66,6 +67,21 @@ Deno.test("deriveKeysetId gives the ids of NUT-02 for versions 00 and 01", () =>
   assert.notEqual(deriveKeysetId({ ...whole, inputFeePpk: 101 }), id);
   assert.notEqual(deriveKeysetId({ ...whole, unit: "usd" }), id);
   assert.notEqual(deriveKeysetId({ ...whole, finalExpiry: 2059210354 }), id);
+});
+
+Deno.test("keysetIdOfZeroExpiry gives the ids that nutshell gives keysets without an end", () => {
+  const facts = { id: "01", unit: "sat", keys: KEYS };
+  assert.equal(
+    keysetIdOfZeroExpiry({ ...facts, inputFeePpk: 100 }),
+    "012b8c3151a58fa27fada8853e1931cbaf89ed7970784111cf4ec7442e3a227a3a",
+  );
+  assert.equal(
+    keysetIdOfZeroExpiry({ ...facts, inputFeePpk: 0 }),
+    "019d2f7aafd9bb8640c8591cac8abfb68006370ca53e26e59387f55144501d7c80",
+  );
+  assert.equal(keysetIdOfZeroExpiry({ ...facts, id: "00", inputFeePpk: 0 }), undefined);
+  const ending = { ...facts, inputFeePpk: 0, finalExpiry: 2059210353 };
+  assert.equal(keysetIdOfZeroExpiry(ending), undefined);
 });
 
 Deno.test("secretDeriver gives the secrets of NUT-13 for both versions", () => {

@@ -119,7 +119,8 @@ export function readKeysets(body: unknown): Omit<Keyset, "keys">[] {
         unit: asText(entry.unit, "keyset.unit", 32),
         active: entry.active === true,
         inputFeePpk: fee ?? 0,
-        ...(expiry === undefined ? {} : { finalExpiry: expiry }),
+        // nutshell says 0 of a keyset that was rotated in without an end.
+        ...(expiry === undefined || expiry === 0 ? {} : { finalExpiry: expiry }),
       };
     });
 }

@@ -16,8 +16,14 @@ export const DEADLINES: MintDeadlines = { askMs: 10_000, postMs: 30_000, meltMs:
 /** Largest answer taken: 200 signatures with DLEQ are about 90 kB, `/v1/info` and keys less. */
 export const RESPONSE_BYTES_MAX = 1024 * 1024;
 
-/** Cooldown after 429 without `Retry-After`, doubled each time up to {@link COOLDOWN_MS_MAX}. */
+/** Cooldown after the first 429 without `Retry-After`. */
 export const COOLDOWN_MS_MIN = 3_000;
+
+/**
+ * Cooldown after the next one, doubled from there up to {@link COOLDOWN_MS_MAX}. nutshell's limit is by
+ * the minute, and each request begins the minute anew, refused ones too: less would never end.
+ */
+export const COOLDOWN_MS_NEXT = 61_000;
 
 /** Longest cooldown taken from `Retry-After`: a mint must not lock money away for days. */
 export const COOLDOWN_MS_MAX = 10 * 60_000;

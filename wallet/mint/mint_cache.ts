@@ -2,7 +2,7 @@
  * What is known of a mint without asking it: its info and keysets, so that it may be offline when the
  * node starts. Keys of a keyset never change: a mint that changes them is proven dishonest.
  */
-import { deriveKeysetId } from "../cashu.ts";
+import { deriveKeysetId, keysetIdOfZeroExpiry } from "../cashu.ts";
 import { type Keyset, WALLET_UNIT } from "../types.ts";
 import type { MintInfo } from "./mint_api.ts";
 
@@ -116,7 +116,8 @@ export class MintCache {
     if (listed === undefined) return false;
     const known = this.#keys.get(id);
     if (known !== undefined && !equalKeys(known.keys, keys)) contradict(id, "its keys");
-    if (deriveKeysetId({ ...listed, keys }) !== id) return false;
+    const keyset = { ...listed, keys };
+    if (deriveKeysetId(keyset) !== id && keysetIdOfZeroExpiry(keyset) !== id) return false;
     this.#keys.set(id, { keys, atMs });
     return true;
   }

@@ -11,6 +11,7 @@ import { reachOfAddress, reachOfHost } from "./addresses.ts";
 import {
   COOLDOWN_MS_MAX,
   COOLDOWN_MS_MIN,
+  COOLDOWN_MS_NEXT,
   FAILURE_COOLDOWN_MS_MAX,
   FAILURE_COOLDOWN_MS_MIN,
   FAILURE_COUNT_FREE,
@@ -156,8 +157,7 @@ export class Transport {
         },
         ...(body === undefined ? {} : { body }),
       });
-      const doublings = Math.min(this.#limitedCount, 16);
-      const cooldownMs = Math.min(COOLDOWN_MS_MIN * 2 ** doublings, COOLDOWN_MS_MAX);
+      const cooldownMs = limitedMs(this.#limitedCount);
       return await readOutcome(response, { nowMs: clock.nowMs(), cooldownMs });
     } catch {
       // The reason is not told: it names the URL, which may hold a quote id.
@@ -209,6 +209,12 @@ export class Transport {
     }
     return this.#resolved.isAllowed;
   }
+}
+
+/** How long to leave a mint alone that says 429, after so many others in a row, and not for how long. */
+function limitedMs(countBefore: number): number {
+  if (countBefore === 0) return COOLDOWN_MS_MIN;
+  return Math.min(COOLDOWN_MS_NEXT * 2 ** Math.min(countBefore - 1, 16), COOLDOWN_MS_MAX);
 }
 
 /** What `promise` gives, unless `signal` comes first: resolvers have no deadline of their own. */

@@ -4,9 +4,6 @@ import { join } from "node:path";
 import { type ForeignMint, freePort, Server } from "../mints/server.ts";
 import { NUTSHELL_VERSION } from "./install.ts";
 
-/** How long a keyset lasts that has an end. */
-const KEYSET_LIFE_S = 10 * 365 * 24 * 60 * 60;
-
 /** What a payment of FakeWallet becomes, when it is made and when it is asked about. */
 export interface Script {
   readonly paid: "SETTLED" | "PENDING" | "FAILED" | "UNKNOWN";
@@ -45,12 +42,12 @@ export class Nutshell implements ForeignMint {
     return mint;
   }
 
-  /** Through its management interface, as an operator would. */
-  async rotateKeyset(feePpk: number): Promise<void> {
-    const expiryS = Math.floor(Date.now() / 1000) + KEYSET_LIFE_S;
+  /** Through its management interface, as an operator would; without an end unless one is given. */
+  async rotateKeyset(feePpk: number, { lifeS }: { readonly lifeS?: number } = {}): Promise<void> {
+    const expiryS = Math.floor(Date.now() / 1000) + (lifeS ?? 0);
     const { success, stderr } = await new Deno.Command(join(this.#options.bin, "mint-cli"), {
       args: ["--insecure", "--host", "127.0.0.1", "--port", `${this.#rpcPort}`].concat(
-        ["next-keyset", "sat", `${feePpk}`, "64", `${expiryS}`],
+        ["next-keyset", "sat", `${feePpk}`, ...lifeS === undefined ? [] : ["64", `${expiryS}`]],
       ),
       cwd: this.#options.directory,
       stdin: "null",

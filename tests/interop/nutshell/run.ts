@@ -16,6 +16,7 @@ import {
 import { Party } from "../mints/party.ts";
 import { Suite } from "../mints/suite.ts";
 import { installNutshell } from "./install.ts";
+import { keysetCases } from "./keyset_cases.ts";
 import { lightningCases } from "./lightning_cases.ts";
 import { Nutshell } from "./nutshell.ts";
 import { rateLimitCase } from "./rate_limit_case.ts";
@@ -44,6 +45,7 @@ try {
   await meltCases(world);
   await replayCases(world, false);
   await rotationCases(world);
+  await keysetCases(world, mint);
   await crashCases(world);
   await lightningCases(world, mint);
   await restoreCases(world);

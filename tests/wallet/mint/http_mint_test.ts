@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { isSeedmintError } from "../../../src/core/errors.ts";
+import { keysetIdOfZeroExpiry } from "../../../wallet/cashu.ts";
 import { HttpMint, type MintMemory } from "../../../wallet/mint/http_mint.ts";
 import { MintRefusal } from "../../../wallet/mint/mint_api.ts";
 import { ManualClock } from "../../support/manual_clock.ts";
@@ -51,6 +52,20 @@ Deno.test("HttpMint refuses a fee, unit or expiry that the id of version 01 does
     const http = new HttpMint({ url: mint.url, clock: new ManualClock() });
     await assert.rejects(http.activeKeyset(), isProtocol);
   }
+});
+
+Deno.test("HttpMint takes an expiry of 0, as nutshell's rotation gives it, for none", async () => {
+  const { unit, keys } = newKeyset({ feePpk: 200 });
+  const id = keysetIdOfZeroExpiry({ id: "01", unit, keys, inputFeePpk: 200 })!;
+  await using mint = new ScriptedMint();
+  const listed = { id, unit, active: true, input_fee_ppk: 200 };
+  mint.json("/v1/keysets", { keysets: [{ ...listed, final_expiry: 0 }] });
+  mint.json(`/v1/keys/${id}`, { keysets: [{ id, unit, keys }] });
+  const http = new HttpMint({ url: mint.url, clock: new ManualClock() });
+  assert.equal((await http.activeKeyset()).id, id);
+  const lying = new HttpMint({ url: mint.url, clock: new ManualClock() });
+  mint.json("/v1/keysets", { keysets: [{ ...listed, final_expiry: 2_000_000_000 }] });
+  await assert.rejects(lying.activeKeyset(), isProtocol);
 });
 
 Deno.test("HttpMint chooses the active keyset of sat with the lowest fee that has not expired", async () => {

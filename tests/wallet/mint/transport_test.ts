@@ -136,7 +136,7 @@ Deno.test("Transport waits longer each time that 429 comes without Retry-After",
     waits.push(outcome.retryAfterMs);
     await clock.advance(outcome.retryAfterMs);
   }
-  assert.deepEqual(waits, [3000, 6000, 12_000, 24_000]);
+  assert.deepEqual(waits, [3000, 61_000, 122_000, 244_000]);
 });
 
 Deno.test("Transport hammers no mint that does not answer", async () => {
