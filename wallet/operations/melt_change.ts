@@ -56,7 +56,7 @@ export async function changeIn(
     // What cannot be is left for the end, where it can stop nothing else.
     if (sum > changeMax) return NOTHING;
     // What is left out of an answer may still be signed: the rest of the blanks is asked for later.
-    const isAll = quote.change.length === blanks.length && sum >= changeOwed || sum === changeMax;
+    const isAll = outcome.proofs.length === blanks.length && sum >= changeOwed || sum === changeMax;
     return { proofs: outcome.proofs, sum, isSettled: outcome.kind === "claimed" && isAll };
   } catch (error) {
     // It is paid, and that is to be on disk whatever becomes of the change.

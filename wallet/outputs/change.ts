@@ -50,7 +50,8 @@ export async function unblindChange(
   if (isWhole && (isProven || !info.nuts.has(9))) return outcomeOf(pairs, flaws, keysets);
   if (flaws.includes("no-dleq")) return outcomeOf(pairs, flaws, keysets);
   const found = await mint.restore(outputs, options);
-  if (found.size === 0) return outcomeOf(pairs, flaws, keysets);
+  // It signed none of these blanks: the change is of another copy of this wallet, with other blanks.
+  if (found.size === 0) return { kind: "claimed", proofs: [] };
   const restored = await outcomeOfRestored(mint, outputs, found, options);
   const lie = flaws.find((flaw, index) => {
     const { output, signature } = pairs[index]!;
