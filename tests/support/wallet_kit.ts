@@ -213,7 +213,8 @@ export class TestWallet implements AsyncDisposable {
   readonly events: WalletEvent[] = [];
   readonly #reopen: () => TestWallet;
   readonly #realStore: SqliteWalletStore;
-  #crashPoint: { readonly name: string; left: number } | undefined;
+  /** Without a name, any point counts. */
+  #crashPoint: { readonly name?: string; left: number } | undefined;
   #isDead = false;
   #isClosed = false;
 
@@ -276,6 +277,11 @@ export class TestWallet implements AsyncDisposable {
   /** Dies when `point` is passed for the `count`th time from now. */
   crashAt(point: string, count = 1): void {
     this.#crashPoint = { name: point, left: count };
+  }
+
+  /** Dies at the `count`th fault point from now, whichever that is. */
+  crashAfter(count: number): void {
+    this.#crashPoint = { left: count };
   }
 
   /** The wallet as it is opened after the crash, or after being closed: same files, same words. */
@@ -368,7 +374,7 @@ export class TestWallet implements AsyncDisposable {
     this.#assertAlive();
     this.points.push(name);
     const point = this.#crashPoint;
-    if (point?.name !== name || --point.left > 0) return;
+    if (point === undefined || (point.name ?? name) !== name || --point.left > 0) return;
     this.#isDead = true;
     this.#assertAlive();
   }
