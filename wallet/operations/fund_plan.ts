@@ -82,7 +82,7 @@ export async function beginFund(
   if (amount < 1n || amount > AMOUNT_SAT_MAX) {
     throw new RangeError(`Cannot fund ${amount} sat: 1 to ${AMOUNT_SAT_MAX} sat wanted`);
   }
-  assertExposure(context, mint, amount);
+  assertExposure(context, mint, { more: amount });
   const operation = newOperation<FundPlan>(context, {
     kind: "fund",
     state: "intent",
@@ -97,12 +97,22 @@ export async function beginFund(
   }));
 }
 
-/** @throws {SeedmintError} `denied` */
-export function assertExposure(context: SagaContext, url: MintUrl, more: bigint): void {
+/**
+ * What is on its way to a mint counts as what it holds.
+ *
+ * @param request `of`: the operation that wants it, if it has begun.
+ * @throws {SeedmintError} `denied`
+ */
+export function assertExposure(
+  context: SagaContext,
+  url: MintUrl,
+  { more, of }: { readonly more: bigint; readonly of?: string },
+): void {
   const { exposureMaxSat } = usableMint(context, url);
   if (exposureMaxSat === undefined) return;
   const balance = context.store.balances().find((one) => one.mint === url);
-  const held = balance === undefined ? 0n : balance.free + balance.reserved + balance.incoming;
+  const held = (balance === undefined ? 0n : balance.free + balance.reserved + balance.incoming) +
+    onItsWay(context, url, of);
   if (held + more <= exposureMaxSat) return;
   throw new SeedmintError(
     "denied",
@@ -110,4 +120,13 @@ export function assertExposure(context: SagaContext, url: MintUrl, more: bigint)
       held + more
     } sat of at most ${exposureMaxSat}; spend some first or raise its limit`,
   );
+}
+
+function onItsWay({ store }: SagaContext, url: MintUrl, except: string | undefined): bigint {
+  return store.operations({ status: ["open", "attention"] })
+    .filter(({ id, kind, mint, peerMint }) =>
+      id !== except && (kind === "fund" ? mint === url : kind === "swap" && peerMint === url)
+    )
+    .filter(({ state }) => state !== "change-due")
+    .reduce((sum, { amount }) => sum + amount, 0n);
 }

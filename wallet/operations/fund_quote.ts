@@ -8,7 +8,7 @@ import { assertExposure, type FundPlan } from "./fund_plan.ts";
 import { LATE_PAYMENT_MS, QUOTE_TRIES_MAX, UNEXPIRING_WATCH_MS } from "./limits.ts";
 import type { Operation } from "./operation.ts";
 import type { SagaContext, Step } from "./saga.ts";
-import { commit, fail, postpone } from "./transition.ts";
+import { commit, fail, needAttention, postpone } from "./transition.ts";
 
 /** intent → quoted; failed when the mint makes no invoice, for nothing was begun yet. */
 export async function askQuote(
@@ -41,7 +41,7 @@ async function makeQuote(
   signal: AbortSignal,
 ): Promise<Step> {
   const mint = context.mints.of(operation.mint);
-  assertExposure(context, operation.mint, operation.amount);
+  assertExposure(context, operation.mint, { more: operation.amount, of: operation.id });
   assertFundable(await mint.info({ signal }), operation);
   // Each try has a key of its own, so that no two quotes can be linked by it.
   const { keyed, keyIndex } = context.store.transact((tx) => {
@@ -119,6 +119,14 @@ export async function lookForPayment(
     return "again";
   }
   if (nowMs >= (operation.plan.watchUntilMs ?? 0)) {
+    if (state === "refused") {
+      needAttention(
+        context,
+        operation,
+        'the mint tells nothing of its invoice, which may have been paid; "wallet resume" asks again',
+      );
+      return "rest";
+    }
     return fail(context, operation, "nobody paid the invoice before it expired");
   }
   if (operation.state === "awaiting-payment") {

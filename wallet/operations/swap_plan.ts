@@ -74,7 +74,7 @@ export async function beginSwap(
       `Cannot swap into ${to}: it is not trusted to hold money; trust it with "wallet mints" first`,
     );
   }
-  assertExposure(context, to, amount);
+  assertExposure(context, to, { more: amount });
   const operation = newOperation<SwapPlan>(context, {
     kind: "swap",
     state: "intent",

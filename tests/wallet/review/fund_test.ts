@@ -1,0 +1,34 @@
+import assert from "node:assert/strict";
+import { beginFund } from "../../../wallet/operations/fund_plan.ts";
+import { beginSwap } from "../../../wallet/operations/swap_plan.ts";
+import { fundedKit } from "../operations/melt_world.ts";
+import { startKit } from "../../support/wallet_kit.ts";
+
+Deno.test("an invoice of which its mint tells nothing is left to a person, not taken for unpaid", async () => {
+  await using kit = await startKit();
+  const alice = kit.wallet();
+  const { id } = await beginFund(alice.context, { mint: kit.url(), amount: 64n });
+  await alice.engine.drive(id);
+  await kit.pay(alice.invoiceOf({ id }));
+  const refusal = { code: 20000, detail: "closed for repairs" };
+  kit.mints[0]!.admin.failNext("/v1/mint/quote/bolt11", 1000, 400, refusal);
+  const watched = await alice.driveToEnd(id, { tries: 400 });
+  assert.equal(watched.status, "attention", watched.reason);
+  await kit.mints[0]!.admin.clearFaults();
+  await alice.engine.resume(id);
+  assert.equal((await alice.driveToEnd(id)).status, "done");
+  assert.equal(alice.free(), 64n);
+});
+
+Deno.test("what is on its way to a mint counts as what it holds", async () => {
+  await using world = await fundedKit({ mints: 2 });
+  const { kit, alice } = world;
+  const [from, to] = [kit.url(0), kit.url(1)];
+  alice.store.transact((tx) => tx.putMint({ ...tx.mint(to)!, exposureMaxSat: 100n }));
+  await beginFund(alice.context, { mint: to, amount: 60n });
+  await assert.rejects(beginFund(alice.context, { mint: to, amount: 60n }), /of at most 100/);
+  const swap = await beginSwap(alice.context, { from, to, amount: 40n });
+  await assert.rejects(beginSwap(alice.context, { from, to, amount: 1n }), /of at most 100/);
+  assert.equal((await alice.driveToEnd(swap.id)).status, "done");
+  await assert.rejects(beginSwap(alice.context, { from, to, amount: 1n }), /of at most 100/);
+});
