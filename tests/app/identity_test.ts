@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { isSeedmintError } from "../../src/core/errors.ts";
-import { openDataDirectory, openIdentity } from "../../src/app/identity.ts";
+import { adoptSeed, openDataDirectory, openIdentity, seedWords } from "../../src/app/identity.ts";
 
 const WORDS =
   "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about";
+
+const OTHER_WORDS = "legal winner thank year wave sausage worth useful legal winner thank yellow";
 
 async function withDirectory(run: (directory: string) => Promise<void>): Promise<void> {
   const parent = await Deno.makeTempDir({ prefix: "seedmint-identity-" });
@@ -98,5 +100,22 @@ Deno.test("openDataDirectory() tells when a file is in its way", async () => {
       openDataDirectory(directory),
       (error) => isSeedmintError(error, "storage") && error.message.includes(directory),
     );
+  });
+});
+
+Deno.test("adoptSeed() makes words those of an empty directory, and never replaces others", async () => {
+  await withDirectory(async (directory) => {
+    await openDataDirectory(directory);
+    await assert.rejects(adoptSeed(directory, "not a seed"), /12 words/);
+    await adoptSeed(directory, `  ${WORDS.toUpperCase()}\n`);
+    assert.equal(await modeOf(join(directory, "seed")), 0o600);
+    assert.equal(await seedWords({ directory }), WORDS);
+    await adoptSeed(directory, WORDS);
+    await Deno.writeTextFile(join(directory, "seed"), OTHER_WORDS);
+    await assert.rejects(
+      adoptSeed(directory, WORDS),
+      (error) => isSeedmintError(error, "denied") && !/abandon|legal/.test(error.message),
+    );
+    assert.equal(await seedWords({ directory }), OTHER_WORDS);
   });
 });

@@ -75,3 +75,18 @@ Deno.test("redact() bounds what it walks", () => {
   assert.equal(redact(10n), "10");
   assert.equal(redactText("nothing to hide"), "nothing to hide");
 });
+
+Deno.test("invoices, LNURLs and tokens inside of texts are redacted, amounts and mints are not", () => {
+  const q = "q".repeat(60);
+  for (const secret of [`lnbc210n1${q}`, `LNBCRT1${q.toUpperCase()}`, `lnurl1${q}`, `cashuA${q}`]) {
+    assert.equal(redactText(`paid ${secret} now`), "paid [redacted] now");
+  }
+  const plain = "fund 21 sat at https://mint.example failed";
+  assert.equal(redactText(plain), plain);
+  assert.deepEqual(redact({ invoice: "x", quoteId: "y", preimage: "z", mint: "m" }), {
+    invoice: "[redacted]",
+    quoteId: "[redacted]",
+    preimage: "[redacted]",
+    mint: "m",
+  });
+});
