@@ -1,6 +1,7 @@
 /**
  * What has to happen after operations moved: payments that we make are settled in the budgets, payers
- * hear what became of theirs, tokens that nobody fetched come back, and money moves where it is safer.
+ * hear what became of theirs, tokens that nobody fetched come back, money moves where it is safer, and
+ * what came out of a backup is checked until it may be spent.
  */
 import { messageOf } from "../src/core/errors.ts";
 import type { Engine } from "./operations/engine.ts";
@@ -8,13 +9,14 @@ import type { Operation } from "./operations/operation.ts";
 import { requestReclaim, type SendPlan } from "./operations/send_plan.ts";
 import { paymentIdOf, settlePayment } from "./planner/payment_work.ts";
 import type { Payments } from "./planner/payments.ts";
+import { Rechecker } from "./rechecker.ts";
 import type { Sweeper } from "./sweeper.ts";
 import { type PaymentReceipt, receiptOf } from "./wallet_views.ts";
 
 /** A token that was made for a payment and never handed over comes back after this. */
 const FORGOTTEN_MS = 3_600_000;
 
-/** How often to look for such tokens, and for money to sweep. */
+/** How often to look for such tokens, for money to sweep, and for ecash to check. */
 const ROUND_MS = 600_000;
 
 /** Newest sends and swaps looked at when the wallet is opened. */
@@ -31,6 +33,7 @@ export interface HousekeeperOptions {
 export class Housekeeper implements AsyncDisposable {
   readonly #engine: Engine;
   readonly #options: HousekeeperOptions;
+  readonly #rechecker: Rechecker;
   readonly #off: () => void;
   #cancelRound: () => void = () => {};
   /** Versions of payments that were told, of those that may still change. */
@@ -39,6 +42,7 @@ export class Housekeeper implements AsyncDisposable {
   constructor(engine: Engine, options: HousekeeperOptions) {
     this.#engine = engine;
     this.#options = options;
+    this.#rechecker = new Rechecker(engine);
     this.#off = engine.onEvent((event) => {
       if (event.event === "operation" && event.operationId !== undefined) {
         this.#guarded(() => this.#heard(event.operationId!));
@@ -52,6 +56,16 @@ export class Housekeeper implements AsyncDisposable {
     if (resumes) this.#round();
   }
 
+  /** Asks mints about restored ecash that may not be spent yet; returns what was begun for that. */
+  async recheck(): Promise<readonly string[]> {
+    try {
+      return await this.#rechecker.look();
+    } catch (error) {
+      this.#failed(error);
+      return [];
+    }
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     this.#off();
     this.#cancelRound();
@@ -61,6 +75,7 @@ export class Housekeeper implements AsyncDisposable {
   #round(): void {
     this.#guarded(() => this.#reclaimForgotten());
     this.#options.sweeper.look();
+    this.recheck();
     this.#cancelRound = this.#engine.context.clock.timer(ROUND_MS, () => this.#round());
   }
 
@@ -120,10 +135,14 @@ export class Housekeeper implements AsyncDisposable {
     try {
       task();
     } catch (error) {
-      this.#engine.context.emit({
-        event: "attention",
-        message: `Housekeeping failed and is tried again later: ${messageOf(error)}`,
-      });
+      this.#failed(error);
     }
+  }
+
+  #failed(error: unknown): void {
+    this.#engine.context.emit({
+      event: "attention",
+      message: `Housekeeping failed and is tried again later: ${messageOf(error)}`,
+    });
   }
 }

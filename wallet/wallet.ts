@@ -344,8 +344,9 @@ export class Wallet implements WalletApi, AsyncDisposable {
     request: { readonly id?: string } = {},
     options: WaitOptions = {},
   ): Promise<readonly OperationView[]> {
-    const { engine, store, sweeper } = this.#parts;
+    const { engine, housekeeper, store, sweeper } = this.#parts;
     if (request.id === undefined) {
+      await housekeeper.recheck();
       sweeper.look({ asked: true });
       await sweeper.idle();
     }

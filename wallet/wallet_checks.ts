@@ -28,7 +28,7 @@ export function limitSat(limit: number | undefined): bigint | undefined {
  * @throws {SeedmintError} `payment-required`
  */
 export function sourceOf(
-  reads: Pick<WalletReads, "balances" | "mints">,
+  reads: Pick<WalletReads, "balances" | "coins" | "mints">,
   request: {
     readonly what: string;
     readonly amount: bigint;
@@ -44,9 +44,24 @@ export function sourceOf(
       (a.free < b.free ? 1 : a.free > b.free ? -1 : a.mint < b.mint ? -1 : 1)
     );
   const wanted = mint === undefined ? balances : balances.filter((one) => one.mint === mint);
-  const found = wanted.find((balance) => balance.free >= amount);
+  const enough = wanted.filter((balance) => balance.free >= amount);
+  const found = enough.find(({ mint }) => spendable(reads, mint) >= amount);
   if (found !== undefined) return found.mint;
+  const [unchecked] = enough;
+  if (unchecked !== undefined) {
+    throw new SeedmintError(
+      "unavailable",
+      `Cannot ${request.what} ${amount} sat: what is free at ${unchecked.mint} came out of a backup, and ` +
+        `the mint was not asked yet whether it is unspent; "wallet resume" asks it`,
+      { retryable: true },
+    );
+  }
   throw new SeedmintError("payment-required", shortOf(request, balances));
+}
+
+/** What is free and needs no question to its mint first, in sat. */
+function spendable(reads: Pick<WalletReads, "coins">, mint: MintUrl): bigint {
+  return reads.coins(mint).reduce((sum, { amount, count }) => sum + amount * BigInt(count), 0n);
 }
 
 function shortOf(

@@ -57,7 +57,7 @@ async function list(
   return "again";
 }
 
-/** rechecking → rechecking, or scanning: what we hold, a batch at a time in the order of Y. */
+/** rechecking → rechecking, scanning or done: what we hold, a batch at a time in the order of Y. */
 async function recheck(
   operation: Operation<RestorePlan>,
   context: SagaContext,
@@ -69,6 +69,7 @@ async function recheck(
     .sort((a, b) => (a.y < b.y ? -1 : 1)).slice(0, RESTORE_BATCH);
   const last = batch.at(-1);
   if (last === undefined) {
+    if (plan.heldOnly) return finish(operation, context);
     commit(
       context,
       operation,
@@ -104,8 +105,9 @@ async function recheck(
   return "again";
 }
 
-function held(context: SagaContext, { mint }: Operation): ProofRecord[] {
+function held(context: SagaContext, { mint, plan }: Operation<RestorePlan>): ProofRecord[] {
   const flagged = context.store.proofs({ mint, needsRecheck: true });
+  if (plan.heldOnly) return flagged;
   const free = context.store.proofs({ mint, state: "free", needsRecheck: false });
   return [...flagged, ...free];
 }

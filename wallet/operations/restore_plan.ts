@@ -9,7 +9,8 @@ import { newOperation, usableMint } from "./transition.ts";
  * that it goes on wherever it was stopped; doing it again finds nothing twice.
  *
  *     planned ──▶ rechecking ──▶ scanning ──▶ waiting ──▶ done
- *                     └ ▲            └ ▲         └ ▲ pending proofs
+ *                   │ └ ▲            └ ▲         └ ▲        ▲  pending proofs
+ *                   └───────────────────────────────────────┘  only what is held was asked about
  */
 export type RestoreState =
   | "planned"
@@ -47,6 +48,8 @@ export interface RestorePlan {
   readonly lostSat: number;
   /** Keysets whose keys the mint does not give. */
   readonly unreadable: readonly string[];
+  /** Only asks about held ecash that may not be spent before its mint was asked. */
+  readonly heldOnly?: true;
 }
 
 /** Where a test or a crash may stop a restore operation. */
@@ -68,16 +71,23 @@ export const FAULT_POINTS: readonly string[] = [
  */
 export async function beginRestore(
   context: SagaContext,
-  request: { readonly mint: MintUrl; readonly parent?: string },
+  request: { readonly mint: MintUrl; readonly parent?: string; readonly heldOnly?: boolean },
 ): Promise<Operation<RestorePlan>> {
-  const { mint, parent } = request;
+  const { mint, parent, heldOnly = false } = request;
   usableMint(context, mint, { evenBlocked: true });
   const operation = newOperation<RestorePlan>(context, {
     kind: "restore",
     state: "planned",
     mint,
     amount: 0n,
-    plan: { keysets: [], pending: [], foundSat: 0, lostSat: 0, unreadable: [] },
+    plan: {
+      keysets: [],
+      pending: [],
+      foundSat: 0,
+      lostSat: 0,
+      unreadable: [],
+      ...(heldOnly ? { heldOnly } : {}),
+    },
     ...(parent === undefined ? {} : { parent }),
   });
   return await Promise.resolve(context.store.transact((tx) => {
