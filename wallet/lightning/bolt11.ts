@@ -11,7 +11,6 @@ import { createHash } from "node:crypto";
 import { bech32 } from "@scure/base";
 import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { type Bytes, concatBytes, utf8 } from "../../src/core/bytes.ts";
-import { messageOf } from "../../src/core/errors.ts";
 
 /** Longest invoice read, in characters: twice what one QR code holds. */
 export const INVOICE_CHARS_MAX = 8192;
@@ -169,8 +168,11 @@ export function bytesOfBech32(text: string, prefix: string): Bytes {
     const decoded = bech32.decodeToBytes(text, false);
     if (decoded.prefix !== prefix) throw new Error(`its prefix is ${decoded.prefix}`);
     return new Uint8Array(decoded.bytes);
-  } catch (error) {
-    throw new SyntaxError(`Cannot read a ${prefix}1… text: ${messageOf(error).slice(0, 120)}`);
+  } catch {
+    // The reason is not told: it may hold the text, which may be a secret pasted in error.
+    throw new SyntaxError(
+      `Cannot read a ${prefix}1… text: its checksum is wrong, or it is not bech32; copy the whole of it`,
+    );
   }
 }
 

@@ -80,6 +80,7 @@ export class MintCache {
 
   /**
    * Takes a new list. Keysets that are missing from it are kept as inactive: their proofs still count.
+   * One whose keys were never asked for has no proofs here, and is forgotten.
    *
    * @throws {KeysetContradiction} If a known keyset is not what it was.
    */
@@ -91,7 +92,9 @@ export class MintCache {
     }
     const isListed = new Set(list.map(({ id }) => id));
     for (const [id, known] of this.#listed) {
-      if (!isListed.has(id)) this.#listed.set(id, { ...known, active: false });
+      if (isListed.has(id)) continue;
+      if (this.#keys.has(id)) this.#listed.set(id, { ...known, active: false });
+      else this.#listed.delete(id);
     }
     for (const keyset of list) {
       if (keyset.unit === WALLET_UNIT) this.#listed.set(keyset.id, keyset);
