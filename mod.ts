@@ -1,5 +1,6 @@
 /**
- * Seedmint as a library: seed and fetch content by its BLAKE3 hash, verified every 16 KiB.
+ * Seedmint as a library: seed and fetch content by its BLAKE3 hash, verified every 16 KiB, and pay for
+ * it in ecash.
  *
  * What a program may import, grouped by the folder that it comes from:
  *
@@ -16,6 +17,7 @@
  * | {@link discovery} | `swarm/discovery` | find peers, and be found, by Nostr adverts |
  * | {@link protocol} | `swarm/protocol` | the messages of `/seedmint/blobs/1` |
  * | {@link nostr} | `src/nostr` | events, a pool of relays, an embedded relay |
+ * | {@link wallet} | `wallet` | Cashu ecash at several mints, in operations that survive any crash |
  *
  * Nothing here starts anything or asks for a permission when it is imported; libp2p loads when
  * `net.startLibp2pNetwork` is called.
@@ -58,6 +60,7 @@
 export * from "./src/core/mod.ts";
 export { systemClock, systemRandom } from "./src/app/system.ts";
 export * as nostr from "./src/nostr/mod.ts";
+export * as wallet from "./wallet/mod.ts";
 export * as bao from "./swarm/bao/mod.ts";
 export * as store from "./swarm/store/mod.ts";
 export * as net from "./swarm/net/mod.ts";
