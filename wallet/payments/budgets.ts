@@ -36,8 +36,12 @@ export function budgetTrouble(
   const { budgets, nowMs } = options;
   const { subject, payee } = expense;
   const sinceMs = nowMs - DAY_MS;
-  return above("this content", budgets.perSubjectMaxSat, () => reads.spentSat({ subject })) ??
-    above("this peer and day", budgets.perPayeeMaxSat, () => reads.spentSat({ payee, sinceMs })) ??
+  // What has no name is never the same thing again: only the day adds it up.
+  const named = (text: string, spent: () => bigint) => () => text === "" ? 0n : spent();
+  const onSubject = named(subject, () => reads.spentSat({ subject }));
+  const toPayee = named(payee, () => reads.spentSat({ payee, sinceMs }));
+  return above("this content", budgets.perSubjectMaxSat, onSubject) ??
+    above("this peer and day", budgets.perPayeeMaxSat, toPayee) ??
     above("a day", budgets.perDayMaxSat, () => reads.spentSat({ sinceMs }));
 
   function above(what: string, max: bigint | undefined, spent: () => bigint): string | undefined {

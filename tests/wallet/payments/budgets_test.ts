@@ -56,3 +56,17 @@ Deno.test("budgetTrouble lets everything through where there is no budget", () =
   const wanted = { subject: "a", payee: "a", costMax: 10n ** 9n };
   assert.equal(budgetTrouble(reads, wanted, { budgets: {}, nowMs: 1 }), undefined);
 });
+
+Deno.test("budgetTrouble adds up payments without a name over the day alone", () => {
+  const budgets = { perSubjectMaxSat: 10n, perPayeeMaxSat: 10n, perDayMaxSat: 25n };
+  const spent: Spent[] = [];
+  const trouble = (costMax: bigint) =>
+    budgetTrouble(readsOf(spent), { subject: "", payee: "", costMax }, { budgets, nowMs: 0 });
+  for (let count = 0; count < 2; count++) {
+    assert.equal(trouble(10n), undefined);
+    spent.push({ subject: "", payee: "", cost: 10n, createdMs: 0 });
+  }
+  assert.match(trouble(11n)!, /this content/);
+  assert.match(trouble(6n)!, /for a day/);
+  assert.equal(trouble(5n), undefined);
+});
