@@ -15,6 +15,8 @@ export interface OpenedWallet extends AsyncDisposable {
 /** Options of {@link openWallet}. */
 export interface OpenWalletOptions {
   readonly signal: AbortSignal;
+  /** Hears what does not work and does not stop the verb. */
+  readonly onNote: (message: string) => void;
 }
 
 /**
@@ -40,7 +42,7 @@ export async function openWallet(
   if (running !== undefined) return running;
   const { openWalletAlone } = await import("../lifecycle/wallet.ts");
   const { whenUnlocked } = await import("../lifecycle/lock_wait.ts");
-  return await whenUnlocked(async () => await connect() ?? await openWalletAlone(config), {
+  return await whenUnlocked(async () => await connect() ?? await openWalletAlone(config, options), {
     clock: systemClock,
     signal: options.signal,
   });

@@ -10,7 +10,13 @@ import { Output, type OutputStreams, processStreams } from "../output/output.ts"
 import { helpOf, helpOfAll } from "./help.ts";
 import { VERB_GROUPS, WORDS } from "./node_commands.ts";
 import { excerpt, nearest, type ParsedLine, parseLine } from "./parse.ts";
-import { isFamily, type Programs, type VerbFamily, type VerbSpec } from "./verb.ts";
+import {
+  isFamily,
+  type Programs,
+  type VerbContext,
+  type VerbFamily,
+  type VerbSpec,
+} from "./verb.ts";
 
 /** Exit codes, which scripts rely on. */
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
@@ -67,7 +73,7 @@ async function runVerb(
   const config = await loadConfig(verb.isLight ? noInputs : processInputs(line.settings));
   const { run } = await verb.load();
   using interrupt = interruptSignal();
-  return await run({
+  const context: VerbContext = {
     verb,
     operands: line.operands,
     flag: (name) => line.flags.get(name)?.at(-1),
@@ -76,13 +82,20 @@ async function runVerb(
     config,
     out,
     input: options.input ?? processInput(),
-    openWallet: async () => {
-      const open = options.openWallet ?? (await import("../api/open_wallet.ts")).openWallet;
-      return await open(config.values, { signal: interrupt.signal });
-    },
+    openWallet: () => openWalletOf(context, options),
     programs: options,
     signal: interrupt.signal,
-  });
+  };
+  return await run(context);
+}
+
+async function openWalletOf(context: VerbContext, options: MainOptions): Promise<OpenedWallet> {
+  const { config, out, signal } = context;
+  if (config.sources.logLevel !== "default") {
+    await (await import("./support.ts")).startLog(context);
+  }
+  const open = options.openWallet ?? (await import("../api/open_wallet.ts")).openWallet;
+  return await open(config.values, { signal, onNote: (message) => out.note(`note: ${message}`) });
 }
 
 /** The line of a verb that reads its own arguments. */

@@ -7,7 +7,7 @@ import { isSeedmintError, messageOf, SeedmintError } from "../../core/errors.ts"
 import type { MintTrust, MintUrl } from "../../../wallet/types.ts";
 import type { WalletEvent } from "../../../wallet/operations/saga.ts";
 import type { WalletApi } from "../../../wallet/wallet_api.ts";
-import type { OpenedWallet } from "../api/open_wallet.ts";
+import type { OpenedWallet, OpenWalletOptions } from "../api/open_wallet.ts";
 import type { WalletAccess } from "../api/parts.ts";
 import { type WalletCall, walletOver } from "../api/wallet_methods.ts";
 import type { Config } from "../config/settings.ts";
@@ -29,7 +29,10 @@ export function walletDirectory(dataDirectory: string): string {
 }
 
 /** Opens the wallet for one verb, when no node runs; what is open goes on only as far as the verb asks. */
-export async function openWalletAlone(config: Config): Promise<OpenedWallet> {
+export async function openWalletAlone(
+  config: Config,
+  { onNote }: Pick<OpenWalletOptions, "onNote">,
+): Promise<OpenedWallet> {
   await openDataDirectory(config.data);
   const log = logOf("wallet");
   const wallet = await openWalletOf(config, {
@@ -37,7 +40,7 @@ export async function openWalletAlone(config: Config): Promise<OpenedWallet> {
     onEvent: (event) => tell(log, event),
   });
   try {
-    for (const problem of await listMints(wallet, config)) log("warning", problem);
+    for (const problem of await listMints(wallet, config)) onNote(problem);
   } catch (error) {
     await wallet[Symbol.asyncDispose]();
     throw error;
