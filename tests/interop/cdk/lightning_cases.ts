@@ -1,5 +1,6 @@
 /** Melts whose payment hangs or fails: cdk's FakeWallet reads what to do from the invoice. */
 import assert from "node:assert/strict";
+import type { Party } from "../mints/party.ts";
 import { assertBooks, outsideInvoice, settle, type World } from "../mints/world.ts";
 
 /** What FakeWallet says of the payment when it is made, and when it is asked again. */
@@ -47,4 +48,25 @@ export async function lightningCases(world: World): Promise<void> {
     );
     await assertBooks(world);
   });
+}
+
+/** A payment that stays under way: held over a restart of the mint, neither spent nor released. */
+export async function heldCase(world: World, held: Party): Promise<void> {
+  const { suite, mint } = world;
+  await suite.case(
+    "melt pending for ever: held over a restart of the mint, and in the books",
+    async () => {
+      await held.fund(mint.url, 200);
+      const invoice = scripted(100, "PENDING", "PENDING");
+      const prepared = await held.wallet.preparePay({ mint: mint.url, invoice });
+      const begun = await held.wallet.confirm(prepared.id);
+      assert.equal(begun.state, "pending", begun.reason ?? "");
+      await mint.restart();
+      const [after] = await held.wallet.resume({ id: begun.id });
+      suite.note(`after a restart of the mint it is ${after!.state}: ${after!.reason}`);
+      assert.equal(after!.status, "open");
+      assert.ok(await held.heldSat(mint.url) === 200 && await held.freeSat(mint.url) < 100);
+      assert.deepEqual(await held.wallet.audit(), []);
+    },
+  );
 }

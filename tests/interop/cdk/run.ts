@@ -20,7 +20,7 @@ import { Nutshell } from "../nutshell/nutshell.ts";
 import { Cdk } from "./cdk.ts";
 import { crossCases } from "./cross_cases.ts";
 import { installCdk } from "./install.ts";
-import { lightningCases } from "./lightning_cases.ts";
+import { heldCase, lightningCases } from "./lightning_cases.ts";
 
 if (!Deno.args.includes("--all")) {
   console.log("skipped: built from source, pass --all");
@@ -54,6 +54,8 @@ try {
   await rotationCases(world);
   await crashCases(world);
   await restoreCases(world);
+  await using held = await Party.open("held", { directory, mints });
+  await heldCase(world, held);
   const nutshell = await installNutshell();
   if ("skipped" in nutshell) suite.skip("swaps between nutshell and cdk-mintd", nutshell.skipped);
   else {
