@@ -57,7 +57,7 @@ export async function runSchedule(
 }
 
 /** Ends all trouble and drives everything to its end. */
-async function peace(world: ModelWorld, tell: RunOptions["tell"]): Promise<void> {
+export async function peace(world: ModelWorld, tell?: RunOptions["tell"]): Promise<void> {
   const { kit, proxies } = world;
   for (const proxy of proxies) {
     proxy.clear();
