@@ -188,6 +188,9 @@ export class Metrics {
 
   #walletGauges(opened: () => WalletApi | undefined): void {
     const registers = [this.#registry];
+    // A wallet that is closing must not take the other metrics with it.
+    const balance = () => opened()?.balance().catch(() => undefined);
+    const pending = () => opened()?.pending().catch(() => undefined);
     new Gauge({
       name: "seedmint_wallet_balance_sat",
       help: "Ecash at each mint, by state: free, reserved, outgoing, incoming",
@@ -195,7 +198,7 @@ export class Metrics {
       registers,
       async collect() {
         this.reset();
-        for (const held of (await opened()?.balance())?.mints ?? []) {
+        for (const held of (await balance())?.mints ?? []) {
           const mint = mintLabel(held.mint);
           this.set({ mint, state: "free" }, held.freeSat);
           this.set({ mint, state: "reserved" }, held.reservedSat);
@@ -211,7 +214,7 @@ export class Metrics {
       registers,
       async collect() {
         this.reset();
-        for (const { kind, status } of await opened()?.pending() ?? []) this.inc({ kind, status });
+        for (const { kind, status } of await pending() ?? []) this.inc({ kind, status });
       },
     });
   }
