@@ -1,6 +1,7 @@
 /** How a wallet is opened. */
 import type { Clock, Random } from "../src/core/ports.ts";
 import type { MintDeadlines } from "./mint/limits.ts";
+import type { OpenHintSocket } from "./mint/quote_hints.ts";
 import type { FaultPoint, WalletEvent } from "./operations/saga.ts";
 import type { Budgets } from "./payments/budgets.ts";
 import type { IntakePolicy } from "./payments/policy.ts";
@@ -30,6 +31,11 @@ export interface WalletOptions {
   readonly fetch?: typeof globalThis.fetch;
   /** IP addresses of a host. @default {the system's resolver} */
   readonly resolve?: (host: string) => Promise<readonly string[]>;
+  /**
+   * Opens the WebSocket on which a mint says that an invoice was paid; null for none, and then it is
+   * asked every now and then only. @default {openHintSocket}
+   */
+  readonly openHints?: OpenHintSocket | null;
   /** Deadlines towards mints. */
   readonly deadlines?: Partial<MintDeadlines>;
   /** What payments may cost without asking the user. @default {BUDGETS} */

@@ -1,9 +1,11 @@
 /** The parts of an open wallet, put together. */
 import { parseSeedWords } from "../src/core/keys.ts";
+import { FundHints } from "./fund_hints.ts";
 import { Housekeeper } from "./housekeeper.ts";
 import { walletKeysOf } from "./keys.ts";
 import { MintList } from "./listed_mints.ts";
 import { ListedMints } from "./mint/mints.ts";
+import { openHintSocket } from "./mint/quote_hints.ts";
 import { Engine } from "./operations/engine.ts";
 import { fundSaga } from "./operations/fund.ts";
 import { meltSaga } from "./operations/melt.ts";
@@ -83,6 +85,7 @@ export function openParts(options: WalletOptions, stack: AsyncDisposableStack): 
     }),
   );
   const resumer = options.resumes === false ? undefined : stack.use(new Resumer(engine));
+  startHints(options, { engine, resumer, stack });
   return {
     options,
     store,
@@ -94,4 +97,23 @@ export function openParts(options: WalletOptions, stack: AsyncDisposableStack): 
     sweeper,
     resumer,
   };
+}
+
+function startHints(
+  options: WalletOptions,
+  parts: Pick<WalletParts, "engine" | "resumer"> & { readonly stack: AsyncDisposableStack },
+): void {
+  const { openHints = openHintSocket, resolve, allowPrivate = false } = options;
+  if (openHints === null) return;
+  const { engine, resumer, stack } = parts;
+  const hints = stack.use(
+    new FundHints(engine, {
+      open: openHints,
+      allowPrivate,
+      ...resolve === undefined ? {} : { resolve },
+      wake: () => resumer?.wake(),
+    }),
+  );
+  // A wallet for one verb watches only what the verb is about.
+  if (resumer !== undefined) hints.start();
 }

@@ -1,4 +1,5 @@
 /** Limits towards mints, each with its reason. */
+import type { SocketLimits } from "../../src/nostr/limits.ts";
 
 /** Deadlines of requests, in milliseconds from the start to the last byte. */
 export interface MintDeadlines {
@@ -57,3 +58,33 @@ export const STATES_PER_REQUEST_MAX = 500;
 
 /** Most blinded messages in one restore. */
 export const RESTORE_PER_REQUEST_MAX = 200;
+
+/** A WebSocket for hints: what it carries is a quote at a time, of about a kilobyte. */
+export const HINT_SOCKET_LIMITS: SocketLimits = {
+  messageBytesMax: 16 * 1024,
+  queueBytesMax: 64 * 1024,
+  pingMs: 30_000,
+  pongMs: 20_000,
+  closeMs: 500,
+};
+
+/** From nothing to an open WebSocket. */
+export const HINT_CONNECT_MS_MAX = 10_000;
+
+/** Quotes watched at one mint at a time; further ones are only asked about. */
+export const HINT_WATCH_COUNT_MAX = 20;
+
+/** Hints taken about one quote: each makes us ask once. */
+export const HINTS_PER_QUOTE_MAX = 5;
+
+/** Messages taken from one WebSocket: a mint that says more than that says too much. */
+export const HINT_MESSAGE_COUNT_MAX = 1_000;
+
+/** Wait before another WebSocket, doubled for each in a row that was of no use. */
+export const HINT_RETRY_MS_MIN = 5_000;
+
+/** WebSockets in a row that may be of no use before there are no more until all who wait have gone. */
+export const HINT_FAILURE_COUNT_MAX = 4;
+
+/** How long a quote is watched: an invoice that nobody paid within the hour may take days. */
+export const HINT_WATCH_MS_MAX = 60 * 60_000;

@@ -218,7 +218,10 @@ function limitedMs(countBefore: number): number {
 }
 
 /** What `promise` gives, unless `signal` comes first: resolvers have no deadline of their own. */
-async function unlessAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
+export async function unlessAborted<Value>(
+  promise: Promise<Value>,
+  signal: AbortSignal,
+): Promise<Value> {
   const aborted = Promise.withResolvers<never>();
   const onAbort = () => aborted.reject(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
@@ -230,7 +233,7 @@ async function unlessAborted<Value>(promise: Promise<Value>, signal: AbortSignal
 }
 
 /** Nothing where the name is unknown or asking is not permitted: then connecting fails, or decides. */
-async function resolveHost(host: string): Promise<readonly string[]> {
+export async function resolveHost(host: string): Promise<readonly string[]> {
   try {
     return (await lookup(host, { all: true })).map(({ address }) => address);
   } catch {
