@@ -98,9 +98,14 @@ async function paid(
 ): Promise<Step> {
   const inputs = reservedInputs(context.store, operation);
   const inputsSat = sumOf(inputs);
-  const look = await changeIn(context, operation, { quote, inputsSat, signal });
   const { preimage } = quote;
   const isProven = preimage !== undefined && isPreimageOf(preimage, operation.plan.paymentHash);
+  // A mint that paid took the ecash: one that says it did and did not may still be made to give it back.
+  if (!isProven && await isUntouched(context, operation, { inputs, signal })) {
+    hold(context, operation, `${operation.mint} says that it paid, and has not taken the ecash`);
+    return "rest";
+  }
+  const look = await changeIn(context, operation, { quote, inputsSat, signal });
   return commitLeg(context, leg, {
     operation,
     event: "saw-paid",
@@ -125,6 +130,17 @@ async function paid(
       putChange(tx, context, operation, look);
     },
   });
+}
+
+async function isUntouched(
+  context: SagaContext,
+  operation: LegOperation,
+  options: { readonly inputs: readonly { readonly y: string }[]; readonly signal: AbortSignal },
+): Promise<boolean> {
+  const { inputs, signal } = options;
+  const states = await context.mints.of(operation.mint)
+    .checkStates(inputs.map(({ y }) => y), { signal });
+  return states.every(({ state }) => state === "UNSPENT");
 }
 
 function paymentEntries(

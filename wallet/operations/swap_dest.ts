@@ -67,6 +67,11 @@ export async function issueDestination(
     case "outputs-used":
       return await planAnew(operation, context, { code: 11003, signal });
     case "inputs-spent":
+      // What is left of it is for a restore to find, which leaves planned outputs to their operations.
+      context.store.transact((tx) => {
+        const outputs = tx.outputs(operation.id, phase);
+        tx.markOutputs(outputs.map((output) => output.blinded), "void");
+      });
       needAttention(
         context,
         operation,
