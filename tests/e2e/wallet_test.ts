@@ -214,6 +214,47 @@ Deno.test("a wallet that another verb holds is told of by verbs, and by a node t
   assert.deepEqual((await ok("status", ...ann.data)).problems, []);
 });
 
+Deno.test("a node that was killed while Lightning had its payment ends it by itself when it is started again", async () => {
+  await using bench = await Bench.open();
+  const net = await bench.devnet(100);
+  const [a] = net.mints as [Devnet["mints"][number]];
+  const first = await bench.node("ann", "--mint", a.url);
+  const ann = walletAt(bench.path("ann"));
+  await waitFor(async () => (await ann.all("mints")).length === 1);
+  await fund(bench, net, ann, 500);
+  const bill = String((await ok("devnet", "invoice", "100", "--data", net.directory)).invoice);
+  await post(`${net.lightning}/script`, { match: { from: "A" }, action: "hold" });
+  const paying = bench.spawn("wallet", "pay", bill, "--yes", ...ann.data);
+  const { paymentHash } = await heldPayment(net);
+  await first.process.kill();
+  const cut = await paying.result();
+  assert.deepEqual([cut.code, cut.lines.at(-1)?.code], [1, "reset"]);
+  await post(`${net.lightning}/settle`, { paymentHash });
+  await bench.node("ann", "--mint", a.url);
+  await waitFor(async () => (await ann.all("pending")).length === 0);
+  const [paid] = await ann.all("history", "--limit", "1");
+  assert.deepEqual([paid?.kind, paid?.status, paid?.amountSat], ["melt", "done", 100]);
+  assert.equal(await ann.total(), 500 - 100 - Number(paid?.feeSat));
+  await assertBooks(net, [ann]);
+  const again = await ann.failed(1, "pay", bill, "--yes");
+  assert.equal(again.event, "error");
+});
+
+async function heldPayment(net: Devnet): Promise<JsonLine> {
+  let held: JsonLine | undefined;
+  await waitFor(async () => {
+    const { payments } = await (await fetch(`${net.lightning}/payments`)).json();
+    held = (payments as JsonLine[]).find((payment) => payment.state === "pending");
+    return held !== undefined;
+  });
+  return held!;
+}
+
+async function post(url: string, body: object): Promise<void> {
+  const response = await fetch(url, { method: "POST", body: JSON.stringify(body) });
+  assert.ok(response.ok, await response.text());
+}
+
 Deno.test("wallet verbs refuse what is wrong before anything happens, and say what to do", async () => {
   await using bench = await Bench.open();
   const ann = walletAt(bench.path("ann"));

@@ -21,8 +21,13 @@ export function assertAskable(context: VerbContext): void {
 /** Asks on the terminal. Enter alone is no. */
 export async function askYes(context: VerbContext, question: string): Promise<boolean> {
   context.out.question(`${question} [y/N] `);
-  const answer = await context.input.line({ signal: context.signal });
-  return /^\s*y(es)?\s*$/i.test(answer);
+  try {
+    const answer = await context.input.line({ signal: context.signal });
+    return /^\s*y(es)?\s*$/i.test(answer);
+  } catch (error) {
+    context.out.question("\n"); // nobody pressed Enter
+    throw error;
+  }
 }
 
 /**
