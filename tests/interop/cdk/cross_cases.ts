@@ -52,6 +52,23 @@ export async function crossCases(
         },
       );
     }
+    await suite.case(
+      "swap: confirmed when too little is left of cdk's quote, it is quoted anew",
+      async () => {
+        const [from, to] = [cdk, nutshell];
+        await erin.fund(from.url, 200);
+        const beforeTo = await erin.freeSat(to.url);
+        const request = { from: from.url, to: to.url, amountSat: 90 };
+        const { id, feeMaxSat } = await erin.wallet.prepareSwap(request);
+        await new Promise((resolve) => setTimeout(resolve, 20_000));
+        await erin.wallet.confirm(id);
+        const swapped = await erin.wallet.wait(id);
+        assert.equal(swapped.status, "done", `${swapped.state}: ${swapped.reason}`);
+        assert.ok(swapped.feeSat <= feeMaxSat!);
+        assert.equal(await erin.freeSat(to.url), beforeTo + 90);
+        await assertOwed(erin);
+      },
+    );
     for (
       const [from, to, point] of [
         [nutshell, cdk, "swap.melt.after-send"],

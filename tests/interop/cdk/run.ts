@@ -20,7 +20,7 @@ import { Nutshell } from "../nutshell/nutshell.ts";
 import { Cdk } from "./cdk.ts";
 import { crossCases } from "./cross_cases.ts";
 import { installCdk } from "./install.ts";
-import { heldCase, lightningCases } from "./lightning_cases.ts";
+import { heldCase, lateCase, lightningCases } from "./lightning_cases.ts";
 
 if (!Deno.args.includes("--all")) {
   console.log("skipped: built from source, pass --all");
@@ -55,7 +55,8 @@ try {
   await crashCases(world);
   await restoreCases(world);
   await using held = await Party.open("held", { directory, mints });
-  await heldCase(world, held);
+  await using late = await Party.open("late", { directory, mints });
+  await Promise.all([heldCase(world, held), lateCase(world, late)]);
   const nutshell = await installNutshell();
   if ("skipped" in nutshell) suite.skip("swaps between nutshell and cdk-mintd", nutshell.skipped);
   else {
