@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { SeedmintError } from "../src/core/errors.ts";
 import { restoreBackup, writeBackup } from "./backup/mod.ts";
 import { requestInvoice, resolveLnurl } from "./lightning/lnurl.ts";
+import { claimLate } from "./operations/fund_late.ts";
 import { beginFund } from "./operations/fund_plan.ts";
 import { beginMelt, payableInvoice } from "./operations/melt_plan.ts";
 import type { Operation } from "./operations/operation.ts";
@@ -352,7 +353,8 @@ export class Wallet implements WalletApi, AsyncDisposable {
     }
     const ids = request.id === undefined
       ? store.operations({ status: ["open", "attention"] }).map((operation) => operation.id)
-      : [this.#existing(request.id).id];
+      : [(await claimLate(this.#context, request.id, options))?.id ?? request.id];
+    if (request.id !== undefined) this.#wake();
     return await inLanes(ids, async (id) => operationView(await engine.resume(id, options)));
   }
 

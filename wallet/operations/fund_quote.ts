@@ -127,7 +127,11 @@ export async function lookForPayment(
       );
       return "rest";
     }
-    return fail(context, operation, "nobody paid the invoice before it expired");
+    return fail(
+      context,
+      operation,
+      `nobody paid the invoice before it expired; if it was paid after all, "wallet resume ${operation.id}" fetches the ecash`,
+    );
   }
   if (operation.state === "awaiting-payment") {
     const isOld = nowMs - operation.createdMs > LATE_PAYMENT_MS;

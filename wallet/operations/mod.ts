@@ -6,6 +6,7 @@
  */
 export * from "./engine.ts";
 export * from "./fund.ts";
+export { claimLate } from "./fund_late.ts";
 export {
   beginFund,
   FAULT_POINTS as FUND_FAULT_POINTS,

@@ -61,7 +61,8 @@ export function cancel(context: SagaContext, id: string): Operation {
       return request !== undefined && !isForLater(operation, request);
     });
     // An invoice that was shown may be paid at any time: only its expiry ends the watch.
-    const payable = operation.kind === "fund" && tx.quotes(id).length > 0;
+    const payable = operation.kind === "fund" &&
+      (operation.plan as { readonly quoteId?: string }).quoteId !== undefined;
     const given = operation.kind === "send" &&
       tx.proofs({ operationId: id, state: "outgoing" }).length > 0;
     // Proofs of payments that we took are not the wallet's to hand back.
