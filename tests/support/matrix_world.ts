@@ -35,7 +35,8 @@ export class MatrixWorld implements AsyncDisposable {
   readonly proxies: readonly FaultProxy[];
   readonly secrets = new SecretBook();
   readonly #folders: WalletFolder[] = [];
-  readonly #logs: string[] = [];
+  /** What children logged, of those that ended. */
+  readonly logs: string[] = [];
 
   private constructor(kit: WalletKit, proxies: readonly FaultProxy[]) {
     this.kit = kit;
@@ -90,8 +91,8 @@ export class MatrixWorld implements AsyncDisposable {
     this.kit.clock.jump(PAUSE_MS);
     const { fault, resumes = true, rate = RATE } = options;
     const child = new WalletProcess(fault === undefined ? {} : { fault });
-    void child.log.then((log) => this.#logs.push(log));
-    await child.ask({
+    void child.log.then((log) => this.logs.push(log));
+    const opened = child.ask({
       do: "open",
       directory: folder.directory,
       seedWords: folder.words,
@@ -99,6 +100,12 @@ export class MatrixWorld implements AsyncDisposable {
       rate,
       resumes,
     });
+    try {
+      await opened;
+    } catch (error) {
+      await child[Symbol.asyncDispose]();
+      throw error;
+    }
     return child;
   }
 
@@ -173,7 +180,7 @@ export class MatrixWorld implements AsyncDisposable {
       if (payment.preimage !== undefined) this.secrets.add("preimage", payment.preimage);
     }
     return [
-      ...this.#logs.flatMap((log, index) => this.secrets.findIn(`log ${index}`, log)),
+      ...this.logs.flatMap((log, index) => this.secrets.findIn(`log ${index}`, log)),
       ...this.#folders.flatMap(({ directory }) => this.secrets.findInFolder(directory)),
     ];
   }

@@ -26,6 +26,12 @@ export class SecretBook {
     return this.#kinds.size;
   }
 
+  /** One of each kind. */
+  samples(): [string, string][] {
+    const byKind = new Map([...this.#kinds].map(([value, kind]) => [kind, value]));
+    return [...byKind].map(([kind, value]) => [value, kind]);
+  }
+
   add(kind: string, value: string): void {
     if (value.length >= LENGTH_MIN) this.#kinds.set(value, kind);
   }

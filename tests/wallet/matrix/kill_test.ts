@@ -51,7 +51,7 @@ for (const kind of KINDS) {
   }
 }
 
-Deno.test("K1 to K32 kill at every fault point that the sagas name", () => {
+Deno.test("every fault point that the sagas name is where a process is killed", () => {
   const wanted = [...SEND_POINTS, ...REDEEM_POINTS, ...MELT_POINTS, ...SWAP_POINTS];
   const found = KINDS.flatMap((kind) => ROWS[kind])
     .flatMap(({ kills }) => kills.flatMap(({ point }) => point ?? []));

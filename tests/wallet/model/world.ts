@@ -58,6 +58,8 @@ export class ModelWorld implements AsyncDisposable {
   readonly counters = new Map<string, number>();
   /** A Lightning node said of a payment that it failed, and it had not. */
   hasLied = false;
+  /** Called before each request that may have an effect. */
+  beforePost: (sent: Sent) => void = () => {};
   #activeMs = 0;
   readonly #actors = new Map<Who, Actor>();
 
@@ -150,7 +152,9 @@ export class ModelWorld implements AsyncDisposable {
     const url = new URL(String(input));
     if (init?.method === "POST" && /^\/v1\/(swap|(mint|melt)\/bolt11)$/.test(url.pathname)) {
       const mint = parseMintUrl(url.origin);
-      this.sent.push({ who, mint, path: url.pathname, body: String(init.body) });
+      const sent = { who, mint, path: url.pathname, body: String(init.body) };
+      this.sent.push(sent);
+      this.beforePost(sent);
     }
     try {
       return await fetch(input, init);
