@@ -32,6 +32,10 @@ Deno.test("node.ts without permissions prints the exact flags, exits with 2, and
     assert.equal((await deno(["--no-prompt"], args)).code, 0, args.join(" "));
   }
   assert.deepEqual(NODE_FLAGS, PERMISSION_FLAGS);
+  const devnet = await deno(["--no-prompt", ...NODE_FLAGS], ["devnet"]);
+  assert.deepEqual([devnet.code, devnet.out.length], [2, 0]);
+  assert.match(devnet.err, /permissions are missing: run\. Run:\n.* --allow-run node\.ts devnet\n/);
+  assert.equal((await deno(["--no-prompt"], ["devnet", "--help"])).code, 0);
 });
 
 Deno.test("every verb works alone, and says so in JSON and exit codes", async () => {

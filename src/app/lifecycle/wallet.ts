@@ -202,8 +202,9 @@ async function listMints(wallet: WalletApi, config: Config): Promise<string[]> {
 }
 
 function tell(log: ReturnType<typeof logOf>, event: WalletEvent): void {
-  const level = event.event === "operation" ? "debug" : "warning";
   const { operationId, mint } = event;
+  const hasEnded = /\((done|failed)\)$/.test(event.message);
+  const level = event.event !== "operation" ? "warning" : hasEnded ? "info" : "debug";
   log(level, event.message, {
     ...(operationId === undefined ? {} : { operation: operationId }),
     ...(mint === undefined ? {} : { mint }),

@@ -5,6 +5,7 @@ import { formatTable, printable } from "../../../output/format.ts";
 import type { VerbContext } from "../../verb.ts";
 import { formatSat } from "./amounts.ts";
 import { describeNext } from "./describe.ts";
+import { assertId } from "./steer.ts";
 
 const HISTORY_COUNT = 20;
 const HISTORY_COUNT_MAX = 1000;
@@ -18,6 +19,7 @@ async function history(context: VerbContext): Promise<number> {
   const { out } = context;
   const limit = readLimit(context.flag("limit"));
   const before = context.flag("before");
+  if (before !== undefined) assertId(before);
   await using opened = await context.openWallet();
   const entries = await opened.wallet.history({
     limit,
