@@ -4,11 +4,12 @@
  * 1. Direct beats swap: ecash of an accepted mint that is here already leaves us at once, so that its
  *    mint needs no more trust than being listed.
  * 2. A swap goes into a trusted mint only: for a moment its ecash is ours.
- * 3. The home mint breaks ties, then liquidity (how well the swap's route worked), then the lower fee,
- *    then the larger holding, then the address. A route that failed lately comes after all others.
+ * 3. The home mint breaks ties, then liquidity (how well the swap's route worked, what it cost and how
+ *    long it took), then the lower fee, then the larger holding, then the address. A route that failed
+ *    lately comes after all others.
  * 4. Otherwise the funds are insufficient, and the caller uses the origin.
  */
-import { type RouteOutlook, routeOutlook } from "../routes/mod.ts";
+import { orderRoutes } from "../routes/mod.ts";
 import type { RouteRecord } from "../store/wallet_store.ts";
 import type { MintTrust, MintUrl } from "../types.ts";
 
@@ -25,6 +26,9 @@ export type PaymentLeg =
 
 /** A way to pay that can be afforded. `amount` is what the payee nets, `feeMax` the most on top. */
 export type AffordablePlan = PaymentLeg & { readonly amount: bigint; readonly feeMax: bigint };
+
+/** One of them that goes over Lightning. */
+type SwapPlan = AffordablePlan & { readonly kind: "swap" };
 
 /** What {@link planPayment} found. */
 export type Plan = AffordablePlan | { readonly kind: "insufficient"; readonly reason: string };
@@ -69,9 +73,14 @@ export function rankPlans(
   if (amount <= 0n) {
     throw new RangeError(`Cannot plan a payment of ${amount} sat: 1 or more wanted`);
   }
-  return legsOf(holdings, accepted, terms)
-    .flatMap((leg) => priced(leg, amount, holdings, terms))
-    .sort((a, b) => compare(a, b, holdings, terms));
+  const plans = legsOf(holdings, accepted, terms)
+    .flatMap((leg) => priced(leg, amount, holdings, terms));
+  const tie = (a: AffordablePlan, b: AffordablePlan) => compareCost(a, b, holdings);
+  const first = (a: AffordablePlan, b: AffordablePlan) => compareHome(a, b, terms);
+  const direct = plans.filter((plan) => plan.kind === "direct")
+    .sort((a, b) => first(a, b) || tie(a, b) || compareText(sourceOf(a), sourceOf(b)));
+  const swaps = plans.filter((plan): plan is SwapPlan => plan.kind === "swap");
+  return [...direct, ...orderRoutes(swaps, terms.routes ?? [], terms.nowMs ?? 0, { first, tie })];
 }
 
 function legsOf(
@@ -105,21 +114,21 @@ function priced(
   return [{ ...leg, amount, feeMax }];
 }
 
-function compare(
+/** Into the home mint before out of it, and that before others. */
+function compareHome(a: PaymentLeg, b: PaymentLeg, { homeMint }: PlanTerms): number {
+  const distance = (mint: MintUrl) => mint === homeMint ? 0 : 1;
+  return distance(targetOf(a)) - distance(targetOf(b)) ||
+    distance(sourceOf(a)) - distance(sourceOf(b));
+}
+
+/** The lower fee, then the larger holding. */
+function compareCost(
   a: AffordablePlan,
   b: AffordablePlan,
   holdings: readonly Holding[],
-  terms: PlanTerms,
 ): number {
-  if (a.kind !== b.kind) return a.kind === "direct" ? -1 : 1;
-  const home = (mint: MintUrl) => mint === terms.homeMint ? 0 : 1;
-  const [outlookA, outlookB] = [outlookOf(a, terms), outlookOf(b, terms)];
-  return Number(outlookA.isCooling) - Number(outlookB.isCooling) ||
-    home(targetOf(a)) - home(targetOf(b)) || home(sourceOf(a)) - home(sourceOf(b)) ||
-    outlookA.costPpm - outlookB.costPpm ||
-    sign(a.feeMax - b.feeMax) ||
-    sign(freeAt(sourceOf(b), holdings) - freeAt(sourceOf(a), holdings)) ||
-    compareText(targetOf(a), targetOf(b)) || compareText(sourceOf(a), sourceOf(b));
+  return sign(a.feeMax - b.feeMax) ||
+    sign(freeAt(sourceOf(b), holdings) - freeAt(sourceOf(a), holdings));
 }
 
 function whyNot(
@@ -143,12 +152,6 @@ function whyNot(
   if (fees.length === 0) return "no mint that could pay is reachable or has the right amounts";
   const least = fees.reduce((a, b) => a < b ? a : b);
   return `with fees of at least ${least} sat it is more than what is free or allowed`;
-}
-
-function outlookOf(leg: PaymentLeg, terms: PlanTerms): Pick<RouteOutlook, "isCooling" | "costPpm"> {
-  if (leg.kind === "direct") return { isCooling: false, costPpm: 0 };
-  const route = terms.routes?.find((one) => one.from === leg.from && one.to === leg.to);
-  return routeOutlook(route, terms.nowMs ?? 0);
 }
 
 function sourceOf(leg: PaymentLeg): MintUrl {

@@ -26,14 +26,24 @@ export function routeOutlook(route: RouteRecord | undefined, nowMs: number): Rou
   };
 }
 
+/** What orders routes besides how they went. Each is as for `sort`. */
+export interface RoutePreferences<Candidate> {
+  /** Counts more than the expected cost, and less than that a route rests. */
+  readonly first?: (a: Candidate, b: Candidate) => number;
+  /** Decides between routes of one expected cost. */
+  readonly tie?: (a: Candidate, b: Candidate) => number;
+}
+
 /**
- * `candidates`, the best first: those that rest come last, then lower expected cost, then the
- * addresses, so that the order never depends on the order that was given.
+ * `candidates`, the best first: those that rest come last, then what is preferred, then lower expected
+ * cost, then the tie-break, then the addresses, so that the order never depends on the order that was
+ * given.
  */
 export function orderRoutes<Candidate extends RouteKey>(
   candidates: readonly Candidate[],
   routes: readonly RouteRecord[],
   nowMs: number,
+  { first = equal, tie = equal }: RoutePreferences<Candidate> = {},
 ): Candidate[] {
   const outlookOf = (key: RouteKey) =>
     routeOutlook(routes.find((route) => route.from === key.from && route.to === key.to), nowMs);
@@ -41,11 +51,17 @@ export function orderRoutes<Candidate extends RouteKey>(
     .map((candidate) => ({ candidate, outlook: outlookOf(candidate) }))
     .sort((a, b) =>
       Number(a.outlook.isCooling) - Number(b.outlook.isCooling) ||
+      first(a.candidate, b.candidate) ||
       a.outlook.costPpm - b.outlook.costPpm ||
+      tie(a.candidate, b.candidate) ||
       compareText(a.candidate.to, b.candidate.to) ||
       compareText(a.candidate.from, b.candidate.from)
     )
     .map(({ candidate }) => candidate);
+}
+
+function equal(): number {
+  return 0;
 }
 
 function compareText(a: string, b: string): number {

@@ -103,6 +103,36 @@ Deno.test("planPayment prefers routes that worked, and tries those that cool dow
   assert.equal(only.kind, "swap");
 });
 
+Deno.test("rankPlans orders swaps by how routes worked, what they cost and how long they took", () => {
+  const targets = [A, B];
+  const best = (one: Partial<RouteRecord>, other: Partial<RouteRecord>) => {
+    const routes = [{ ...route(C, A, 900), ...one }, { ...route(C, B, 900), ...other }];
+    const plans = rankPlans(held([C, 500n]), targets, 100n, terms({ routes }));
+    assert.equal(plans.length, 2);
+    const [first] = plans;
+    return first?.kind === "swap" ? first.to : undefined;
+  };
+  assert.equal(best({ successPermille: 500 }, {}), B);
+  assert.equal(best({ feePpm: 9_000 }, { feePpm: 3_000 }), B);
+  assert.equal(best({ latencyMs: 60_000 }, { latencyMs: 1_000 }), B);
+  assert.equal(best({ cooldownUntilMs: 60_000 }, { successPermille: 100 }), B);
+  // A fee that is high for certain counts more than a little risk.
+  assert.equal(best({ successPermille: 800 }, { feePpm: 50_000 }), A);
+  assert.equal(best({}, {}), A, "the address decides when nothing else does");
+});
+
+Deno.test("rankPlans breaks ties of liquidity by the fee, then by the larger holding", () => {
+  const holdings = held([C, 500n], [B, 900n]);
+  const cheaper = terms({ feeOf: (leg) => leg.kind === "swap" && leg.from === C ? 4n : 5n });
+  const [first] = rankPlans(holdings, [A], 100n, cheaper);
+  assert.equal(first?.kind === "swap" && first.from, C);
+  const [larger] = rankPlans(holdings, [A], 100n, terms());
+  assert.equal(larger?.kind === "swap" && larger.from, B);
+  const routes = [route(C, A, 900)];
+  const [proven] = rankPlans(holdings, [A], 100n, terms({ routes }));
+  assert.equal(proven?.kind === "swap" && proven.from, C, "liquidity counts more than either");
+});
+
 Deno.test("planPayment says what is missing when the origin must be used", () => {
   const reasonOf = (holdings: Holding[], accepted: MintUrl[], more: Partial<PlanTerms> = {}) => {
     const plan = planPayment(holdings, accepted, 100n, terms(more));
