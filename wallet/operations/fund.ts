@@ -142,7 +142,7 @@ function afterRefusal(
     });
     return "rest";
   }
-  if (isKeysetRefusal(code) && operation.plan.round < PLAN_ROUNDS_MAX) {
+  if (isKeysetRefusal(code)) {
     return planAnew(operation, context, { reason: `the mint refused with code ${code}` });
   }
   needAttention(
@@ -153,29 +153,35 @@ function afterRefusal(
   return "rest";
 }
 
-/** issuing → paid: nothing was signed, conclusively, so that other outputs may be asked for. */
+/**
+ * issuing → paid: nothing was signed, conclusively, so that other outputs may be asked for. After some
+ * plans in a row a person looks, who may let it go on.
+ */
 function planAnew(
   operation: Operation<FundPlan>,
   context: SagaContext,
   options: { readonly reason: string; readonly skip?: boolean },
 ): Step {
   const { plan } = operation;
-  if (plan.round >= PLAN_ROUNDS_MAX) {
-    needAttention(context, operation, `every plan was refused: ${options.reason}`);
-    return "rest";
-  }
-  commit(context, operation, (tx) => {
+  const isTooOften = plan.round % PLAN_ROUNDS_MAX === 0;
+  const planned = commit(context, operation, (tx) => {
     const outputs = tx.outputs(operation.id, phaseName("mint", plan.round));
     tx.markOutputs(outputs.map((output) => output.blinded), "void");
     if (options.skip) skipCounters(tx, outputs, plan.round);
-    tx.updateOperation(operation, {
+    return tx.updateOperation(operation, {
       state: "paid",
       plan: { ...plan, stale: true },
       nextAtMs: context.clock.nowMs(),
       reason: `planned anew: ${options.reason}`,
     });
   });
-  return "again";
+  if (!isTooOften) return "again";
+  needAttention(
+    context,
+    planned,
+    `the invoice is paid, and every plan was refused: ${options.reason}; "wallet resume" goes on`,
+  );
+  return "rest";
 }
 
 /** The quote was issued to another copy of this wallet, which has spent what it got or kept it. */

@@ -91,10 +91,10 @@ export async function runFence(
     case "inputs-spent":
       return fenceLost(context, leg, operation);
     case "outputs-used":
-      return await freezeFence(context, leg, operation, { signal, refusedCode: 11003 });
+      return await fenceAnew(context, leg, operation, { signal, refusedCode: 11003 });
     case "refused":
-      if (isPlannedAnew(outcome.code) && plan.fenceRound < PLAN_ROUNDS_MAX) {
-        return await freezeFence(context, leg, operation, { signal, refusedCode: outcome.code });
+      if (isPlannedAnew(outcome.code)) {
+        return await fenceAnew(context, leg, operation, { signal, refusedCode: outcome.code });
       }
       needAttention(
         context,
@@ -108,6 +108,24 @@ export async function runFence(
     default:
       return unreachable(outcome);
   }
+}
+
+/** Another fence, of which the mint signed none so far. After some in a row a person looks. */
+async function fenceAnew(
+  context: SagaContext,
+  leg: Leg,
+  operation: LegOperation,
+  options: { readonly signal: AbortSignal; readonly refusedCode: number },
+): Promise<Step> {
+  const step = await freezeFence(context, leg, operation, options);
+  const now = context.store.operation(operation.id);
+  if (operation.plan.fenceRound % PLAN_ROUNDS_MAX !== 0 || now?.status !== "open") return step;
+  needAttention(
+    context,
+    now,
+    `${operation.mint} did not pay, and refuses to give the ecash back (code ${options.refusedCode}); "wallet resume" goes on`,
+  );
+  return "rest";
 }
 
 function fenced(

@@ -85,7 +85,13 @@ export async function runSplit(
       postpone(context, operation, waitOf(outcome));
       return "rest";
     case "outputs-used":
-      return await freezeSplit(context, leg, operation, { signal, refusedCode: 11003 });
+      if (operation.plan.splitRound < PLAN_ROUNDS_MAX) {
+        return await freezeSplit(context, leg, operation, { signal, refusedCode: 11003 });
+      }
+      return release(context, leg, {
+        operation,
+        reason: `${operation.mint} says of every output that it was used before`,
+      });
     case "refused":
       if (isPlannedAnew(outcome.code) && operation.plan.splitRound < PLAN_ROUNDS_MAX) {
         return await freezeSplit(context, leg, operation, { signal, refusedCode: outcome.code });

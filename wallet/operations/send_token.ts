@@ -171,7 +171,7 @@ export async function reclaim(
     case "outputs-used":
       return lookAgain(operation, context, {
         reason: "counters were used before",
-        waitMs: 0,
+        waitMs: plan.reclaimRound < PLAN_ROUNDS_MAX ? 0 : LAZY.capMs,
         skip: true,
       });
     case "refused":

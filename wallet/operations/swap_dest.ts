@@ -126,7 +126,7 @@ async function afterRefusal(
   },
 ): Promise<Step> {
   const { outcome: { code }, signal } = options;
-  const { conflictCount, mintRound } = operation.plan;
+  const { conflictCount } = operation.plan;
   if (UNPAID.includes(code)) {
     moveSwap(context, operation, "dest-unpaid", {
       plan: { conflictCount: conflictCount + 1 },
@@ -135,7 +135,7 @@ async function afterRefusal(
     });
     return "rest";
   }
-  if (isPlannedAnew(code) && mintRound < PLAN_ROUNDS_MAX) {
+  if (isPlannedAnew(code)) {
     return await planAnew(operation, context, { code, signal });
   }
   needAttention(
@@ -146,7 +146,10 @@ async function afterRefusal(
   return "rest";
 }
 
-/** issuing → issuing: other outputs, after the destination said that it signed none of the last. */
+/**
+ * issuing → issuing: other outputs, after the destination said that it signed none of the last. After
+ * some of them in a row a person looks, who may let it go on.
+ */
 async function planAnew(
   operation: SwapOperation,
   context: SagaContext,
@@ -167,7 +170,14 @@ async function planAnew(
       freezeMint(tx, context, operation, { keyset, round });
     },
   });
-  return "again";
+  const now = context.store.operation(operation.id);
+  if (mintRound % PLAN_ROUNDS_MAX !== 0 || now?.status !== "open") return "again";
+  needAttention(
+    context,
+    now,
+    `${operation.mint} has paid, and ${operation.peerMint} refuses every plan (code ${code}); "wallet resume" goes on`,
+  );
+  return "rest";
 }
 
 /** change-due → completed: the source's change is in, or there is none. */

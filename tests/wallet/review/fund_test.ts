@@ -32,3 +32,35 @@ Deno.test("what is on its way to a mint counts as what it holds", async () => {
   assert.equal((await alice.driveToEnd(swap.id)).status, "done");
   await assert.rejects(beginSwap(alice.context, { from, to, amount: 1n }), /of at most 100/);
 });
+
+Deno.test("a paid invoice whose plans were all refused goes on when a person says so", async () => {
+  await using kit = await startKit();
+  const alice = kit.wallet();
+  const { id } = await beginFund(alice.context, { mint: kit.url(), amount: 64n });
+  await alice.engine.drive(id);
+  const used = { code: 11003, detail: "outputs have been signed before" };
+  kit.mints[0]!.admin.failNext("/v1/mint/bolt11", 12, 400, used);
+  await kit.pay(alice.invoiceOf({ id }));
+  assert.equal((await alice.driveToEnd(id)).status, "attention");
+  await alice.engine.resume(id);
+  const ended = await alice.driveToEnd(id);
+  assert.equal(ended.status, "done", ended.reason);
+  assert.equal(alice.free(), 64n);
+});
+
+Deno.test("counters that were used before leave no gap that a restore from the words ends at", async () => {
+  await using kit = await startKit();
+  const alice = kit.wallet();
+  const used = { code: 11003, detail: "outputs have been signed before" };
+  const { id } = await beginFund(alice.context, { mint: kit.url(), amount: 64n });
+  await alice.engine.drive(id);
+  const keyset = await alice.context.mints.of(kit.url()).activeKeyset();
+  kit.mints[0]!.admin.failNext("/v1/mint/bolt11", 6, 400, used);
+  await kit.pay(alice.invoiceOf({ id }));
+  assert.equal((await alice.driveToEnd(id)).status, "done");
+  const counters = alice.store.outputs(id).map(({ counter }) => counter!).sort((a, b) => a - b);
+  assert.ok(counters.length >= 6 && keyset.id.length > 0);
+  for (const [index, counter] of counters.entries()) {
+    assert.ok(index === 0 || counter - counters[index - 1]! < 300, counters.join());
+  }
+});
