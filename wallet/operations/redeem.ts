@@ -161,10 +161,13 @@ async function swap(
   const outcome = await exchange(context, redemption, phase, { signal });
   switch (outcome.kind) {
     case "signed":
-      return complete(redemption, context, outcome.proofs);
+      return complete(redemption, context, { phase, proofs: outcome.proofs });
     case "refused":
       return refused(redemption, context, outcome);
     case "inputs-spent":
+      if (outcome.left !== undefined) {
+        return complete(redemption, context, { phase, proofs: outcome.left });
+      }
       commit(context, redemption, (tx) => {
         tx.updateOperation(redemption, { state: "sorting", nextAtMs: context.clock.nowMs() });
       });
@@ -201,20 +204,28 @@ function refused(
   return planAnew(context, redemption, { reason, later: true });
 }
 
-/** The end: new ecash in, old ecash spent, payments confirmed, books written, in one transaction. */
+/**
+ * The end: new ecash in, old ecash spent, payments confirmed, books written, in one transaction. What
+ * the mint signed and `proofs` lack was spent by another copy of this wallet: the payers paid all the
+ * same.
+ */
 function complete(
   redemption: Redemption,
   context: SagaContext,
-  proofs: readonly SignedProof[],
+  { phase, proofs }: { readonly phase: string; readonly proofs: readonly SignedProof[] },
 ): Step {
   const inputs = context.store.proofs({ operationId: redemption.id, state: "incoming" });
-  const fee = sumOf(inputs) - sumOf(proofs);
-  assert(fee >= 0n, "a redemption never makes more than it spends");
+  const made = sumOf(context.store.outputs(redemption.id, phase));
+  const fee = sumOf(inputs) - made;
+  const lost = made - sumOf(proofs);
+  assert(fee >= 0n && lost >= 0n, "a redemption never makes more than it spends");
   commit(context, redemption, (tx) => {
     const atMs = context.clock.nowMs();
     const { id, mint } = redemption;
     tx.moveProofs(inputs.map((proof) => proof.y), "spent", id);
     tx.markOutputs(proofs.map((proof) => proof.blinded), "signed");
+    const others = tx.outputs(id).filter((output) => output.state === "planned");
+    tx.markOutputs(others.map((output) => output.blinded), "void");
     tx.insertProofs(proofs, { mint, state: "free" });
     for (const { payer, paymentId } of redemption.plan.payments) {
       const payment = tx.incoming(payer, paymentId);
@@ -223,12 +234,15 @@ function complete(
     }
     tx.addLedger([{ operationId: id, mint, kind: "receive", delta: sumOf(inputs), atMs }]);
     if (fee > 0n) tx.addLedger([{ operationId: id, mint, kind: "fee", delta: -fee, atMs }]);
+    if (lost > 0n) tx.addLedger([{ operationId: id, mint, kind: "loss", delta: -lost, atMs }]);
     tx.updateOperation(redemption, {
       state: "redeemed",
       status: "done",
       fee: redemption.fee + fee,
       nextAtMs: null,
-      reason: null,
+      reason: lost > 0n
+        ? `${lost} sat of it were spent by another copy of this wallet; "wallet restore" finds what came of them`
+        : null,
     });
   });
   return "rest";

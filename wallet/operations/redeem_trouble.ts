@@ -14,8 +14,14 @@ import { commit, needAttention, postpone } from "./transition.ts";
 type Complete = (
   redemption: Redemption,
   context: SagaContext,
-  proofs: readonly SignedProof[],
+  made: Made,
 ) => Step;
+
+/** What the mint signed of the outputs of a phase and is not spent. */
+interface Made {
+  readonly phase: string;
+  readonly proofs: readonly SignedProof[];
+}
 
 /**
  * Some inputs were spent, and the mint signed none of the outputs of the last try. Finds out which, and
@@ -53,10 +59,14 @@ async function lateSuccess(
   redemption: Redemption,
   context: SagaContext,
   signal: AbortSignal,
-): Promise<readonly SignedProof[] | "wait" | undefined> {
+): Promise<Made | "wait" | undefined> {
   for (let round = redemption.plan.round - 1; round >= 1; round--) {
-    const outcome = await exchange(context, redemption, redeemPhase(round), { signal });
-    if (outcome.kind === "signed") return outcome.proofs;
+    const phase = redeemPhase(round);
+    const outcome = await exchange(context, redemption, phase, { signal });
+    if (outcome.kind === "signed") return { phase, proofs: outcome.proofs };
+    if (outcome.kind === "inputs-spent" && outcome.left !== undefined) {
+      return { phase, proofs: outcome.left };
+    }
     if (outcome.kind === "wait") {
       postpone(context, redemption, { reason: outcome.reason, leastMs: outcome.retryMs ?? 0 });
       return "wait";

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { startKit, type TestWallet } from "../../support/wallet_kit.ts";
 import { publicKeyOf } from "../../../wallet/cashu.ts";
 import { decodeToken, encodeToken } from "../../../wallet/token.ts";
+import { beginRestore } from "../../../wallet/operations/restore_plan.ts";
 import { beginRedeem, FAULT_POINTS } from "../../../wallet/operations/redeem.ts";
 import {
   intakeOf,
@@ -291,3 +292,31 @@ for (const point of FAULT_POINTS.filter((point) => !point.startsWith("redeem.sor
     assert.deepEqual(bob.troubles(), []);
   });
 }
+
+Deno.test("redeemSaga takes what another copy of the wallet left of what it was given", async () => {
+  await using kit = await startKit({ feePpk: 100 });
+  kit.mints[0]!.admin.change({ cacheTtlS: 0 });
+  const alice = payingWallet(kit, "alice");
+  let bob = payingWallet(kit, "bob");
+  await alice.fund(1000n);
+  const token = await tokenFrom(alice, 101n, { lockTo: bob.keys.payment.publicKey });
+  const payment = taken(await intakeOf(bob).take({ payer: "peer", paymentId: "p", token }));
+  bob.crashAt("redeem.swap.after-send");
+  await bob.driveToEnd(payment.operationId!).catch(() => {});
+  assert.ok(bob.isDead, "the mint has signed, and the wallet does not know");
+  const copy = payingWallet(kit, "copy", { wordsOf: "bob" });
+  const restored = await beginRestore(copy.context, { mint: kit.url() });
+  assert.equal((await copy.driveToEnd(restored.id)).status, "done");
+  const all = copy.free();
+  const stolen = await tokenFrom(copy, 32n);
+  assert.equal(typeof await kit.redeem(stolen), "bigint");
+  bob = await bob.reopen();
+  const redeemed = await bob.driveToEnd(payment.operationId!);
+  assert.equal(redeemed.state, "redeemed", redeemed.reason);
+  assert.match(redeemed.reason!, /sat of it were spent by another copy/);
+  assert.equal(bob.store.incoming("peer", "p")!.state, "redeemed", "the payer has paid");
+  assert.ok(bob.free() > 0n && bob.free() < all);
+  const lost = bob.store.ledger({ operationId: redeemed.id }).find(({ kind }) => kind === "loss");
+  assert.equal(bob.free() - lost!.delta, all);
+  assert.deepEqual(bob.troubles(), []);
+});
