@@ -217,6 +217,9 @@ export class Engine implements AsyncDisposable {
         postpone(this.#context, now, {
           reason: `the mint refused a question (code ${error.code})`,
         });
+      } else if (now.rev !== operation.rev) {
+        // Others moved it under the step, which may have read what no longer belongs together.
+        return "stale";
       } else {
         needAttention(this.#context, now, reasonOf(error));
       }
