@@ -20,14 +20,13 @@ const LOOK_MS = 50;
 export async function wallet(world: World): Promise<ActResult> {
   const net = await world.devnet();
   const [a, b] = net.mints as [Devnet["mints"][0], Devnet["mints"][0]];
-  const payer = ["--data", join(world.directory, "payer")];
-  const payee = ["--data", join(world.directory, "payee")];
-  await Promise.all([
-    addMints(world, payer, [a.url, b.url]),
-    addMints(world, payee, [b.url]),
+  const payer = await walletThatTrusts(join(world.directory, "payer"), [a.url, b.url]);
+  const payee = await walletThatTrusts(join(world.directory, "payee"), [b.url]);
+  const [key] = await Promise.all([
+    world.verb("wallet", "key", ...payee),
+    fund(world, net, [...payer, "--mint", a.url]),
   ]);
-  await fund(world, net, [...payer, "--mint", a.url]);
-  const { publicKey } = last(await world.verb("wallet", "key", ...payee));
+  const { publicKey } = last(key);
   const bill = [
     ...["--price", String(PRICE_SAT), "--mint", b.url, "--lock", String(publicKey)],
     ...["--id", PAYMENT, ...payer],
@@ -52,8 +51,11 @@ export async function wallet(world: World): Promise<ActResult> {
   };
 }
 
-async function addMints(world: World, data: readonly string[], urls: readonly string[]) {
-  for (const url of urls) await world.verb("wallet", "mints", "add", url, "--trusted", ...data);
+/** Settings of a wallet, and the flags that lead to it. */
+async function walletThatTrusts(data: string, mints: readonly string[]): Promise<string[]> {
+  await Deno.mkdir(data, { mode: 0o700 });
+  await Deno.writeTextFile(join(data, "seedmint.toml"), `mint = ${JSON.stringify(mints)}\n`);
+  return ["--data", data];
 }
 
 /** An invoice of the wallet, paid by a wallet that is nobody's here. */
