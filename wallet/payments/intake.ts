@@ -323,7 +323,12 @@ export class Intake {
   ): PaymentRefusal | undefined {
     const { mint, amount } = found.token;
     const held = reads.balances().find((balance) => balance.mint === mint.url);
-    const holding = held === undefined ? 0n : held.free + held.reserved + held.incoming;
+    // What is queued is anybody's word: it may not take the room of what proves itself.
+    const coming = found.isQueued ? held?.incoming ?? 0n : reads.incomingPayments({
+      state: "credited",
+    }).filter((payment) => payment.mint === mint.url)
+      .reduce((sum, payment) => sum + payment.amount, 0n);
+    const holding = (held?.free ?? 0n) + (held?.reserved ?? 0n) + coming;
     if (mint.exposureMaxSat !== undefined && holding + amount > mint.exposureMaxSat) {
       return refusal("exposure", "this node holds as much of this mint as it wants to");
     }

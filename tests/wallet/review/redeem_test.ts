@@ -84,3 +84,29 @@ Deno.test("a token that was worth too little for one price may pay a lower one",
   assert.equal((await intake.take({ ...offer, price: 61n })).status, "refused");
   assert.equal((await intake.take({ ...offer, price: 60n })).status, "taken");
 });
+
+Deno.test("made-up tokens that wait to be redeemed leave room for payments that prove themselves", async () => {
+  await using kit = await startKit();
+  const [alice, bob] = [payingWallet(kit, "alice"), payingWallet(kit, "bob")];
+  bob.store.transact((tx) => tx.putMint({ ...tx.mint(kit.url())!, exposureMaxSat: 100n }));
+  await alice.fund(100n);
+  const token = await tokenFrom(alice, 60n, { lockTo: bob.keys.payment.publicKey });
+  const { id: keysetId } = await bob.context.mints.of(kit.url()).activeKeyset();
+  const fake = encodeToken({
+    mint: kit.url(),
+    unit: "sat",
+    proofs: [{
+      keysetId,
+      amount: 64n,
+      secret: "made-up".padEnd(64, "0"),
+      C: publicKeyOf(new Uint8Array(32).fill(7)),
+    }],
+  });
+  const intake = intakeOf(bob);
+  assert.equal(
+    taken(await intake.take({ payer: "x", paymentId: "x", token: fake })).state,
+    "queued",
+  );
+  const payment = taken(await intake.take({ payer: "peer", paymentId: "p", token }));
+  assert.equal(payment.state, "credited");
+});
