@@ -139,6 +139,7 @@ export async function meltCases(world: World): Promise<void> {
       const paid = await pay(alice, { mint: mint.url, invoice: outsideInvoice(250) });
       assert.equal(await alice.freeSat(mint.url), before - 250 - paid.feeSat);
       suite.note(`the fee was ${paid.feeSat} sat of at most ${paid.feeMaxSat} sat`);
+      suite.note(describeMelt(alice));
       await assertBooks(world);
     },
   );
@@ -158,8 +159,12 @@ export async function meltCases(world: World): Promise<void> {
       await alice.wallet.confirm(prepared.id);
       await settle(alice);
       const ended = await alice.wallet.operation(prepared.id);
-      suite.note(`paying an invoice that its fake Lightning may have paid ends as ${ended.state}`);
-    }
+      suite.note(
+        `paying an invoice that its fake Lightning may have paid ends as ${ended.state}, after ${
+          requestsOf(alice).split(", ").findLast((request) => request.startsWith("melt"))
+        }`,
+      );
+    } else suite.note(`paying an invoice that its fake Lightning has paid: ${prepared.message}`);
     const funded = await bob.wallet.wait(operation.id);
     assert.equal(funded.status, "done", funded.reason ?? "");
     assert.equal(await bob.freeSat(mint.url), before + 30);
@@ -320,6 +325,10 @@ export async function replayCases(world: World, hasCache: boolean): Promise<void
     const again = await rawPost(mint.url, "/v1/swap", swap.body!);
     if (hasCache) {
       assert.deepEqual(again, { kind: "answered", body: swap.answer });
+      await mint.restart();
+      const later = await rawPost(mint.url, "/v1/swap", swap.body!);
+      assert.equal(later.kind, "refused", JSON.stringify(later));
+      suite.note(`after a restart of the mint it is refused with code ${codeOf(later)}`);
     } else {
       assert.equal(again.kind, "refused", JSON.stringify(again));
       suite.note(`a repeated swap is refused with code ${codeOf(again)}`);
@@ -332,6 +341,23 @@ export async function replayCases(world: World, hasCache: boolean): Promise<void
     await bob.wallet.receive({ token });
     await assertBooks(world);
   });
+}
+
+/** What the last melt tells of the mint's habits. */
+function describeMelt(party: Party): string {
+  const quote = party.seen.findLast(({ path }) => path === "/v1/melt/quote/bolt11")!;
+  const { expiry } = quote.answer as { readonly expiry?: number | null };
+  const lastsS = expiry ? `${expiry - Math.floor(quote.atMs / 1000)} s` : "for ever";
+  const melt = party.seen.findLast(({ path }) => path === "/v1/melt/bolt11")!;
+  const { payment_preimage: preimage } = melt.answer as {
+    readonly payment_preimage?: string | null;
+  };
+  const kind = preimage === null || preimage === undefined
+    ? "none"
+    : /^0+$/.test(preimage)
+    ? `${preimage.length} zeros`
+    : `${preimage.length} characters`;
+  return `its quote lasts ${lastsS}; proof of payment to an invoice of nobody's: ${kind}`;
 }
 
 function requestsOf(party: Party): string {

@@ -20,6 +20,9 @@ export async function lightningCases(world: World, mint: Nutshell): Promise<void
       const before = await alice.freeSat(mint.url);
       const held = await begin(110);
       assert.equal(held.state, "pending", held.reason ?? "");
+      const melt = alice.seen.findLast(({ path }) => path === "/v1/melt/bolt11")!;
+      const { state } = (melt.answer ?? {}) as { readonly state?: string };
+      suite.note(`a payment under way is answered with status ${melt.status}, ${state}`);
       await mint.restartWith({ paid: "SETTLED", asked: "SETTLED" });
       await settle(alice);
       const paid = await alice.wallet.operation(held.id);
