@@ -36,6 +36,7 @@ import {
   limitSat,
   notPrepared,
   notReceived,
+  preimageOf,
   sourceOf,
   wholeSat,
 } from "./wallet_checks.ts";
@@ -292,6 +293,10 @@ export class Wallet implements WalletApi, AsyncDisposable {
     });
   }
 
+  preimage(id: string): Promise<string> {
+    return this.#now(() => preimageOf(this.#existing(id)));
+  }
+
   async reclaim(id: string, options: WaitOptions = {}): Promise<OperationView> {
     requestReclaim(this.#context, id);
     return operationView(await this.#parts.engine.drive(id, options));
@@ -364,13 +369,19 @@ export class Wallet implements WalletApi, AsyncDisposable {
   }
 
   async restore(
-    request: { readonly path?: string; readonly mints?: readonly string[] },
+    request: Parameters<WalletApi["restore"]>[0],
     options: WaitOptions = {},
   ): ReturnType<WalletApi["restore"]> {
     const { store, list, engine } = this.#parts;
     const { keys, random } = this.#context;
-    const { path } = request;
-    if (path !== undefined) await restoreBackup({ store, path, keys, random });
+    const { path, replace = false } = request;
+    if (replace && path === undefined) {
+      throw new SeedmintError("usage", "Cannot replace the wallet: no backup file is named");
+    }
+    // Whoever drives an operation meanwhile finds it moved or gone: each commit has seen the last one.
+    const taken = path === undefined
+      ? undefined
+      : await restoreBackup({ store, path, keys, random, replace });
     const urls = request.mints?.map((url) => list.urlOf(url)) ??
       store.mints().map((record) => record.url);
     const operations = await inLanes(urls, async (mint) => {
@@ -379,7 +390,12 @@ export class Wallet implements WalletApi, AsyncDisposable {
     });
     this.#wake();
     const found = operations.reduce((sum, one) => sum + (one.plan as RestorePlan).foundSat, 0);
-    return { operations: operations.map(operationView), foundSat: found };
+    const { replacedPath } = taken ?? {};
+    return {
+      operations: operations.map(operationView),
+      foundSat: found,
+      ...replacedPath === undefined ? {} : { replacedPath },
+    };
   }
 
   audit(): Promise<readonly string[]> {

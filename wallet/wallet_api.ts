@@ -192,6 +192,12 @@ export interface WalletApi {
   operation(id: string): Promise<OperationView>;
   /** The token of a send, for as long as it is not reclaimed. */
   token(id: string): Promise<string>;
+  /**
+   * Proof of payment of a melt: what the payee's invoice was made from, 32 bytes in hex. Not money.
+   *
+   * @throws {SeedmintError} `not-found` unless the invoice is paid and its mint gave the proof.
+   */
+  preimage(id: string): Promise<string>;
   /** Takes back a token that nobody redeemed: now if it is not locked, else after its locktime. */
   reclaim(id: string, options?: WaitOptions): Promise<OperationView>;
   /** Resolves when the operation ended or needs a person. */
@@ -216,12 +222,26 @@ export interface WalletApi {
 
   /** Writes one encrypted file (mode 0600) that `restoreBackup` reads with the same seed. */
   backup(path: string): Promise<{ readonly path: string; readonly bytes: number }>;
-  /** Everything that can be found again: from the file if one is given, and from every listed mint. */
+  /**
+   * Everything that can be found again: from the file if one is given, and from every listed mint.
+   * `replace` gives up what the wallet holds for what the file holds; a copy of it is kept, in the
+   * clear, at `replacedPath`.
+   *
+   * @throws {SeedmintError} `denied` when something would be lost, without `replace`.
+   */
   restore(
-    request: { readonly path?: string; readonly mints?: readonly string[] },
+    request: {
+      readonly path?: string;
+      readonly mints?: readonly string[];
+      readonly replace?: boolean;
+    },
     options?: WaitOptions,
   ): Promise<
-    { readonly operations: readonly OperationView[]; readonly foundSat: number }
+    {
+      readonly operations: readonly OperationView[];
+      readonly foundSat: number;
+      readonly replacedPath?: string;
+    }
   >;
   /** The books, checked: empty when all is well. */
   audit(): Promise<readonly string[]>;

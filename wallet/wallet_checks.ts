@@ -1,6 +1,7 @@
 /** Choices and refusals of the wallet that people read. */
 import { SeedmintError } from "../src/core/errors.ts";
 import { AMOUNT_SAT_MAX } from "./limits.ts";
+import { meltResultOf } from "./operations/melt_plan.ts";
 import type { Operation } from "./operations/operation.ts";
 import type { PaymentRefusal, RefusalCode } from "./payments/outcome.ts";
 import type { IncomingPayment, MintRecord, WalletReads } from "./store/wallet_store.ts";
@@ -165,3 +166,18 @@ export function assertCancellable(operation: Operation): void {
     `Cannot cancel operation ${operation.id}: it redeems ecash that was taken, which is never given up`,
   );
 }
+
+/** The proof that a melt paid its invoice. @throws {SeedmintError} `not-found` */
+export function preimageOf(operation: Operation): string {
+  const { id, kind, status, state } = operation;
+  const { preimage, isProven } = kind === "melt" ? meltResultOf(operation) : NO_PAYMENT;
+  if (preimage !== null && isProven) return preimage;
+  const why = kind !== "melt"
+    ? `it is no payment of an invoice (${kind})`
+    : status === "done"
+    ? "its mint gave none that belongs to the invoice"
+    : `the invoice is not paid (${state})`;
+  throw new SeedmintError("not-found", `There is no proof of payment of operation ${id}: ${why}`);
+}
+
+const NO_PAYMENT = { preimage: null, isProven: false };

@@ -3,7 +3,16 @@ import { main } from "../../src/app/cli/main.ts";
 import type { Input } from "../../src/app/output/input.ts";
 import { SeedmintError } from "../../src/core/errors.ts";
 import type { WalletApi } from "../../wallet/wallet_api.ts";
-import { ID, INVOICE, MINT_A, MINT_B, operationOf, TOKEN, walletDouble } from "./wallet_double.ts";
+import {
+  ID,
+  INVOICE,
+  MINT_A,
+  MINT_B,
+  operationOf,
+  PREIMAGE,
+  TOKEN,
+  walletDouble,
+} from "./wallet_double.ts";
 
 interface Options {
   readonly answers?: Partial<WalletApi>;
@@ -66,8 +75,10 @@ const PLAIN = [
   `reclaim ${ID}`,
   `cancel ${ID}`,
   `token ${ID}`,
+  `preimage ${ID}`,
   "backup /nowhere/wallet.backup",
   "restore /nowhere/wallet.backup",
+  "restore /nowhere/wallet.backup --replace",
   "audit",
 ];
 
@@ -264,4 +275,30 @@ Deno.test("what the wallet refuses ends the verb with its message, in the form t
     code: "denied",
     message: "Cannot send: 5 sat are free",
   });
+});
+
+Deno.test("pay prints the proof of payment to programs, and pays all the same where there is none", async () => {
+  const confirm = () =>
+    Promise.resolve(operationOf({ kind: "melt", state: "done", status: "done", feeSat: 1 }));
+  const proven = await run(`pay ${INVOICE} --yes --json`, { answers: { confirm } });
+  assert.equal(JSON.parse(proven.out.trimEnd().split("\n").at(-1)!).preimage, PREIMAGE);
+  const plain = await run(`pay ${INVOICE} --yes`, { answers: { confirm } });
+  assert.ok(!(plain.out + plain.err).includes(PREIMAGE));
+  const preimage = () => Promise.reject(new SeedmintError("not-found", "no proof"));
+  const without = await run(`pay ${INVOICE} --yes --json`, { answers: { confirm, preimage } });
+  assert.equal(without.code, 0);
+  assert.ok(!without.out.includes("preimage"));
+});
+
+Deno.test("restore --replace names the copy that is kept, and wants a file", async () => {
+  const restore = () =>
+    Promise.resolve({ operations: [], foundSat: 0, replacedPath: "/nowhere/wallet.replaced-1" });
+  const { code, err, asked } = await run("restore /nowhere/file --replace", {
+    answers: { restore },
+  });
+  assert.equal(code, 0);
+  assert.match(err, /kept in \/nowhere\/wallet\.replaced-1/);
+  assert.deepEqual(asked, [["restore", { path: "/nowhere/file", replace: true }]]);
+  const without = await run("restore --replace");
+  assert.deepEqual([without.code, without.asked], [2, []]);
 });

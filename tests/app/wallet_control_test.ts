@@ -84,6 +84,7 @@ Deno.test("every method of the wallet answers through control as it does directl
     (wallet) => wallet.cancel(ID),
     (wallet) => wallet.operation(ID),
     (wallet) => wallet.token(ID),
+    (wallet) => wallet.preimage(ID),
     (wallet) => wallet.reclaim(ID),
     (wallet) => wallet.wait(ID),
     (wallet) => wallet.plan({ acceptedMints: [MINT_A], amountSat: 5 }),
@@ -92,7 +93,7 @@ Deno.test("every method of the wallet answers through control as it does directl
     (wallet) => wallet.pending(),
     (wallet) => wallet.resume({ id: ID }),
     (wallet) => wallet.backup("/tmp/file"),
-    (wallet) => wallet.restore({ path: "/tmp/file", mints: [MINT_A] }),
+    (wallet) => wallet.restore({ path: "/tmp/file", mints: [MINT_A], replace: true }),
     (wallet) => wallet.audit(),
   ];
   assert.equal(calls.length, Object.keys(WALLET_HANDLERS).length);

@@ -5,6 +5,7 @@ export const MINT_A = "https://a.mint.example";
 export const MINT_B = "https://b.mint.example";
 export const ID = "0123456789abcdef0123456789abcdef";
 export const TOKEN = `cashuB${"secret".repeat(10)}`;
+export const PREIMAGE = "5e".repeat(32);
 export const INVOICE = `lnbc210n1${"q".repeat(120)}`;
 
 /** An operation with `changes`. */
@@ -109,6 +110,7 @@ export function walletDouble(
     cancel: () => Promise.resolve(operationOf({ state: "failed", status: "failed" })),
     operation: () => Promise.resolve(done),
     token: () => Promise.resolve(TOKEN),
+    preimage: () => Promise.resolve(PREIMAGE),
     reclaim: () => Promise.resolve(operationOf({ state: "reclaimed", status: "done", feeSat: 1 })),
     wait: () => Promise.resolve(paid),
     plan: () => Promise.resolve({ kind: "direct", mint: MINT_A, amountSat: 21, feeMaxSat: 1 }),

@@ -46,6 +46,7 @@ export interface WalletMethods {
   "wallet.cancel": Method<ById, OperationView>;
   "wallet.operation": Method<ById, OperationView>;
   "wallet.token": Method<ById, { readonly token: string }>;
+  "wallet.preimage": Method<ById, { readonly preimage: string }>;
   "wallet.reclaim": Method<ById, OperationView>;
   "wallet.wait": Method<ById, OperationView>;
   "wallet.plan": Method<Request<"plan">, PaymentPlan>;
@@ -60,10 +61,7 @@ export interface WalletMethods {
     { readonly path: string },
     { readonly path: string; readonly bytes: number }
   >;
-  "wallet.restore": Method<
-    { readonly path?: string; readonly mints?: readonly string[] },
-    { readonly operations: readonly OperationView[]; readonly foundSat: number }
-  >;
+  "wallet.restore": Method<Request<"restore">, Awaited<ReturnType<WalletApi["restore"]>>>;
   "wallet.audit": Method<Nothing, { readonly problems: readonly string[] }>;
 }
 
@@ -104,6 +102,7 @@ export const WALLET_HANDLERS: {
   "wallet.cancel": (wallet, { id }) => wallet.cancel(id),
   "wallet.operation": (wallet, { id }) => wallet.operation(id),
   "wallet.token": async (wallet, { id }) => ({ token: await wallet.token(id) }),
+  "wallet.preimage": async (wallet, { id }) => ({ preimage: await wallet.preimage(id) }),
   "wallet.reclaim": (wallet, { id }, options) => wallet.reclaim(id, options),
   "wallet.wait": (wallet, { id }, options) => wallet.wait(id, options),
   "wallet.plan": (wallet, params) => wallet.plan(params),
@@ -136,6 +135,7 @@ export function walletOver(call: WalletCall): WalletApi {
     cancel: (id) => call("wallet.cancel", { id }),
     operation: (id) => call("wallet.operation", { id }),
     token: async (id) => (await call("wallet.token", { id })).token,
+    preimage: async (id) => (await call("wallet.preimage", { id })).preimage,
     reclaim: (id, options) => call("wallet.reclaim", { id }, options),
     wait: (id, options) => call("wallet.wait", { id }, options),
     plan: (request) => call("wallet.plan", request),

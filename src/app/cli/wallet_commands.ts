@@ -150,11 +150,13 @@ const COPY_VERBS: readonly VerbSpec[] = [
     flags: {
       mint: { placeholder: "URL", description: "Ask this mint instead of all; repeat it" },
       words: { description: "Read the twelve words from stdin first" },
+      replace: { description: "Give up what the wallet holds for what FILE holds; a copy is kept" },
     },
     settings: ["mintPrivate"],
     examples: [
       ["wallet restore wallet.backup", "into a data directory with the file seed"],
       ["wallet restore --words --data ./found < words.txt", "on a new machine"],
+      ["wallet restore wallet.backup --replace", "over a wallet that holds something"],
     ],
     load: () => import("./verbs/wallet/restore.ts"),
   },

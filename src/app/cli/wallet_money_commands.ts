@@ -85,7 +85,8 @@ const OUTGOING_VERBS: readonly VerbSpec[] = [
     operandCountMax: 1,
     details:
       "The mint reserves the most that routing may cost and gives back what it did not. A payment " +
-      "that hangs in the network is pending, keeps its ecash reserved, and ends by itself.",
+      "that hangs in the network is pending, keeps its ecash reserved, and ends by itself. With --json " +
+      "the last line has the proof of payment, which preimage prints again.",
     flags: { mint: FROM_MINT, "max-fee": MAX_FEE, "no-wait": NO_WAIT, yes: YES },
     settings: ["paymentFeeMax"],
     examples: [["wallet pay lnbc210n1… --max-fee 2", "for at most 2 sat of fees"]],
@@ -207,6 +208,21 @@ const STEERING_VERBS: readonly VerbSpec[] = [
     settings: [],
     examples: [],
     load: () => import("./verbs/wallet/token.ts"),
+  },
+  {
+    name: "wallet preimage",
+    summary: "Print the proof that an invoice was paid",
+    operands: "ID",
+    operandCountMin: 1,
+    operandCountMax: 1,
+    details:
+      "The preimage that the payee's Lightning node gave away for the money, 32 bytes in hex: show it " +
+      "to who says that nothing came. It is no money. Exits with 1 when the invoice is not paid, or " +
+      "the mint gave no proof.",
+    flags: {},
+    settings: [],
+    examples: [],
+    load: () => import("./verbs/wallet/preimage.ts"),
   },
 ];
 

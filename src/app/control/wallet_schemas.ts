@@ -77,6 +77,7 @@ export const WALLET_SCHEMAS: Readonly<Record<WalletMethodName, v.GenericSchema>>
   "wallet.cancel": byId,
   "wallet.operation": byId,
   "wallet.token": byId,
+  "wallet.preimage": byId,
   "wallet.reclaim": byId,
   "wallet.wait": byId,
   "wallet.plan": v.strictObject({ acceptedMints: mints, amountSat }),
@@ -99,6 +100,10 @@ export const WALLET_SCHEMAS: Readonly<Record<WalletMethodName, v.GenericSchema>>
   "wallet.pending": nothing,
   "wallet.resume": v.strictObject({ id: v.optional(id) }),
   "wallet.backup": v.strictObject({ path }),
-  "wallet.restore": v.strictObject({ path: v.optional(path), mints: v.optional(mints) }),
+  "wallet.restore": v.strictObject({
+    path: v.optional(path),
+    mints: v.optional(mints),
+    replace: v.optional(v.boolean()),
+  }),
   "wallet.audit": nothing,
 };

@@ -1,5 +1,5 @@
 /** `wallet pay`, `wallet withdraw` and `wallet swap`: what leaves a mint over Lightning. */
-import { SeedmintError } from "../../../../core/errors.ts";
+import { isSeedmintError, SeedmintError } from "../../../../core/errors.ts";
 import type { OperationView, WalletApi } from "../../../../../wallet/wallet_api.ts";
 import { payeeSchema } from "../../../config/money_values.ts";
 import { v } from "../../../schema.ts";
@@ -29,8 +29,10 @@ export async function run(context: VerbContext): Promise<number> {
   const prepared = await prepare(opened.wallet, { signal });
   const confirmed = await confirmPrepared(context, opened.wallet, prepared);
   const paid = await ended(context, opened.wallet, confirmed);
-  if (out.json) out.object({ event: paid.status, ...paid });
-  else if (paid.status === "done") {
+  if (out.json) {
+    const preimage = await proofOf(opened.wallet, paid);
+    out.object({ event: paid.status, ...paid, ...given({ preimage }) });
+  } else if (paid.status === "done") {
     const where = paid.peerMint === null ? "paid" : `arrived at ${printable(paid.peerMint)}`;
     out.line(`${formatSat(paid.amountSat)} ${where}, ${describeFee(paid)}`);
   } else {
@@ -40,6 +42,21 @@ export async function run(context: VerbContext): Promise<number> {
     }
   }
   return 0;
+}
+
+/** Proof of payment for programs: on a terminal, `wallet preimage` prints it to who asks. */
+async function proofOf(
+  wallet: WalletApi,
+  { id, kind, status }: OperationView,
+): Promise<string | undefined> {
+  if (kind !== "melt" || status !== "done") return undefined;
+  try {
+    return await wallet.preimage(id);
+  } catch (error) {
+    // The invoice is paid all the same: some mints give no proof.
+    if (isSeedmintError(error, "not-found")) return undefined;
+    throw error;
+  }
 }
 
 /** Waits until Lightning has said yes or no, unless `--no-wait`. */

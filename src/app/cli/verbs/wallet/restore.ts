@@ -3,7 +3,7 @@ import { SeedmintError } from "../../../../core/errors.ts";
 import { adoptSeed, openDataDirectory } from "../../../identity.ts";
 import { absolute } from "../../support.ts";
 import type { VerbContext } from "../../verb.ts";
-import { formatSat } from "./amounts.ts";
+import { formatSat, given } from "./amounts.ts";
 import { describeOperation } from "./describe.ts";
 
 /** Twelve words of at most eight letters, and generous white space. */
@@ -14,13 +14,23 @@ export async function run(context: VerbContext): Promise<number> {
   const { out, signal } = context;
   const [file] = context.operands;
   const mints = context.flagAll("mint");
+  if (context.has("replace") && file === undefined) {
+    throw new SeedmintError(
+      "usage",
+      "Cannot replace the wallet: say which backup FILE takes its place",
+    );
+  }
   if (context.has("words")) await adoptWords(context);
   await using opened = await context.openWallet();
-  const { operations, foundSat } = await opened.wallet.restore({
+  const { operations, foundSat, replacedPath } = await opened.wallet.restore({
     ...(file === undefined ? {} : { path: absolute(file) }),
+    ...(context.has("replace") ? { replace: true } : {}),
     ...(mints.length === 0 ? {} : { mints }),
   }, { signal });
-  if (out.json) out.object({ event: "done", foundSat, operations });
+  if (replacedPath !== undefined) {
+    out.note(`note: what was replaced is kept in ${replacedPath}; it is not encrypted`);
+  }
+  if (out.json) out.object({ event: "done", foundSat, operations, ...given({ replacedPath }) });
   else {
     for (const operation of operations.filter(({ status }) => status !== "done")) {
       out.line(`${operation.id}  ${describeOperation(operation)}: ${operation.state}`);
