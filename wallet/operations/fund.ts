@@ -97,7 +97,7 @@ async function issue(
     case "refused":
       return afterRefusal(operation, context, outcome);
     case "inputs-spent":
-      return issuedElsewhere(operation, context);
+      return issuedElsewhere(operation, context, outcome.left);
     case "outputs-used":
       return planAnew(operation, context, { reason: "counters were used before", skip: true });
     case "dishonest":
@@ -185,17 +185,30 @@ function planAnew(
 }
 
 /** The quote was issued to another copy of this wallet, which has spent what it got or kept it. */
-function issuedElsewhere(operation: Operation<FundPlan>, context: SagaContext): Step {
-  const { round } = operation.plan;
+function issuedElsewhere(
+  operation: Operation<FundPlan>,
+  context: SagaContext,
+  left: readonly SignedProof[] = [],
+): Step {
+  const { id, mint, plan, amount } = operation;
+  const sum = left.reduce((total, proof) => total + proof.amount, 0n);
+  const atMs = context.clock.nowMs();
   commit(context, operation, (tx) => {
-    const outputs = tx.outputs(operation.id, phaseName("mint", round));
-    tx.markOutputs(outputs.map((output) => output.blinded), "void");
+    tx.insertProofs(left, { mint, state: "free" });
+    tx.markOutputs(left.map((proof) => proof.blinded), "signed");
+    if (sum > 0n) {
+      tx.addLedger([{ operationId: id, mint, kind: "fund", delta: sum, atMs }]);
+    }
+    const others = tx.outputs(id, phaseName("mint", plan.round))
+      .filter((output) => output.state === "planned");
+    tx.markOutputs(others.map((output) => output.blinded), "void");
     tx.updateOperation(operation, {
       state: "failed",
       status: "failed",
       nextAtMs: null,
-      reason:
-        'another copy of this wallet was given the ecash; "wallet restore" finds what is left of it',
+      reason: sum === 0n
+        ? 'another copy of this wallet was given the ecash; "wallet restore" finds what is left of it'
+        : `another copy of this wallet was given the ecash and spent some: ${sum} sat of ${amount} are here`,
     });
   });
   return "rest";

@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { newSeedWords } from "../../../src/core/keys.ts";
 import { devnetRandom } from "../../../devnet/system.ts";
 import { beginFund } from "../../../wallet/operations/fund_plan.ts";
+import { beginRestore } from "../../../wallet/operations/restore_plan.ts";
+import { beginSend, tokenOf } from "../../../wallet/operations/send_plan.ts";
 import { claimLate } from "../../../wallet/operations/fund_late.ts";
 import { Wallet } from "../../../wallet/mod.ts";
 import { startKit, type TestWallet } from "../../support/wallet_kit.ts";
@@ -99,4 +101,28 @@ Deno.test("Wallet.resume looks again at an invoice that was given up, and claims
   assert.equal((await wallet.balance()).totalSat, 21);
   assert.deepEqual(await wallet.pending(), []);
   assert.deepEqual(await wallet.audit(), []);
+});
+
+Deno.test("fund takes what another copy of the wallet left of what was issued", async () => {
+  await using kit = await startKit();
+  kit.mints[0]!.admin.change({ cacheTtlS: 0 });
+  let alice = kit.wallet();
+  const begun = await beginFund(alice.context, { mint: kit.url(), amount: 101n });
+  await alice.engine.drive(begun.id);
+  await kit.pay(alice.invoiceOf(begun));
+  alice.crashAt("fund.mint.after-send");
+  await alice.driveToEnd(begun.id).catch(() => {});
+  assert.ok(alice.isDead, "the mint has issued, and the wallet does not know");
+  const copy = kit.wallet("copy", { wordsOf: "alice" });
+  const restored = await beginRestore(copy.context, { mint: kit.url() });
+  assert.equal((await copy.driveToEnd(restored.id)).status, "done");
+  const sent = await beginSend(copy.context, { mint: kit.url(), amount: 32n });
+  await copy.engine.drive(sent.id);
+  assert.equal(await kit.redeem(tokenOf(copy.context, sent.id)), 32n);
+  alice = await alice.reopen();
+  const ended = await alice.driveToEnd(begun.id);
+  assert.equal(ended.status, "failed");
+  assert.ok(alice.free() > 0n && alice.free() <= 69n);
+  assert.match(ended.reason!, new RegExp(`${alice.free()} sat of 101 are here`));
+  assert.deepEqual(alice.troubles(), []);
 });
