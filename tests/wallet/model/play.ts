@@ -94,6 +94,13 @@ async function act(world: ModelWorld, event: Event): Promise<Note> {
       kit.lightning.script({ action: event.action, ms: event.ms, match: { from: event.from } });
       world.hasLied ||= event.action === "lie";
       return "ordered";
+    case "late-melt": {
+      const { ms } = event;
+      const match = { method: "POST", path: "/v1/melt/bolt11" };
+      kit.lightning.script({ action: "fail", match: { from: event.mint === 0 ? "A" : "B" } });
+      world.proxies[event.mint]!.fault({ action: "duplicate", ms, match });
+      return "ordered";
+    }
     case "settle":
       return `${settleHeld(world, event.isPaid)} payments`;
     case "rotate":

@@ -6,7 +6,7 @@ import { type Schedule, schedules } from "./schedule.ts";
 import { ModelWorld } from "./world.ts";
 
 /** Steps of a schedule at most. */
-export const STEPS = 16;
+export const STEPS = 12;
 
 /** Rounds of resuming after which everything must be at its end. */
 const ROUNDS_MAX = 120;

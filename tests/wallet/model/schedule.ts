@@ -46,6 +46,8 @@ export type Event =
     readonly action: PaymentAction;
     readonly ms: number;
   }
+  /** The next melt there fails, and a copy of it comes later. */
+  | { readonly do: "late-melt"; readonly mint: number; readonly ms: number }
   | { readonly do: "settle"; readonly isPaid: boolean }
   | { readonly do: "rotate"; readonly mint: number; readonly feePpk: number }
   | { readonly do: "offline"; readonly mint: number; readonly isOffline: boolean }
@@ -201,6 +203,10 @@ const event: fc.Arbitrary<Event> = fc.oneof(
       ms: fc.constantFrom(500, 20_000, 400_000),
     }),
   },
+  {
+    weight: 2,
+    arbitrary: kind("late-melt", { mint, ms: fc.constantFrom(1_000, 10_000, 60_000) }),
+  },
   { weight: 2, arbitrary: kind("settle", { isPaid: fc.boolean() }) },
   { weight: 2, arbitrary: kind("rotate", { mint, feePpk: fc.constantFrom(0, 100, 1000) }) },
   { weight: 1, arbitrary: kind("offline", { mint, isOffline: fc.constantFrom(true, false) }) },
@@ -212,11 +218,85 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   { weight: 4, arbitrary: kind("resume", { who, drivers: fc.integer({ min: 1, max: 3 }) }) },
 );
 
-/** Schedules of up to `steps` steps, each of one thing or of several at the same time. */
+/** What an operation may be troubled by: its requests, its fault points, and Lightning if it pays. */
+interface Sore {
+  readonly who: Who;
+  readonly paths: readonly string[];
+  readonly points: readonly string[];
+  readonly isPaying: boolean;
+}
+
+/** An operation with up to two troubles of its own right before it. */
+function troubled(operation: fc.Arbitrary<Event>, sore: Sore): fc.Arbitrary<Schedule> {
+  const path = fc.constantFrom(...sore.paths);
+  const own = fc.record({ what: spoiling, path, count: fc.integer({ min: 1, max: 2 }) });
+  const rules = own.map(({ what, path, count }) => ({
+    ...what,
+    match: { method: "POST", path },
+    count,
+  }));
+  const trouble: fc.Arbitrary<Event>[] = [
+    kind("proxy", { mint, rule: rules }),
+    kind("crash", {
+      who: fc.constant(sore.who),
+      point: fc.constantFrom(...sore.points),
+      count: fc.constant(1),
+    }),
+    kind("rotate", { mint, feePpk: fc.constantFrom(0, 100, 1000) }),
+  ];
+  if (sore.isPaying) {
+    trouble.push(
+      kind("mint-fault", { mint, fault: mintFault }),
+      kind("late-melt", { mint, ms: fc.constantFrom(1_000, 10_000, 60_000) }),
+      kind("lightning", {
+        from: fc.constantFrom("A", "B"),
+        action: actions,
+        ms: fc.constantFrom(500, 20_000),
+      }),
+    );
+  }
+  return fc.tuple(fc.array(fc.oneof(...trouble), { maxLength: 2 }), operation)
+    .map(([before, after]) => [...before, after].map((one) => [one]));
+}
+
+const SWAP_PATH = "/v1/swap";
+const MINT_PATH = "/v1/mint/bolt11";
+const MELT_PATH = "/v1/melt/bolt11";
+
+const troubles: fc.Arbitrary<Schedule> = fc.oneof(
+  troubled(
+    kind("fund", { who: fc.constant("alice"), mint, sat, isPaid: fc.constant(true) }),
+    { who: "alice", paths: [MINT_PATH], points: FUND_POINTS, isPaying: false },
+  ),
+  troubled(
+    kind("send", { mint, sat, isLocked: fc.boolean() }),
+    { who: "alice", paths: [SWAP_PATH], points: SEND_POINTS, isPaying: false },
+  ),
+  troubled(
+    kind("take", { token, isAgain: fc.constant(false) }),
+    { who: "bob", paths: [SWAP_PATH], points: REDEEM_POINTS, isPaying: false },
+  ),
+  troubled(
+    kind("reclaim", { token }),
+    { who: "alice", paths: [SWAP_PATH], points: SEND_POINTS, isPaying: false },
+  ),
+  troubled(
+    kind("melt", { mint, sat, feeMax }),
+    { who: "alice", paths: [MELT_PATH, SWAP_PATH], points: MELT_POINTS, isPaying: true },
+  ),
+  troubled(
+    kind("swap", { from: mint, sat, feeMax }),
+    { who: "alice", paths: [MELT_PATH, MINT_PATH, SWAP_PATH], points: SWAP_POINTS, isPaying: true },
+  ),
+);
+
+/** Schedules of up to `steps` steps and what belongs to them. */
 export function schedules(steps: number): fc.Arbitrary<Schedule> {
-  const step = fc.oneof(
-    { weight: 4, arbitrary: fc.tuple(event) },
-    { weight: 1, arbitrary: fc.array(event, { minLength: 2, maxLength: 3 }) },
+  const step: fc.Arbitrary<Schedule> = fc.oneof(
+    { weight: 3, arbitrary: fc.tuple(event).map((one) => [one]) },
+    { weight: 1, arbitrary: fc.array(event, { minLength: 2, maxLength: 3 }).map((all) => [all]) },
+    { weight: 4, arbitrary: troubles },
   );
-  return fc.array(step, { minLength: Math.ceil(steps / 2), maxLength: steps, size: "max" });
+  return fc.array(step, { minLength: Math.ceil(steps / 2), maxLength: steps, size: "max" })
+    .map((all) => all.flat());
 }
