@@ -1,11 +1,11 @@
 /** Melts whose payment hangs or fails, at a FakeWallet that is told so. */
 import assert from "node:assert/strict";
-import { assertBooks, outsideInvoice, settle, type World } from "../mints/world.ts";
+import { assertBooks, outsideInvoice, pay, settle, type World } from "../mints/world.ts";
 import type { Nutshell } from "./nutshell.ts";
 
 /** Pending, then paid; pending, then failed; failed at once. */
 export async function lightningCases(world: World, mint: Nutshell): Promise<void> {
-  const { suite, alice } = world;
+  const { suite, alice, bob } = world;
   const begin = async (amountSat: number) => {
     const prepared = await alice.wallet.preparePay({
       mint: mint.url,
@@ -55,4 +55,24 @@ export async function lightningCases(world: World, mint: Nutshell): Promise<void
     await mint.restart();
     await assertBooks(world);
   });
+  await suite.case(
+    "melt inside: an invoice of the same mint is paid because we paid it, and costs no reserve",
+    async () => {
+      await mint.restartWith({ paid: "FAILED", asked: "FAILED", paysItself: false });
+      const [beforeAlice, beforeBob] = [await alice.freeSat(mint.url), await bob.freeSat(mint.url)];
+      const funding = await bob.wallet.fund({ mint: mint.url, amountSat: 70 });
+      await new Promise((resolve) => setTimeout(resolve, 2_500));
+      const waiting = await bob.wallet.operation(funding.operation.id);
+      assert.equal(waiting.status, "open", "nobody paid yet");
+      const { invoice } = funding;
+      const paid = await pay(alice, { mint: mint.url, invoice });
+      const funded = await bob.wallet.wait(funding.operation.id);
+      assert.equal(funded.status, "done", funded.reason ?? "");
+      assert.equal(await bob.freeSat(mint.url), beforeBob + 70);
+      assert.equal(await alice.freeSat(mint.url), beforeAlice - 70 - paid.feeSat);
+      suite.note(`a payment inside the mint cost ${paid.feeSat} sat`);
+      await mint.restart();
+      await assertBooks(world);
+    },
+  );
 }

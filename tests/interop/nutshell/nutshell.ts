@@ -8,6 +8,8 @@ import { NUTSHELL_VERSION } from "./install.ts";
 export interface Script {
   readonly paid: "SETTLED" | "PENDING" | "FAILED" | "UNKNOWN";
   readonly asked: "SETTLED" | "PENDING" | "FAILED" | "UNKNOWN";
+  /** Whether its own invoices pay themselves. @default {true} */
+  readonly paysItself?: boolean;
 }
 
 /** Options of {@link Nutshell.start}. */
@@ -104,6 +106,7 @@ export class Nutshell implements ForeignMint {
         MINT_RPC_SERVER_ADDR: "127.0.0.1",
         MINT_RPC_SERVER_PORT: `${this.#rpcPort}`,
         MINT_RPC_SERVER_MUTUAL_TLS: "FALSE",
+        FAKEWALLET_BRR: script.paysItself === false ? "FALSE" : "TRUE",
         FAKEWALLET_DELAY_INCOMING_PAYMENT: "0",
         FAKEWALLET_DELAY_OUTGOING_PAYMENT: "0",
         FAKEWALLET_PAY_INVOICE_STATE: script.paid,
