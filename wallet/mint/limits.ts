@@ -83,7 +83,7 @@ export const HINT_MESSAGE_COUNT_MAX = 1_000;
 /** Wait before another WebSocket, doubled for each in a row that was of no use. */
 export const HINT_RETRY_MS_MIN = 5_000;
 
-/** WebSockets in a row that may be of no use before there are no more until all who wait have gone. */
+/** WebSockets in a row that may be of no use before there is none until somebody else wants to wait. */
 export const HINT_FAILURE_COUNT_MAX = 4;
 
 /** How long a quote is watched: an invoice that nobody paid within the hour may take days. */
