@@ -10,6 +10,8 @@ export interface CdkOptions {
   readonly program: string;
   readonly directory: string;
   readonly feePpk?: number;
+  /** Of its keysets' ids (NUT-02). @default {"01"} */
+  readonly keysetVersion?: "00" | "01";
 }
 
 /** See the head of this file. */
@@ -98,6 +100,7 @@ listen_host = "127.0.0.1"
 listen_port = ${this.#port}
 mnemonic = "env:CDK_MINTD_MNEMONIC"
 input_fee_ppk = ${feePpk}
+use_keyset_v2 = ${this.#options.keysetVersion !== "00"}
 
 [info.logging]
 output = "stderr"
