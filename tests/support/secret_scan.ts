@@ -4,7 +4,7 @@
  */
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
-import { walletKeysOf } from "../../wallet/keys.ts";
+import { type WalletKeys, walletKeysOf } from "../../wallet/keys.ts";
 import { WALLET_FILE } from "../../wallet/store/sqlite_wallet_store.ts";
 
 /** Shorter values are found by chance. */
@@ -42,7 +42,11 @@ export class SecretBook {
     for (let index = 0; index + WORDS_IN_A_ROW <= list.length; index++) {
       this.add("seed word", list.slice(index, index + WORDS_IN_A_ROW).join(" "));
     }
-    const keys = walletKeysOf(words);
+    this.addKeys(walletKeysOf(words));
+  }
+
+  /** The keys of a wallet. */
+  addKeys(keys: WalletKeys): void {
     this.add("seed", keys.seed.toHex());
     this.add("backup key", keys.backupKey.toHex());
     this.add("private key", keys.payment.secretKey);

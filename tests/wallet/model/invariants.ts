@@ -5,6 +5,7 @@ import { parseMintUrl } from "../../../wallet/mint/mint_url.ts";
 import type { LegPlan } from "../../../wallet/operations/melt_plan.ts";
 import type { Operation } from "../../../wallet/operations/operation.ts";
 import type { ProofState } from "../../../wallet/types.ts";
+import { SecretBook } from "../../support/secret_scan.ts";
 import type { TestWallet } from "../../support/wallet_kit.ts";
 import { budgetOf } from "./play.ts";
 import type { Who } from "./schedule.ts";
@@ -39,8 +40,28 @@ export async function brokenAtRest(world: ModelWorld): Promise<string[]> {
   for (const [who, { wallet }] of world.actors) {
     problems.push(...credits(who, wallet), ...ends(world, who, wallet), ...caps(who, wallet));
   }
-  problems.push(...paidOnce(world));
+  problems.push(...paidOnce(world), ...leaks(world));
   return problems;
+}
+
+/** S1: nothing that a wallet says or writes beside its database tells what could be spent. */
+function leaks({ kit, actors, told }: ModelWorld): string[] {
+  const book = new SecretBook();
+  const said = [...told];
+  for (const [, { wallet }] of actors) {
+    book.addDatabase(wallet.directory);
+    book.addKeys(wallet.keys);
+    const reasons = wallet.store.operations({}).map(({ reason }) => reason ?? "");
+    said.push(JSON.stringify(wallet.events), ...reasons);
+  }
+  for (const { preimage } of kit.lightning.payments()) {
+    if (preimage !== undefined) book.add("preimage", preimage);
+  }
+  const found = [
+    ...book.findIn("what wallets said", said.join("\n")),
+    ...book.findInFolder(kit.directory),
+  ];
+  return found.map((leak) => `S1: ${leak}`);
 }
 
 /**

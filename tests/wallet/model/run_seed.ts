@@ -11,6 +11,9 @@ export const STEPS = 12;
 /** Rounds of resuming after which everything must be at its end. */
 const ROUNDS_MAX = 120;
 
+/** Rounds in which nothing is open and something may still be on its way: eight minutes. */
+const LATE_ROUNDS = 9;
+
 /** Options of {@link runSeed}. */
 export interface RunOptions {
   /** Hears of each event and what came of it. */
@@ -40,6 +43,7 @@ export async function runSchedule(
   for (const step of [...start.map((event) => [event]), ...schedule]) {
     const startMs = performance.now();
     const notes = await world.hurry(Promise.all(step.map((event) => play(world, event))));
+    world.told.push(...notes);
     if (tell !== undefined) {
       for (const [index, event] of step.entries()) {
         tell(
@@ -78,8 +82,10 @@ export async function peace(world: ModelWorld, tell?: RunOptions["tell"]): Promi
         for (const { kind, state, reason } of open) tell?.(`${who}: ${kind} ${state}: ${reason}`);
       }
     }
-    if (openCount === 0 && round > 1) return;
+    if (openCount === 0 && round > LATE_ROUNDS) return;
     kit.clock.jump(Math.min(1_000 * 2 ** Math.min(round, 10), 300_000));
+    // What was late is there now.
+    await turn();
     await turn();
     for (const [, { wallet }] of world.actors) await wallet.engine.driveDue();
   }

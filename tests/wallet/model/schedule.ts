@@ -156,6 +156,18 @@ const mintFault = fc.constantFrom<MintFault>(
   "rate-limit",
 );
 
+/** Those that a payment meets. */
+const payingFault = fc.constantFrom<MintFault>(
+  "lie-after-paying",
+  "stale-quotes",
+  "pending-forever",
+  "late-change",
+  "late-change",
+  "cache-pending",
+  "zero-change",
+  "active-change",
+);
+
 function kind<T extends Event["do"]>(
   name: T,
   fields: { [K in Exclude<keyof Extract<Event, { do: T }>, "do">]?: fc.Arbitrary<unknown> },
@@ -246,7 +258,7 @@ function troubled(operation: fc.Arbitrary<Event>, sore: Sore): fc.Arbitrary<Sche
   ];
   if (sore.isPaying) {
     trouble.push(
-      kind("mint-fault", { mint, fault: mintFault }),
+      kind("mint-fault", { mint, fault: payingFault }),
       kind("late-melt", { mint, ms: fc.constantFrom(1_000, 10_000, 60_000) }),
       kind("lightning", {
         from: fc.constantFrom("A", "B"),
@@ -256,7 +268,18 @@ function troubled(operation: fc.Arbitrary<Event>, sore: Sore): fc.Arbitrary<Sche
     );
   }
   return fc.tuple(fc.array(fc.oneof(...trouble), { maxLength: 2 }), operation)
-    .map(([before, after]) => [...before, after].map((one) => [one]));
+    .map(([before, after]) => [...before.map((one) => aimedAt(after, one)), after])
+    .map((all) => all.map((one) => [one]));
+}
+
+/** What troubles a payment where it is paid from. */
+function aimedAt(operation: Event, trouble: Event): Event {
+  if (operation.do !== "melt" && operation.do !== "swap") return trouble;
+  const source = operation.do === "melt" ? operation.mint : operation.from;
+  if (trouble.do === "mint-fault" || trouble.do === "late-melt") {
+    return { ...trouble, mint: source };
+  }
+  return trouble.do === "lightning" ? { ...trouble, from: source === 0 ? "A" : "B" } : trouble;
 }
 
 const SWAP_PATH = "/v1/swap";

@@ -56,6 +56,8 @@ export class ModelWorld implements AsyncDisposable {
   readonly strangerSat = [0n, 0n];
   /** Highest counters seen, by wallet and keyset. */
   readonly counters = new Map<string, number>();
+  /** All that wallets said to people: events, and errors of what was asked of them. */
+  readonly told: string[] = [];
   /** A Lightning node said of a payment that it failed, and it had not. */
   hasLied = false;
   /** Called before each request that may have an effect. */
@@ -97,7 +99,9 @@ export class ModelWorld implements AsyncDisposable {
   }
 
   async reopen(who: Who): Promise<Actor> {
-    const wallet = await this.#actors.get(who)!.wallet.reopen();
+    const before = this.#actors.get(who)!.wallet;
+    this.told.push(JSON.stringify(before.events));
+    const wallet = await before.reopen();
     return this.#adopt(who, wallet);
   }
 
