@@ -112,7 +112,7 @@ Deno.test("P4 a late copy of a melt that failed loses against the fence, or is s
       assert.equal(late.status, 200);
       const again = await alice.reopen();
       const ended = await play({}, again, id);
-      assert.equal(ended.status, "done", ended.reason);
+      assert.equal(ended.status, "done", String(ended.reason));
       assert.equal(paidBy(kit), 1);
       assert.equal(again.free(mint), 900n - ended.fee);
       assert.deepEqual(again.troubles(), []);
@@ -137,7 +137,7 @@ Deno.test("P5 a payment that the destination never sees is waited for with an al
   assert.equal(paidBy(kit), 1);
   kit.lightning.settle((operation.plan as SwapPlan).paymentHash);
   const ended = await play({}, alice, begun.id);
-  assert.equal(ended.status, "done", ended.reason);
+  assert.equal(ended.status, "done", String(ended.reason));
   assert.equal(alice.free(kit.url(1)), 100n);
   assert.deepEqual(alice.troubles(), []);
 });
@@ -191,7 +191,7 @@ Deno.test("P7 a destination's quote that expired after the source paid is claime
   kit.clock.jump(dest!.expiryMs! - kit.clock.nowMs() + 48 * 3_600_000);
   kit.lightning.settle(paymentHash);
   const ended = await play({}, alice, begun.id);
-  assert.equal(ended.status, "done", ended.reason);
+  assert.equal(ended.status, "done", String(ended.reason));
   assert.equal(alice.free(kit.url(1)), 100n);
   assert.deepEqual(alice.troubles(), []);
 });

@@ -56,7 +56,7 @@ Deno.test("R1 a database from an old backup passes the counters that were used s
       }
       // New outputs begin where the backup ends: the mint has signed those (11003).
       const funded = await again.fund(64n);
-      assert.equal(funded.status, "done", funded.reason);
+      assert.equal(funded.status, "done", String(funded.reason));
       await live(again);
       await restoreAll(again);
       assertFound(kit, again);
@@ -71,7 +71,7 @@ Deno.test("R2 the words alone find everything but tokens that are locked to othe
   kit.mints[0]!.admin.rotateKeyset({ feePpk: 100 });
   await live(alice);
   const locked = await send(alice, { amount: 50n, lock: { publicKey: PAYEE.publicKey } });
-  assert.equal(locked.state, "token-ready", locked.reason);
+  assert.equal(locked.state, "token-ready", String(locked.reason));
   const lockedSat = alice.store.proofs({ operationId: locked.id, state: "outgoing" })
     .reduce((sum, { amount }) => sum + amount, 0n);
   await alice[Symbol.asyncDispose]();

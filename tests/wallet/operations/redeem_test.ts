@@ -59,7 +59,7 @@ Deno.test("redeemSaga redeems ecash of a keyset that rotated out (trap A)", asyn
   kit.mints[0]!.admin.rotateKeyset({ feePpk: 200 });
   const payment = taken(await intakeOf(bob).take({ payer: "peer", paymentId: "p", token }));
   const redeemed = await bob.driveToEnd(payment.operationId!);
-  assert.equal(redeemed.state, "redeemed", redeemed.reason);
+  assert.equal(redeemed.state, "redeemed", String(redeemed.reason));
   assert.deepEqual(bob.troubles(), []);
 });
 
@@ -73,7 +73,7 @@ Deno.test("redeemSaga plans anew when the keyset rotates between plan and reques
   kit.mints[0]!.admin.rotateKeyset({ feePpk: 0 });
   const payment = taken(await intakeOf(bob).take({ payer: "peer", paymentId: "p", token }));
   const redeemed = await bob.driveToEnd(payment.operationId!);
-  assert.equal(redeemed.state, "redeemed", redeemed.reason);
+  assert.equal(redeemed.state, "redeemed", String(redeemed.reason));
   assert.equal(bob.free(), 100n);
   assert.deepEqual(bob.troubles(), []);
 });
@@ -97,7 +97,7 @@ Deno.test("redeemSaga drops what was spent elsewhere, takes its credit back, and
   const stolen = taken(await intakeOf(twin).take({ payer: "cheat", paymentId: "x", token: bad }));
   await twin.driveToEnd(stolen.operationId!);
   const redeemed = await bob.driveToEnd(first.operationId!);
-  assert.equal(redeemed.state, "redeemed", redeemed.reason);
+  assert.equal(redeemed.state, "redeemed", String(redeemed.reason));
   const [kept, dead] = [bob.store.incoming("peer", "good")!, bob.store.incoming("cheat", "bad")!];
   assert.deepEqual([kept.state, kept.credit], ["redeemed", 100n]);
   assert.deepEqual([dead.state, dead.credit], ["dead", 0n]);
@@ -168,7 +168,7 @@ for (const point of ["redeem.sorting.before-commit", "redeem.sorting.after-commi
     assert.ok(bob.isDead);
     bob = await bob.reopen();
     const redeemed = await bob.driveToEnd(first.operationId!);
-    assert.equal(redeemed.state, "redeemed", redeemed.reason);
+    assert.equal(redeemed.state, "redeemed", String(redeemed.reason));
     const states = ["a", "b"].map((payer) => bob.store.incoming(payer, "p")!.state);
     assert.deepEqual(states, ["redeemed", "dead"]);
     assert.equal(bob.free(), 100n);
@@ -219,7 +219,7 @@ Deno.test("redeemSaga never gives ecash up for a refusal that may pass", async (
   assert.equal(bob.store.incoming("a", "p")!.state, "queued");
   await bob.engine.resume(swapping.id);
   const redeemed = await bob.driveToEnd(swapping.id);
-  assert.equal(redeemed.state, "redeemed", redeemed.reason);
+  assert.equal(redeemed.state, "redeemed", String(redeemed.reason));
   assert.deepEqual(bob.troubles(), []);
 });
 
@@ -284,7 +284,7 @@ for (const point of FAULT_POINTS.filter((point) => !point.startsWith("redeem.sor
     // The payer never got an answer and sends the same again.
     const again = taken(await intakeOf(bob).take(offer));
     const redeemed = await bob.driveToEnd(again.operationId!);
-    assert.equal(redeemed.state, "redeemed", redeemed.reason);
+    assert.equal(redeemed.state, "redeemed", String(redeemed.reason));
     const payment = bob.store.incoming("peer", "p")!;
     assert.equal(payment.state, "redeemed");
     assert.equal(bob.free(), payment.credit);
@@ -312,7 +312,7 @@ Deno.test("redeemSaga takes what another copy of the wallet left of what it was 
   assert.equal(typeof await kit.redeem(stolen), "bigint");
   bob = await bob.reopen();
   const redeemed = await bob.driveToEnd(payment.operationId!);
-  assert.equal(redeemed.state, "redeemed", redeemed.reason);
+  assert.equal(redeemed.state, "redeemed", String(redeemed.reason));
   assert.match(redeemed.reason!, /sat of it were spent by another copy/);
   assert.equal(bob.store.incoming("peer", "p")!.state, "redeemed", "the payer has paid");
   assert.ok(bob.free() > 0n && bob.free() < all);

@@ -16,7 +16,7 @@ import { startKit, type TestWallet } from "../../support/wallet_kit.ts";
 async function restore(wallet: TestWallet, mint = wallet.kit.url()) {
   const begun = await beginRestore(wallet.context, { mint });
   const ended = await wallet.driveToEnd(begun.id);
-  assert.equal(ended.status, "done", ended.reason);
+  assert.equal(ended.status, "done", String(ended.reason));
   return ended;
 }
 
@@ -319,7 +319,7 @@ Deno.test("a backup from the middle of any operation loses nothing, in whichever
         await copy.takeOver(path);
         if (order === "restore first") await restore(copy);
         const ended = await copy.driveToEnd(begun.id, { tries: 5 });
-        assert.notEqual(ended.status, "attention", ended.reason);
+        assert.notEqual(ended.status, "attention", String(ended.reason));
         if (order === "operation first") await restore(copy);
         const invoices = copy.store.quotes(begun.id);
         const isIdle = ended.kind === "fund" && ended.status === "open" && invoices.length > 0;

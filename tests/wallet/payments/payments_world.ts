@@ -47,7 +47,7 @@ export async function tokenFrom(
       : { lock: { publicKey: lockTo, ...locktimeS === undefined ? {} : { locktimeS } } },
   });
   const driven = await wallet.engine.drive(send.id);
-  assert.equal(driven.state, "token-ready", driven.reason);
+  assert.equal(driven.state, "token-ready", String(driven.reason));
   return tokenOf(wallet.context, send.id);
 }
 

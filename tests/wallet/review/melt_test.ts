@@ -23,7 +23,7 @@ for (const hasDleq of [true, false]) {
       await alice.backup(path);
       confirm(alice.context, id);
       const paid = await alice.driveToEnd(id);
-      assert.equal(paid.status, "done", paid.reason);
+      assert.equal(paid.status, "done", String(paid.reason));
       const copy = kit.wallet("copy", { wordsOf: "alice", sagas: SAGAS });
       await copy.takeOver(path);
       confirm(copy.context, id);
