@@ -5,13 +5,14 @@
  */
 import { devnetRandom } from "../../devnet/system.ts";
 import { SeedmintError } from "../../src/core/errors.ts";
+import { DEADLINES } from "../../wallet/mint/limits.ts";
 import { Wallet } from "../../wallet/wallet.ts";
 import type { PaymentRequest } from "../../wallet/wallet_api.ts";
 import { FastClock } from "./fast_clock.ts";
 import type { Command, Opening, Settled, WalletReport } from "./wallet_process.ts";
 
 /** How long `settle` waits at most, in real milliseconds. */
-const SETTLE_MS_MAX = 15_000;
+const SETTLE_MS_MAX = 60_000;
 
 /** A token that was given is looked at so long before its next look is due. */
 const SOON_MS = 5_000;
@@ -51,6 +52,12 @@ async function open(opening: Opening): Promise<null> {
     prepareMs: 600_000,
     intake: { batch: { proofsMin: 1, idleMs: 0, lingerMs: 0 } },
     resumes: opening.resumes ?? true,
+    // A busy machine is as slow as ever: what waits for it waits in real time.
+    deadlines: {
+      askMs: DEADLINES.askMs * rate,
+      postMs: DEADLINES.postMs * rate,
+      meltMs: DEADLINES.meltMs * rate,
+    },
     onEvent: (event) => log({ ...event }),
     onPayment: (receipt) => log({ event: "payment", ...receipt }),
     fault: pass,

@@ -85,7 +85,7 @@ export class ChildError extends Error {
 const CHILD = new URL("./wallet_child.ts", import.meta.url).pathname;
 
 /** Longest wait for one answer. */
-const ANSWER_MS_MAX = 30_000;
+const ANSWER_MS_MAX = 90_000;
 
 /** A running child. */
 export class WalletProcess implements AsyncDisposable {

@@ -23,7 +23,7 @@ const START_SAT = 20_000;
 const SPLIT_SAT = 512;
 
 /** Longest wait for a process to reach the point where it is killed. */
-const KILL_MS_MAX = 20_000;
+const KILL_MS_MAX = 60_000;
 
 /** What one kind of operation does, and what must hold afterwards. */
 interface Chain {
