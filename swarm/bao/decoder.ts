@@ -1,13 +1,13 @@
 /**
  * Decoding and verifying a Bao response as it arrives. Nothing is handed on before it hashes to the
- * root, and memory stays at one group and one chaining value a level, whatever size is claimed.
+ * root, and memory stays below 64 KiB, whatever size is claimed.
  */
-import { equalBytes } from "../../src/core/bytes.ts";
 import { SeedmintError } from "../../src/core/errors.ts";
 import { type Hash, hashToBytes, shortHash } from "../../src/core/hash.ts";
 import type { RangeSet } from "../../src/core/range_set.ts";
+import { Batch, copyCv } from "./batch.ts";
 import { GROUP_BYTES, groupSizeAt, PARENT_BYTES } from "./geometry.ts";
-import { CV_BYTES, kernel } from "./kernel/mod.ts";
+import { CV_BYTES } from "./kernel/mod.ts";
 import { childrenOf, intersects, rootOf, type Subtree, truncateRanges } from "./ranges.ts";
 
 /** Where verified pieces go. Every array is valid only during the call. */
@@ -17,11 +17,10 @@ export interface DecodedSink {
   /** `bytes` is the whole of group `index`. */
   group(index: number, bytes: Uint8Array): void;
   /**
-   * Room for the `size` bytes of the next group, which are not verified yet: they are copied there,
-   * hashed there, and {@link group} gets this very array. Room in the kernel's window, but not in
-   * its first {@link GROUP_BYTES}, saves a copy.
+   * If there is one it is called instead of {@link group}, with neighbouring groups from `index` on.
+   * They lie in the kernel's window: nothing may be hashed during the call.
    */
-  room?(size: number): Uint8Array;
+  groupRun?(index: number, bytes: Uint8Array): void;
 }
 
 /** What a {@link BaoDecoder} needs to know. */
@@ -34,10 +33,10 @@ export interface BaoDecoderOptions {
   readonly sink: DecodedSink;
 }
 
-/** A subtree that the stream must deliver next, and what it must hash to. */
-interface Expected extends Subtree {
-  readonly cv: Uint8Array;
-}
+/** Levels of the tree of the largest blob, and some. */
+const DEPTH_MAX = 64;
+
+const CV_WORDS = CV_BYTES / 4;
 
 /** Takes a response without a size prefix, in pieces of any length. */
 export class BaoDecoder {
@@ -46,12 +45,16 @@ export class BaoDecoder {
   readonly #groupCount: number;
   readonly #boundaries: readonly number[];
   readonly #sink: DecodedSink;
-  /** Right siblings on the path to the next item, the next item last. */
-  readonly #stack: Expected[] = [];
+  /** Right siblings on the path to the next item, the next item last, and what each must hash to. */
+  readonly #stack: Subtree[] = [];
+  readonly #stackCvs = new Int32Array(DEPTH_MAX * CV_WORDS);
+  /** Items whose bytes are here and not yet hashed; empty between two calls of {@link push}. */
+  readonly #batch = new Batch();
+  /** Subtrees of the items in the batch. */
+  readonly #batched: Subtree[] = [];
   /** Holds an item whose bytes did not arrive in one piece. */
   readonly #pending = new Uint8Array(GROUP_BYTES);
   #pendingBytes = 0;
-  readonly #cv = new Uint8Array(CV_BYTES);
   #failure: SeedmintError | undefined;
 
   /**
@@ -68,7 +71,8 @@ export class BaoDecoder {
     const root = rootOf(options.size);
     this.#groupCount = root.count;
     if (intersects(this.#boundaries, root)) {
-      this.#stack.push({ ...root, cv: hashToBytes(options.hash) });
+      const words = new Int32Array(hashToBytes(options.hash).slice().buffer);
+      this.#expect(root, words, 0);
     }
     if (this.#wanted() === 0) this.push(new Uint8Array(0));
   }
@@ -118,19 +122,23 @@ export class BaoDecoder {
     for (let wanted = this.#wanted(); wanted !== undefined; wanted = this.#wanted()) {
       const missing = wanted - this.#pendingBytes;
       const available = bytes.length - at;
-      if (this.#pendingBytes === 0 && available >= wanted) {
-        this.#accept(bytes.subarray(at, at + wanted));
-        at += wanted;
-        continue;
+      if (available < missing) {
+        // First what was taken, of which the last item may lie where this one begins.
+        this.#settle();
+        this.#pending.set(at === 0 ? bytes : bytes.subarray(at), this.#pendingBytes);
+        this.#pendingBytes += available;
+        return;
       }
-      const taken = Math.min(missing, available);
-      this.#pending.set(bytes.subarray(at, at + taken), this.#pendingBytes);
-      this.#pendingBytes += taken;
-      at += taken;
-      if (taken < missing) return;
-      this.#pendingBytes = 0;
-      this.#accept(this.#pending.subarray(0, wanted));
+      if (this.#pendingBytes === 0) this.#take(bytes.subarray(at, at + wanted));
+      else {
+        this.#pending.set(bytes.subarray(at, at + missing), this.#pendingBytes);
+        this.#pendingBytes = 0;
+        this.#take(this.#pending.subarray(0, wanted));
+      }
+      at += missing;
+      if (this.#batch.isFull) this.#settle();
     }
+    this.#settle();
     if (at < bytes.length) {
       throw this.#corrupt(`${bytes.length - at} bytes follow the end of the response`);
     }
@@ -143,32 +151,71 @@ export class BaoDecoder {
     return next.count === 1 ? groupSizeAt(next.start, this.#size) : PARENT_BYTES;
   }
 
-  #accept(arrived: Uint8Array): void {
+  /** Takes the bytes of the next item into the batch and looks from it to what comes then. */
+  #take(bytes: Uint8Array): void {
     const item = this.#stack.pop()!;
     const isRoot = item.count === this.#groupCount;
-    let bytes = arrived;
-    if (item.count === 1 && this.#sink.room !== undefined) {
-      bytes = this.#sink.room(arrived.length);
-      bytes.set(arrived);
-    }
-    if (item.count === 1) kernel.groupCv(bytes, item.start, isRoot, this.#cv, 0);
-    else kernel.parentCv(bytes, isRoot, this.#cv, 0);
-    if (!equalBytes(this.#cv, item.cv)) {
-      this.#stack.push(item);
-      throw this.#corrupt(`${nameOf(item)} does not match the root`);
-    }
+    const expectedAt = this.#stack.length * CV_WORDS;
+    this.#batched.push(item);
     if (item.count === 1) {
-      this.#sink.group(item.start, bytes);
+      this.#batch.addGroup(item.start, bytes, isRoot, this.#stackCvs, expectedAt);
       return;
     }
+    const pairAt = this.#batch.addParent(bytes, isRoot, this.#stackCvs, expectedAt);
     const [left, right] = childrenOf(item);
-    if (intersects(this.#boundaries, right)) {
-      this.#stack.push({ ...right, cv: bytes.slice(CV_BYTES) });
+    const { pairWords } = this.#batch;
+    if (intersects(this.#boundaries, right)) this.#expect(right, pairWords, pairAt + CV_WORDS);
+    if (intersects(this.#boundaries, left)) this.#expect(left, pairWords, pairAt);
+  }
+
+  #expect(subtree: Subtree, cvs: Int32Array, at: number): void {
+    copyCv(cvs, at, this.#stackCvs, this.#stack.length * CV_WORDS);
+    this.#stack.push(subtree);
+  }
+
+  /**
+   * Hashes the batch and emits what is proven. What an item must hash to was taken from its parent
+   * before that was proven, but a parent comes before its children, and nothing after the first
+   * item that is wrong is emitted.
+   */
+  #settle(): void {
+    const { count } = this.#batch;
+    if (count === 0) return;
+    const provenCount = this.#batch.proven();
+    const wrong = this.#batched[provenCount];
+    try {
+      this.#emit(provenCount);
+    } finally {
+      this.#batch.clear();
+      this.#batched.length = 0;
     }
-    if (intersects(this.#boundaries, left)) {
-      this.#stack.push({ ...left, cv: bytes.slice(0, CV_BYTES) });
+    if (wrong !== undefined) throw this.#corrupt(`${nameOf(wrong)} does not match the root`);
+  }
+
+  #emit(count: number): void {
+    const isInRuns = this.#sink.groupRun !== undefined;
+    let groupCount = 0;
+    for (let item = 0; item < count; item++) {
+      const place = this.#batch.placeOf(item);
+      if (place < 0) {
+        this.#sink.parent(this.#batched[item]!.offset, this.#batch.pairAt(-1 - place));
+        continue;
+      }
+      groupCount += 1;
+      if (!isInRuns) this.#sink.group(this.#batch.indexAt(place), this.#batch.groupAt(place));
     }
-    this.#sink.parent(item.offset, bytes);
+    if (isInRuns) this.#emitRuns(groupCount);
+  }
+
+  /** Emits the first `count` groups of the batch in runs of neighbours. */
+  #emitRuns(count: number): void {
+    let first = 0;
+    for (let place = 1; place <= count; place++) {
+      const index = this.#batch.indexAt(first);
+      if (place < count && this.#batch.indexAt(place) === index + place - first) continue;
+      this.#sink.groupRun!(index, this.#batch.groupBytes(first, place));
+      first = place;
+    }
   }
 
   #corrupt(found: string): SeedmintError {

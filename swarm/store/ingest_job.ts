@@ -6,7 +6,6 @@ import type { Bytes } from "../../src/core/bytes.ts";
 import type { Hash } from "../../src/core/hash.ts";
 import { type Range, RangeSet } from "../../src/core/range_set.ts";
 import { GROUP_BYTES, PARENT_BYTES } from "../bao/geometry.ts";
-import { kernel } from "../bao/kernel/mod.ts";
 import { BaoDecoder, PlainVerifier } from "../bao/mod.ts";
 import { type Files, fileSizeOf, type PositionalFile } from "./files.ts";
 import type { BlobFiles } from "./layout.ts";
@@ -89,52 +88,10 @@ class Gather {
   }
 }
 
-/**
- * Gathers neighbouring groups where the kernel hashes them, in its window: no copy beside the one
- * that hashing needs. All jobs of a thread share that window, so nothing stays in it between calls.
- */
-class GroupGather {
-  readonly #write: (offset: number, bytes: Uint8Array) => void;
-  #offset = 0;
-  #start = GROUP_BYTES;
-  #end = GROUP_BYTES;
-
-  constructor(write: (offset: number, bytes: Uint8Array) => void) {
-    this.#write = write;
-  }
-
-  /** Where the next group may be put. The first group's place is the kernel's own for parents. */
-  room(size: number): Uint8Array {
-    if (this.#end + size > kernel.window.length) this.flush();
-    return kernel.window.subarray(this.#end, this.#end + size);
-  }
-
-  /** Takes the group that lies in the room given last. */
-  add(offset: number, size: number): void {
-    const start = this.#end;
-    if (this.#start < start && offset !== this.#offset + start - this.#start) {
-      this.#write(this.#offset, kernel.window.subarray(this.#start, start));
-      this.#start = start;
-    }
-    if (this.#start === start) this.#offset = offset;
-    this.#end = start + size;
-  }
-
-  flush(): void {
-    // What could not be written stays, as a second attempt shows whether it is held.
-    if (this.#start < this.#end) {
-      this.#write(this.#offset, kernel.window.subarray(this.#start, this.#end));
-    }
-    this.#start = GROUP_BYTES;
-    this.#end = GROUP_BYTES;
-  }
-}
-
 /** The files of a lane, written in the order that a crash asks for: data, then parents. */
 class LaneWriter {
   readonly #data: PositionalFile | undefined;
   readonly #outboard: PositionalFile | undefined;
-  readonly #groups: GroupGather;
   readonly #parents: Gather;
 
   constructor(lane: BlobFiles | undefined, files: Files) {
@@ -148,25 +105,12 @@ class LaneWriter {
       }
     }
     const isWritten = lane !== undefined;
-    this.#groups = new GroupGather((offset, bytes) => {
-      this.#data?.writeAt(offset, bytes);
-    });
     this.#parents = new Gather(isWritten ? SLAB_BYTES / 16 : PARENT_BYTES, (offset, bytes) => {
       this.#outboard?.writeAt(offset, bytes);
     });
   }
 
-  /** Room for the next group, to be hashed in. */
-  room(size: number): Uint8Array {
-    return this.#groups.room(size);
-  }
-
-  /** Takes the group that lies in the room given last. */
-  group(index: number, size: number): void {
-    if (this.#data !== undefined) this.#groups.add(index * GROUP_BYTES, size);
-  }
-
-  /** Writes data of a run that is not gathered. */
+  /** Writes verified data, which is not gathered: it comes in large pieces. */
   data(offset: number, bytes: Uint8Array): void {
     this.#data?.writeAt(offset, bytes);
   }
@@ -180,8 +124,8 @@ class LaneWriter {
     return pairIn(this.#outboard, offset);
   }
 
+  /** Writes the parents that are gathered. */
   flush(): void {
-    this.#groups.flush();
     this.#parents.flush();
   }
 
@@ -195,7 +139,7 @@ class LaneWriter {
 class EncodedJob implements IngestJob {
   readonly #writer: LaneWriter;
   readonly #decoder: BaoDecoder;
-  /** Verified and gathered, not yet written. */
+  /** Verified and written, not yet told. */
   #runs: Range[] = [];
 
   constructor(spec: JobSpec, boundaries: readonly number[], files: Files) {
@@ -207,11 +151,8 @@ class EncodedJob implements IngestJob {
         ranges: RangeSet.fromBoundaries(boundaries),
         sink: {
           parent: (offset, pair) => this.#writer.parent(offset, pair),
-          room: (size) => this.#writer.room(size),
-          group: (index, bytes) => {
-            this.#writer.group(index, bytes.length);
-            appendGroup(this.#runs, index);
-          },
+          group: (index, bytes) => this.#groups(index, bytes),
+          groupRun: (index, bytes) => this.#groups(index, bytes),
         },
       });
     } catch (error) {
@@ -232,6 +173,12 @@ class EncodedJob implements IngestJob {
     this.#runs = [];
     if (failure !== undefined) throw new JobFailure(runs, failure);
     return runs;
+  }
+
+  /** Writes neighbouring groups from where they were hashed, without a copy. */
+  #groups(index: number, bytes: Uint8Array): void {
+    this.#writer.data(index * GROUP_BYTES, bytes);
+    appendRun(this.#runs, index, index + Math.ceil(bytes.length / GROUP_BYTES));
   }
 
   finish(): readonly Range[] {
@@ -344,8 +291,8 @@ function pairIn(outboard: PositionalFile | undefined, offset: number): Uint8Arra
   return outboard?.readAtSync(offset, pair) === PARENT_BYTES ? pair : undefined;
 }
 
-function appendGroup(runs: Range[], index: number): void {
+function appendRun(runs: Range[], start: number, end: number): void {
   const last = runs.at(-1);
-  if (last?.end === index) runs[runs.length - 1] = { start: last.start, end: index + 1 };
-  else runs.push({ start: index, end: index + 1 });
+  if (last?.end === start) runs[runs.length - 1] = { start: last.start, end };
+  else runs.push({ start, end });
 }

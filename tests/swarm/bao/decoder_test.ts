@@ -40,6 +40,17 @@ class CheckingSink {
   }
 }
 
+/** Takes groups in runs, as the store on disk does. */
+class RunSink extends CheckingSink {
+  groupRun(index: number, bytes: Uint8Array): void {
+    for (let at = 0; at === 0 || at < bytes.length; at += GROUP_BYTES) {
+      this.group(index + at / GROUP_BYTES, bytes.subarray(at, at + GROUP_BYTES));
+    }
+  }
+}
+
+const sinkClasses = [CheckingSink, RunSink];
+
 function decode(
   stream: Uint8Array,
   options: { hash: Hash; size: number; ranges?: RangeSet; sink: CheckingSink; pieceBytes?: number },
@@ -57,8 +68,8 @@ Deno.test("BaoDecoder emits every group of a whole blob in order, however the st
     const bytes = noiseBytes(size);
     const outboard = outboardOf(bytes);
     const stream = encode(bytes, outboard);
-    for (const pieceBytes of [stream.length, 1_000, 16_384, 16_448, 40_000]) {
-      const sink = new CheckingSink(bytes, outboard);
+    for (const [index, pieceBytes] of [stream.length, 1_000, 16_384, 16_448, 40_000].entries()) {
+      const sink = new sinkClasses[index % 2]!(bytes, outboard);
       const decoder = decode(stream, { hash: outboard.hash, size, sink, pieceBytes });
       assert.equal(decoder.isDone, true);
       assert.deepEqual(
@@ -77,15 +88,16 @@ const blobAndRanges = fc.record({
   boundaries: fc.uniqueArray(fc.integer({ min: 0, max: 45 }), { maxLength: 7 })
     .map((boundaries) => boundaries.sort((a, b) => a - b)),
   pieceBytes: fc.integer({ min: 200, max: 50_000 }),
+  Sink: fc.constantFrom(...sinkClasses),
 });
 
 Deno.test("BaoDecoder emits exactly the groups asked for, at any cut of the stream", () => {
   fc.assert(
-    fc.property(blobAndRanges, ({ size, boundaries, pieceBytes }) => {
+    fc.property(blobAndRanges, ({ size, boundaries, pieceBytes, Sink }) => {
       const bytes = noiseBytes(size);
       const outboard = outboardOf(bytes);
       const ranges = RangeSet.fromBoundaries(boundaries);
-      const sink = new CheckingSink(bytes, outboard);
+      const sink = new Sink(bytes, outboard);
       const stream = encode(bytes, outboard, ranges);
       const decoder = decode(stream, { hash: outboard.hash, size, ranges, sink, pieceBytes });
       assert.equal(decoder.isDone, true);
@@ -103,14 +115,15 @@ Deno.test("BaoDecoder refuses a stream with any one bit flipped and emits no wro
     place: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
     mask: fc.constantFrom(1, 2, 4, 8, 16, 32, 64, 128),
     pieceBytes: fc.integer({ min: 1000, max: 50_000 }),
+    Sink: fc.constantFrom(...sinkClasses),
   });
   fc.assert(
-    fc.property(bit, ({ size, place, mask, pieceBytes }) => {
+    fc.property(bit, ({ size, place, mask, pieceBytes, Sink }) => {
       const bytes = noiseBytes(size);
       const outboard = outboardOf(bytes);
       const stream = encode(bytes, outboard);
       stream[Math.floor(place * stream.length)]! ^= mask;
-      const sink = new CheckingSink(bytes, outboard);
+      const sink = new Sink(bytes, outboard);
       const options = { hash: outboard.hash, size, sink, pieceBytes };
       assert.throws(() => decode(stream, options), (error) => {
         assert(isSeedmintError(error, "corrupt"));
@@ -146,16 +159,17 @@ Deno.test("BaoDecoder lets no lie through, whatever is done to stream and size",
     from: fc.nat(400),
     length: fc.nat(20),
     pieceBytes: fc.integer({ min: 500, max: 50_000 }),
+    Sink: fc.constantFrom(...sinkClasses),
   });
   fc.assert(
-    fc.property(lie, ({ groups, tail, sizeError, kind, unit, from, length, pieceBytes }) => {
+    fc.property(lie, ({ groups, tail, sizeError, kind, unit, from, length, pieceBytes, Sink }) => {
       const bytes = noiseBytes(groups * GROUP_BYTES + tail);
       const outboard = outboardOf(bytes);
       const honest = encode(bytes, outboard);
       const start = Math.min(from * unit, honest.length);
       const stream = lies[kind]!(honest, start, Math.min(start + length * unit, honest.length));
       const size = Math.max(0, bytes.length + sizeError);
-      const sink = new CheckingSink(bytes, outboard);
+      const sink = new Sink(bytes, outboard);
       const isHonest = Buffer.compare(stream, honest) === 0 && size === bytes.length;
       const attempt = () => {
         const decoder = decode(stream, { hash: outboard.hash, size, sink, pieceBytes });
@@ -170,6 +184,37 @@ Deno.test("BaoDecoder lets no lie through, whatever is done to stream and size",
     }),
     { numRuns: 1500 },
   );
+});
+
+Deno.test("BaoDecoder emits what comes before a lie however much arrives at once, and nothing after", () => {
+  const groupCount = 300;
+  const bytes = noiseBytes(groupCount * GROUP_BYTES - 5);
+  const outboard = outboardOf(bytes);
+  const { hash } = outboard;
+  // Every third group: more parents than groups, and more of both than are hashed at once.
+  const sparse = Array.from({ length: groupCount / 3 }, (_, index) => [3 * index, 3 * index + 1]);
+  for (const ranges of [RangeSet.ALL, RangeSet.fromBoundaries(sparse.flat())]) {
+    const honest = encode(bytes, outboard, ranges);
+    for (const Sink of sinkClasses) {
+      const whole = new Sink(bytes, outboard);
+      decode(honest, { hash, size: bytes.length, ranges, sink: whole }).finish();
+      const wanted = [...truncateRanges(ranges, bytes.length)].flatMap((run) =>
+        Array.from({ length: run.end - run.start }, (_, index) => run.start + index)
+      );
+      assert.deepEqual(whole.groups, wanted);
+      for (const place of [0.1, 0.5, 0.9]) {
+        const stream = honest.slice();
+        const at = Math.floor(place * stream.length);
+        stream[at]! ^= 1;
+        const sink = new Sink(bytes, outboard);
+        const options = { hash, size: bytes.length, ranges, sink };
+        assert.throws(() => decode(stream, options), /does not match the root/);
+        const emittedBytes = sink.groups.length * GROUP_BYTES + sink.parents.length * 64;
+        assert(emittedBytes <= at && emittedBytes > at - GROUP_BYTES, `${emittedBytes} of ${at}`);
+        assert.deepEqual(sink.groups, wanted.slice(0, sink.groups.length));
+      }
+    }
+  }
 });
 
 Deno.test("BaoDecoder refuses wrong sizes, reordered and surplus pieces, and emits no wrong byte", () => {
