@@ -15,6 +15,9 @@ export interface PeerAddress {
   readonly addrs: readonly string[];
 }
 
+/** What lies before an array given to {@link ByteStream.writeOver}, at least. */
+export const WRITE_ROOM_BYTES = 16;
+
 /** One bidirectional stream to one authenticated peer. */
 export interface ByteStream {
   readonly peerId: string;
@@ -48,6 +51,12 @@ export interface ByteStream {
    * @throws {SeedmintError} `reset`
    */
   write(...parts: Uint8Array[]): Promise<void> | undefined;
+  /**
+   * As {@link write}, of an array whose memory the caller gives up until then: the
+   * {@link WRITE_ROOM_BYTES} before each byte of it may be overwritten once that byte is next to be
+   * sent, so that headers need no array of their own. Only there with {@link copiesWrites}.
+   */
+  writeOver?(bytes: Uint8Array<ArrayBuffer>): Promise<void> | undefined;
   /** Says that nothing more will be written; reading goes on. */
   closeWrite(): Promise<void>;
   /** Ends both directions at once; safe to call at any time and more than once. */

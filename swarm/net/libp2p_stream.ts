@@ -14,6 +14,7 @@
  * - A connection that goes away under a stream looks to the stream like a regular end (`end`, and a
  *   close without an error): only after `remoteCloseWrite` is an end an end.
  */
+import type { Bytes } from "../../src/core/bytes.ts";
 import { SeedmintError } from "../../src/core/errors.ts";
 import {
   type Stream,
@@ -111,11 +112,22 @@ export class Libp2pByteStream implements ByteStream {
   }
 
   write(...parts: Uint8Array[]): Promise<void> | undefined {
+    // One list is one frame and one encryption, where many small sends would each be their own.
+    const data = parts.length === 1 ? parts[0]! : new Uint8ArrayList(...parts);
+    return this.#write(() => this.#stream.send(data));
+  }
+
+  writeOver(bytes: Bytes): Promise<void> | undefined {
+    const stream = this.#stream;
+    if (!(stream instanceof FastYamuxStream && stream.copiesWrites)) return this.write(bytes);
+    return this.#write(() => stream.sendOver(bytes));
+  }
+
+  #write(send: () => void): Promise<void> | undefined {
     if (this.#writeError !== undefined) throw this.#writeError;
     if (this.#isWriteClosed) throw resetError("closeWrite was called before");
     try {
-      // One list is one frame and one encryption, where many small sends would each be their own.
-      this.#stream.send(parts.length === 1 ? parts[0]! : new Uint8ArrayList(...parts));
+      send();
     } catch (error) {
       this.#fail(error);
       throw this.#writeError ?? resetError("it is closed", error);

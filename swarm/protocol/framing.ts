@@ -25,6 +25,9 @@ export function messageFrame(message: Message): Bytes {
   return concatBytes(encodeVarint(bytes.length), bytes);
 }
 
+/** The most bytes of what {@link dataFrameHead} gives. */
+export const FRAME_HEAD_BYTES_MAX: number = encodeVarint(DATA_FRAME_BYTES_MAX + 1).length + 1;
+
 /** What stands before `size` bytes of data in a data frame; 1 to {@link DATA_FRAME_BYTES_MAX}. */
 export function dataFrameHead(size: number): Bytes {
   if (!Number.isInteger(size) || size < 1 || size > DATA_FRAME_BYTES_MAX) {

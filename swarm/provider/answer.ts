@@ -1,4 +1,5 @@
 /** The answer to one want for a blob that the requester may see. */
+import type { Bytes } from "../../src/core/bytes.ts";
 import { isSeedmintError } from "../../src/core/errors.ts";
 import type { Hash } from "../../src/core/hash.ts";
 import type { Clock } from "../../src/core/ports.ts";
@@ -142,7 +143,7 @@ async function sendBlob(answer: Answer, asked: RangeSet, groups: RangeSet): Prom
     const held = groups.intersect(reader.groups);
     if (held.isEmpty) return await notFound(sender);
     await sender.message(grantOf(answer, asked, held));
-    const failure = await sendPieces(sender, reader.encode(held, { signal }));
+    const failure = await sendPieces(sender, reader.encode(held, { signal, ...sender.pieceRoom }));
     return await finish(sender, failure);
   } finally {
     await reader[Symbol.asyncDispose]();
@@ -188,7 +189,7 @@ async function sendCollection(answer: Answer): Promise<Outcome> {
 /** Sends all of `pieces`; returns the code of a failure to read them. */
 async function sendPieces(
   sender: Sender,
-  pieces: AsyncIterable<Uint8Array>,
+  pieces: AsyncIterable<Bytes>,
 ): Promise<string | undefined> {
   const iterator = pieces[Symbol.asyncIterator]();
   try {

@@ -1,11 +1,12 @@
 /** Writes one answer to a stream: frames, metering, and what a reader may cost. */
-import { concatBytes, freeBytes } from "../../src/core/bytes.ts";
+import { type Bytes, concatBytes } from "../../src/core/bytes.ts";
 import { SeedmintError } from "../../src/core/errors.ts";
 import type { Clock } from "../../src/core/ports.ts";
-import type { ByteStream } from "../ports.ts";
+import { type ByteStream, WRITE_ROOM_BYTES } from "../ports.ts";
 import {
   DATA_FRAME_BYTES_TARGET,
   dataFrameHead,
+  FRAME_HEAD_BYTES_MAX,
   messageFrame,
   type ResponseMessage,
 } from "../protocol/mod.ts";
@@ -47,13 +48,33 @@ export class Sender {
   /** Sends `bytes` as they are, without a copy. */
   async data(bytes: Uint8Array): Promise<void> {
     await this.flush();
-    await this.#frames(bytes);
+    await this.#frames(bytes, (frame) => this.#write(frame));
   }
 
-  /** As {@link data}, of bytes that nobody else uses: their memory is freed as soon as may be. */
-  async ownData(bytes: Uint8Array): Promise<void> {
-    await this.data(bytes);
-    if (this.#options.stream.copiesWrites === true) freeBytes(bytes);
+  /** Room in front of the pieces for {@link ownData}, where the stream makes use of it. */
+  get pieceRoom(): { readonly roomBytes?: number } {
+    const { stream } = this.#options;
+    const isUsed = stream.writeOver !== undefined && stream.copiesWrites === true;
+    return isUsed ? { roomBytes: FRAME_HEAD_BYTES_MAX + WRITE_ROOM_BYTES } : {};
+  }
+
+  /**
+   * As {@link data}, of bytes that nobody else uses, with {@link pieceRoom} in front: their memory is
+   * written over while they are sent, and freed at once.
+   */
+  async ownData(bytes: Bytes): Promise<void> {
+    if (this.pieceRoom.roomBytes === undefined) return await this.data(bytes);
+    await this.flush();
+    await this.#frames(bytes, (frame) => {
+      // The head lies in the room before the piece, or where the slice before this one ended.
+      const head = dataFrameHead(frame.length);
+      const start = frame.byteOffset - head.length;
+      const whole = new Uint8Array(frame.buffer, start, head.length + frame.length);
+      whole.set(head);
+      return this.#options.stream.writeOver!(whole);
+    });
+    // Left to the garbage collector, a megabyte a millisecond makes it run all the time.
+    bytes.buffer.transfer(0);
   }
 
   /** Sends `bytes` together with others like it: a frame for each would cost more than the copy. */
@@ -70,23 +91,27 @@ export class Sender {
     const joined = concatBytes(...this.#small);
     this.#small = [];
     this.#smallBytes = 0;
-    await this.#frames(joined);
+    await this.#frames(joined, (frame) => this.#write(frame));
   }
 
-  async #frames(bytes: Uint8Array): Promise<void> {
-    const { sliceBytes } = this.#options.metering;
+  async #frames<T extends Uint8Array>(
+    bytes: T,
+    write: (frame: T) => Promise<void> | undefined,
+  ): Promise<void> {
+    const { metering, account, signal } = this.#options;
+    const { sliceBytes } = metering;
     for (let at = 0; at < bytes.length; at += sliceBytes) {
-      await this.#frame(bytes.subarray(at, at + sliceBytes));
+      const frame = bytes.subarray(at, at + sliceBytes) as T;
+      const paid = metering.charge(account, frame.length, signal);
+      if (paid !== undefined) await paid;
+      const room = write(frame);
+      this.sentBytes += frame.length;
+      if (room !== undefined) await this.#room(room, frame.length);
     }
   }
 
-  async #frame(bytes: Uint8Array): Promise<void> {
-    const { stream, metering, account, signal } = this.#options;
-    const paid = metering.charge(account, bytes.length, signal);
-    if (paid !== undefined) await paid;
-    const room = stream.write(dataFrameHead(bytes.length), bytes);
-    this.sentBytes += bytes.length;
-    if (room !== undefined) await this.#room(room, bytes.length);
+  #write(frame: Uint8Array): Promise<void> | undefined {
+    return this.#options.stream.write(dataFrameHead(frame.length), frame);
   }
 
   /** Waits until the reader made room, and drops one that is too slow to be worth the memory. */

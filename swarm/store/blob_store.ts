@@ -69,6 +69,12 @@ export interface ImportOptions extends BlobAttributes {
   readonly expected?: { readonly hash?: Hash; readonly sha256?: Sha256 };
 }
 
+/** Options of {@link BlobReader.encode}. */
+export interface EncodeOptions {
+  readonly signal?: AbortSignal;
+  readonly roomBytes?: number;
+}
+
 /** A blob opened for reading. Holding it keeps the blob from eviction. */
 export interface BlobReader extends AsyncDisposable {
   readonly hash: Hash;
@@ -84,13 +90,12 @@ export interface BlobReader extends AsyncDisposable {
   /**
    * The Bao encoding (pre-order: 64-byte parents and groups, no size prefix) of `ranges`, which is
    * cut to the blob as bao-tree does: asking past the end gives the last group.
-   * Each piece is a fresh array that the caller may keep.
+   * Each piece is a fresh array that the caller may keep; with `roomBytes` so many bytes of its
+   * memory lie in front of it, for the caller to use.
    *
    * @throws {SeedmintError} `not-found` if a group of `ranges` is not held.
    */
-  encode(ranges: RangeSet, options?: { readonly signal?: AbortSignal }): AsyncIterable<
-    Uint8Array<ArrayBuffer>
-  >;
+  encode(ranges: RangeSet, options?: EncodeOptions): AsyncIterable<Uint8Array<ArrayBuffer>>;
 }
 
 /** Options of both kinds of ingest. */

@@ -6,6 +6,7 @@ import type { Bytes } from "../../src/core/bytes.ts";
 import type { RangeSet } from "../../src/core/range_set.ts";
 import { GROUP_BYTES, PARENT_BYTES } from "../bao/geometry.ts";
 import { encodedItems } from "../bao/mod.ts";
+import type { EncodeOptions } from "./blob_store.ts";
 import { PIECE_BYTES } from "./limits.ts";
 
 /** Where the bytes of one blob come from. Both calls fill the whole target or throw. */
@@ -18,29 +19,33 @@ export interface EncodeSource {
 /** The first pieces are small, so that the first byte leaves early. */
 const FIRST_PIECE_BYTES = 64 * 1024;
 
+/** A group, and the most parents that can come before it: one for each level of the largest blob. */
+const STEP_BYTES_MAX = GROUP_BYTES + 48 * PARENT_BYTES;
+
 /** Items of one piece: a group's index, or a parent's offset as `-1 - offset`. */
 interface PiecePlan {
   readonly items: readonly number[];
   readonly bytes: number;
 }
 
-/** Yields the encoding of `ranges`, all of them held. Each piece is fresh. */
+/** Yields the encoding of `ranges`, all of them held, in pieces as `BlobReader.encode` says. */
 export async function* encodePieces(
   source: EncodeSource,
   ranges: RangeSet,
-  options: { readonly signal?: AbortSignal } = {},
+  options: EncodeOptions = {},
 ): AsyncGenerator<Bytes, void, undefined> {
+  const { roomBytes = 0 } = options;
   const plans = planPieces(source.size, ranges);
   let plan = plans.next();
   if (plan.done) return;
-  let next: Promise<Bytes> | undefined = readPiece(source, plan.value);
+  let next: Promise<Bytes> | undefined = readPiece(source, plan.value, roomBytes);
   try {
     while (next !== undefined) {
       const piece: Bytes = await next;
       next = undefined;
       options.signal?.throwIfAborted();
       plan = plans.next();
-      if (!plan.done) next = readPiece(source, plan.value);
+      if (!plan.done) next = readPiece(source, plan.value, roomBytes);
       yield piece;
     }
   } finally {
@@ -61,7 +66,7 @@ function* planPieces(size: number, ranges: RangeSet): Generator<PiecePlan> {
     }
     items.push(item.index);
     bytes += item.size;
-    if (bytes < bytesMax) continue;
+    if (bytes + STEP_BYTES_MAX <= bytesMax) continue;
     yield { items, bytes };
     items = [];
     bytes = 0;
@@ -75,7 +80,11 @@ function* planPieces(size: number, ranges: RangeSet): Generator<PiecePlan> {
  * are read to the end of the piece and moved forward: a second megabyte for them would cost more
  * than the move.
  */
-async function readPiece(source: EncodeSource, plan: PiecePlan): Promise<Bytes> {
+async function readPiece(
+  source: EncodeSource,
+  plan: PiecePlan,
+  roomBytes: number,
+): Promise<Bytes> {
   const groups: number[] = [];
   const parents: number[] = [];
   for (const item of plan.items) {
@@ -83,7 +92,7 @@ async function readPiece(source: EncodeSource, plan: PiecePlan): Promise<Bytes> 
     else parents.push(-1 - item);
   }
   const parentBytes = new Uint8Array(parents.length * PARENT_BYTES);
-  const piece = new Uint8Array(plan.bytes);
+  const piece = new Uint8Array(roomBytes + plan.bytes).subarray(roomBytes);
   await readRuns(
     parents,
     PARENT_BYTES,

@@ -4,7 +4,7 @@ import type { Hash } from "../../src/core/hash.ts";
 import type { RangeSet } from "../../src/core/range_set.ts";
 import { outboardSizeOf } from "../bao/geometry.ts";
 import { truncateRanges } from "../bao/mod.ts";
-import type { BlobReader } from "./blob_store.ts";
+import type { BlobReader, EncodeOptions } from "./blob_store.ts";
 import { encodePieces } from "./encode.ts";
 import type { PositionalFile } from "./files.ts";
 import { compareFingerprints, type Fingerprint, fingerprintOf } from "./guard.ts";
@@ -49,7 +49,7 @@ export class StoreReader implements BlobReader {
     return count;
   }
 
-  encode(ranges: RangeSet, options: { readonly signal?: AbortSignal } = {}): AsyncIterable<Bytes> {
+  encode(ranges: RangeSet, options: EncodeOptions = {}): AsyncIterable<Bytes> {
     const wanted = truncateRanges(ranges, this.size);
     if (!this.groups.includes(wanted)) throw incompleteError(this.hash, "encode ranges of");
     return encodePieces(

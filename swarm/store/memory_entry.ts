@@ -5,7 +5,7 @@ import { RangeSet } from "../../src/core/range_set.ts";
 import { GROUP_BYTES, groupCountOf, PARENT_BYTES } from "../bao/geometry.ts";
 import { truncateRanges } from "../bao/mod.ts";
 import type { Attributes } from "./attributes.ts";
-import type { BlobReader, BlobRecord } from "./blob_store.ts";
+import type { BlobReader, BlobRecord, EncodeOptions } from "./blob_store.ts";
 import { encodePieces } from "./encode.ts";
 import { INLINE_BYTES_MAX } from "./limits.ts";
 import { bytesInGroups } from "./group_bytes.ts";
@@ -117,7 +117,7 @@ export class MemoryReader implements BlobReader {
     return count;
   }
 
-  encode(ranges: RangeSet, options: { readonly signal?: AbortSignal } = {}): AsyncIterable<Bytes> {
+  encode(ranges: RangeSet, options: EncodeOptions = {}): AsyncIterable<Bytes> {
     const wanted = truncateRanges(ranges, this.size);
     if (!this.groups.includes(wanted)) throw incompleteError(this.hash, "encode ranges of");
     const entry = this.#entry;

@@ -134,6 +134,16 @@ export class NoiseStream extends AbstractMessageStream {
     this.#send(target);
   }
 
+  /** As {@link write}; what is large and fits becomes a message of its own, without a copy. */
+  writeWhole(frame: Uint8Array): void {
+    if (frame.length < OWN_MESSAGE_BYTES_MIN || frame.length > NOISE_PLAINTEXT_BYTES_MAX) {
+      return this.write(frame);
+    }
+    this.#assertWritable();
+    this.#sealStaged();
+    this.#seal(frame);
+  }
+
   /** Whether a writer should wait for the `drain` event. */
   get needsDrain(): boolean {
     const needsDrain = this.#sink?.needsDrain ?? this.#inner.writableNeedsDrain;

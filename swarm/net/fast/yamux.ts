@@ -17,6 +17,7 @@ import {
 } from "../../libp2p.ts";
 import type { Clock } from "../../../src/core/ports.ts";
 import {
+  YAMUX_HEADER_BYTES,
   YAMUX_INITIAL_WINDOW_BYTES,
   YAMUX_KEEP_ALIVE_MS,
   YAMUX_STREAM_COUNT_MAX,
@@ -297,10 +298,12 @@ export class FastYamuxMuxer extends AbstractStreamMuxer<FastYamuxStream> {
         return roundTripMs();
       },
       monotonicMs: () => this.#options.clock.monotonicMs(),
-      sendData: (stream, flags, parts) => {
+      sendData: (stream, flags, parts, isOver) => {
         let length = 0;
         for (const part of parts) length += part.length;
-        this.#send(TYPE_DATA, flags, stream.streamId, length, parts);
+        const header = { type: TYPE_DATA, flags, streamId: stream.streamId, length };
+        if (isOver && this.#noise !== undefined) this.#sendOver(this.#noise, header, parts[0]!);
+        else this.#send(TYPE_DATA, flags, stream.streamId, length, parts);
         this.#isSaturated = this.#isConnectionFull();
       },
       sendWindowUpdate: (stream, flags, delta) =>
@@ -326,6 +329,16 @@ export class FastYamuxMuxer extends AbstractStreamMuxer<FastYamuxStream> {
       if (parts.length === 0) this.#noise.write(header);
       else this.#noise.writeFrame(header, parts, length);
     } else this.maConn.send(parts.length === 0 ? header : new Uint8ArrayList(header, ...parts));
+  }
+
+  /** Sends a header and `payload`, in front of whose bytes it is written. */
+  #sendOver(noise: NoiseStream, header: YamuxHeader, payload: Uint8Array): void {
+    if (this.maConn.status !== "open") return;
+    const { buffer, byteOffset, length } = payload;
+    const start = byteOffset - YAMUX_HEADER_BYTES;
+    const frame = new Uint8Array(buffer, start, YAMUX_HEADER_BYTES + length);
+    encodeHeader(header, frame);
+    noise.writeWhole(frame);
   }
 
   #goAway(reason: number): void {

@@ -41,10 +41,13 @@ export interface YamuxHeader {
   readonly length: number;
 }
 
-/** Encodes a header. */
-export function encodeHeader(header: YamuxHeader): Uint8Array {
+/** Encodes a header, into the front of `bytes` if they are given. */
+export function encodeHeader(
+  header: YamuxHeader,
+  bytes: Uint8Array = new Uint8Array(YAMUX_HEADER_BYTES),
+): Uint8Array {
   const { type, flags, streamId, length } = header;
-  const bytes = new Uint8Array(YAMUX_HEADER_BYTES);
+  bytes[0] = 0;
   bytes[1] = type;
   bytes[2] = flags >>> 8;
   bytes[3] = flags;

@@ -35,7 +35,13 @@ export interface YamuxSession {
   /** Round trip time, or undefined before the first ping came back. */
   readonly roundTripMs: number | undefined;
   monotonicMs(): number;
-  sendData(stream: FastYamuxStream, flags: number, parts: readonly Uint8Array[]): void;
+  /** `isOver` allows to overwrite the bytes before the one part. */
+  sendData(
+    stream: FastYamuxStream,
+    flags: number,
+    parts: readonly Uint8Array[],
+    isOver: boolean,
+  ): void;
   sendWindowUpdate(stream: FastYamuxStream, flags: number, delta: number): void;
   /** The stream holds `delta` more (or fewer) bytes that nobody read. */
   onUnread(delta: number): void;
@@ -56,6 +62,8 @@ export class FastYamuxStream extends AbstractStream {
   /** SYN or ACK while the next frame has to carry it. */
   #openingFlag: number;
   #sendWindow = YAMUX_INITIAL_WINDOW_BYTES;
+  /** Memory of what {@link sendOver} was given last. */
+  #over: ArrayBufferLike | undefined;
 
   // Receiving: totals over the stream's life, and the window that is kept open beyond what was read.
   #window = YAMUX_INITIAL_WINDOW_BYTES;
@@ -180,6 +188,15 @@ export class FastYamuxStream extends AbstractStream {
     return this.processSendQueue();
   }
 
+  /**
+   * As {@link send}, of the only bytes of their memory that wait to be sent: in front of what is
+   * next the frame's header is written, so that both are one piece for the cipher.
+   */
+  sendOver(data: Uint8Array): boolean {
+    this.#over = data.buffer;
+    return this.send(data);
+  }
+
   protected override processSendQueue(): boolean {
     if (this.writableNeedsDrain) return false;
     const queue = this.writeBuffer;
@@ -190,7 +207,9 @@ export class FastYamuxStream extends AbstractStream {
       while (queue.byteLength > 0 && this.#sendWindow > 0 && !this.#session.isSaturated) {
         const length = Math.min(queue.byteLength, this.#sendWindow, YAMUX_FRAME_BYTES_MAX);
         this.#sendWindow -= length;
-        this.#session.sendData(this, this.#takeOpeningFlag(), frontOf(queue, length));
+        const parts = frontOf(queue, length);
+        const isOver = parts.length === 1 && parts[0]!.buffer === this.#over;
+        this.#session.sendData(this, this.#takeOpeningFlag(), parts, isOver);
         queue.consume(length);
       }
     } finally {

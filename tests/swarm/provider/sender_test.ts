@@ -1,8 +1,10 @@
 import { equal, ok, rejects } from "node:assert/strict";
 import { systemClock } from "../../../src/app/system.ts";
 import { isSeedmintError } from "../../../src/core/errors.ts";
+import { concatBytes } from "../../../src/core/bytes.ts";
 import type { Clock } from "../../../src/core/ports.ts";
-import type { ByteStream } from "../../../swarm/ports.ts";
+import { type ByteStream, WRITE_ROOM_BYTES } from "../../../swarm/ports.ts";
+import { FrameReader } from "../../../swarm/protocol/mod.ts";
 import { PROVIDER_LIMITS } from "../../../swarm/provider/mod.ts";
 import { Metering } from "../../../swarm/provider/metering.ts";
 import { Sender } from "../../../swarm/provider/sender.ts";
@@ -73,6 +75,43 @@ Deno.test("Sender sends large data without a copy and small data together", asyn
   equal(written.length, 3);
   equal(written[1]!.length, 40_960);
   equal(sender.sentBytes, large.length + 40_960);
+});
+
+Deno.test("Sender frames its own pieces in the room before them and frees them", async () => {
+  const clock = new ManualClock();
+  const limits = { ...PROVIDER_LIMITS, bytesPerSecondPerPeer: 400 * 1024 };
+  const metering = new Metering({ limits, clock: clock.clock });
+  const { stream } = slowStream(clock, 0);
+  const account = metering.of("reader");
+  const sent: Uint8Array[] = [];
+  const copying: ByteStream = {
+    ...stream,
+    copiesWrites: true,
+    writeOver: (bytes) => {
+      ok(bytes.byteOffset >= WRITE_ROOM_BYTES);
+      sent.push(bytes.slice());
+      new Uint8Array(bytes.buffer, bytes.byteOffset - WRITE_ROOM_BYTES, WRITE_ROOM_BYTES).fill(255);
+      return undefined;
+    },
+  };
+  const options = { account, metering, clock: clock.clock, signal: never() };
+  equal(new Sender({ ...options, stream }).pieceRoom.roomBytes, undefined);
+  const sender = new Sender({ ...options, stream: copying });
+  const roomBytes = sender.pieceRoom.roomBytes!;
+  const piece = new Uint8Array(roomBytes + 130_000).fill(7).subarray(roomBytes);
+  await sender.ownData(piece);
+  equal(piece.length, 0);
+  const whole = concatBytes(...sent);
+  const reader = new FrameReader({
+    read: () => Promise.resolve(sent.shift()),
+  }, { messageBytesMax: 1000, isDataAllowed: true });
+  let count = 0;
+  for (let part = await reader.next(); part instanceof Uint8Array; part = await reader.next()) {
+    ok(part.every((byte) => byte === 7));
+    count += part.length;
+  }
+  equal(count, 130_000);
+  ok(whole.length > count + 4);
 });
 
 Deno.test("Metering lets a limited peer see progress eight times a second", async () => {
