@@ -63,7 +63,9 @@ export class Sender {
    * written over while they are sent, and freed at once.
    */
   async ownData(bytes: Bytes): Promise<void> {
-    if (this.pieceRoom.roomBytes === undefined) return await this.data(bytes);
+    const { roomBytes } = this.pieceRoom;
+    // A reader that made no room is served all the same.
+    if (roomBytes === undefined || bytes.byteOffset < roomBytes) return await this.data(bytes);
     await this.flush();
     await this.#frames(bytes, (frame) => {
       // The head lies in the room before the piece, or where the slice before this one ended.
