@@ -43,9 +43,11 @@ Deno.test("add, get and what is served make spans when Deno's telemetry is on, w
     assert.match(got, /seedmint\.get/);
     assert.match(got, new RegExp(`seedmint\\.hash.*${hash}`));
     assert.match(got, new RegExp(`seedmint\\.sources.*peer ${status.peerId} 50000`));
-    assert.match(got, /seedmint\.wasted_bytes.*0/);
+    // How many depends on how busy the machine is: a peer that is silent for a second is asked again.
+    assert.match(got, /seedmint\.wasted_bytes: \d+/);
   } finally {
     seeder.kill("SIGTERM");
+    await output;
   }
   const served = await output;
   assert.match(served, /seedmint\.serve/);
