@@ -172,6 +172,8 @@ export interface Source {
   readonly kind: "peer" | "origin";
   /** Peer id, or the URL of the origin without user, password and query. */
   readonly id: string;
+  /** What it asks for a MiB of this fetch's content, as far as it is known; absent or 0: nothing. */
+  readonly priceMsatPerMiB?: number;
   /**
    * Fetches `groups` into the store; what was verified before a failure stays.
    *
@@ -210,18 +212,66 @@ export interface Viewer {
   readonly fleet: boolean;
 }
 
+/** On which terms a seller sells bytes. */
+export interface PaymentTerms {
+  /** Thousandths of a sat for 2^20 bytes of content; its hash tree is free. */
+  readonly priceMsatPerMiB: number;
+  /** The least that one payment must be, in sat. */
+  readonly minTopUpSat: number;
+  /** Mints whose ecash is taken. */
+  readonly mints: readonly string[];
+  /** The key that payments are locked to, 66 hex digits of a compressed secp256k1 point. */
+  readonly p2pk: string;
+  /** The least minutes until the payer may take an unused payment back. */
+  readonly locktimeMin: number;
+}
+
 /** What a {@link Gate} decides on a request for content. */
 export type GateDecision =
   | { readonly decision: "free" }
-  | {
-    readonly decision: "pay";
-    readonly priceMsatPerMiB: number;
-    readonly minTopUpSat: number;
-    readonly mints: readonly string[];
-    readonly p2pk: string;
-    readonly locktimeMin: number;
-  }
+  | ({ readonly decision: "pay" } & PaymentTerms)
   | { readonly decision: "deny"; readonly code: string };
+
+/** Ecash on its way, or a question about one that was sent before (no token). */
+export interface PaymentOffer {
+  /** Chosen by the payer at random, 16 bytes: asking twice with one id never pays twice. */
+  readonly id: Uint8Array<ArrayBuffer>;
+  /** A Cashu token, or a message of a payment channel; text either way. */
+  readonly token?: string;
+}
+
+/** What became of a payment. */
+export type PaymentAnswer =
+  /** It counts; what the payer has at this seller now, in msat; 0 for less. */
+  | { readonly answer: "credited"; readonly creditMsat: number }
+  /** It is being looked at: ask again with its id, without the token. */
+  | { readonly answer: "pending"; readonly retryMs: number }
+  /** It does not count; nothing of it was kept. With `retryMs`, the same may be sent again then. */
+  | { readonly answer: "refused"; readonly code: string; readonly retryMs?: number };
+
+/**
+ * A reader's credit as one answer uses it up. Several may be open for one reader: they share what it
+ * has. Content is charged before it is sent; all methods but `more` and disposal are synchronous, since
+ * they run for every piece that is sent.
+ */
+export interface Meter extends AsyncDisposable {
+  /** What the reader has left, in msat, what other answers took counted. */
+  readonly creditMsat: number;
+  /** Whether the reader should be told that it runs out. */
+  readonly isLow: boolean;
+  /**
+   * Charges content that is about to be sent.
+   *
+   * @param groupSizes Bytes of each chunk group, in the order of sending.
+   * @returns How many of them are paid for, from the first on. One group is served as long as anything
+   * is left: that is the grace, and it is owed.
+   */
+  take(groupSizes: readonly number[]): number;
+  /** Gives back what was charged and not sent. */
+  giveBack(bytes: number): void;
+  /** Resolves once the credit grew, at once if it is above 0. @throws `signal.reason` */
+  more(signal: AbortSignal): Promise<void>;
+}
 
 /** Decides what is served to whom, and at which price. Throwing means: do not serve. */
 export interface Gate {
@@ -233,15 +283,101 @@ export interface Gate {
   decide(
     request: { readonly viewer: Viewer; readonly root: Hash; readonly groups: RangeSet },
   ): Promise<GateDecision>;
+  /**
+   * Takes a payment of the viewer. The same id gives the same answer or a newer one, never a second
+   * credit. Does not throw for what the payer sends or a mint does.
+   */
+  pay?(
+    request: { readonly viewer: Viewer; readonly payment: PaymentOffer },
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<PaymentAnswer>;
+  /** What the viewer has, in msat; 0 for who never paid. */
+  creditOf?(viewer: Viewer): number;
+  /** Opens the viewer's credit for one answer at the price decided. */
+  openMeter?(
+    request: {
+      readonly viewer: Viewer;
+      readonly root: Hash;
+      readonly priceMsatPerMiB: number;
+    },
+  ): Meter;
+}
+
+/** What a fetch wants to pay for. */
+export interface PayRequest {
+  /** The seller. */
+  readonly peerId: string;
+  /** What the fetch as a whole is for: the blob, or the collection that it is part of. */
+  readonly subject: Hash;
+  readonly terms: PaymentTerms;
+  /** Content that may be bought of this seller, in bytes, as far as it is known. */
+  readonly bytesMax?: number;
+}
+
+/** Whether a fetch will pay. */
+export type PayAnswer =
+  | { readonly status: "open"; readonly session: PaySession }
+  /** In words for people, without secrets. */
+  | { readonly status: "declined"; readonly reason: string };
+
+/** A payment that is due, or why there is none to be had. */
+export type DuePayment =
+  | { readonly due: "pay"; readonly payment: PaymentOffer }
+  /** Enough is prepaid. */
+  | { readonly due: "nothing" }
+  | { readonly due: "declined"; readonly reason: string };
+
+/**
+ * Buying from one seller in one fetch. It knows what was prepaid and what of it is verified, and says
+ * when the next payment is due: never more than two minimum top-ups unverified. All streams to the
+ * seller share one.
+ */
+export interface PaySession extends AsyncDisposable {
+  readonly terms: PaymentTerms;
+  /**
+   * The payment to send now. The first call gives what must go with the first message; payments whose
+   * answer is not known are given again first, with the same id. Never throws.
+   */
+  next(options?: { readonly signal?: AbortSignal }): Promise<DuePayment>;
+  /** What the seller said of a payment, in `granted` or by itself. */
+  answered(id: Uint8Array, answer: PaymentAnswer): void;
+  /** The seller says what is left, or that it runs out. Believed only as far as it costs nothing. */
+  told(creditMsat: number): void;
+  /** Content that verified and was charged at the price of the terms. */
+  verified(bytes: number): void;
+  /** Called when {@link next} would give a payment. Returns how to stop that. */
+  onDue(listener: () => void): () => void;
+}
+
+/** What one fetch paid to one seller. */
+export interface PaidTo {
+  readonly peerId: string;
+  /** Sat in tokens that were handed over. */
+  readonly paidSat: number;
+  /** What making and swapping them cost, in sat. */
+  readonly feeSat: number;
+  /** Of what was paid, in msat: what verified content cost. The rest is credit at the seller. */
+  readonly usedMsat: number;
+  readonly priceMsatPerMiB: number;
+  readonly mint: string;
 }
 
 /** Buys what a seeder asks for. The wallet implements it; a node without one declines. */
 export interface Payer {
-  preparePayment(
+  /** Begins to buy, within what the policy allows. Never throws for trouble with money: it declines. */
+  open(request: PayRequest, options?: { readonly signal?: AbortSignal }): Promise<PayAnswer>;
+  /** What was paid for `subject` since `sinceMs` (milliseconds since 1970). */
+  paidFor?(subject: Hash, sinceMs: number): readonly PaidTo[];
+  /** One payment of a fixed amount, for sellers over HTTP (NUT-24). */
+  preparePayment?(
     request: {
+      readonly paymentId?: string;
       readonly mints: readonly string[];
       readonly priceSat: number;
-      readonly p2pk: string;
+      readonly p2pk?: string;
+      readonly locktimeS?: number;
+      readonly subject: Hash;
+      readonly payee: string;
       readonly signal?: AbortSignal;
     },
   ): Promise<

@@ -31,8 +31,17 @@ export const MINT_URL_LENGTH_MAX = 256;
 /** The most characters of a payment's token: about 100 proofs. */
 export const TOKEN_LENGTH_MAX = 32 * 1024;
 
-/** The bytes of a payment's id and of a session's id. */
+/** The bytes of a payment's id and of a direct session's id. */
 export const ID_BYTES = 16;
+
+/** The bytes of a Nostr key: the x of a secp256k1 point. */
+export const NOSTR_KEY_BYTES = 32;
+
+/** The bytes of a receipt's commitment: a SHA-256. */
+export const COMMITMENT_BYTES = 32;
+
+/** The most characters of a receipt as JSON, with the ids of some hundred payments. */
+export const RECEIPT_LENGTH_MAX = 16 * 1024;
 
 /** The bytes of the key of a direct session. */
 export const DIRECT_KEY_BYTES = 32;
@@ -54,6 +63,10 @@ export const MESSAGE_BYTES_MAX = {
   granted: 48 * 1024,
   "payment-required": 16 * 1024,
   pending: 256,
+  credited: 256,
+  refused: 256,
+  "receipt-ask": 256,
+  receipt: RECEIPT_LENGTH_MAX + 64,
   denied: 256,
   "not-found": 64,
   low: 64,

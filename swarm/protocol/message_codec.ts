@@ -11,6 +11,7 @@ import { CERTIFICATE_BYTES_MAX } from "../fleet.ts";
 import { FieldReader } from "./fields.ts";
 import {
   CODE_LENGTH_MAX,
+  COMMITMENT_BYTES,
   DIRECT_KEY_BYTES,
   HAVE_HASHES_MAX,
   HOLDING_BOUNDARIES_MAX,
@@ -19,6 +20,8 @@ import {
   MESSAGE_BYTES_MAX,
   MINT_URL_LENGTH_MAX,
   MINTS_MAX,
+  NOSTR_KEY_BYTES,
+  RECEIPT_LENGTH_MAX,
   RESPONSE_MESSAGE_BYTES_MAX,
   TOKEN_LENGTH_MAX,
   WANT_BOUNDARIES_MAX,
@@ -85,6 +88,8 @@ function plainOf(message: Message): Record<string, unknown> {
         ...(ranges === undefined ? {} : { ranges: ranges.boundaries }),
       };
     }
+    case "receipt-ask":
+      return { ...message, root: hashToBytes(message.root) };
     case "missing":
       return { ...message, children: message.children.boundaries };
     case "holdings":
@@ -135,13 +140,23 @@ const READERS: {
     ...fields.optional("certificate", (name) => fields.bytesUpTo(name, CERTIFICATE_BYTES_MAX)),
   }),
   "top-up": (fields) => ({ t: "top-up", payment: readPayment(fields) }),
+  "receipt-ask": (fields) => ({
+    t: "receipt-ask",
+    root: fields.hash("root"),
+    nostrKey: fields.bytesOf("nostrKey", NOSTR_KEY_BYTES),
+    commitment: fields.bytesOf("commitment", COMMITMENT_BYTES),
+  }),
+  receipt: (fields) => ({ t: "receipt", receipt: fields.text("receipt", RECEIPT_LENGTH_MAX) }),
   granted: (fields) => ({
     t: "granted",
     size: fields.size("size"),
     ...fields.optional("hash", (name) => fields.hash(name)),
     ...fields.optional("ranges", (name) => fields.rangeSet(name, WANT_BOUNDARIES_MAX)),
     ...fields.optional("visibility", (name) => fields.oneOf(name, ["fleet"])),
-    ...fields.optional("session", (name) => fields.bytesOf(name, ID_BYTES)),
+    ...fields.optional(
+      "priceMsatPerMiB",
+      (name) => fields.uint(name, Number.MAX_SAFE_INTEGER),
+    ),
     ...fields.optional("creditMsat", (name) => fields.uint(name, Number.MAX_SAFE_INTEGER)),
     ...fields.optional("direct", () => readDirect(fields)),
   }),
@@ -157,6 +172,17 @@ const READERS: {
     t: "pending",
     paymentId: fields.bytesOf("paymentId", ID_BYTES),
     retryMs: fields.uint("retryMs", 2 ** 31 - 1),
+  }),
+  credited: (fields) => ({
+    t: "credited",
+    paymentId: fields.bytesOf("paymentId", ID_BYTES),
+    creditMsat: fields.uint("creditMsat", Number.MAX_SAFE_INTEGER),
+  }),
+  refused: (fields) => ({
+    t: "refused",
+    paymentId: fields.bytesOf("paymentId", ID_BYTES),
+    code: readCode(fields),
+    ...fields.optional("retryMs", (name) => fields.uint(name, 2 ** 31 - 1)),
   }),
   denied: (fields) => ({
     t: "denied",

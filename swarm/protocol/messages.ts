@@ -2,14 +2,10 @@
 import type { Bytes } from "../../src/core/bytes.ts";
 import type { Hash, Sha256 } from "../../src/core/hash.ts";
 import type { RangeSet } from "../../src/core/range_set.ts";
-import type { Holdings } from "../ports.ts";
+import type { Holdings, PaymentOffer, PaymentTerms } from "../ports.ts";
 
-/** Ecash on its way, or a question about one that was sent before (no token). */
-export interface Payment {
-  /** Chosen by the payer at random, 16 bytes: asking twice with one id never pays twice. */
-  readonly id: Bytes;
-  readonly token?: string;
-}
+/** See {@link PaymentOffer}. */
+export type Payment = PaymentOffer;
 
 /** How a blob is named: by its address, or by the SHA-256 that other systems use. */
 export type BlobName =
@@ -38,7 +34,10 @@ export interface Have {
   readonly certificate?: Bytes;
 }
 
-/** Pays for more of the transfer under way. */
+/**
+ * Pays: for more of a transfer under way on this stream or another of the same peer, or ahead of one.
+ * Answered by `credited`, `pending` or `refused`, between the data frames of an answer under way.
+ */
 export interface TopUp {
   readonly t: "top-up";
   readonly payment: Payment;
@@ -64,21 +63,16 @@ export interface Granted {
   readonly ranges?: RangeSet;
   /** The provider asks that the blob be shown to members of the fleet alone. */
   readonly visibility?: "fleet";
-  readonly session?: Bytes;
+  /** What the bytes of this answer cost, when they cost something. */
+  readonly priceMsatPerMiB?: number;
+  /** What the requester has here, when the bytes cost something. */
   readonly creditMsat?: number;
   readonly direct?: DirectGrant;
 }
 
 /** The price of what was asked. */
-export interface PaymentRequired {
+export interface PaymentRequired extends PaymentTerms {
   readonly t: "payment-required";
-  readonly priceMsatPerMiB: number;
-  readonly minTopUpSat: number;
-  readonly mints: readonly string[];
-  /** The seller's payment key, 66 hex digits of a compressed secp256k1 point. */
-  readonly p2pk: string;
-  /** The least minutes until the payer may reclaim. */
-  readonly locktimeMin: number;
 }
 
 /** The payment is being looked at: ask again with its id after `retryMs`. */
@@ -86,6 +80,22 @@ export interface Pending {
   readonly t: "pending";
   readonly paymentId: Bytes;
   readonly retryMs: number;
+}
+
+/** The payment counts; what the requester has here now. */
+export interface Credited {
+  readonly t: "credited";
+  readonly paymentId: Bytes;
+  readonly creditMsat: number;
+}
+
+/** The payment does not count, and nothing of it was kept. */
+export interface Refused {
+  readonly t: "refused";
+  readonly paymentId: Bytes;
+  readonly code: string;
+  /** When the same payment may be sent again, for a refusal that passes. */
+  readonly retryMs?: number;
 }
 
 /** Refused. */
@@ -133,14 +143,35 @@ export interface HoldingsMessage {
   readonly blobs: readonly BlobHoldings[];
 }
 
+/** Asks for the provider's word on what it delivered and was paid (`trust/receipt.ts`). */
+export interface ReceiptAsk {
+  readonly t: "receipt-ask";
+  /** The blob or collection that the fetch as a whole was for. */
+  readonly root: Hash;
+  /** The requester's Nostr key, 32 bytes. */
+  readonly nostrKey: Bytes;
+  /** Salted commitment to `root`, 32 bytes: what a receipt says instead of it. */
+  readonly commitment: Bytes;
+}
+
+/** A receipt: signed by the provider in its answer, by both when the requester sends it back. */
+export interface ReceiptMessage {
+  readonly t: "receipt";
+  /** JSON. */
+  readonly receipt: string;
+}
+
 /** What a requester sends. */
-export type RequestMessage = Want | Have | TopUp;
+export type RequestMessage = Want | Have | TopUp | ReceiptAsk | ReceiptMessage;
 
 /** What a provider sends. */
 export type ResponseMessage =
   | Granted
   | PaymentRequired
   | Pending
+  | Credited
+  | Refused
+  | ReceiptMessage
   | Denied
   | NotFound
   | Low

@@ -58,7 +58,7 @@ export const VECTORS: readonly (readonly [Message, string])[] = [
       hash: HASH,
       ranges: RangeSet.of(0, 1),
       visibility: "fleet",
-      session: ID,
+      priceMsatPerMiB: 1000,
       creditMsat: 1000,
       direct: { port: 4801, session: ID, key: KEY, ttlMs: 120_000 },
     },
