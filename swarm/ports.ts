@@ -112,9 +112,14 @@ export interface ProviderHint extends PeerAddress {
   /** Author of the advert, 64 hex digits. */
   readonly nostrKey?: string;
   readonly size?: number;
+  /** What a MiB costs there; 0: an advert of this blob says that it is free. */
   readonly priceMsatPerMiB?: number;
   readonly mints?: readonly string[];
   readonly p2pk?: string;
+  /** The least that one payment must be, in sat. */
+  readonly minTopUpSat?: number;
+  /** The least minutes until an unused payment may be taken back. */
+  readonly locktimeMin?: number;
   /** The BLAKE3 address that the hint claims for a query by SHA-256. */
   readonly hash?: Hash;
 }

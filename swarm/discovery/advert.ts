@@ -23,10 +23,13 @@
  * | `price_msat_per_mib` | what a MiB costs; left out or 0: free |
  * | `mints` | up to 16 mint URLs whose ecash is taken |
  * | `p2pk` | compressed key that payments are locked to, 66 hex digits |
+ * | `min_top_up_sat` | the least that one payment must be, in sat; up to 100,000,000 |
+ * | `locktime_min` | the least minutes until the payer may take an unused payment back; up to 43,200 |
  * | `bind` | `{"sig","exp"}`: the peer's own signature over the Nostr key, see `binding.ts` |
  *
  * **Advert of a node**: kind 13081 (replaceable, one per Nostr key), tags `t` and `expiration`, and
- * the same content without `size`: a peer that can be asked (`Have`) for anything.
+ * the same content without `size`: a peer that can be asked (`Have`) for anything. Its price is what
+ * most of its content costs; the price of a blob's own advert comes before it, also when it is none.
  *
  * **Withdrawal**: the advert's address is published once more with empty content and an `expiration`
  * ten seconds on, and a deletion request (kind 5, NIP-09) with the tags `a` and `k` follows, dated the

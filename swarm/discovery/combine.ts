@@ -2,6 +2,7 @@
 import type { Hash, Sha256 } from "../../src/core/hash.ts";
 import type { Discovery, ProviderHint } from "../ports.ts";
 import { MERGED_ADDRS_MAX } from "./limits.ts";
+import { type OfferTerms, termsOf } from "./peer_offer.ts";
 
 /**
  * Asks all at once and yields each peer as soon as one names it, and again when more became known
@@ -70,7 +71,8 @@ async function* findAll(
 
 /**
  * What is known of a peer after one more hint. Only a bound advert speaks for the peer: an unbound
- * one can add addresses to try, and nothing else, to what a bound one says.
+ * one can add addresses to try, and nothing else, to what a bound one says. Terms are taken from one
+ * hint as a whole: of two that are worth the same, a blob's advert is nearer than a node's.
  *
  * @returns `known` itself when nothing is new.
  */
@@ -80,8 +82,20 @@ export function mergeHints(known: ProviderHint, hint: ProviderHint): ProviderHin
   const via = known.via === "node-advert" ? hint.via : known.via;
   const filled: ProviderHint = main.bound && !other.bound
     ? { ...claimsOfBlob(other), ...main, addrs, via }
-    : { ...other, ...main, addrs, via };
+    : { ...withoutTerms(other), ...withoutTerms(main), ...nearerTerms(known, hint), addrs, via };
   return isSame(known, filled) ? known : filled;
+}
+
+/** Of two hints that are both bound or both not. */
+function nearerTerms(known: ProviderHint, hint: ProviderHint): OfferTerms {
+  if (hint.via === "advert" && known.via !== "advert") return termsOf(hint);
+  return termsOf(known.priceMsatPerMiB === undefined ? hint : known);
+}
+
+function withoutTerms(hint: ProviderHint): ProviderHint {
+  const { priceMsatPerMiB: _price, mints: _mints, p2pk: _key, ...rest } = hint;
+  const { minTopUpSat: _least, locktimeMin: _locktime, ...others } = rest;
+  return others;
 }
 
 /** What an unbound hint says of the blob and not of the peer; verification shows whether it is so. */
@@ -95,5 +109,6 @@ function claimsOfBlob(hint: ProviderHint): Pick<ProviderHint, "hash" | "size"> {
 function isSame(a: ProviderHint, b: ProviderHint): boolean {
   return a.addrs.length === b.addrs.length && a.via === b.via && a.bound === b.bound &&
     a.nostrKey === b.nostrKey && a.size === b.size && a.hash === b.hash && a.p2pk === b.p2pk &&
-    a.priceMsatPerMiB === b.priceMsatPerMiB && String(a.mints) === String(b.mints);
+    a.priceMsatPerMiB === b.priceMsatPerMiB && String(a.mints) === String(b.mints) &&
+    a.minTopUpSat === b.minTopUpSat && a.locktimeMin === b.locktimeMin;
 }

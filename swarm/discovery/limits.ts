@@ -13,6 +13,10 @@ export const ADVERT_LIMITS = {
   addrCharsMax: 256,
   mintCountMax: 16,
   mintCharsMax: 256,
+  /** The least payment that an advert may name: a bitcoin in sat. Who wants more is not dealt with. */
+  minTopUpSatMax: 100_000_000,
+  /** The longest locktime that an advert may ask for, in minutes: 30 days. */
+  locktimeMinMax: 30 * 24 * 60,
   /** Lifetime of what we publish; it is refreshed at a third of it. */
   lifetimeS: 3 * 3600,
   /** Lifetime of an advert that names none, as those of the seed system. */

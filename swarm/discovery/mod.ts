@@ -25,5 +25,5 @@ export {
   type NostrAnnouncerOptions,
 } from "./nostr_announcer.ts";
 export { NostrDiscovery, type NostrDiscoveryOptions } from "./nostr_discovery.ts";
-export type { PeerOffer } from "./peer_offer.ts";
+export type { OfferTerms, PeerOffer } from "./peer_offer.ts";
 export { StaticDiscovery } from "./static_discovery.ts";

@@ -16,7 +16,7 @@ import {
 import { verifyBinding } from "./binding.ts";
 import { combineDiscoveries } from "./combine.ts";
 import { DISCOVERY_LIMITS, type DiscoveryLimits } from "./limits.ts";
-import type { PeerOffer } from "./peer_offer.ts";
+import { type PeerOffer, termsOf } from "./peer_offer.ts";
 
 /** What discovery needs of a pool of relays. */
 export interface EventSource {
@@ -182,7 +182,7 @@ export class NostrDiscovery implements Discovery {
     advert: PeerOffer & { readonly nostrKey: string },
     via: "advert" | "node-advert",
   ): Promise<ProviderHint> {
-    const { peerId, addrs, priceMsatPerMiB, mints, p2pk, nostrKey, binding } = advert;
+    const { peerId, addrs, p2pk, nostrKey, binding } = advert;
     const bound = binding !== undefined &&
       await verifyBinding(binding, { nostrKey, peerId, p2pk }, { nowS: this.#nowS() });
     return {
@@ -191,9 +191,9 @@ export class NostrDiscovery implements Discovery {
       via,
       bound,
       nostrKey,
-      ...(priceMsatPerMiB === undefined ? {} : { priceMsatPerMiB }),
-      ...(mints === undefined ? {} : { mints }),
-      ...(p2pk === undefined ? {} : { p2pk }),
+      // That a blob's advert names no price is said, so that no node's advert fills it in.
+      ...(via === "advert" ? { priceMsatPerMiB: 0 } : {}),
+      ...termsOf(advert),
     };
   }
 

@@ -3,22 +3,43 @@ import { isPeerId } from "../net/peer_id.ts";
 import type { Binding } from "./binding.ts";
 import { ADVERT_LIMITS } from "./limits.ts";
 
-/** A peer as it presents itself. Everything in it is a claim. */
-export interface PeerOffer {
-  readonly peerId: string;
-  /** Multiaddrs to try. */
-  readonly addrs: readonly string[];
+/** On which terms a peer sells. All together or none: the terms of two offers are never mixed. */
+export interface OfferTerms {
+  /** What a MiB costs; absent or 0: nothing. */
   readonly priceMsatPerMiB?: number;
   /** Mints whose ecash it takes. */
   readonly mints?: readonly string[];
   /** Compressed secp256k1 key that payments are locked to, 66 hex digits. */
   readonly p2pk?: string;
+  /** The least that one payment must be, in sat. */
+  readonly minTopUpSat?: number;
+  /** The least minutes until the payer may take an unused payment back. */
+  readonly locktimeMin?: number;
+}
+
+/** A peer as it presents itself. Everything in it is a claim. */
+export interface PeerOffer extends OfferTerms {
+  readonly peerId: string;
+  /** Multiaddrs to try. */
+  readonly addrs: readonly string[];
   readonly binding?: Binding;
+}
+
+/** The terms of an offer alone. */
+export function termsOf(offer: OfferTerms): OfferTerms {
+  const { priceMsatPerMiB, mints, p2pk, minTopUpSat, locktimeMin } = offer;
+  return {
+    ...(priceMsatPerMiB === undefined ? {} : { priceMsatPerMiB }),
+    ...(mints === undefined ? {} : { mints }),
+    ...(p2pk === undefined ? {} : { p2pk }),
+    ...(minTopUpSat === undefined ? {} : { minTopUpSat }),
+    ...(locktimeMin === undefined ? {} : { locktimeMin }),
+  };
 }
 
 /** The JSON members of an offer, in the order in which they are written. */
 export function offerMembers(offer: PeerOffer): Record<string, unknown> {
-  const { addrs, mints, priceMsatPerMiB, p2pk, binding } = offer;
+  const { addrs, mints, priceMsatPerMiB, p2pk, minTopUpSat, locktimeMin, binding } = offer;
   return {
     v: 1,
     endpoint_id: offer.peerId,
@@ -27,6 +48,8 @@ export function offerMembers(offer: PeerOffer): Record<string, unknown> {
     ...(priceMsatPerMiB === undefined ? {} : { price_msat_per_mib: priceMsatPerMiB }),
     ...(mints === undefined ? {} : { mints: mints.slice(0, ADVERT_LIMITS.mintCountMax) }),
     ...(p2pk === undefined ? {} : { p2pk }),
+    ...(minTopUpSat === undefined ? {} : { min_top_up_sat: minTopUpSat }),
+    ...(locktimeMin === undefined ? {} : { locktime_min: locktimeMin }),
     ...(binding === undefined ? {} : { bind: { sig: binding.signature, exp: binding.expiresS } }),
   };
 }
@@ -54,10 +77,17 @@ export function readOffer(members: Record<string, unknown>): PeerOffer | undefin
   if (members.v !== 1 || !isPeerId(members.endpoint_id)) return undefined;
   if (members.proto !== undefined && members.proto !== "libp2p") return undefined;
   const { addrs, price_msat_per_mib: price, mints, p2pk, bind } = members;
+  const { min_top_up_sat: minTopUpSat, locktime_min: locktimeMin } = members;
   if (addrs !== undefined && !isListOf(addrs, ADVERT_LIMITS.addrCountMax, isAddr)) return undefined;
   if (price !== undefined && !isCount(price)) return undefined;
   if (mints !== undefined && !isListOf(mints, ADVERT_LIMITS.mintCountMax, isMint)) return undefined;
   if (p2pk !== undefined && !(typeof p2pk === "string" && /^0[23][0-9a-f]{64}$/.test(p2pk))) {
+    return undefined;
+  }
+  if (minTopUpSat !== undefined && !isCountUpTo(minTopUpSat, ADVERT_LIMITS.minTopUpSatMax)) {
+    return undefined;
+  }
+  if (locktimeMin !== undefined && !isCountUpTo(locktimeMin, ADVERT_LIMITS.locktimeMinMax)) {
     return undefined;
   }
   const binding = bind === undefined ? undefined : readBinding(bind);
@@ -68,6 +98,8 @@ export function readOffer(members: Record<string, unknown>): PeerOffer | undefin
     ...(price === undefined ? {} : { priceMsatPerMiB: price }),
     ...(mints === undefined ? {} : { mints: [...mints] }),
     ...(p2pk === undefined ? {} : { p2pk }),
+    ...(minTopUpSat === undefined ? {} : { minTopUpSat }),
+    ...(locktimeMin === undefined ? {} : { locktimeMin }),
     ...(binding === undefined ? {} : { binding }),
   };
 }
@@ -75,6 +107,10 @@ export function readOffer(members: Record<string, unknown>): PeerOffer | undefin
 /** Whether `value` is a whole number from 0 up. */
 export function isCount(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
+
+function isCountUpTo(value: unknown, max: number): value is number {
+  return isCount(value) && value <= max;
 }
 
 function readBinding(raw: unknown): Binding | undefined {

@@ -2,7 +2,7 @@
 import type { Hash } from "../../src/core/hash.ts";
 import type { Clock, Random } from "../../src/core/ports.ts";
 import type { Discovery, Origin, ProviderHint, Source } from "../ports.ts";
-import type { FetchPolicy, SchedulerLimits } from "../scheduler/mod.ts";
+import type { FetchPolicy, SchedulerLimits, Thrift } from "../scheduler/mod.ts";
 import type { ScoreBook } from "../score.ts";
 import type { BlobAttributes, BlobStore } from "../store/blob_store.ts";
 import type { FetchProgress } from "./report.ts";
@@ -24,6 +24,12 @@ export interface FetchContext {
   readonly sourceOf?: (peer: ProviderHint) => Source | undefined;
   /** @default {"swarm-first"} */
   readonly policy?: FetchPolicy;
+  /**
+   * What counts when peers ask prices; what is paid in the end is the payer's policy.
+   *
+   * @default {"balanced"}
+   */
+  readonly thrift?: Thrift;
   readonly scores?: ScoreBook;
   /** How members of the fleet take turns at the origin; without it everybody asks on its own. */
   readonly herd?: Herd;

@@ -1,6 +1,7 @@
 /** What a fetch tells: while it runs, and at its end. */
 import type { ErrorCode } from "../../src/core/errors.ts";
 import type { Hash } from "../../src/core/hash.ts";
+import type { PaidTo } from "../ports.ts";
 
 /** Where bytes came from. `store` is what was here before. */
 export interface FetchedFrom {
@@ -30,6 +31,8 @@ export interface FetchReport {
   readonly failures: readonly FetchFailure[];
   /** Why the origin was asked, if it was. */
   readonly originReason?: string;
+  /** What was paid to whom, filled in by whoever gave the payer. */
+  readonly paid?: readonly PaidTo[];
 }
 
 /** A moment of a fetch. */

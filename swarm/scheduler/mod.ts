@@ -17,4 +17,5 @@ export type {
   SchedulerOptions,
   SourceFailure,
   SourcePrior,
+  Thrift,
 } from "./types.ts";

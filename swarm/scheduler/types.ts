@@ -9,6 +9,9 @@ import type { SchedulerLimits } from "./limits.ts";
  */
 export type FetchPolicy = "swarm-first" | "race" | "origin-first" | "swarm-only";
 
+/** What counts when sources ask prices: little money, both, or little time. See `thrift.ts`. */
+export type Thrift = "cheapest" | "balanced" | "fastest";
+
 /** What earlier fetches taught about a source. */
 export interface SourcePrior {
   readonly latencyMs?: number;
@@ -39,6 +42,8 @@ export type SchedulerEvent =
     readonly isFleet?: boolean;
     /** It fetches the same blob and comes before us in the fleet's order. */
     readonly fetchesBeforeUs?: boolean;
+    /** What it asks for a MiB; 0 or absent: nothing. Added once more, a source may have another price. */
+    readonly priceMsatPerMiB?: number;
   }
   | { readonly type: "source-removed"; readonly sourceId: string; readonly reason: string }
   /** No more sources are to be expected. */
@@ -101,6 +106,14 @@ export interface SourceFailure {
 /** Options of a scheduler. */
 export interface SchedulerOptions {
   readonly policy?: FetchPolicy;
+  /** @default {"balanced"} */
+  readonly thrift?: Thrift;
+  /**
+   * Whether what one source is paid for may be asked a second time of another that is paid.
+   *
+   * @default Only with the thrift `fastest`.
+   */
+  readonly racesPaid?: boolean;
   /** Whether `start-origin` can be answered. */
   readonly hasOrigin: boolean;
   /** Makes the choice of probes and of starting points; equal seeds choose equally. */
