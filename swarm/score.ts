@@ -3,9 +3,9 @@
  * and lies. The scheduler takes it as its prior. Old lessons fade: a peer that failed last month is
  * given another chance.
  */
-import { DatabaseSync } from "node:sqlite";
 import { messageOf, SeedmintError } from "../src/core/errors.ts";
 import type { Clock } from "../src/core/ports.ts";
+import { SqliteConnection } from "../src/sqlite/mod.ts";
 
 /** Providers remembered; the one not met for the longest time is forgotten first. */
 export const PROVIDERS_MAX = 4096;
@@ -24,6 +24,13 @@ const NEWEST_WEIGHT = 0.3;
 
 /** A libp2p peer id is about 52 characters; what is longer is not one. */
 const PEER_ID_CHARACTERS_MAX = 128;
+
+const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE IF NOT EXISTS provider_score (
+    peer_id TEXT PRIMARY KEY, latency_ms REAL, throughput REAL, bytes REAL NOT NULL,
+    successes REAL NOT NULL, failures REAL NOT NULL, lies REAL NOT NULL,
+    updated_ms REAL NOT NULL) STRICT, WITHOUT ROWID`,
+];
 
 /** What is known of one provider. */
 export interface ProviderScore {
@@ -70,9 +77,10 @@ interface Row {
 
 /** Scores in a small SQLite file, or in memory. */
 export class ProviderScores implements ScoreBook, AsyncDisposable {
-  readonly #database: DatabaseSync;
+  readonly #database: SqliteConnection;
   readonly #clock: Pick<Clock, "nowMs">;
   #count: number;
+  #isOpen = true;
 
   /**
    * Opens or creates `path`; `:memory:` keeps nothing.
@@ -82,25 +90,20 @@ export class ProviderScores implements ScoreBook, AsyncDisposable {
    */
   constructor(options: { readonly path: string; readonly clock: Pick<Clock, "nowMs"> }) {
     this.#clock = options.clock;
-    try {
-      this.#database = new DatabaseSync(options.path);
-      this.#database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;");
-      this.#database.exec(`CREATE TABLE IF NOT EXISTS provider_score (
-        peer_id TEXT PRIMARY KEY, latency_ms REAL, throughput REAL, bytes REAL NOT NULL,
-        successes REAL NOT NULL, failures REAL NOT NULL, lies REAL NOT NULL,
-        updated_ms REAL NOT NULL) STRICT, WITHOUT ROWID`);
-      this.#count = Number(
-        this.#database.prepare("SELECT COUNT(*) AS n FROM provider_score").get()!.n,
-      );
-    } catch (cause) {
-      throw new SeedmintError(
-        "storage",
-        `Cannot open the provider scores at ${options.path}: ${
-          messageOf(cause)
-        }; delete the file, it holds nothing that is not learned again`,
-        { cause },
-      );
-    }
+    this.#database = SqliteConnection.open(options.path, {
+      migrations: MIGRATIONS,
+      synchronous: "off",
+      busyMs: 0,
+      explain: (cause) =>
+        new SeedmintError(
+          "storage",
+          `Cannot use the provider scores at ${options.path}: ${
+            messageOf(cause)
+          }; delete the file, it holds nothing that is not learned again`,
+          { cause },
+        ),
+    });
+    this.#count = Number(this.#database.get("SELECT COUNT(*) AS n FROM provider_score")!.n);
   }
 
   priorOf(peerId: string): ProviderScore | undefined {
@@ -119,9 +122,8 @@ export class ProviderScores implements ScoreBook, AsyncDisposable {
     if (peerId.length > PEER_ID_CHARACTERS_MAX) return;
     const before = this.#read(peerId);
     const succeeded = lesson.bytes > 0 && lesson.lied !== true;
-    this.#database.prepare(
+    this.#database.run(
       `INSERT OR REPLACE INTO provider_score VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-    ).run(
       peerId,
       blend(before?.latency_ms, lesson.latencyMs),
       blend(before?.throughput, lesson.throughput),
@@ -136,23 +138,25 @@ export class ProviderScores implements ScoreBook, AsyncDisposable {
 
   /** Every provider remembered, the best first. */
   *list(): Generator<ProviderScore & { readonly peerId: string }> {
-    const ids = this.#database.prepare("SELECT peer_id FROM provider_score").all() as unknown as {
-      peer_id: string;
-    }[];
-    const scores = ids.map(({ peer_id }) => ({ peerId: peer_id, ...this.priorOf(peer_id)! }));
+    const scores = this.#database.all("SELECT peer_id FROM provider_score").map((row) => {
+      const peerId = row.peer_id as string;
+      return { peerId, ...this.priorOf(peerId)! };
+    });
     yield* scores.sort((a, b) => b.score - a.score);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    if (this.#database.isOpen) this.#database.close();
+    if (this.#isOpen) this.#database[Symbol.dispose]();
+    this.#isOpen = false;
     return Promise.resolve();
   }
 
   /** The row as it counts today. */
   #read(peerId: string): Row | undefined {
-    const row = this.#database.prepare("SELECT * FROM provider_score WHERE peer_id = ?").get(
+    const row = this.#database.get(
+      "SELECT * FROM provider_score WHERE peer_id = ?",
       peerId,
-    ) as unknown as Row | undefined;
+    ) as Row | undefined;
     if (row === undefined) return undefined;
     // A clock that was set back must not make old lessons heavier.
     const ageMs = Math.max(0, this.#clock.nowMs() - row.updated_ms);
@@ -167,10 +171,11 @@ export class ProviderScores implements ScoreBook, AsyncDisposable {
   }
 
   #forgetOldest(): void {
-    this.#database.prepare(
+    this.#database.run(
       `DELETE FROM provider_score WHERE peer_id IN (
         SELECT peer_id FROM provider_score ORDER BY updated_ms DESC, peer_id LIMIT -1 OFFSET ?)`,
-    ).run(PROVIDERS_MAX);
+      PROVIDERS_MAX,
+    );
     this.#count = PROVIDERS_MAX;
   }
 }

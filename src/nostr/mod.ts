@@ -3,7 +3,7 @@
  * and has a kind and tags; a relay keeps events and answers filters; a pool uses several relays as
  * one; an address (`kind:pubkey:d`) is what a newer event takes over from an older one.
  *
- * May import: `src/core`; `nostr-tools` in `nostr.ts` only; `node:crypto` and `node:sqlite`.
+ * May import: `src/core`; `src/sqlite`, `nostr-tools` in `nostr.ts` only; `node:crypto`.
  */
 export { type Filter, matchesFilter } from "./filter.ts";
 export { addressOf, KIND_DELETION, kindClass, PRIVATE_KINDS } from "./kinds.ts";

@@ -13,22 +13,34 @@ export type SqlValue = SQLInputValue;
 export interface SqliteOptions {
   /** SQL that brings a database from version `index` to `index + 1`; never change one that was released. */
   readonly migrations: readonly string[];
-  /** `full` survives a power cut with every transaction that was committed; `normal` may lose the last. */
-  readonly synchronous: "full" | "normal";
+  /**
+   * `full` survives a power cut with every transaction that was committed; `normal` may lose the last;
+   * `off` may lose the file, for what is easily had again.
+   */
+  readonly synchronous: "full" | "normal" | "off";
   /** How long another writer is waited for. @default {5000} */
   readonly busyMs?: number;
+  /** Tells what went wrong in the owner's words; by default it is `no-space` or `storage`. */
+  readonly explain?: (error: unknown) => Error;
+  /** Called before each commit; what it throws undoes the transaction. Tests break disks with it. */
+  readonly beforeCommit?: () => void;
 }
+
+/** Statements kept. Texts are few, but where they are composed they must not grow without bound. */
+const STATEMENTS_MAX = 256;
 
 /** A database with prepared statements kept by their text. Integers are read as `bigint` where asked. */
 export class SqliteConnection implements Disposable {
   readonly path: string;
   readonly #database: DatabaseSync;
+  readonly #options: Pick<SqliteOptions, "explain" | "beforeCommit">;
   readonly #statements = new Map<string, StatementSync>();
   #inTransaction = false;
 
-  private constructor(path: string, database: DatabaseSync) {
+  private constructor(path: string, database: DatabaseSync, options: SqliteOptions) {
     this.path = path;
     this.#database = database;
+    this.#options = options;
   }
 
   /**
@@ -48,12 +60,12 @@ export class SqliteConnection implements Disposable {
         `PRAGMA busy_timeout = ${options.busyMs ?? 5000}; PRAGMA journal_mode = WAL; ` +
           `PRAGMA synchronous = ${options.synchronous};`,
       );
-      const connection = new SqliteConnection(path, database);
+      const connection = new SqliteConnection(path, database, options);
       connection.#migrate(options.migrations);
       return connection;
     } catch (error) {
       database?.close();
-      throw asStorageError(path, error);
+      throw explained(path, error, options);
     }
   }
 
@@ -87,6 +99,7 @@ export class SqliteConnection implements Disposable {
       this.#inTransaction = true;
       try {
         const result = change();
+        this.#options.beforeCommit?.();
         this.#database.exec("COMMIT");
         return result;
       } catch (error) {
@@ -147,6 +160,9 @@ export class SqliteConnection implements Disposable {
   #statement(sql: string): StatementSync {
     let statement = this.#statements.get(sql);
     if (statement === undefined) {
+      if (this.#statements.size >= STATEMENTS_MAX) {
+        this.#statements.delete(this.#statements.keys().next().value!);
+      }
       statement = this.#database.prepare(sql);
       this.#statements.set(sql, statement);
     }
@@ -159,13 +175,15 @@ export class SqliteConnection implements Disposable {
     try {
       return action();
     } catch (error) {
-      throw isSqliteError(error) ? asStorageError(this.path, error) : error;
+      throw isSqliteError(error) ? explained(this.path, error, this.#options) : error;
     }
   }
 }
 
-function isSqliteError(error: unknown): error is Error {
-  return error instanceof Error && (error as { code?: unknown }).code === "ERR_SQLITE_ERROR";
+/** Whether SQLite itself says so, with a text that matches `pattern`. */
+export function isSqliteError(error: unknown, pattern: RegExp = /^/): error is Error {
+  return error instanceof Error && (error as { code?: unknown }).code === "ERR_SQLITE_ERROR" &&
+    pattern.test(error.message);
 }
 
 /** Codes of SQLite, in the low byte of what the runtime passes on. */
@@ -175,6 +193,15 @@ const SQLITE_CONSTRAINT = 19;
 function resultCodeOf(error: unknown): number | undefined {
   const code = (error as { errcode?: unknown }).errcode;
   return typeof code === "number" ? code & 0xff : undefined;
+}
+
+function explained(
+  path: string,
+  error: unknown,
+  options: Pick<SqliteOptions, "explain">,
+): Error {
+  if (error instanceof SeedmintError) return error;
+  return options.explain?.(error) ?? asStorageError(path, error);
 }
 
 function asStorageError(path: string, error: unknown): Error {

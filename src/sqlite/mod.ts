@@ -5,4 +5,5 @@
  * May import: `src/core`.
  */
 export * from "./connection.ts";
+export * from "./damaged.ts";
 export * from "./process_lock.ts";

@@ -2,8 +2,8 @@
  * What an announcer remembers across restarts: when each of its adverts was last dated, so that two
  * of one address never tie, and which of them are out there, so that what is gone can be withdrawn.
  */
-import { DatabaseSync } from "node:sqlite";
 import { messageOf, SeedmintError } from "../../src/core/errors.ts";
+import { SqliteConnection } from "../../src/sqlite/mod.ts";
 
 /** The last event published at one address. */
 export interface AdvertMark {
@@ -44,11 +44,17 @@ export class MemoryAdvertState implements AdvertState {
   [Symbol.dispose](): void {}
 }
 
+const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE IF NOT EXISTS marks (
+    key TEXT PRIMARY KEY, created_at INTEGER NOT NULL, live INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID`,
+];
+
 /** Marks in a small SQLite file of their own. */
 export class SqliteAdvertState implements AdvertState {
-  readonly #database: DatabaseSync;
+  readonly #database: SqliteConnection;
 
-  private constructor(database: DatabaseSync) {
+  private constructor(database: SqliteConnection) {
     this.#database = database;
   }
 
@@ -58,51 +64,48 @@ export class SqliteAdvertState implements AdvertState {
    * @throws {SeedmintError} `storage` if it cannot be opened or is no such file.
    */
   static open(path: string): SqliteAdvertState {
-    let database: DatabaseSync | undefined;
-    try {
-      database = new DatabaseSync(path);
-      database.exec(`
-        PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 2000;
-        CREATE TABLE IF NOT EXISTS marks (
-          key TEXT PRIMARY KEY, created_at INTEGER NOT NULL, live INTEGER NOT NULL
-        ) STRICT, WITHOUT ROWID;
-      `);
-      return new SqliteAdvertState(database);
-    } catch (cause) {
-      database?.close();
-      throw new SeedmintError(
-        "storage",
-        `Cannot open the record of adverts at ${path}: ${
-          messageOf(cause)
-        }; it may be removed, old adverts then run out by themselves`,
-        { cause },
-      );
-    }
+    const database = SqliteConnection.open(path, {
+      migrations: MIGRATIONS,
+      synchronous: "normal",
+      busyMs: 2000,
+      explain: (cause) =>
+        new SeedmintError(
+          "storage",
+          `Cannot use the record of adverts at ${path}: ${
+            messageOf(cause)
+          }; it may be removed, old adverts then run out by themselves`,
+          { cause },
+        ),
+    });
+    return new SqliteAdvertState(database);
   }
 
   get(key: string): AdvertMark | undefined {
-    const row = this.#database.prepare("SELECT created_at, live FROM marks WHERE key = ?").get(key);
+    const row = this.#database.get("SELECT created_at, live FROM marks WHERE key = ?", key);
     return row === undefined ? undefined : markOf(row);
   }
 
   set(key: string, mark: AdvertMark): void {
-    this.#database.prepare(
+    this.#database.run(
       `INSERT INTO marks (key, created_at, live) VALUES (?, ?, ?)
        ON CONFLICT (key) DO UPDATE SET created_at = excluded.created_at, live = excluded.live`,
-    ).run(key, mark.createdAtS, mark.live ? 1 : 0);
+      key,
+      mark.createdAtS,
+      mark.live ? 1 : 0,
+    );
   }
 
   delete(key: string): void {
-    this.#database.prepare("DELETE FROM marks WHERE key = ?").run(key);
+    this.#database.run("DELETE FROM marks WHERE key = ?", key);
   }
 
   entries(): Iterable<readonly [string, AdvertMark]> {
-    return this.#database.prepare("SELECT key, created_at, live FROM marks").all()
+    return this.#database.all("SELECT key, created_at, live FROM marks")
       .map((row) => [row.key as string, markOf(row)] as const);
   }
 
   [Symbol.dispose](): void {
-    this.#database.close();
+    this.#database[Symbol.dispose]();
   }
 }
 

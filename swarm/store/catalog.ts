@@ -9,10 +9,11 @@ import {
   sha256FromBytes,
 } from "../../src/core/hash.ts";
 import { RangeSet } from "../../src/core/range_set.ts";
+import type { SqlRow } from "../../src/sqlite/mod.ts";
 import { groupCountOf } from "../bao/geometry.ts";
 import type { Attributes } from "./attributes.ts";
 import type { BlobKind, BlobRecord, BlobStorage, Visibility } from "./blob_store.ts";
-import type { Database, SqlRow } from "./database.ts";
+import type { Database } from "./database.ts";
 
 /** One row of `blobs`. */
 export interface CatalogRow {

@@ -1,27 +1,26 @@
-/** SQLite as the store uses it: the one file of the store that imports `node:sqlite`. */
-import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+/** The database of the store: SQLite with room kept aside, so that a full disk can be made emptier. */
 import { SeedmintError } from "../../src/core/errors.ts";
+import {
+  isSqliteError,
+  SqliteConnection,
+  type SqlRow,
+  type SqlValue,
+} from "../../src/sqlite/mod.ts";
 import { type FaultPoint, Files, fileSizeOf } from "./files.ts";
-import { migrate } from "./schema.ts";
+import { MIGRATIONS } from "./schema.ts";
 import { storageError } from "./store_error.ts";
 
-/** A row as SQLite gives it. */
-export type SqlRow = Readonly<Record<string, unknown>>;
-
-/** SQLite's texts for a damaged file and a full disk: the runtime passes on no result codes. */
+/** SQLite's texts for a damaged file and a full disk. */
 const DAMAGED = /malformed|not a database|disk image/;
 const FULL = /database or disk is full/;
 
 /** Room kept so that a full disk still takes the record of a removal: a few pages and their log. */
 const BALLAST_BYTES = 256 * 1024;
 
-/** An open database with prepared statements kept by their text. */
+/** The open database; one process at a time owns it. */
 export class Database implements Disposable {
   readonly path: string;
-  readonly #database: DatabaseSync;
-  readonly #fault: FaultPoint | undefined;
-  readonly #statements: Map<string, StatementSync> = new Map();
-  #inTransaction = false;
+  readonly #connection: SqliteConnection;
   #hasBallast = false;
 
   /**
@@ -31,20 +30,13 @@ export class Database implements Disposable {
    */
   constructor(path: string, fault?: FaultPoint) {
     this.path = path;
-    this.#fault = fault;
-    let database: DatabaseSync | undefined;
-    try {
-      database = new DatabaseSync(path, { enableForeignKeyConstraints: true });
-      database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
-      const { user_version: version } = database.prepare("PRAGMA user_version").get() as {
-        user_version: number;
-      };
-      migrate(database, version, path);
-    } catch (error) {
-      database?.close();
-      throw asStorageError(path, error);
-    }
-    this.#database = database;
+    this.#connection = SqliteConnection.open(path, {
+      migrations: MIGRATIONS,
+      synchronous: "normal",
+      busyMs: 0,
+      explain: (error) => asStorageError(path, error),
+      beforeCommit: () => fault?.("commit", path),
+    });
     this.restoreBallast();
   }
 
@@ -62,17 +54,17 @@ export class Database implements Disposable {
     }
   }
 
-  all(sql: string, ...values: SQLInputValue[]): SqlRow[] {
-    return this.#try(() => this.#statement(sql).all(...values));
+  all(sql: string, ...values: SqlValue[]): SqlRow[] {
+    return this.#connection.all(sql, ...values);
   }
 
-  get(sql: string, ...values: SQLInputValue[]): SqlRow | undefined {
-    return this.#try(() => this.#statement(sql).get(...values));
+  get(sql: string, ...values: SqlValue[]): SqlRow | undefined {
+    return this.#connection.get(sql, ...values);
   }
 
   /** Runs a change; call it inside {@link transaction}. Returns the count of changed rows. */
-  run(sql: string, ...values: SQLInputValue[]): number {
-    return this.#try(() => Number(this.#statement(sql).run(...values).changes));
+  run(sql: string, ...values: SqlValue[]): number {
+    return this.#connection.run(sql, ...values);
   }
 
   /**
@@ -80,93 +72,29 @@ export class Database implements Disposable {
    * frees room may use the room kept for it when the disk is full.
    */
   transaction<T>(change: () => T, options: { readonly freesRoom?: boolean } = {}): T {
-    if (this.#inTransaction) return change();
-    return this.#try(() => {
-      try {
-        return this.#transact(change);
-      } catch (error) {
-        if (options.freesRoom !== true || !this.#hasBallast || !isSqliteError(error, FULL)) {
-          throw error;
-        }
-        Deno.removeSync(this.#ballastPath);
-        this.#hasBallast = false;
-        return this.#transact(change);
-      }
-    });
+    if (this.#connection.isInTransaction) return change();
+    try {
+      return this.#connection.transaction(change);
+    } catch (error) {
+      if (options.freesRoom !== true || !this.#hasBallast || !isFull(error)) throw error;
+      Deno.removeSync(this.#ballastPath);
+      this.#hasBallast = false;
+      return this.#connection.transaction(change);
+    }
   }
 
   [Symbol.dispose](): void {
-    this.#statements.clear();
-    this.#database.close();
+    this.#connection[Symbol.dispose]();
   }
 
   get #ballastPath(): string {
     return `${this.path}-ballast`;
   }
-
-  #transact<T>(change: () => T): T {
-    this.#database.exec("BEGIN IMMEDIATE");
-    this.#inTransaction = true;
-    try {
-      const result = change();
-      this.#fault?.("commit", this.path);
-      this.#database.exec("COMMIT");
-      return result;
-    } catch (error) {
-      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
-      throw error;
-    } finally {
-      this.#inTransaction = false;
-    }
-  }
-
-  #statement(sql: string): StatementSync {
-    let statement = this.#statements.get(sql);
-    if (statement === undefined) {
-      statement = this.#database.prepare(sql);
-      this.#statements.set(sql, statement);
-    }
-    return statement;
-  }
-
-  #try<T>(action: () => T): T {
-    // What is part of a transaction must reach it as it is.
-    if (this.#inTransaction) return action();
-    try {
-      return action();
-    } catch (error) {
-      throw isSqliteError(error) ? asStorageError(this.path, error) : error;
-    }
-  }
 }
 
-/** Reads what can still be read of a damaged database; undefined if it cannot be opened at all. */
-export function openDamaged(
-  path: string,
-): { all(sql: string): SqlRow[]; close(): void } | undefined {
-  let database: DatabaseSync;
-  try {
-    database = new DatabaseSync(path, { readOnly: true });
-  } catch {
-    return undefined;
-  }
-  return {
-    all: (sql) => {
-      const rows: SqlRow[] = [];
-      try {
-        for (const row of database.prepare(sql).iterate()) rows.push(row);
-      } catch {
-        // The rows before the damage are what there is.
-      }
-      return rows;
-    },
-    close: () => database.close(),
-  };
-}
-
-function isSqliteError(error: unknown, pattern: RegExp = /^/): error is Error {
-  return error instanceof Error && (error as { code?: unknown }).code === "ERR_SQLITE_ERROR" &&
-    pattern.test(error.message);
+/** Whether the database said that the disk is full: a quota, which says `no-space`, too, is another thing. */
+function isFull(error: unknown): boolean {
+  return error instanceof SeedmintError && isSqliteError(error.cause, FULL);
 }
 
 function asStorageError(path: string, error: unknown): Error {

@@ -5,7 +5,7 @@
  * in; a *reader* gives them out; a *draft* is a blob whose size no group has proven yet; a *pin*
  * keeps a blob from eviction, a *tag* from garbage collection.
  *
- * May import: `src/core`, `src/sqlite`, `swarm/bao`, `node:sqlite` (one file: `database.ts`).
+ * May import: `src/core`, `src/sqlite`, `swarm/bao`.
  */
 export * from "./blob_store.ts";
 export { DigestFiller, type DigestFillerOptions } from "./digest_filler.ts";

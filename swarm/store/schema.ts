@@ -1,10 +1,4 @@
 /** The tables of the store and how older ones become the newest. */
-import { SeedmintError } from "../../src/core/errors.ts";
-
-/** What the migrations need of a database. */
-interface Executor {
-  exec(sql: string): void;
-}
 
 /**
  * Migration `i` brings version `i` to `i + 1`. Never change one that was released: add another.
@@ -13,7 +7,7 @@ interface Executor {
  * one is on stable storage. `held_bytes` counts against the quota. `guard` is what a file looked
  * like that somebody else may change. `debris` lists files that are not, or no longer, of any blob.
  */
-const MIGRATIONS: readonly string[] = [
+export const MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE blobs (
     hash BLOB PRIMARY KEY CHECK (length(hash) = 32),
@@ -59,25 +53,3 @@ const MIGRATIONS: readonly string[] = [
   CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
   `,
 ];
-
-/** The version that this program writes. */
-export const SCHEMA_VERSION = MIGRATIONS.length;
-
-/**
- * Brings a database of `version` to {@link SCHEMA_VERSION}, each step in a transaction.
- *
- * @throws {SeedmintError} `storage` if a newer program wrote it.
- */
-export function migrate(database: Executor, version: number, path: string): void {
-  if (version > SCHEMA_VERSION) {
-    throw new SeedmintError(
-      "storage",
-      `Cannot open ${path}: its schema has version ${version}, and this program knows up to ${SCHEMA_VERSION}; run the newer program that wrote it`,
-    );
-  }
-  for (let next = version; next < SCHEMA_VERSION; next++) {
-    database.exec(
-      `BEGIN IMMEDIATE; ${MIGRATIONS[next]!} PRAGMA user_version = ${next + 1}; COMMIT;`,
-    );
-  }
-}

@@ -1,6 +1,6 @@
 /** Events in SQLite, so that a relay that restarts still knows them. */
-import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { messageOf, SeedmintError } from "../../core/errors.ts";
+import { SqliteConnection, type SqlRow, type SqlValue } from "../../sqlite/mod.ts";
 import { type Filter, tagConditions } from "../filter.ts";
 import { addressOf, KIND_DELETION } from "../kinds.ts";
 import { compareEvents, expirationOf, type NostrEvent } from "../nostr.ts";
@@ -40,19 +40,14 @@ const SCHEMA = `
   CREATE INDEX IF NOT EXISTS tags_event ON tags (event);
 `;
 
-const SCHEMA_VERSION = 1;
-/** Shapes of filters whose statements are kept; there are few in practice. */
-const STATEMENTS_MAX = 64;
-
 /** Keeps events in one database file. One process at a time owns it. */
 export class SqliteStorage implements EventStorage {
-  readonly #database: DatabaseSync;
+  readonly #database: SqliteConnection;
   readonly #limits: StorageLimits;
   readonly #authored = new Map<string, number>();
-  readonly #statements = new Map<string, StatementSync>();
   #count = 0;
 
-  private constructor(database: DatabaseSync, limits: StorageLimits) {
+  private constructor(database: SqliteConnection, limits: StorageLimits) {
     this.#database = database;
     this.#limits = limits;
     this.#recount();
@@ -64,28 +59,24 @@ export class SqliteStorage implements EventStorage {
    * @throws {SeedmintError} `storage` if it cannot be opened, is no database, or is of a newer version.
    */
   static open(path: string, limits: StorageLimits): SqliteStorage {
-    let database: DatabaseSync | undefined;
+    const database = SqliteConnection.open(path, {
+      migrations: [SCHEMA],
+      synchronous: "normal",
+      busyMs: 2000,
+      explain: (cause) =>
+        new SeedmintError(
+          "storage",
+          `Cannot use the relay's events at ${path}: ${
+            messageOf(cause)
+          }; move the file away or choose another path`,
+          { cause },
+        ),
+    });
     try {
-      database = new DatabaseSync(path);
-      database.exec(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 2000;",
-      );
-      const version = database.prepare("PRAGMA user_version").get()?.user_version as number;
-      if (version > SCHEMA_VERSION) {
-        throw new Error(`it has version ${version}, this program knows ${SCHEMA_VERSION}`);
-      }
-      database.exec(SCHEMA);
-      database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
       return new SqliteStorage(database, limits);
-    } catch (cause) {
-      database?.close();
-      throw new SeedmintError(
-        "storage",
-        `Cannot open the relay's events at ${path}: ${
-          messageOf(cause)
-        }; move the file away or choose another path`,
-        { cause },
-      );
+    } catch (error) {
+      database[Symbol.dispose]();
+      throw error;
     }
   }
 
@@ -144,7 +135,7 @@ export class SqliteStorage implements EventStorage {
   }
 
   [Symbol.dispose](): void {
-    this.#database.close();
+    this.#database[Symbol.dispose]();
   }
 
   #isDeleted(event: NostrEvent, address: string | undefined): boolean {
@@ -194,7 +185,7 @@ export class SqliteStorage implements EventStorage {
     this.#count++;
   }
 
-  #remove(condition: string, ...values: SQLInputValue[]): void {
+  #remove(condition: string, ...values: SqlValue[]): void {
     for (
       const row of this.#all(`DELETE FROM events WHERE ${condition} RETURNING pubkey`, ...values)
     ) {
@@ -207,14 +198,11 @@ export class SqliteStorage implements EventStorage {
   }
 
   #transaction(work: () => void): void {
-    this.#database.exec("BEGIN IMMEDIATE");
     try {
-      work();
-      this.#database.exec("COMMIT");
-    } catch (cause) {
-      this.#database.exec("ROLLBACK");
+      this.#database.transaction(work);
+    } catch (error) {
       this.#recount();
-      throw new SeedmintError("storage", `Cannot keep an event: ${messageOf(cause)}`, { cause });
+      throw error;
     }
   }
 
@@ -227,22 +215,14 @@ export class SqliteStorage implements EventStorage {
     }
   }
 
-  #all(sql: string, ...values: SQLInputValue[]): Record<string, unknown>[] {
-    let statement = this.#statements.get(sql);
-    if (statement === undefined) {
-      if (this.#statements.size >= STATEMENTS_MAX) {
-        this.#statements.delete(this.#statements.keys().next().value!);
-      }
-      statement = this.#database.prepare(sql);
-      this.#statements.set(sql, statement);
-    }
-    return statement.all(...values) as Record<string, unknown>[];
+  #all(sql: string, ...values: SqlValue[]): SqlRow[] {
+    return this.#database.all(sql, ...values);
   }
 }
 
 interface Query {
   readonly sql: string;
-  readonly values: readonly SQLInputValue[];
+  readonly values: readonly SqlValue[];
 }
 
 /** The statement for one filter, or undefined if nothing can match. */
@@ -251,7 +231,7 @@ function selectFor(
   options: { readonly nowS: number; readonly limit: number; readonly viewer: StorageViewer },
 ): Query | undefined {
   const where: string[] = ["(e.expires_at IS NULL OR e.expires_at > ?)"];
-  const values: SQLInputValue[] = [options.nowS];
+  const values: SqlValue[] = [options.nowS];
   const oneOf = (column: string, list: readonly (string | number)[] | undefined) => {
     if (list === undefined) return;
     // One parameter whatever the length, so that one statement serves all lengths.

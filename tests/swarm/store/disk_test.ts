@@ -195,7 +195,10 @@ Deno.test("FileBlobStore refuses a newer schema and leaves it alone", async () =
   const database = new DatabaseSync(`${directory.path}/store.sqlite`);
   database.exec("PRAGMA user_version = 999");
   database.close();
-  await assert.rejects(openStore(directory.path), hasCode("storage", /version 999.*newer program/));
+  await assert.rejects(
+    openStore(directory.path),
+    hasCode("storage", /version 999.*newer Seedmint/),
+  );
   await assert.rejects(openStore(directory.path), hasCode("storage", /version 999/));
 });
 
