@@ -25,7 +25,10 @@ import type { Channel } from "./advert_policy.ts";
 import type { AdvertState } from "./advert_state.ts";
 import { type Binding, signBinding } from "./binding.ts";
 import { ADVERT_LIMITS, type AnnouncerLimits } from "./limits.ts";
-import type { PeerOffer } from "./peer_offer.ts";
+import { type OfferTerms, type PeerOffer, termsOf } from "./peer_offer.ts";
+
+/** Bindings kept signed: one without a payment key, one with it, and room for a key that changed. */
+const BINDINGS_MAX = 4;
 
 /** What is needed of a pool of relays. */
 export interface EventSink {
@@ -50,8 +53,13 @@ export interface AdvertPublisherOptions {
   /** Relays for public blobs, and those for the fleet's; what has no relays is not advertised. */
   readonly relays: { readonly public?: EventSink; readonly fleet?: EventSink };
   readonly identity: AdvertIdentity;
-  /** Addresses and conditions as they are now. */
+  /** Addresses and conditions as they are now; those conditions are what the node's advert says. */
   readonly offer: () => Omit<PeerOffer, "peerId" | "binding">;
+  /**
+   * On which terms one blob is sold; undefined or without a price: it is free, and its advert says so.
+   * Without this function every advert has the conditions of `offer`. Called often: from memory.
+   */
+  readonly offerFor?: (hash: Hash) => OfferTerms | undefined;
   readonly state: AdvertState;
   readonly clock: Clock;
   readonly limits: AnnouncerLimits;
@@ -74,7 +82,8 @@ export class AdvertPublisher {
   readonly #nostrKey: string;
   readonly #bucket: TokenBucket;
   readonly #missed = new Set<string>();
-  #binding: { readonly binding: Binding; readonly p2pk: string | undefined } | undefined;
+  /** By payment key; empty for adverts without one. */
+  readonly #bindings = new Map<string, Binding>();
 
   constructor(options: AdvertPublisherOptions) {
     this.#options = options;
@@ -101,17 +110,31 @@ export class AdvertPublisher {
     return this.#options.state.get(markKey(channel, ADVERT_KIND, hash))?.live === true;
   }
 
+  /** What an advert of the blob there says of money: nothing to the fleet, which never pays. */
+  termsFor(channel: Channel, hash: Hash): OfferTerms {
+    if (channel === "fleet") return {};
+    const { offer, offerFor } = this.#options;
+    if (offerFor === undefined) return termsOf(offer());
+    const terms = offerFor(hash) ?? {};
+    return (terms.priceMsatPerMiB ?? 0) > 0 ? termsOf(terms) : {};
+  }
+
   /**
-   * Publishes a blob's advert.
+   * Publishes a blob's advert with the terms that {@link termsFor} gave.
    *
    * @throws {SeedmintError} `denied` if every relay that answered refuses it, `unavailable` if none
    * could be asked.
    */
   async advertise(
     channel: Channel,
-    blob: { readonly hash: Hash; readonly size: number; readonly sha256s: readonly Sha256[] },
+    blob: {
+      readonly hash: Hash;
+      readonly size: number;
+      readonly sha256s: readonly Sha256[];
+      readonly terms: OfferTerms;
+    },
   ): Promise<void> {
-    const offer = await this.#offer();
+    const offer = await this.#offer(blob.terms);
     const createdAtS = this.#date(markKey(channel, ADVERT_KIND, blob.hash));
     await this.#publish(channel, buildAdvert({ ...blob, offer, createdAtS }));
   }
@@ -122,7 +145,8 @@ export class AdvertPublisher {
    * @throws {SeedmintError} As {@link advertise}.
    */
   async advertiseNode(channel: Channel): Promise<void> {
-    const offer = await this.#offer();
+    const terms = channel === "fleet" ? {} : termsOf(this.#options.offer());
+    const offer = await this.#offer(terms);
     const createdAtS = this.#date(markKey(channel, NODE_ADVERT_KIND, ""));
     await this.#publish(channel, buildNodeAdvert({ offer, createdAtS }));
   }
@@ -188,23 +212,22 @@ export class AdvertPublisher {
     if (isBack) this.#options.onBack(channel);
   }
 
-  /** What we offer now, with a binding that is good for some days. */
-  async #offer(): Promise<PeerOffer> {
+  /** What we offer now on these terms, with a binding that is good for some days. */
+  async #offer(terms: OfferTerms): Promise<PeerOffer> {
     const { clock, identity } = this.#options;
-    const now = this.#options.offer();
+    const { addrs } = this.#options.offer();
     const nowS = Math.floor(clock.nowMs() / 1000);
-    const kept = this.#binding;
-    if (
-      kept === undefined || kept.p2pk !== now.p2pk ||
-      kept.binding.expiresS - nowS < ADVERT_LIMITS.bindingS / 2
-    ) {
-      const claim = { nostrKey: this.#nostrKey, peerId: identity.peerId, p2pk: now.p2pk };
-      const binding = await signBinding(claim, {
+    const key = terms.p2pk ?? "";
+    let binding = this.#bindings.get(key);
+    if (binding === undefined || binding.expiresS - nowS < ADVERT_LIMITS.bindingS / 2) {
+      const claim = { nostrKey: this.#nostrKey, peerId: identity.peerId, p2pk: terms.p2pk };
+      binding = await signBinding(claim, {
         secretKey: identity.libp2pSecretKey,
         expiresS: nowS + ADVERT_LIMITS.bindingS,
       });
-      this.#binding = { binding, p2pk: now.p2pk };
+      if (this.#bindings.size >= BINDINGS_MAX) this.#bindings.clear();
+      this.#bindings.set(key, binding);
     }
-    return { ...now, peerId: identity.peerId, binding: this.#binding!.binding };
+    return { addrs, ...terms, peerId: identity.peerId, binding };
   }
 }

@@ -11,10 +11,14 @@ import type { BlobRecord, BlobStore } from "../store/blob_store.ts";
 import { AdvertPolicy, type AnnouncePolicy, type Channel, isRoot } from "./advert_policy.ts";
 import { AdvertPublisher, type AdvertPublisherOptions } from "./advert_publisher.ts";
 import { ADVERT_LIMITS, ANNOUNCER_LIMITS, type AnnouncerLimits } from "./limits.ts";
+import type { OfferTerms } from "./peer_offer.ts";
 
 /** Options of {@link NostrAnnouncer.start}. */
-export interface NostrAnnouncerOptions
-  extends Pick<AdvertPublisherOptions, "relays" | "identity" | "offer" | "state" | "clock"> {
+export interface NostrAnnouncerOptions extends
+  Pick<
+    AdvertPublisherOptions,
+    "relays" | "identity" | "offer" | "offerFor" | "state" | "clock"
+  > {
   readonly store: Pick<BlobStore, "list" | "status">;
   readonly random: Random;
   /** @default {"all"} */
@@ -115,9 +119,22 @@ export class NostrAnnouncer implements Announcer, AsyncDisposable {
     this.announce(hash);
   }
 
-  /** Publishes the node's advert anew: its addresses or conditions changed. */
+  /**
+   * Publishes the node's advert anew, and those of blobs whose price or other terms are not what they
+   * were: addresses or conditions changed.
+   */
   offerChanged(): void {
-    this.#nodeDueMs = this.#options.clock.monotonicMs() + this.#limits.debounceMs;
+    if (this.#closing.signal.aborted) return;
+    const { clock, store } = this.#options;
+    const soonMs = clock.monotonicMs() + this.#limits.debounceMs;
+    this.#nodeDueMs = soonMs;
+    const isIdle = this.#pendingCount === 0;
+    for (const [hash, { channel }] of this.#published) {
+      const record = store.status(hash);
+      // What the relays refused is left until its time: a price is no reason to try it sooner.
+      if (channel !== undefined && !this.#isCurrent(hash, record)) this.#mark(hash, record);
+    }
+    if (isIdle && this.#pendingCount > 0) this.#startAtMs = soonMs;
     this.#wake();
   }
 
@@ -216,10 +233,11 @@ export class NostrAnnouncer implements Announcer, AsyncDisposable {
       return;
     }
     const sha256s = this.#digestsOf(record!);
-    await this.#publisher.advertise(wanted, { hash, size: record!.size, sha256s });
+    const terms = this.#publisher.termsFor(wanted, hash);
+    await this.#publisher.advertise(wanted, { hash, size: record!.size, sha256s, terms });
     this.#published.set(hash, {
       channel: wanted,
-      content: sha256s.join(),
+      content: contentKey(sha256s, terms),
       refreshAtMs: this.#refreshMs(),
     });
   }
@@ -260,7 +278,9 @@ export class NostrAnnouncer implements Announcer, AsyncDisposable {
     const wanted = this.#policy.decide(record);
     const published = this.#published.get(hash);
     if (published?.channel !== undefined) {
-      return published.channel === wanted && published.content === this.#digestsOf(record!).join();
+      if (published.channel !== wanted) return false;
+      const terms = this.#publisher.termsFor(wanted, hash);
+      return published.content === contentKey(this.#digestsOf(record!), terms);
     }
     return wanted === undefined &&
       !CHANNELS.some((channel) => this.#publisher.isLive(channel, hash));
@@ -346,4 +366,9 @@ export class NostrAnnouncer implements Announcer, AsyncDisposable {
     });
     this.#wake = () => {};
   }
+}
+
+/** Equal for adverts that say the same. */
+function contentKey(sha256s: readonly Sha256[], terms: OfferTerms): string {
+  return `${sha256s.join()} ${JSON.stringify(terms)}`;
 }

@@ -26,6 +26,8 @@ const offer: PeerOffer = {
   priceMsatPerMiB: 1000,
   mints: ["https://mint.example"],
   p2pk: `02${"a".repeat(64)}`,
+  minTopUpSat: 64,
+  locktimeMin: 90,
   binding: { signature: "b".repeat(128), expiresS: NOW_S + 100 },
 };
 
@@ -68,6 +70,7 @@ Deno.test("buildAdvert writes the seed's format with our members after it", () =
     content: `{"v":1,"endpoint_id":"${ann.peerId}","proto":"libp2p",` +
       `"addrs":["/ip4/192.0.2.1/tcp/4001"],"price_msat_per_mib":1000,` +
       `"mints":["https://mint.example"],"p2pk":"02${"a".repeat(64)}",` +
+      `"min_top_up_sat":64,"locktime_min":90,` +
       `"bind":{"sig":"${"b".repeat(128)}","exp":${NOW_S + 100}},"size":5}`,
   });
 });
@@ -158,6 +161,12 @@ Deno.test("readAdvert refuses a member that it knows and that is wrong", () => {
       { size: "5" },
       { price_msat_per_mib: -1 },
       { price_msat_per_mib: 1e300 },
+      { min_top_up_sat: -1 },
+      { min_top_up_sat: "64" },
+      { min_top_up_sat: 0.5 },
+      { min_top_up_sat: ADVERT_LIMITS.minTopUpSatMax + 1 },
+      { locktime_min: null },
+      { locktime_min: ADVERT_LIMITS.locktimeMinMax + 1 },
       { mints: ["ftp://mint"] },
       { mints: [5] },
       { p2pk: "02ab" },
@@ -240,6 +249,8 @@ const hostileContent = fc.oneof(
       "price_msat_per_mib",
       "mints",
       "p2pk",
+      "min_top_up_sat",
+      "locktime_min",
       "bind",
       "proto",
     ),
@@ -278,6 +289,12 @@ Deno.test("no event, however hostile, throws past readAdvert, or comes out of it
       assert.ok(read.expiresS > NOW_S && read.createdAtS <= NOW_S + 900);
       assert.ok(read.addrs.every((addr) => addr.startsWith("/") && addr.length <= 256));
       assert.equal(read.peerId, ann.peerId);
+      const { minTopUpSat = 0, locktimeMin = 0, priceMsatPerMiB = 0 } = read;
+      for (const count of [minTopUpSat, locktimeMin, priceMsatPerMiB]) {
+        assert.ok(Number.isSafeInteger(count) && count >= 0);
+      }
+      assert.ok(minTopUpSat <= ADVERT_LIMITS.minTopUpSatMax);
+      assert.ok(locktimeMin <= ADVERT_LIMITS.locktimeMinMax);
     }),
     { numRuns: 5000 },
   );

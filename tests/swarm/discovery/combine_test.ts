@@ -111,6 +111,44 @@ Deno.test("mergeHints lets only a bound advert speak for the peer", () => {
   assert.equal(other.mints, undefined);
 });
 
+Deno.test("mergeHints takes terms from one hint as a whole, a blob's advert before a node's", () => {
+  const node = hint({
+    via: "node-advert",
+    priceMsatPerMiB: 9,
+    mints: ["m"],
+    p2pk: "p",
+    minTopUpSat: 64,
+    locktimeMin: 90,
+  });
+  const free = hint({ via: "advert", priceMsatPerMiB: 0 });
+  const dear = hint({ via: "advert", priceMsatPerMiB: 20, p2pk: "q" });
+  const known = hint({ via: "peer", addrs: ["/a"] });
+  for (const bound of [false, true]) {
+    const [n, f, d] = [node, free, dear].map((one) => ({ ...one, bound })) as [
+      ProviderHint,
+      ProviderHint,
+      ProviderHint,
+    ];
+    for (const [a, b] of [[n, f], [f, n]] as const) {
+      const merged = mergeHints(a, b);
+      assert.equal(merged.priceMsatPerMiB, 0, "what its own advert gives away costs nothing");
+      assert.equal(merged.p2pk, undefined);
+      assert.equal(merged.minTopUpSat, undefined);
+      assert.equal(merged.locktimeMin, undefined);
+    }
+    for (const [a, b] of [[n, d], [d, n]] as const) {
+      const merged = mergeHints(a, b);
+      assert.equal(merged.priceMsatPerMiB, 20);
+      assert.equal(merged.p2pk, "q");
+      assert.equal(merged.mints, undefined, "the mints of another offer are not of this one");
+    }
+    const merged = mergeHints(mergeHints(known, f), n);
+    assert.equal(merged.via, "peer");
+    assert.equal(merged.priceMsatPerMiB, 0);
+  }
+  assert.deepEqual(mergeHints(known, node), { ...node, via: "peer", addrs: ["/a"] });
+});
+
 Deno.test("mergeHints returns the hint itself when nothing is new", () => {
   const one = fc.record({
     peerId: fc.constant("ann"),
@@ -118,7 +156,10 @@ Deno.test("mergeHints returns the hint itself when nothing is new", () => {
     via: fc.constantFrom("advert" as const, "node-advert" as const, "mdns" as const),
     bound: fc.boolean(),
     size: fc.nat(),
-  });
+    priceMsatPerMiB: fc.nat({ max: 3 }),
+    minTopUpSat: fc.nat({ max: 3 }),
+    locktimeMin: fc.nat({ max: 3 }),
+  }, { requiredKeys: ["peerId", "addrs", "via", "bound", "size", "priceMsatPerMiB"] });
   fc.assert(fc.property(one, one, (a, b) => {
     const merged = mergeHints(a, b);
     assert.equal(mergeHints(merged, b), merged);
