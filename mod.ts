@@ -58,7 +58,7 @@
  * @module
  */
 export * from "./src/core/mod.ts";
-export { systemClock, systemRandom } from "./src/app/system.ts";
+export { systemClock, systemRandom } from "./src/host/system.ts";
 export * as nostr from "./src/nostr/mod.ts";
 export * as wallet from "./wallet/mod.ts";
 export * as bao from "./swarm/bao/mod.ts";

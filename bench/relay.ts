@@ -6,7 +6,7 @@
  *     deno run -A bench/relay.ts [--connections 1000] [--adverts 10000] [--queries 2000]
  */
 import { parseArgs } from "node:util";
-import { systemClock, systemRandom } from "../src/app/system.ts";
+import { systemClock, systemRandom } from "../src/host/system.ts";
 import { CLIENT_SOCKET_LIMITS } from "../src/nostr/limits.ts";
 import { type NostrEvent, signEvent } from "../src/nostr/nostr.ts";
 import { RELAY_LIMITS } from "../src/nostr/relay/limits.ts";

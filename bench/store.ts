@@ -7,7 +7,7 @@
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { systemClock } from "../src/app/system.ts";
+import { systemClock } from "../src/host/system.ts";
 import type { Hash } from "../src/core/hash.ts";
 import { RangeSet } from "../src/core/range_set.ts";
 import { BaoDecoder, hashBytes } from "../swarm/bao/mod.ts";

@@ -18,7 +18,7 @@ import { lpStream } from "@libp2p/utils";
 import { yamux } from "@libp2p/yamux";
 import { multiaddr } from "@multiformats/multiaddr";
 import { createLibp2p, type Libp2p } from "libp2p";
-import { systemClock } from "../src/app/system.ts";
+import { systemClock } from "../src/host/system.ts";
 import { denoTcp, fastNoise, fastYamux } from "../swarm/net/fast/mod.ts";
 
 const PROTOCOL = "/seedmint/bench/1";

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { createBlindSignature, createDLEQProof, pointFromHex } from "@cashu/cashu-ts";
 import { HttpLightning } from "../devnet/lightning/client.ts";
-import { systemClock, systemRandom } from "../src/app/system.ts";
+import { systemClock, systemRandom } from "../src/host/system.ts";
 import { newSeedWords } from "../src/core/keys.ts";
 import {
   blindingFactorOf,

@@ -5,28 +5,13 @@
  * Usage: deno run -A devnet/liar.ts RELAY_URL FILE DIRECTORY
  */
 import { deriveKey, newSeedWords } from "../src/core/keys.ts";
-import type { Clock, Random } from "../src/core/ports.ts";
+import { systemClock as clock, systemRandom as random } from "../src/host/mod.ts";
 import { RelayPool } from "../src/nostr/mod.ts";
 import { MemoryAdvertState, NostrAnnouncer } from "../swarm/discovery/mod.ts";
 import { Libp2pNetwork } from "../swarm/net/libp2p_network.ts";
 import { Provider } from "../swarm/provider/mod.ts";
 import type { BlobReader, BlobStore } from "../swarm/store/blob_store.ts";
 import { FileBlobStore } from "../swarm/store/mod.ts";
-
-const clock: Clock = {
-  nowMs: () => Date.now(),
-  monotonicMs: () => performance.now(),
-  sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-  timer: (ms, callback) => {
-    const id = setTimeout(callback, ms);
-    return () => clearTimeout(id);
-  },
-};
-
-const random: Random = {
-  bytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
-  float: () => Math.random(),
-};
 
 /** Far less than a chunk group apart, so that none gets through unchanged. */
 const LIE_EVERY_BYTES = 1000;

@@ -80,15 +80,18 @@ Deno.test("layerViolation() refuses the arrows that must never exist", () => {
     ["src/sqlite/connection.ts", "src/nostr/nostr.ts"],
     ["swarm/ports.ts", "wallet/mod.ts"],
     ["wallet/mod.ts", "swarm/ports.ts"],
-    ["swarm/ports.ts", "src/app/system.ts"],
-    ["devnet/demo.ts", "src/app/system.ts"],
+    ["swarm/ports.ts", "src/app/metrics.ts"],
+    ["swarm/ports.ts", "src/host/system.ts"],
+    ["src/host/system.ts", "src/sqlite/connection.ts"],
+    ["devnet/demo.ts", "src/app/metrics.ts"],
     ["node.ts", "swarm/ports.ts"],
-    ["src/app/system.ts", "devnet/demo.ts"],
+    ["src/app/metrics.ts", "devnet/demo.ts"],
     ["swarm/ports.ts", "tests/support/x.ts"],
   ] as const;
   for (const [from, to] of forbidden) assert.ok(layerViolation(from, to), `${from} -> ${to}`);
-  assert.equal(layerViolation("src/app/system.ts", "swarm/ports.ts"), undefined);
-  assert.equal(layerViolation("tests/x_test.ts", "src/app/system.ts"), undefined);
+  assert.equal(layerViolation("src/app/metrics.ts", "swarm/ports.ts"), undefined);
+  assert.equal(layerViolation("devnet/demo.ts", "src/host/system.ts"), undefined);
+  assert.equal(layerViolation("tests/x_test.ts", "src/app/metrics.ts"), undefined);
 });
 
 Deno.test("each third-party package enters through one file", () => {

@@ -6,9 +6,10 @@
 /** The layer of a path below the project's root, or undefined for tests, tools and benches. */
 export function layerOf(path: string): string | undefined {
   const found =
-    /^(src\/core|src\/sqlite|src\/nostr|src\/app|swarm|wallet|trust|provisioning|devnet)\//.exec(
-      path,
-    );
+    /^(src\/core|src\/host|src\/sqlite|src\/nostr|src\/app|swarm|wallet|trust|provisioning|devnet)\//
+      .exec(
+        path,
+      );
   if (found) return found[1];
   return path === "node.ts" ? "node.ts" : path === "mod.ts" ? "mod.ts" : undefined;
 }
@@ -17,16 +18,23 @@ const PROTOCOLS = ["swarm", "wallet", "trust", "provisioning"];
 
 const COMMON = ["src/core", "src/sqlite", "src/nostr"];
 
-/** What each layer may import besides itself. `core <- sqlite <- nostr <- protocols <- app <- node.ts`. */
+/** The machine itself: only what starts programs hands it down. */
+const HOST = "src/host";
+
+/**
+ * What each layer may import besides itself. `core <- sqlite <- nostr <- protocols <- app <- node.ts`, and
+ * `core <- host <- {app, devnet}`.
+ */
 export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "src/core": [],
+  "src/host": ["src/core"],
   "src/sqlite": ["src/core"],
   "src/nostr": ["src/core", "src/sqlite"],
   ...Object.fromEntries(PROTOCOLS.map((layer) => [layer, COMMON])),
-  "src/app": [...COMMON, ...PROTOCOLS],
-  "devnet": [...COMMON, ...PROTOCOLS],
+  "src/app": [...COMMON, HOST, ...PROTOCOLS],
+  "devnet": [...COMMON, HOST, ...PROTOCOLS],
   "node.ts": ["src/app", "devnet"],
-  "mod.ts": [...COMMON, "src/app", ...PROTOCOLS],
+  "mod.ts": [...COMMON, HOST, "src/app", ...PROTOCOLS],
 };
 
 /**

@@ -4,7 +4,7 @@
  */
 import process from "node:process";
 import { TextLineStream } from "./lines.ts";
-import { systemClock, systemRandom } from "../../src/app/system.ts";
+import { systemClock, systemRandom } from "../../src/host/system.ts";
 import { parseHash } from "../../src/core/hash.ts";
 import { RangeSet } from "../../src/core/range_set.ts";
 import { hashBytes } from "../../swarm/bao/mod.ts";

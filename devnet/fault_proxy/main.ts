@@ -6,7 +6,7 @@
 import { parseArgs } from "node:util";
 import { messageOf } from "../../src/core/errors.ts";
 import { untilStopped } from "../stop.ts";
-import { devnetClock } from "../system.ts";
+import { systemClock } from "../../src/host/system.ts";
 import { FaultProxyAdmin } from "./admin.ts";
 import { FaultProxy } from "./fault_proxy.ts";
 
@@ -22,7 +22,7 @@ async function main(): Promise<void> {
   if (values.target === undefined) throw new Error("Say what it stands in front of: --target URL");
   const { href: target } = new URL(values.target);
   const port = Number(values.port);
-  await using proxy = await FaultProxy.start({ target, port, clock: devnetClock });
+  await using proxy = await FaultProxy.start({ target, port, clock: systemClock });
   await using admin = new FaultProxyAdmin(proxy, Number(values["admin-port"]));
   const ready = { event: "ready", url: proxy.url, adminUrl: admin.url, target };
   console.log(

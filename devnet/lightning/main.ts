@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { messageOf } from "../../src/core/errors.ts";
 import { untilStopped } from "../stop.ts";
-import { devnetClock, devnetRandom } from "../system.ts";
+import { systemClock, systemRandom } from "../../src/host/system.ts";
 import { FakeLightning } from "./fake_lightning.ts";
 import { LightningService } from "./service.ts";
 
@@ -24,8 +24,8 @@ async function main(): Promise<void> {
   const path = join(values.data, "lightning.sqlite");
   const lightning = FakeLightning.open({
     path,
-    clock: devnetClock,
-    random: devnetRandom,
+    clock: systemClock,
+    random: systemRandom,
     paysParts: true,
   });
   await using service = LightningService.start({ lightning, port: Number(values.port) });

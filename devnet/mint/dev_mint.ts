@@ -7,7 +7,7 @@
 import type { Clock, Random } from "../../src/core/ports.ts";
 import { ProcessLock, SqliteConnection } from "../../src/sqlite/mod.ts";
 import { HttpLightning, type LightningClient } from "../lightning/client.ts";
-import { devnetClock, devnetRandom } from "../system.ts";
+import { systemClock, systemRandom } from "../../src/host/system.ts";
 import { DevMintAdmin } from "./admin.ts";
 import { answerAdmin } from "./admin_routes.ts";
 import { MintClock } from "./clock.ts";
@@ -147,14 +147,14 @@ async function openContext(
   const db = resources.use(
     SqliteConnection.open(path, { migrations: MIGRATIONS, synchronous: "full" }),
   );
-  const random = options.random ?? devnetRandom;
+  const random = options.random ?? systemRandom;
   const settings = new Settings(db);
   const keysets = new Keysets(db, random);
   if (keysets.all().length === 0) keysets.rotate({ feePpk: options.inputFeePpk ?? 0 });
   return {
     name: options.name,
     db,
-    clock: new MintClock(options.clock ?? devnetClock, settings.behaviour.clockOffsetS),
+    clock: new MintClock(options.clock ?? systemClock, settings.behaviour.clockOffsetS),
     random,
     lightning: typeof options.lightning === "string"
       ? new HttpLightning(options.lightning)

@@ -5,7 +5,7 @@ import { isSeedmintError, messageOf, SeedmintError } from "../../src/core/errors
 import { Money } from "../../src/core/money.ts";
 import { decodeInvoice } from "../../wallet/lightning/bolt11.ts";
 import { LightningAdmin, type PaymentStatus } from "../lightning/mod.ts";
-import { devnetClock } from "../system.ts";
+import { systemClock } from "../../src/host/system.ts";
 import { HELP, readyText } from "./help.ts";
 import { checkPermissions, type DevnetAddresses, runDevnet } from "./network.ts";
 import { readPlan } from "./plan.ts";
@@ -126,7 +126,7 @@ async function start({ values, directory, io, signal }: Call): Promise<number> {
     ...(typeof port === "number" ? { port } : {}),
     ...(typeof feePpk === "number" ? { feePpk } : {}),
     faults: values.faults ?? false,
-    clock: devnetClock,
+    clock: systemClock,
     signal,
   }, {
     ready: (network: DevnetAddresses) =>
@@ -156,9 +156,9 @@ async function pay({ operands, directory, io, signal }: Call): Promise<number> {
     { bolt11, from: OUTSIDE, maxFeeMsat, amountMsat },
     { signal },
   );
-  const deadlineMs = devnetClock.monotonicMs() + PENDING_MS_MAX;
-  while (status?.state === "pending" && devnetClock.monotonicMs() < deadlineMs) {
-    await devnetClock.sleep(PENDING_STEP_MS, { signal });
+  const deadlineMs = systemClock.monotonicMs() + PENDING_MS_MAX;
+  while (status?.state === "pending" && systemClock.monotonicMs() < deadlineMs) {
+    await systemClock.sleep(PENDING_STEP_MS, { signal });
     status = await lightning.payment(read.paymentHash, OUTSIDE, { signal });
   }
   const { state = "failed", feeMsat = 0n, reason } = status ?? {};

@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 import { messageOf } from "../../src/core/errors.ts";
 import { RelayServer } from "../../src/nostr/mod.ts";
 import { untilStopped } from "../stop.ts";
-import { devnetClock, devnetRandom } from "../system.ts";
+import { systemClock, systemRandom } from "../../src/host/system.ts";
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
@@ -15,8 +15,8 @@ async function main(): Promise<number> {
     port: Number(values.port),
     storage: { path: join(values.data, "relay.sqlite") },
     name: "Seedmint development relay",
-    clock: devnetClock,
-    random: devnetRandom,
+    clock: systemClock,
+    random: systemRandom,
   });
   console.log(JSON.stringify({ event: "ready", url: relay.url }));
   await untilStopped();

@@ -1,6 +1,6 @@
 /** The one file that imports prom-client: what `/metrics` tells Prometheus. */
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import { systemClock } from "./system.ts";
+import { systemClock } from "../host/system.ts";
 import type { StatusReport } from "./api/methods.ts";
 import type { TransferReport } from "./api/transfers.ts";
 import type { WalletApi } from "../../wallet/wallet_api.ts";

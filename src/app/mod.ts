@@ -7,6 +7,5 @@
  */
 export * from "./identity.ts";
 export * from "./permissions.ts";
-export * from "./system.ts";
 export * from "./ticket.ts";
 export * from "./version.ts";

@@ -7,7 +7,7 @@ import type { NodeParts } from "../../src/app/api/parts.ts";
 import { readTarget } from "../../src/app/api/targets.ts";
 import type { TransferRequest } from "../../src/app/api/transfers.ts";
 import { loadConfig, noInputs } from "../../src/app/config/load.ts";
-import { systemClock } from "../../src/app/system.ts";
+import { systemClock } from "../../src/host/system.ts";
 import { decodeTicket, encodeTicket } from "../../src/app/ticket.ts";
 import { encodeCollection } from "../../swarm/collection.ts";
 import { peerIdOfPublicKey } from "../../swarm/net/peer_id.ts";

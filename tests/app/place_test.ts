@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { utf8 } from "../../src/core/bytes.ts";
 import { isSeedmintError } from "../../src/core/errors.ts";
-import { systemClock } from "../../src/app/system.ts";
+import { systemClock } from "../../src/host/system.ts";
 import {
   blobPath,
   checkFree,

@@ -4,14 +4,13 @@ import { loadConfig, noInputs } from "../../src/app/config/load.ts";
 import type { Config } from "../../src/app/config/settings.ts";
 import { openWalletAlone, walletDirectory, WalletHost } from "../../src/app/lifecycle/wallet.ts";
 import { type EndedMetric, Metrics, type MintRequestMetric } from "../../src/app/metrics.ts";
-import { systemClock } from "../../src/app/system.ts";
+import { systemClock, systemRandom } from "../../src/host/system.ts";
 import { WalletMeter } from "../../src/app/wallet_meter.ts";
 import { walletOver } from "../../src/app/api/wallet_methods.ts";
 import type { WalletApi } from "../../wallet/wallet_api.ts";
 import { isSeedmintError } from "../../src/core/errors.ts";
 import { FakeLightning } from "../../devnet/lightning/mod.ts";
 import { DevMint } from "../../devnet/mint/mod.ts";
-import { devnetClock, devnetRandom } from "../../devnet/system.ts";
 import { ID, operationOf, walletDouble } from "./wallet_double.ts";
 
 const WORDS = "legal winner thank year wave sausage worth useful legal winner thank yellow";
@@ -59,7 +58,7 @@ Deno.test("WalletHost opens nothing until mints are set, a wallet is there, or s
 });
 
 Deno.test("WalletHost lists the mints of the settings with their trust, and tells of those that are silent", async () => {
-  using lightning = FakeLightning.open({ clock: devnetClock, random: devnetRandom });
+  using lightning = FakeLightning.open({ clock: systemClock, random: systemRandom });
   await using mint = await DevMint.start({ name: "A", lightning });
   const silent = "http://127.0.0.1:1";
   const mints = { mint: [mint.url], mintAccepted: [silent] } as unknown as Partial<Config>;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { systemClock, systemRandom } from "../../src/app/system.ts";
+import { systemClock, systemRandom } from "../../src/host/system.ts";
 import { EVENT_LIMITS, POOL_LIMITS, type PoolLimits } from "../../src/nostr/limits.ts";
 import { type NostrEvent, signEvent, tagValue, verifyEvent } from "../../src/nostr/nostr.ts";
 import { RelayPool } from "../../src/nostr/relay_pool.ts";

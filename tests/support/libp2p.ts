@@ -1,5 +1,5 @@
 /** libp2p networks on loopback for tests. */
-import { systemClock } from "../../src/app/system.ts";
+import { systemClock } from "../../src/host/system.ts";
 import { noise, tcp, yamux } from "../../swarm/libp2p.ts";
 import { Libp2pNetwork } from "../../swarm/net/libp2p_network.ts";
 import { STREAM_READ_BUFFER_BYTES, STREAM_WINDOW_BYTES_MAX } from "../../swarm/net/limits.ts";

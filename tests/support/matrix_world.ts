@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { FaultProxy } from "../../devnet/fault_proxy/mod.ts";
 import { newSeedWords } from "../../src/core/keys.ts";
-import { devnetRandom } from "../../devnet/system.ts";
+import { systemRandom } from "../../src/host/system.ts";
 import type { OperationKind } from "../../wallet/operations/operation.ts";
 import type { HistoryEntry } from "../../wallet/wallet_api.ts";
 import { Wallet } from "../../wallet/wallet.ts";
@@ -64,7 +64,7 @@ export class MatrixWorld implements AsyncDisposable {
       directory: folder.directory,
       seedWords: folder.words,
       clock: this.kit.clock,
-      random: devnetRandom,
+      random: systemRandom,
       resumes: false,
     });
     for (const url of this.urls) await wallet.addMint({ url, trust: "trusted" });

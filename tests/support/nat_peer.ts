@@ -2,7 +2,7 @@
  * One peer of the NAT and mDNS tests, a process in a network namespace. Takes one JSON argument,
  * prints one JSON object a line.
  */
-import { systemClock } from "../../src/app/system.ts";
+import { systemClock } from "../../src/host/system.ts";
 import { Libp2pNetwork } from "../../swarm/net/libp2p_network.ts";
 import type { ByteStream, PeerAddress } from "../../swarm/ports.ts";
 

@@ -3,7 +3,7 @@
  * each with one line on stdout; what a node would log goes to stderr. `FAULT=<point>:<n>` (or the
  * command `arm`) makes the process SIGKILL itself when it passes the fault point for the `n`th time.
  */
-import { devnetRandom } from "../../devnet/system.ts";
+import { systemRandom } from "../../src/host/system.ts";
 import { SeedmintError } from "../../src/core/errors.ts";
 import { DEADLINES } from "../../wallet/mint/limits.ts";
 import { Wallet } from "../../wallet/wallet.ts";
@@ -47,7 +47,7 @@ async function open(opening: Opening): Promise<null> {
     directory,
     seedWords,
     clock,
-    random: devnetRandom,
+    random: systemRandom,
     holdMs: 60_000,
     prepareMs: 600_000,
     intake: { batch: { proofsMin: 1, idleMs: 0, lingerMs: 0 } },

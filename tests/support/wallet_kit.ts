@@ -9,7 +9,7 @@ import { newSeedWords } from "../../src/core/keys.ts";
 import type { Clock, Random } from "../../src/core/ports.ts";
 import { FakeLightning } from "../../devnet/lightning/mod.ts";
 import { DevMint } from "../../devnet/mint/mod.ts";
-import { devnetRandom } from "../../devnet/system.ts";
+import { systemRandom } from "../../src/host/system.ts";
 import { restoreBackup, writeBackup } from "../../wallet/backup/mod.ts";
 import { type WalletKeys, walletKeysOf } from "../../wallet/keys.ts";
 import { schnorrSign } from "../../wallet/cashu.ts";
@@ -294,7 +294,7 @@ export class TestWallet implements AsyncDisposable {
   async backup(path: string): Promise<void> {
     const { keys } = this;
     const { clock } = this.kit;
-    await writeBackup({ store: this.#realStore, path, keys, clock, random: devnetRandom });
+    await writeBackup({ store: this.#realStore, path, keys, clock, random: systemRandom });
   }
 
   /** Takes a backup over into this wallet, which is new. */
@@ -304,7 +304,7 @@ export class TestWallet implements AsyncDisposable {
       store: this.#realStore,
       path,
       keys,
-      random: devnetRandom,
+      random: systemRandom,
       replace: true,
     });
   }
@@ -406,7 +406,7 @@ function witnessOf({ secret }: { readonly secret: string }, secretKey: string): 
 
 /** Starts mints and Lightning; dispose it with `await using`. */
 export async function startKit(options: KitOptions = {}): Promise<WalletKit> {
-  const random = options.random ?? devnetRandom;
+  const random = options.random ?? systemRandom;
   const clock = new JumpClock();
   const directory = await Deno.makeTempDir({ prefix: "wallet-kit-" });
   const lightning = FakeLightning.open({ clock, random });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { newSeedWords } from "../../src/core/keys.ts";
-import { devnetRandom } from "../../devnet/system.ts";
+import { systemRandom } from "../../src/host/system.ts";
 import { openHintSocket } from "../../wallet/mint/quote_hints.ts";
 import { Wallet } from "../../wallet/mod.ts";
 import type { WalletOptions } from "../../wallet/wallet_options.ts";
@@ -12,7 +12,7 @@ async function open(kit: WalletKit, options: Partial<WalletOptions> = {}) {
     directory: join(kit.directory, "alice"),
     seedWords: newSeedWords(),
     clock: kit.clock,
-    random: devnetRandom,
+    random: systemRandom,
     ...options,
   });
   await wallet.addMint({ url: kit.url(), trust: "trusted" });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { newSeedWords } from "../../src/core/keys.ts";
-import { devnetRandom } from "../../devnet/system.ts";
+import { systemRandom } from "../../src/host/system.ts";
 import { beginRestore } from "../../wallet/operations/restore_plan.ts";
 import type { RestorePlan } from "../../wallet/operations/restore_plan.ts";
 import { Rechecker } from "../../wallet/rechecker.ts";
@@ -99,7 +99,7 @@ Deno.test("Wallet spends what it took out of a backup although nobody asked for 
   const seedWords = newSeedWords();
   const path = join(kit.directory, "file");
   const directory = join(kit.directory, "new");
-  const random = devnetRandom;
+  const random = systemRandom;
   const { clock } = kit;
   {
     const options = { directory: join(kit.directory, "old"), seedWords, clock, random };

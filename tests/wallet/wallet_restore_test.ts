@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { newSeedWords } from "../../src/core/keys.ts";
-import { devnetRandom } from "../../devnet/system.ts";
+import { systemRandom } from "../../src/host/system.ts";
 import { Wallet } from "../../wallet/mod.ts";
 import type { WalletOptions } from "../../wallet/wallet_options.ts";
 import { startKit, type WalletKit } from "../support/wallet_kit.ts";
@@ -11,7 +11,7 @@ async function open(kit: WalletKit, options: Partial<WalletOptions> = {}): Promi
     directory: join(kit.directory, "alice"),
     seedWords: newSeedWords(),
     clock: kit.clock,
-    random: devnetRandom,
+    random: systemRandom,
     ...options,
   });
   await wallet.addMint({ url: kit.url(), trust: "trusted" });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { newSeedWords } from "../../src/core/keys.ts";
-import { devnetRandom } from "../../devnet/system.ts";
+import { systemRandom } from "../../src/host/system.ts";
 import { LightningService } from "../../devnet/lightning/mod.ts";
 import { startKit, type WalletKit } from "../support/wallet_kit.ts";
 import { Wallet } from "../../wallet/mod.ts";
@@ -17,7 +17,7 @@ async function open(
     directory: join(kit.directory, name),
     seedWords: newSeedWords(),
     clock: kit.clock,
-    random: devnetRandom,
+    random: systemRandom,
     ...options,
   });
 }

@@ -1,7 +1,7 @@
 /** The node that a verb works with: the running one, else one opened in this process. */
 import type { Config } from "../config/settings.ts";
 import type { NodeApi } from "./methods.ts";
-import { systemClock } from "../system.ts";
+import { systemClock } from "../../host/system.ts";
 import { RemoteNode } from "./remote.ts";
 
 /** What a verb needs. */

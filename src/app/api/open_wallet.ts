@@ -1,7 +1,7 @@
 /** The wallet that a verb works with: that of the running node, else one opened in this process. */
 import type { WalletApi } from "../../../wallet/wallet_api.ts";
 import type { Config } from "../config/settings.ts";
-import { systemClock } from "../system.ts";
+import { systemClock } from "../../host/system.ts";
 import { RemoteNode } from "./remote.ts";
 import { walletOver } from "./wallet_methods.ts";
 

@@ -1,7 +1,7 @@
 /** From a command line to an exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
 import { isSeedmintError, messageOf, SeedmintError } from "../../core/errors.ts";
 import { commandLine } from "../permissions.ts";
-import { systemClock } from "../system.ts";
+import { systemClock } from "../../host/system.ts";
 import { VERSION } from "../version.ts";
 import type { OpenedWallet, OpenWalletOptions } from "../api/open_wallet.ts";
 import type { Config } from "../config/settings.ts";

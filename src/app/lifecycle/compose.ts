@@ -16,7 +16,7 @@ import type { Config } from "../config/settings.ts";
 import { type Identity, openDataDirectory, openIdentity } from "../identity.ts";
 import { logOf } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
-import { systemClock, systemRandom } from "../system.ts";
+import { systemClock, systemRandom } from "../../host/system.ts";
 import { openTracing } from "../tracing.ts";
 import { fleetHerd } from "./herd.ts";
 import { hintsOf, KnownPeers } from "./peers.ts";

@@ -6,7 +6,7 @@ import type { Discovery } from "../../../swarm/ports.ts";
 import type { RelayStatus } from "../api/methods.ts";
 import type { Identity } from "../identity.ts";
 import { logOf } from "../log.ts";
-import { systemClock, systemRandom } from "../system.ts";
+import { systemClock, systemRandom } from "../../host/system.ts";
 import type { Common } from "./compose.ts";
 
 /** Relays by who reads them. */

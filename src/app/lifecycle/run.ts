@@ -17,7 +17,7 @@ import { isForeignSocket } from "../control/owner.ts";
 import { socketPath } from "../control/paths.ts";
 import { ControlServer } from "../control/server.ts";
 import { logOf } from "../log.ts";
-import { systemClock } from "../system.ts";
+import { systemClock } from "../../host/system.ts";
 import { VERSION } from "../version.ts";
 import { compose, type Composition } from "./compose.ts";
 

@@ -4,7 +4,7 @@ import { isSeedmintError } from "../../core/errors.ts";
 import type { Announcer, Network } from "../../../swarm/ports.ts";
 import { logOf } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
-import { systemClock, systemRandom } from "../system.ts";
+import { systemClock, systemRandom } from "../../host/system.ts";
 import type { Tracing } from "../tracing.ts";
 import type { Common } from "./compose.ts";
 import type { Pools } from "./relays.ts";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { FileBlobStoreOptions, RebuildReport } from "../../../swarm/store/mod.ts";
 import type { Config } from "../config/settings.ts";
 import { openDataDirectory } from "../identity.ts";
-import { systemClock } from "../system.ts";
+import { systemClock } from "../../host/system.ts";
 import { whenUnlocked } from "./lock_wait.ts";
 
 /** Where the store of `config.data` lies, and how it learns what a collection names. */

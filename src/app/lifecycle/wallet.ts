@@ -14,7 +14,7 @@ import type { Config } from "../config/settings.ts";
 import { openDataDirectory, seedWords } from "../identity.ts";
 import { logOf } from "../log.ts";
 import { WalletMeter, type WalletMetrics } from "../wallet_meter.ts";
-import { systemClock, systemRandom } from "../system.ts";
+import { systemClock, systemRandom } from "../../host/system.ts";
 import { callsOf } from "../wallet_policy.ts";
 
 /** How long until what failed for a reason that passes is tried again. */

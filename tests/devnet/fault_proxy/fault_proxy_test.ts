@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { FaultProxy, type FaultRule } from "../../../devnet/fault_proxy/mod.ts";
-import { devnetClock } from "../../../devnet/system.ts";
+import { systemClock } from "../../../src/host/system.ts";
 
 /** A mint that counts: each answer tells how many requests came before. */
 class Upstream implements AsyncDisposable {
@@ -58,7 +58,7 @@ async function world(): Promise<
   { readonly mint: Upstream; readonly proxy: FaultProxy } & AsyncDisposable
 > {
   const mint = new Upstream();
-  const proxy = await FaultProxy.start({ target: mint.url, clock: devnetClock });
+  const proxy = await FaultProxy.start({ target: mint.url, clock: systemClock });
   return {
     mint,
     proxy,

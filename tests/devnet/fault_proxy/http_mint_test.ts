@@ -1,7 +1,7 @@
 /** What each fault looks like to the wallet: only what is certain may be taken for certain. */
 import assert from "node:assert/strict";
 import { FaultProxy, type FaultRule } from "../../../devnet/fault_proxy/mod.ts";
-import { devnetClock } from "../../../devnet/system.ts";
+import { systemClock } from "../../../src/host/system.ts";
 import type { PostOutcome } from "../../../wallet/mint/mint_api.ts";
 import { HttpMint } from "../../../wallet/mint/http_mint.ts";
 import { parseMintUrl } from "../../../wallet/mint/mint_url.ts";
@@ -41,10 +41,10 @@ Deno.test("HttpMint takes no fault of the proxy for an answer, nor for a refusal
   );
   const target = `http://127.0.0.1:${upstream.addr.port}`;
   for (const [rule, kind, forwardCount] of FAULTS) {
-    await using proxy = await FaultProxy.start({ target, clock: devnetClock });
+    await using proxy = await FaultProxy.start({ target, clock: systemClock });
     const mint = new HttpMint({
       url: parseMintUrl(proxy.url),
-      clock: devnetClock,
+      clock: systemClock,
       deadlines: { postMs: 400 },
     });
     proxy.fault(rule);

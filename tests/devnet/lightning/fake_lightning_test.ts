@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { isSeedmintError } from "../../../src/core/errors.ts";
-import { devnetRandom } from "../../../devnet/system.ts";
+import { systemRandom } from "../../../src/host/system.ts";
 import {
   FakeLightning,
   type LightningClient,
@@ -18,7 +18,7 @@ function network():
   & { readonly lightning: FakeLightning; readonly clock: ManualClock }
   & Disposable {
   const clock = new ManualClock();
-  const lightning = FakeLightning.open({ clock, random: devnetRandom, fees: FEES });
+  const lightning = FakeLightning.open({ clock, random: systemRandom, fees: FEES });
   return { lightning, clock, [Symbol.dispose]: () => lightning[Symbol.dispose]() };
 }
 
@@ -243,7 +243,7 @@ Deno.test("FakeLightning offline fails every call and forgets nothing", async ()
 Deno.test("FakeLightning goes on where it was when it is opened again", async () => {
   const directory = await Deno.makeTempDir();
   try {
-    const options = { path: `${directory}/lightning.sqlite`, random: devnetRandom };
+    const options = { path: `${directory}/lightning.sqlite`, random: systemRandom };
     const clock = new ManualClock();
     const first = FakeLightning.open({ ...options, clock, fees: { baseMsat: 7n, ppm: 0n } });
     first.script({ action: "delay", ms: 500 });
@@ -301,7 +301,7 @@ Deno.test("FakeLightning's books balance and no invoice is paid twice, whatever 
 
 Deno.test("FakeLightning pays parts of several payers together or not at all", async () => {
   const clock = new ManualClock();
-  const options = { clock, random: devnetRandom, fees: FEES };
+  const options = { clock, random: systemRandom, fees: FEES };
   using lightning = FakeLightning.open({ ...options, paysParts: true });
   const { bolt11, paymentHash } = await invoiceOf(lightning, 50n);
   const part = (from: string, sat: bigint) =>

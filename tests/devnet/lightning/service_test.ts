@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { isSeedmintError } from "../../../src/core/errors.ts";
 import { ChildProcess } from "../../../devnet/processes.ts";
 import { FakeLightning, LightningAdmin, LightningService } from "../../../devnet/lightning/mod.ts";
-import { devnetClock, devnetRandom } from "../../../devnet/system.ts";
+import { systemClock, systemRandom } from "../../../src/host/system.ts";
 import { decodeInvoice } from "../../../wallet/lightning/bolt11.ts";
 
 function startService(): LightningService {
-  const options = { clock: devnetClock, random: devnetRandom };
+  const options = { clock: systemClock, random: systemRandom };
   const lightning = FakeLightning.open({ ...options, fees: { baseMsat: 1000n, ppm: 0n } });
   return LightningService.start({ lightning });
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { FakeLightning } from "../../../devnet/lightning/fake_lightning.ts";
 import { DevMint } from "../../../devnet/mint/dev_mint.ts";
-import { devnetClock, devnetRandom } from "../../../devnet/system.ts";
+import { systemClock, systemRandom } from "../../../src/host/system.ts";
 import { get, MintWorld, post, wireProofs } from "./support.ts";
 
 async function withDirectory(use: (directory: string) => Promise<void>): Promise<void> {
@@ -16,7 +16,7 @@ async function withDirectory(use: (directory: string) => Promise<void>): Promise
 
 Deno.test("start() refuses what is not loopback, a folder in use, and a port in use", async () => {
   await withDirectory(async (directory) => {
-    using lightning = FakeLightning.open({ clock: devnetClock, random: devnetRandom });
+    using lightning = FakeLightning.open({ clock: systemClock, random: systemRandom });
     const options = { name: "A", lightning };
     await assert.rejects(DevMint.start({ ...options, hostname: "0.0.0.0" }), RangeError);
     await using first = await DevMint.start({ ...options, directory });
@@ -43,7 +43,7 @@ Deno.test("the mint says everywhere that it is for development only", async () =
 
 Deno.test("a mint that stops while Lightning is silent ends the melt when it is back", async () => {
   await withDirectory(async (directory) => {
-    using lightning = FakeLightning.open({ clock: devnetClock, random: devnetRandom });
+    using lightning = FakeLightning.open({ clock: systemClock, random: systemRandom });
     const options = { name: "A", lightning, directory };
     let quote = "";
     {

@@ -10,7 +10,7 @@ import type {
 import { FakeLightning } from "../../../devnet/lightning/fake_lightning.ts";
 import { DevMint } from "../../../devnet/mint/dev_mint.ts";
 import type { PartPayingLightning, PartPayment } from "../../../devnet/mint/lightning_port.ts";
-import { devnetClock, devnetRandom } from "../../../devnet/system.ts";
+import { systemClock, systemRandom } from "../../../src/host/system.ts";
 import { decodeInvoice } from "../../../wallet/lightning/bolt11.ts";
 import { get, MintWorld, post, wireProofs } from "./support.ts";
 
@@ -70,7 +70,7 @@ class GatheringLightning implements PartPayingLightning {
 }
 
 Deno.test("each mint pays its part, and both are PAID with the same preimage or not at all", async () => {
-  using inner = FakeLightning.open({ clock: devnetClock, random: devnetRandom });
+  using inner = FakeLightning.open({ clock: systemClock, random: systemRandom });
   const lightning = new GatheringLightning(inner);
   await using a = await MintWorld.start({ name: "A", lightning });
   await using b = await MintWorld.start({ name: "B", lightning });
@@ -99,7 +99,7 @@ Deno.test("each mint pays its part, and both are PAID with the same preimage or 
 });
 
 Deno.test("a mint whose Lightning pays no parts neither offers nor quotes them", async () => {
-  using lightning = FakeLightning.open({ clock: devnetClock, random: devnetRandom });
+  using lightning = FakeLightning.open({ clock: systemClock, random: systemRandom });
   await using mint = await DevMint.start({ name: "A", lightning });
   const { bolt11 } = await lightning.createInvoice({ payee: "shop", amountMsat: 50_000n });
   const quote = await post(`${mint.url}/v1/melt/quote/bolt11`, {

@@ -2,7 +2,7 @@
 import { createRandomRawBlindedMessage, Mint, type Proof, Wallet } from "@cashu/cashu-ts";
 import { FakeLightning } from "../../../devnet/lightning/fake_lightning.ts";
 import { DevMint, type DevMintOptions } from "../../../devnet/mint/dev_mint.ts";
-import { devnetClock, devnetRandom } from "../../../devnet/system.ts";
+import { systemClock, systemRandom } from "../../../src/host/system.ts";
 
 /** A mint and what surrounds it. */
 export class MintWorld implements AsyncDisposable {
@@ -19,7 +19,7 @@ export class MintWorld implements AsyncDisposable {
   static async start(options: Partial<DevMintOptions> = {}): Promise<MintWorld> {
     const resources = new AsyncDisposableStack();
     const lightning = resources.use(
-      FakeLightning.open({ clock: devnetClock, random: devnetRandom }),
+      FakeLightning.open({ clock: systemClock, random: systemRandom }),
     );
     const mint = resources.use(await DevMint.start({ name: "A", lightning, ...options }));
     return new MintWorld(lightning, mint, resources);

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { Service, type ServiceOptions } from "../../../devnet/net/service.ts";
-import { devnetClock } from "../../../devnet/system.ts";
+import { systemClock } from "../../../src/host/system.ts";
 import { isSeedmintError, type SeedmintError } from "../../../src/core/errors.ts";
 
 /** The system's clock, with naps instead of sleep. */
 const hasty = {
-  ...devnetClock,
+  ...systemClock,
   sleep: (ms: number, options?: { readonly signal?: AbortSignal }) =>
-    devnetClock.sleep(ms / 50, options),
+    systemClock.sleep(ms / 50, options),
 };
 
 async function inDirectory(

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import type { Stream } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
 import { createLibp2p, type Libp2p } from "libp2p";
-import { systemClock } from "../../../src/app/system.ts";
+import { systemClock } from "../../../src/host/system.ts";
 import { denoTcp, fastNoise, fastYamux } from "../../../swarm/net/fast/mod.ts";
 
 const PROTOCOL = "/seedmint/interop/echo/1";

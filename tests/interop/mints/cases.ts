@@ -1,6 +1,6 @@
 /** What every mint must be able to do with our wallet. */
 import assert from "node:assert/strict";
-import { systemClock } from "../../../src/app/system.ts";
+import { systemClock } from "../../../src/host/system.ts";
 import { newSeedWords } from "../../../src/core/keys.ts";
 import { walletKeysOf } from "../../../wallet/keys.ts";
 import { HttpMint } from "../../../wallet/mint/http_mint.ts";

@@ -2,7 +2,7 @@
  * A wallet that kills its own process at a fault point: `deno run -A crash_child.ts JSON`. The parent
  * opens the same folder afterwards.
  */
-import { systemClock, systemRandom } from "../../../src/app/system.ts";
+import { systemClock, systemRandom } from "../../../src/host/system.ts";
 import { Wallet } from "../../../wallet/mod.ts";
 
 /** What the child is to do. */

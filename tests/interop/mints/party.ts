@@ -1,7 +1,7 @@
 /** Our wallets as the suites hold them: opened on a folder of their own, with all their requests seen. */
 import { join } from "node:path";
 import { newSeedWords } from "../../../src/core/keys.ts";
-import { systemRandom } from "../../../src/app/system.ts";
+import { systemRandom } from "../../../src/host/system.ts";
 import type { MintTrust, OperationView, PaymentReceipt, Wallet } from "../../../wallet/mod.ts";
 import { Wallet as OpenedWallet } from "../../../wallet/mod.ts";
 import { JumpClock } from "../../support/wallet_kit.ts";

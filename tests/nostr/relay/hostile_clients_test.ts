@@ -1,7 +1,7 @@
 /** The relay under clients that send anything at all. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { systemClock, systemRandom } from "../../../src/app/system.ts";
+import { systemClock, systemRandom } from "../../../src/host/system.ts";
 import { type NostrEvent, signEvent } from "../../../src/nostr/nostr.ts";
 import { RelayPool } from "../../../src/nostr/relay_pool.ts";
 import { RelayServer } from "../../../src/nostr/relay/relay_server.ts";

@@ -4,7 +4,7 @@ import { finalizeEvent, generateSecretKey, getPublicKey } from "nostr-tools/pure
 import { fetchRelayInformation } from "nostr-tools/nip11";
 import { Relay } from "nostr-tools/relay";
 import { wrapEvent } from "nostr-tools/nip17";
-import { systemClock, systemRandom } from "../../../src/app/system.ts";
+import { systemClock, systemRandom } from "../../../src/host/system.ts";
 import type { NostrEvent } from "../../../src/nostr/nostr.ts";
 import { RELAY_LIMITS } from "../../../src/nostr/relay/limits.ts";
 import { RelayPool } from "../../../src/nostr/relay_pool.ts";

@@ -1,7 +1,7 @@
 /** What the tests of the relay share. */
 import { SimplePool } from "nostr-tools/pool";
 import { finalizeEvent } from "nostr-tools/pure";
-import { systemClock, systemRandom } from "../../../src/app/system.ts";
+import { systemClock, systemRandom } from "../../../src/host/system.ts";
 import { type NostrEvent, signEvent } from "../../../src/nostr/nostr.ts";
 import type { RelayLimits } from "../../../src/nostr/relay/limits.ts";
 import { RelayServer, type RelayServerOptions } from "../../../src/nostr/relay/relay_server.ts";

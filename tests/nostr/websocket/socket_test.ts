@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { systemClock, systemRandom } from "../../../src/app/system.ts";
+import { systemClock, systemRandom } from "../../../src/host/system.ts";
 import { isSeedmintError } from "../../../src/core/errors.ts";
 import { CLIENT_SOCKET_LIMITS, HTTP_HEAD_BYTES_MAX } from "../../../src/nostr/limits.ts";
 import { connectSocket } from "../../../src/nostr/websocket/connect.ts";

@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
-import { systemClock, systemRandom } from "../../../src/app/system.ts";
+import { systemClock, systemRandom } from "../../../src/host/system.ts";
 import type { Hash } from "../../../src/core/hash.ts";
 import { isSeedmintError, SeedmintError } from "../../../src/core/errors.ts";
 import { type Range, RangeSet } from "../../../src/core/range_set.ts";

@@ -1,5 +1,5 @@
 import { deepEqual, equal, notDeepEqual } from "node:assert/strict";
-import { systemRandom } from "../../../src/app/system.ts";
+import { systemRandom } from "../../../src/host/system.ts";
 import type { Hash } from "../../../src/core/hash.ts";
 import { RangeSet } from "../../../src/core/range_set.ts";
 import {

@@ -1,6 +1,6 @@
 /** Announcing and finding through a real relay on loopback. */
 import assert from "node:assert/strict";
-import { systemClock, systemRandom } from "../../../src/app/system.ts";
+import { systemClock, systemRandom } from "../../../src/host/system.ts";
 import { RelayPool } from "../../../src/nostr/relay_pool.ts";
 import { RelayServer } from "../../../src/nostr/relay/relay_server.ts";
 import { MemoryAdvertState } from "../../../swarm/discovery/advert_state.ts";

@@ -2,7 +2,7 @@
 import { SeedmintError } from "../../../src/core/errors.ts";
 import type { Hash } from "../../../src/core/hash.ts";
 import type { RangeSet } from "../../../src/core/range_set.ts";
-import { systemClock } from "../../../src/app/system.ts";
+import { systemClock } from "../../../src/host/system.ts";
 import { truncateRanges } from "../../../swarm/bao/mod.ts";
 import type { Holdings, Origin, Source, SourceFetch } from "../../../swarm/ports.ts";
 import type { BlobStore } from "../../../swarm/store/blob_store.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { SeedmintError } from "../../../src/core/errors.ts";
-import { systemClock, systemRandom } from "../../../src/app/system.ts";
+import { systemClock, systemRandom } from "../../../src/host/system.ts";
 import { GROUP_BYTES } from "../../../swarm/bao/geometry.ts";
 import { fetchBlob, type FetchBlobOptions, fetchUnderWay } from "../../../swarm/fetch/mod.ts";
 import { MemoryBlobStore } from "../../../swarm/store/memory_store.ts";

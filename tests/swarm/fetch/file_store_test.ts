@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { systemClock, systemRandom } from "../../../src/app/system.ts";
+import { systemClock, systemRandom } from "../../../src/host/system.ts";
 import { GROUP_BYTES } from "../../../swarm/bao/geometry.ts";
 import { fetchBlob } from "../../../swarm/fetch/mod.ts";
 import { FileBlobStore } from "../../../swarm/store/file_store.ts";

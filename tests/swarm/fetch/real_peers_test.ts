@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { systemClock, systemRandom } from "../../../src/app/system.ts";
+import { systemClock, systemRandom } from "../../../src/host/system.ts";
 import type { Hash } from "../../../src/core/hash.ts";
 import { encodeCollection } from "../../../swarm/collection.ts";
 import { fetchBlob, fetchCollection } from "../../../swarm/fetch/mod.ts";

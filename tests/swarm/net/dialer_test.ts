@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { systemClock } from "../../../src/app/system.ts";
+import { systemClock } from "../../../src/host/system.ts";
 import { isSeedmintError } from "../../../src/core/errors.ts";
 import type { DialAddress } from "../../../swarm/net/addresses.ts";
 import { Dialer } from "../../../swarm/net/dialer.ts";

@@ -1,6 +1,6 @@
 /** Each known trap of js-libp2p 3.3, sprung on purpose, and what happens instead. */
 import assert from "node:assert/strict";
-import { systemClock } from "../../../src/app/system.ts";
+import { systemClock } from "../../../src/host/system.ts";
 import { isSeedmintError } from "../../../src/core/errors.ts";
 import { createLibp2p, noise, tcp, yamux } from "../../../swarm/libp2p.ts";
 import type { Libp2pNetwork } from "../../../swarm/net/libp2p_network.ts";

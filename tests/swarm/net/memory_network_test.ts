@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { systemClock } from "../../../src/app/system.ts";
+import { systemClock } from "../../../src/host/system.ts";
 import { isSeedmintError } from "../../../src/core/errors.ts";
 import { MemoryHub } from "../../../swarm/net/memory_network.ts";
 import { peerIdOfPublicKey } from "../../../swarm/net/peer_id.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { systemClock } from "../../../src/app/system.ts";
+import { systemClock } from "../../../src/host/system.ts";
 import { sha256FromBytes } from "../../../src/core/hash.ts";
 import { addFromOrigin, HttpOrigin, OriginSource } from "../../../swarm/origin/mod.ts";
 import { RangeSet } from "../../../src/core/range_set.ts";

@@ -1,6 +1,6 @@
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import fc from "fast-check";
-import { systemClock } from "../../../src/app/system.ts";
+import { systemClock } from "../../../src/host/system.ts";
 import { concatBytes } from "../../../src/core/bytes.ts";
 import { encodeCbor } from "../../../src/core/cbor.ts";
 import { isSeedmintError } from "../../../src/core/errors.ts";

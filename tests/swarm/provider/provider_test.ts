@@ -3,7 +3,7 @@ import { isSeedmintError, SeedmintError } from "../../../src/core/errors.ts";
 import { ed25519PublicKey } from "../../../src/core/ed25519.ts";
 import type { Hash } from "../../../src/core/hash.ts";
 import { RangeSet } from "../../../src/core/range_set.ts";
-import { systemClock } from "../../../src/app/system.ts";
+import { systemClock } from "../../../src/host/system.ts";
 import { encodedSize } from "../../../swarm/bao/mod.ts";
 import { Fleet, issueCertificate } from "../../../swarm/fleet.ts";
 import type { Gate } from "../../../swarm/ports.ts";

@@ -1,5 +1,5 @@
 import { equal, ok, rejects } from "node:assert/strict";
-import { systemClock } from "../../../src/app/system.ts";
+import { systemClock } from "../../../src/host/system.ts";
 import { isSeedmintError } from "../../../src/core/errors.ts";
 import { concatBytes } from "../../../src/core/bytes.ts";
 import type { Clock } from "../../../src/core/ports.ts";

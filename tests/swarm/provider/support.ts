@@ -1,7 +1,7 @@
 /** Two nodes on a memory network: one seeds, one fetches. */
 import type { Clock } from "../../../src/core/ports.ts";
 import type { Hash } from "../../../src/core/hash.ts";
-import { systemClock, systemRandom } from "../../../src/app/system.ts";
+import { systemClock, systemRandom } from "../../../src/host/system.ts";
 import { MemoryHub, type MemoryNetwork } from "../../../swarm/net/memory_network.ts";
 import { peerIdOfSecret } from "../../../swarm/net/peer_id.ts";
 import type { ByteStream } from "../../../swarm/ports.ts";

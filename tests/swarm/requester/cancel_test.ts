@@ -1,5 +1,5 @@
 import { equal, ok, rejects } from "node:assert/strict";
-import { systemClock } from "../../../src/app/system.ts";
+import { systemClock } from "../../../src/host/system.ts";
 import { RangeSet } from "../../../src/core/range_set.ts";
 import type { ByteStream, Network, PeerAddress } from "../../../swarm/ports.ts";
 import { PeerSource } from "../../../swarm/requester/mod.ts";

@@ -1,6 +1,6 @@
 import { equal, rejects } from "node:assert/strict";
 import fc from "fast-check";
-import { systemClock } from "../../../src/app/system.ts";
+import { systemClock } from "../../../src/host/system.ts";
 import type { ErrorCode } from "../../../src/core/errors.ts";
 import { isSeedmintError } from "../../../src/core/errors.ts";
 import type { Hash } from "../../../src/core/hash.ts";

@@ -2,7 +2,7 @@ import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import { isSeedmintError } from "../../../src/core/errors.ts";
 import type { Hash } from "../../../src/core/hash.ts";
 import { type Range, RangeSet } from "../../../src/core/range_set.ts";
-import { systemClock } from "../../../src/app/system.ts";
+import { systemClock } from "../../../src/host/system.ts";
 import { encodedSize } from "../../../swarm/bao/mod.ts";
 import {
   bytesOf,

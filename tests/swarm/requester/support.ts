@@ -1,5 +1,5 @@
 /** A peer that does what a test tells it, and a requester that meets it. */
-import { systemClock } from "../../../src/app/system.ts";
+import { systemClock } from "../../../src/host/system.ts";
 import type { Hash } from "../../../src/core/hash.ts";
 import { MemoryHub, type MemoryNetwork } from "../../../swarm/net/memory_network.ts";
 import type { ByteStream } from "../../../swarm/ports.ts";

@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
-import { systemClock, systemRandom } from "../../../src/app/system.ts";
+import { systemClock, systemRandom } from "../../../src/host/system.ts";
 import { RangeSet } from "../../../src/core/range_set.ts";
 import { startLibp2pNetwork } from "../../../swarm/net/mod.ts";
 import { Provider, type ServedEvent } from "../../../swarm/provider/mod.ts";

@@ -1,5 +1,5 @@
 import { deepEqual, equal, rejects } from "node:assert/strict";
-import { systemClock } from "../../../src/app/system.ts";
+import { systemClock } from "../../../src/host/system.ts";
 import { RangeSet } from "../../../src/core/range_set.ts";
 import { Fleet } from "../../../swarm/fleet.ts";
 import { content, FETCHER, importCollection, never, TwoNodes } from "../provider/support.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { systemClock } from "../../../src/app/system.ts";
+import { systemClock } from "../../../src/host/system.ts";
 import { RangeSet } from "../../../src/core/range_set.ts";
 import { subtreeStarts } from "../../../swarm/scheduler/origin_run.ts";
 import { MemoryBlobStore } from "../../../swarm/store/memory_store.ts";

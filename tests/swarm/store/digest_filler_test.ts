@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { systemClock as clock } from "../../../src/app/system.ts";
+import { systemClock as clock } from "../../../src/host/system.ts";
 import { RangeSet } from "../../../src/core/range_set.ts";
 import { DigestFiller } from "../../../swarm/store/digest_filler.ts";
 import { MemoryBlobStore } from "../../../swarm/store/memory_store.ts";

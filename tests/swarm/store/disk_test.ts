@@ -5,7 +5,7 @@ import { RangeSet } from "../../../src/core/range_set.ts";
 import { GROUP_BYTES, outboardSizeOf } from "../../../swarm/bao/geometry.ts";
 import { hashBytes, OutboardBuilder } from "../../../swarm/bao/mod.ts";
 import { FileBlobStore } from "../../../swarm/store/mod.ts";
-import { systemClock } from "../../../src/app/system.ts";
+import { systemClock } from "../../../src/host/system.ts";
 import { ingestBytes, readAll, sampleBytes } from "../../conformance/blob_store.ts";
 import { filesBelow, flipByte, openStore, TemporaryDirectory } from "./fixture.ts";
 

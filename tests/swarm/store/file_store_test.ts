@@ -1,4 +1,4 @@
-import { systemClock } from "../../../src/app/system.ts";
+import { systemClock } from "../../../src/host/system.ts";
 import type { Clock } from "../../../src/core/ports.ts";
 import { FileBlobStore } from "../../../swarm/store/mod.ts";
 import { testBlobStore } from "../../conformance/blob_store.ts";

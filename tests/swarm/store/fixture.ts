@@ -1,5 +1,5 @@
 /** Opening stores on disk in tests. */
-import { systemClock } from "../../../src/app/system.ts";
+import { systemClock } from "../../../src/host/system.ts";
 import { FileBlobStore, type FileBlobStoreOptions } from "../../../swarm/store/mod.ts";
 
 /** A directory that is removed with everything in it. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type ErrorCode, isSeedmintError } from "../../../src/core/errors.ts";
 import { FakeLightning, LightningService } from "../../../devnet/lightning/mod.ts";
-import { devnetClock, devnetRandom } from "../../../devnet/system.ts";
+import { systemClock, systemRandom } from "../../../src/host/system.ts";
 import { bech32Of, decodeInvoice } from "../../../wallet/lightning/bolt11.ts";
 import {
   isLnurl,
@@ -10,11 +10,11 @@ import {
   resolveLnurl,
 } from "../../../wallet/lightning/lnurl.ts";
 
-const options: LnurlOptions = { clock: devnetClock };
+const options: LnurlOptions = { clock: systemClock };
 
 function startService(): LightningService {
   return LightningService.start({
-    lightning: FakeLightning.open({ clock: devnetClock, random: devnetRandom }),
+    lightning: FakeLightning.open({ clock: systemClock, random: systemRandom }),
   });
 }
 
@@ -125,7 +125,7 @@ Deno.test("requestInvoice() refuses an invoice that is not what was asked for", 
   await failsWith(ask("wrong-description-1"), "protocol", /something else/);
   await failsWith(ask("wrong-network-1"), "protocol", /for mainnet, wanted is regtest/);
   await failsWith(ask("ann", { network: "signet" }), "protocol", /wanted is signet/);
-  const later = { ...devnetClock, nowMs: () => Date.now() + 7_200_000 };
+  const later = { ...systemClock, nowMs: () => Date.now() + 7_200_000 };
   await failsWith(ask("ann", { clock: later }), "protocol", /expired/);
 });
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { devnetRandom } from "../../../devnet/system.ts";
+import { systemRandom } from "../../../src/host/system.ts";
 import { HINT_FAILURE_COUNT_MAX, HINTS_PER_QUOTE_MAX } from "../../../wallet/mint/limits.ts";
 import { parseMintUrl } from "../../../wallet/mint/mint_url.ts";
 import {
@@ -62,7 +62,7 @@ function scripted(open?: OpenHintSocket) {
   const hints = new QuoteHints({
     url: parseMintUrl("https://mint.example/cashu"),
     clock,
-    random: devnetRandom,
+    random: systemRandom,
     resolve: () => Promise.resolve(["8.8.8.8"]),
     open: (url, options) => {
       urls.push(url);
@@ -153,7 +153,7 @@ Deno.test("QuoteHints opens nothing where a public name leads into a private net
   await using hints = new QuoteHints({
     url: parseMintUrl("https://mint.example"),
     clock,
-    random: devnetRandom,
+    random: systemRandom,
     resolve: () => Promise.resolve(["10.0.0.1"]),
     open: () => assert.fail("no socket may be opened"),
   });
@@ -166,7 +166,7 @@ Deno.test("QuoteHints is disposed at once while a resolver or a handshake hangs"
   const hanging = new QuoteHints({
     url: parseMintUrl("https://mint.example"),
     clock: new JumpClock(),
-    random: devnetRandom,
+    random: systemRandom,
     resolve: never,
     open: never,
   });
@@ -178,7 +178,7 @@ Deno.test("QuoteHints is disposed at once while a resolver or a handshake hangs"
   const real = new QuoteHints({
     url: parseMintUrl(`http://127.0.0.1:${port}`),
     clock: new JumpClock(),
-    random: devnetRandom,
+    random: systemRandom,
     open: openHintSocket,
   });
   real.watch("q1", () => {});
@@ -192,7 +192,7 @@ Deno.test("QuoteHints lets go of a mint that sends a message without end", async
   await using hints = new QuoteHints({
     url: parseMintUrl(`http://127.0.0.1:${port}`),
     clock: new JumpClock(),
-    random: devnetRandom,
+    random: systemRandom,
     open: openHintSocket,
   });
   hints.watch("q1", () => {});

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
 import { isSeedmintError } from "../../../src/core/errors.ts";
-import { systemClock } from "../../../src/app/system.ts";
+import { systemClock } from "../../../src/host/system.ts";
 import { RESPONSE_BYTES_MAX } from "../../../wallet/mint/limits.ts";
 import { MintRefusal } from "../../../wallet/mint/mint_api.ts";
 import { parseMintUrl } from "../../../wallet/mint/mint_url.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { newSeedWords } from "../../../src/core/keys.ts";
-import { devnetRandom } from "../../../devnet/system.ts";
+import { systemRandom } from "../../../src/host/system.ts";
 import { beginFund } from "../../../wallet/operations/fund_plan.ts";
 import { beginRestore } from "../../../wallet/operations/restore_plan.ts";
 import { beginSend, tokenOf } from "../../../wallet/operations/send_plan.ts";
@@ -83,7 +83,7 @@ Deno.test("Wallet.resume looks again at an invoice that was given up, and claims
     directory: join(kit.directory, "alice"),
     seedWords: newSeedWords(),
     clock: kit.clock,
-    random: devnetRandom,
+    random: systemRandom,
     resumes: false,
     openHints: null,
   });

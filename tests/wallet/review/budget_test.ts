@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { newSeedWords } from "../../../src/core/keys.ts";
-import { devnetRandom } from "../../../devnet/system.ts";
+import { systemRandom } from "../../../src/host/system.ts";
 import { Wallet } from "../../../wallet/mod.ts";
 import { startKit } from "../../support/wallet_kit.ts";
 
@@ -11,7 +11,7 @@ Deno.test("payments that are prepared at once stay within a budget together", as
     directory: join(kit.directory, "payer"),
     seedWords: newSeedWords(),
     clock: kit.clock,
-    random: devnetRandom,
+    random: systemRandom,
     budgets: { perDayMaxSat: 200n },
   });
   await wallet.addMint({ url: kit.url(), trust: "trusted" });

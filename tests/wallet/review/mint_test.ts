@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { MintCache } from "../../../wallet/mint/mint_cache.ts";
 import { resolveLnurl } from "../../../wallet/lightning/lnurl.ts";
-import { devnetClock } from "../../../devnet/system.ts";
+import { systemClock } from "../../../src/host/system.ts";
 import { newKeyset } from "../mint/scripted_mint.ts";
 
 Deno.test("a mint that lists other keysets each time does not make its cache grow", () => {
@@ -24,7 +24,7 @@ Deno.test("a mint that lists other keysets each time does not make its cache gro
 
 Deno.test("what was pasted as an address to pay is not told again", async () => {
   const secret = "lnurl1dp68gurn8ghj7um9wfmxjcm99e3k7mf0v9cxj0m385ekvcenxc6r2c35";
-  await assert.rejects(resolveLnurl(secret, { clock: devnetClock }), (error: Error) => {
+  await assert.rejects(resolveLnurl(secret, { clock: systemClock }), (error: Error) => {
     assert.ok(!error.message.includes(secret.slice(0, 30)), error.message);
     return true;
   });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { newSeedWords } from "../../../src/core/keys.ts";
-import { devnetRandom } from "../../../devnet/system.ts";
+import { systemRandom } from "../../../src/host/system.ts";
 import { publicKeyOf } from "../../../wallet/cashu.ts";
 import { Wallet } from "../../../wallet/mod.ts";
 import { beginSend, requestReclaim, tokenOf } from "../../../wallet/operations/send_plan.ts";
@@ -15,7 +15,7 @@ async function rich(kit: WalletKit, options: Partial<WalletOptions> = {}): Promi
     directory: join(kit.directory, "rich"),
     seedWords: newSeedWords(),
     clock: kit.clock,
-    random: devnetRandom,
+    random: systemRandom,
     ...options,
   });
   for (const index of kit.mints.keys()) {

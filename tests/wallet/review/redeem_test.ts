@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { newSeedWords } from "../../../src/core/keys.ts";
-import { devnetRandom } from "../../../devnet/system.ts";
+import { systemRandom } from "../../../src/host/system.ts";
 import { publicKeyOf } from "../../../wallet/cashu.ts";
 import { Wallet } from "../../../wallet/mod.ts";
 import { encodeToken } from "../../../wallet/token.ts";
@@ -34,7 +34,7 @@ Deno.test("a token that the user pasted can be received once its mint has recove
     directory: join(kit.directory, "bob"),
     seedWords: newSeedWords(),
     clock: kit.clock,
-    random: devnetRandom,
+    random: systemRandom,
   });
   await bob.addMint({ url: kit.url(), trust: "trusted" });
   kit.mints[0]!.admin.failNext("/v1/swap", 1, 400, TROUBLE);

@@ -6,7 +6,7 @@ import { issueCertificate } from "../../../../swarm/fleet.ts";
 import { isPeerId } from "../../../../swarm/net/peer_id.ts";
 import { createFleetKey, readFleetKey } from "../../fleet_key.ts";
 import { openDataDirectory } from "../../identity.ts";
-import { systemClock, systemRandom } from "../../system.ts";
+import { systemClock, systemRandom } from "../../../host/system.ts";
 import { absolute } from "../support.ts";
 import type { VerbContext } from "../verb.ts";
 

@@ -6,7 +6,7 @@ import { type HostPort, hostPortSchema } from "../../config/values.ts";
 import { openDataDirectory } from "../../identity.ts";
 import { RelayServer } from "../../../nostr/mod.ts";
 import { membersOnly } from "../../lifecycle/relays.ts";
-import { systemClock, systemRandom } from "../../system.ts";
+import { systemClock, systemRandom } from "../../../host/system.ts";
 import type { VerbContext } from "../verb.ts";
 
 const DEFAULT_ADDRESS: HostPort = { hostname: "127.0.0.1", port: 7777 };

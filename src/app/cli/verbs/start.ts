@@ -5,7 +5,7 @@ import { SeedmintError } from "../../../core/errors.ts";
 import { shortHash } from "../../../core/hash.ts";
 import { type RunningNode, runNode } from "../../lifecycle/run.ts";
 import { whenUnlocked } from "../../lifecycle/lock_wait.ts";
-import { systemClock } from "../../system.ts";
+import { systemClock } from "../../../host/system.ts";
 import { startLog } from "../support.ts";
 import type { VerbContext } from "../verb.ts";
 import { describeStatus } from "./status.ts";

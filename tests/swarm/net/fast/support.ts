@@ -6,7 +6,7 @@ import { noise } from "@libp2p/noise";
 import { tcp } from "@libp2p/tcp";
 import { yamux } from "@libp2p/yamux";
 import { createLibp2p, type Libp2p } from "libp2p";
-import { systemClock } from "../../../../src/app/system.ts";
+import { systemClock } from "../../../../src/host/system.ts";
 import { denoTcp, fastNoise, fastYamux } from "../../../../swarm/net/fast/mod.ts";
 
 export const PROTOCOL = "/seedmint/test/1";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Connection, MultiaddrConnection, Transport, Upgrader } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
-import { systemClock } from "../../../../src/app/system.ts";
+import { systemClock } from "../../../../src/host/system.ts";
 import { denoTcp, type DenoTcpOptions } from "../../../../swarm/net/fast/deno_tcp.ts";
 import { WRITE_HIGH_BYTES } from "../../../../swarm/net/fast/limits.ts";
 import { once, silentLogger, until } from "./support.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { MultiaddrConnection, Stream, StreamMuxer } from "@libp2p/interface";
 import { multiaddrConnectionPair } from "@libp2p/utils";
 import fc from "fast-check";
-import { systemClock } from "../../../../src/app/system.ts";
+import { systemClock } from "../../../../src/host/system.ts";
 import {
   YAMUX_INITIAL_WINDOW_BYTES,
   YAMUX_WINDOW_BYTES_MAX,

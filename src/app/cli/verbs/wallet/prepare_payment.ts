@@ -4,7 +4,7 @@ import type { PaymentOutcome, PaymentRequest } from "../../../../../wallet/walle
 import { WALLET_SCHEMAS } from "../../../control/wallet_schemas.ts";
 import { printable } from "../../../output/format.ts";
 import { v } from "../../../schema.ts";
-import { systemClock } from "../../../system.ts";
+import { systemClock } from "../../../../host/system.ts";
 import type { VerbContext } from "../../verb.ts";
 import { amountFlag, formatSat, given, lockFlag, locktimeFlag, readAmount } from "./amounts.ts";
 import { askYes } from "./consent.ts";

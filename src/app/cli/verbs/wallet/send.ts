@@ -1,7 +1,7 @@
 /** `wallet send`: a token for somebody. */
 import type { OperationView, WalletApi } from "../../../../../wallet/wallet_api.ts";
 import { printable } from "../../../output/format.ts";
-import { systemClock } from "../../../system.ts";
+import { systemClock } from "../../../../host/system.ts";
 import type { VerbContext } from "../../verb.ts";
 import { formatSat, given, lockFlag, locktimeFlag, readAmount } from "./amounts.ts";
 import { assertAskable, confirmPrepared, orGoesOn } from "./consent.ts";
