@@ -4,6 +4,7 @@
  */
 import type { SqlRow } from "../../src/sqlite/mod.ts";
 import { auditRequests } from "./audit_requests.ts";
+import { auditSelling } from "./audit_selling.ts";
 import type { Tables } from "./tables.ts";
 
 /** After so many findings nobody reads on. */
@@ -12,7 +13,7 @@ const PROBLEM_COUNT_MAX = 100;
 /** What does not hold, in words without secrets; empty when all is well. */
 export function auditOf(tables: Tables): string[] {
   const problems: string[] = [];
-  for (const check of [ledgerAgainstProofs, ...CHECKS.map(checkOf), auditRequests]) {
+  for (const check of [ledgerAgainstProofs, ...CHECKS.map(checkOf), auditRequests, auditSelling]) {
     for (const problem of check(tables)) {
       problems.push(problem);
       if (problems.length === PROBLEM_COUNT_MAX) return problems;

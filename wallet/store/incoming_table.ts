@@ -3,10 +3,13 @@
  *
  *     queued ──▶ credited ──▶ redeemed
  *        └──▶ redeemed, dead     └──▶ dead
+ *
+ * What a peer may have in bytes for them changes in the same breath: `credit_table.ts`.
  */
 import { assert } from "../../src/core/assert.ts";
 import type { SqliteConnection, SqlRow } from "../../src/sqlite/mod.ts";
 import { named, present, sat, storable, whole, wholeOrNull } from "./columns.ts";
+import type { CreditTable } from "./credit_table.ts";
 import { NAME_CHARS_MAX } from "./limits.ts";
 import type { IncomingFilter, IncomingPayment } from "./wallet_store.ts";
 import { StaleOperationError } from "./wallet_store.ts";
@@ -24,9 +27,11 @@ const STATE_AFTER: Readonly<Record<State, readonly State[]>> = {
 /** Reads and changes the rows of `incoming_payments`. */
 export class IncomingTable {
   readonly #database: SqliteConnection;
+  readonly #credit: CreditTable;
 
-  constructor(database: SqliteConnection) {
+  constructor(database: SqliteConnection, credit: CreditTable) {
     this.#database = database;
+    this.#credit = credit;
   }
 
   get(payer: string, paymentId: string): IncomingPayment | undefined {
@@ -87,6 +92,7 @@ export class IncomingTable {
       payment.payer,
       payment.paymentId,
     );
+    this.#credit.move(payment.payer, countedOf(payment) - countedOf(found));
   }
 
   #insert(payment: IncomingPayment): void {
@@ -105,7 +111,13 @@ export class IncomingTable {
       whole(payment.version),
       whole(payment.createdMs),
     );
+    this.#credit.move(payment.payer, countedOf(payment));
   }
+}
+
+/** What of a payment its payer may use. */
+function countedOf(payment: Pick<IncomingPayment, "state" | "credit">): bigint {
+  return payment.state === "credited" || payment.state === "redeemed" ? payment.credit : 0n;
 }
 
 function fromRow(row: SqlRow): IncomingPayment {

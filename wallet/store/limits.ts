@@ -26,3 +26,12 @@ export const MINT_CACHE_CHARS_MAX = 8 * 1024 * 1024;
  * the 300 empty counters after which a restore from the words gives up looking.
  */
 export const COUNTER_MARGIN_AFTER_RESTORE = 100;
+
+/** Most accounts of payers read at a time: a round of housekeeping goes on with the next. */
+export const CREDIT_ACCOUNTS_PER_READ_MAX = 1_000;
+
+/** Most prices: one for each blob or collection that an operator names, and a few for the rest. */
+export const SERVICE_COUNT_MAX = 10_000;
+
+/** Longest list of a service's mints, as JSON: a hundred addresses of a hundred characters. */
+export const SERVICE_MINTS_CHARS_MAX = 10_000;

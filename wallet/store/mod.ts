@@ -4,5 +4,6 @@
  * May import: `src/core`, `src/sqlite`, and the wallet's nouns.
  */
 export type { ImportReport } from "./import_wallet.ts";
+export type * from "./selling_store.ts";
 export * from "./sqlite_wallet_store.ts";
 export * from "./wallet_store.ts";

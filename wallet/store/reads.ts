@@ -1,6 +1,15 @@
 /** Reading: what the store and a transaction have in common. */
 import type { FrozenRequest, Operation } from "../operations/operation.ts";
 import type { MintUrl } from "../types.ts";
+import type {
+  CreditAccount,
+  CreditFilter,
+  CreditRefund,
+  IncomeTotal,
+  SaleRecord,
+  SaleTotal,
+  ServiceRecord,
+} from "./selling_store.ts";
 import type { Tables } from "./tables.ts";
 import type {
   Coin,
@@ -115,5 +124,51 @@ export class Reads implements WalletReads {
 
   routes(): RouteRecord[] {
     return this.tables.routes.list();
+  }
+
+  creditAccount(payer: string): CreditAccount | undefined {
+    return this.tables.credit.get(payer);
+  }
+
+  creditAccounts(filter: CreditFilter = {}): CreditAccount[] {
+    return this.tables.credit.list(filter);
+  }
+
+  sales(filter: { readonly payer?: string } = {}): SaleRecord[] {
+    return this.tables.selling.sales(filter);
+  }
+
+  saleTotals(
+    by: "day" | "peer" | "content",
+    options: { readonly sinceDay?: number } = {},
+  ): SaleTotal[] {
+    return this.tables.selling.saleTotals(by, options.sinceDay ?? 0);
+  }
+
+  incomeTotals(
+    by: "day" | "peer" | "mint",
+    options: { readonly sinceMs?: number } = {},
+  ): IncomeTotal[] {
+    return this.tables.selling.incomeTotals(by, options.sinceMs ?? 0);
+  }
+
+  mintsOfPayer(payer: string): string[] {
+    return this.tables.selling.mintsOfPayer(payer);
+  }
+
+  services(): ServiceRecord[] {
+    return this.tables.selling.services();
+  }
+
+  creditRefund(payer: string, period: number): CreditRefund | undefined {
+    return this.tables.selling.refund(payer, period);
+  }
+
+  lastCreditRefund(payer: string): CreditRefund | undefined {
+    return this.tables.selling.lastRefund(payer);
+  }
+
+  creditRefundCount(sinceMs: number): number {
+    return this.tables.selling.refundCount(sinceMs);
   }
 }

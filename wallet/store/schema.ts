@@ -8,6 +8,8 @@
  * every index that a hot path reads holds only rows that are not spent, or is asked for one key.
  */
 import { AMOUNT_SAT_MAX } from "../limits.ts";
+import { BUYING_SCHEMA, BUYING_TABLES } from "./schema_buying.ts";
+import { SELLING_SCHEMA, SELLING_TABLES } from "./schema_selling.ts";
 
 const AMOUNT = `INTEGER NOT NULL CHECK (%s BETWEEN 0 AND ${AMOUNT_SAT_MAX})`;
 
@@ -215,6 +217,7 @@ CREATE TABLE routes (
 export const MIGRATIONS: readonly string[] = [
   OPERATIONS + PROOFS + BOOKS,
   "ALTER TABLE requests ADD COLUMN doubt_since_ms INTEGER;",
+  SELLING_SCHEMA + BUYING_SCHEMA,
 ];
 
 /** Tables whose rows are the wallet, in an order that foreign keys allow; `coins` follows `proofs`. */
@@ -231,4 +234,6 @@ export const TABLES: readonly string[] = [
   "outgoing_payments",
   "mints",
   "routes",
+  ...SELLING_TABLES,
+  ...BUYING_TABLES,
 ];

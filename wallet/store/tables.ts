@@ -2,6 +2,7 @@
 import type { Clock } from "../../src/core/ports.ts";
 import type { SqliteConnection } from "../../src/sqlite/mod.ts";
 import { CountersTable } from "./counters_table.ts";
+import { CreditTable } from "./credit_table.ts";
 import { IncomingTable } from "./incoming_table.ts";
 import { LedgerTable } from "./ledger_table.ts";
 import { MintsTable, RoutesTable } from "./mints_table.ts";
@@ -11,6 +12,7 @@ import { OutputsTable } from "./outputs_table.ts";
 import { ProofsTable } from "./proofs_table.ts";
 import { QuotesTable } from "./quotes_table.ts";
 import { RequestsTable } from "./requests_table.ts";
+import { SellingTable } from "./selling_table.ts";
 
 /** One of each. */
 export interface Tables {
@@ -26,6 +28,8 @@ export interface Tables {
   readonly outgoing: OutgoingTable;
   readonly mints: MintsTable;
   readonly routes: RoutesTable;
+  readonly credit: CreditTable;
+  readonly selling: SellingTable;
 }
 
 /** The tables of `database`, whose counters are those of the seed with `seedFingerprint`. */
@@ -33,6 +37,7 @@ export function tablesOf(
   database: SqliteConnection,
   options: { readonly clock: Clock; readonly seedFingerprint: string },
 ): Tables {
+  const credit = new CreditTable(database, options.clock);
   return {
     database,
     operations: new OperationsTable(database, options.clock),
@@ -42,9 +47,11 @@ export function tablesOf(
     quotes: new QuotesTable(database),
     proofs: new ProofsTable(database),
     ledger: new LedgerTable(database),
-    incoming: new IncomingTable(database),
+    incoming: new IncomingTable(database, credit),
     outgoing: new OutgoingTable(database),
     mints: new MintsTable(database),
     routes: new RoutesTable(database),
+    credit,
+    selling: new SellingTable(database),
   };
 }

@@ -3,6 +3,7 @@ import { assert } from "../../src/core/assert.ts";
 import type { FrozenRequest, Operation } from "../operations/operation.ts";
 import type { MintUrl, PlannedOutput, Proof, ProofState } from "../types.ts";
 import { Reads } from "./reads.ts";
+import type { CreditRefund, SaleRecord, ServiceRecord } from "./selling_store.ts";
 import type { Tables } from "./tables.ts";
 import type {
   IncomingPayment,
@@ -123,6 +124,38 @@ export class Transaction extends Reads implements WalletTransaction {
 
   putRoute(route: RouteRecord): void {
     this.#tables.routes.put(route);
+  }
+
+  drawCredit(
+    payer: string,
+    draw: { readonly units: bigint; readonly priceMsatPerMiB: number },
+  ): void {
+    this.#tables.credit.draw(payer, draw);
+  }
+
+  returnCredit(payer: string, units: bigint): void {
+    this.#tables.credit.giveBack(payer, units);
+  }
+
+  addSale(sale: SaleRecord): void {
+    this.#tables.selling.addSale(sale);
+    this.#tables.credit.use(sale.payer, sale.units);
+  }
+
+  putRefundKey(payer: string, publicKey: string): void {
+    this.#tables.credit.putRefundKey(payer, publicKey);
+  }
+
+  putService(service: ServiceRecord): void {
+    this.#tables.selling.putService(service);
+  }
+
+  removeService(id: string): void {
+    this.#tables.selling.removeService(id);
+  }
+
+  addCreditRefund(refund: CreditRefund): void {
+    this.#tables.selling.addRefund(refund);
   }
 
   get #tables(): Tables {
