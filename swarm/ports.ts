@@ -308,6 +308,24 @@ export interface Gate {
   ): Meter;
 }
 
+/** What a receipt is asked for. */
+export interface ReceiptRequest {
+  /** The blob or collection that the fetch as a whole was for. */
+  readonly root: Hash;
+  /** The requester's Nostr key, 32 bytes. */
+  readonly nostrKey: Uint8Array<ArrayBuffer>;
+  /** Salted commitment to `root`, 32 bytes: what a receipt says instead of it. */
+  readonly commitment: Uint8Array<ArrayBuffer>;
+}
+
+/** Signs what was delivered to a viewer, and keeps what the viewer signed in turn. */
+export interface Receipts {
+  /** The provider's word as JSON; undefined when there is nothing to confirm. */
+  ask(viewer: Viewer, request: ReceiptRequest): Promise<string | undefined>;
+  /** Keeps a receipt that both signed. False when it is none, or not about this viewer. */
+  keep(viewer: Viewer, text: string): Promise<boolean>;
+}
+
 /** What a fetch wants to pay for. */
 export interface PayRequest {
   /** The seller. */

@@ -7,6 +7,7 @@ const HASH = "11".repeat(32) as Hash;
 const SHA256 = "22".repeat(32) as Sha256;
 const ID = new Uint8Array(16).fill(0x33);
 const KEY = new Uint8Array(32).fill(0x44);
+const COMMITMENT = new Uint8Array(32).fill(0x66);
 
 const hash = `6468617368${"5820" + HASH}`;
 const id = `50${"33".repeat(16)}`;
@@ -64,8 +65,8 @@ export const VECTORS: readonly (readonly [Message, string])[] = [
     },
     `a8617467${text("granted")}${hash}6473697a650566646972656374` +
     `a4636b65795820${"44".repeat(32)}64706f72741912c16574746c4d731a0001d4c06773657373696f6e${id}` +
-    `6672616e6765738200016773657373696f6e${id}6a6372656469744d7361741903e8` +
-    "6a7669736962696c69747965666c656574",
+    "6672616e676573820001" + "6a6372656469744d7361741903e8" +
+    "6a7669736962696c69747965666c656574" + "6f70726963654d7361745065724d69421903e8",
   ],
   [
     {
@@ -83,6 +84,28 @@ export const VECTORS: readonly (readonly [Message, string])[] = [
   [
     { t: "pending", paymentId: ID, retryMs: 500 },
     `a3617467${text("pending")}6772657472794d731901f4697061796d656e744964${id}`,
+  ],
+  [
+    { t: "credited", paymentId: ID, creditMsat: 64_000 },
+    `a3617468${text("credited")}697061796d656e744964${id}6a6372656469744d73617419fa00`,
+  ],
+  [
+    { t: "refused", paymentId: ID, code: "spent" },
+    `a3617467${text("refused")}64636f646565${text("spent")}697061796d656e744964${id}`,
+  ],
+  [
+    { t: "refused", paymentId: ID, code: "busy", retryMs: 500 },
+    `a4617467${text("refused")}64636f646564${text("busy")}6772657472794d731901f4` +
+    `697061796d656e744964${id}`,
+  ],
+  [
+    { t: "receipt-ask", root: HASH, nostrKey: KEY, commitment: COMMITMENT },
+    `a461746b${text("receipt-ask")}64726f6f745820${HASH}` +
+    `686e6f7374724b65795820${"44".repeat(32)}6a636f6d6d69746d656e745820${"66".repeat(32)}`,
+  ],
+  [
+    { t: "receipt", receipt: '{"v":1}' },
+    `a2617467${text("receipt")}677265636569707467${text('{"v":1}')}`,
   ],
   [
     { t: "denied", code: "busy", retryMs: 500 },
