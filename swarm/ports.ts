@@ -326,6 +326,27 @@ export interface Receipts {
   keep(viewer: Viewer, text: string): Promise<boolean>;
 }
 
+/** What was bought of one seller in one fetch, as the buyer counted it. */
+export interface ReceiptSubject {
+  /** The seller. */
+  readonly peerId: string;
+  /** What the fetch as a whole was for. */
+  readonly root: Hash;
+  /** Content that verified and was charged, in bytes. */
+  readonly bytes: number;
+}
+
+/** Asks sellers for receipts, checks what they sign, signs it in turn and keeps it. */
+export interface ReceiptBook {
+  /** What to ask the seller with; undefined when no receipt is wanted. */
+  request(subject: ReceiptSubject): Promise<ReceiptRequest | undefined>;
+  /** The receipt with both signatures, to be sent back; undefined when it is not true. */
+  countersign(
+    subject: ReceiptSubject,
+    answer: { readonly request: ReceiptRequest; readonly receipt: string },
+  ): Promise<string | undefined>;
+}
+
 /** What a fetch wants to pay for. */
 export interface PayRequest {
   /** The seller. */

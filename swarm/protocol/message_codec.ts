@@ -127,6 +127,10 @@ const READERS: {
     ...fields.optional("ranges", (name) => fields.rangeSet(name, WANT_BOUNDARIES_MAX)),
     ...fields.optional("children", (name) => fields.rangeSet(name, WANT_BOUNDARIES_MAX)),
     ...fields.optional("payment", () => readPayment(fields)),
+    ...fields.optional(
+      "priceMsatPerMiB",
+      (name) => fields.uint(name, Number.MAX_SAFE_INTEGER),
+    ),
     ...fields.optional("certificate", (name) => fields.bytesUpTo(name, CERTIFICATE_BYTES_MAX)),
     ...fields.optional("direct", (name) => fields.literalTrue(name)),
   }),

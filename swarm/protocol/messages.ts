@@ -21,6 +21,12 @@ export type Want = BlobName & {
   /** Indexes of the children of a collection; all when absent. */
   readonly children?: RangeSet;
   readonly payment?: Payment;
+  /**
+   * The most that the requester agreed to give for a MiB. Whoever agreed to less than the price, and
+   * sends no payment, is answered `payment-required` whatever credit there is: old credit is not used
+   * up at a price that nobody was told.
+   */
+  readonly priceMsatPerMiB?: number;
   /** A fleet certificate, see `swarm/fleet.ts`. */
   readonly certificate?: Bytes;
   /** Whether the bytes may come over the direct path instead of this stream. */
