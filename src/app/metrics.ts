@@ -16,7 +16,7 @@ export interface ServedMetric {
 
 /** What the gauges show; asked at each scrape. */
 export interface MetricsSources {
-  readonly status: () => Omit<StatusReport, "wallet">;
+  readonly status: () => Omit<StatusReport, "wallet" | "selling">;
   readonly figures: () => StoreFigures;
   /** The wallet while it is open. */
   readonly wallet?: () => WalletApi | undefined;
@@ -42,7 +42,7 @@ export interface EndedMetric {
 
 /** One look at the node. */
 interface Look {
-  readonly status: Omit<StatusReport, "wallet">;
+  readonly status: Omit<StatusReport, "wallet" | "selling">;
   readonly store: StoreFigures;
 }
 

@@ -6,6 +6,13 @@ import { exportContent, gc, list, pin, remove, unpin, verify } from "./handlers/
 import { find } from "./handlers/find.ts";
 import { get } from "./handlers/get.ts";
 import { peers, status, ticket } from "./handlers/node.ts";
+import {
+  disableService,
+  earnings,
+  enableService,
+  listServices,
+  setService,
+} from "./handlers/selling.ts";
 import type {
   AddAttributes,
   AddedEvent,
@@ -32,6 +39,11 @@ const HANDLERS: { readonly [Name in MethodName]: Handler<Name> } = {
   verify,
   export: exportContent,
   ticket,
+  "services.list": listServices,
+  "services.set": setService,
+  "services.enable": enableService,
+  "services.disable": disableService,
+  earnings,
   ...walletHandlers(),
 };
 

@@ -10,6 +10,7 @@ import type {
   ImportMode,
   Visibility,
 } from "../../../swarm/store/blob_store.ts";
+import type { SellingMethods } from "./selling_methods.ts";
 import type { WalletMethods } from "./wallet_methods.ts";
 
 /** One blob that the store holds, whole or in part. */
@@ -30,6 +31,8 @@ export interface BlobSummary {
   readonly mediaType: string | null;
   readonly addedMs: number;
   readonly lastUsedMs: number;
+  /** What strangers are asked for a MiB; 0 is free, null is not known: no wallet is open. */
+  readonly priceMsatPerMiB: number | null;
 }
 
 /** How a relay of the pool fares. */
@@ -46,6 +49,16 @@ export interface WalletSummary {
   /** Operations that are under way, and those that need a person. */
   readonly pendingCount: number;
   readonly attentionCount: number;
+}
+
+/** What `status` tells of selling. */
+export interface SellingSummary {
+  /** Services that are enabled and ask for money. */
+  readonly pricedCount: number;
+  /** What the last 24 hours earned. */
+  readonly earnedDayMsat: number;
+  /** Payments taken and not redeemed yet. */
+  readonly provisionalSat: number;
 }
 
 /** What `status` tells. */
@@ -69,6 +82,8 @@ export interface StatusReport {
   };
   /** Null while no wallet is open. */
   readonly wallet: WalletSummary | null;
+  /** Null while no wallet is open, or nothing has a price. */
+  readonly selling: SellingSummary | null;
   /** What does not work, in words; empty when all is well. */
   readonly problems: readonly string[];
 }
@@ -156,6 +171,34 @@ export interface GetParams {
   readonly visibility?: Visibility;
   /** `auto` looks whether the blob is a collection and then fetches the children too. */
   readonly as: "auto" | "blob" | "collection";
+  readonly payment?: PaymentChoice;
+}
+
+/** What a fetch may pay; what is absent is as the settings of the node say. */
+export interface PaymentChoice {
+  /** Whether it pays at all. */
+  readonly pays?: boolean;
+  readonly thrift?: Thrift;
+  readonly priceMaxMsatPerMiB?: number;
+  /** Most sat for this fetch, fees included. */
+  readonly budgetSat?: number;
+}
+
+/** Which sources a fetch prefers when some ask a price. */
+export type Thrift = "cheapest" | "balanced" | "fastest";
+
+/** What was paid to one seller. */
+export interface PaymentShare {
+  readonly peerId: string;
+  /** The mint whose ecash paid. */
+  readonly mint: string;
+  readonly priceMsatPerMiB: number;
+  /** Given away in tokens. */
+  readonly paidSat: number;
+  /** What making and swapping them cost. */
+  readonly feeSat: number;
+  /** Of what was paid, what verified content cost; the rest is credit there. */
+  readonly usedMsat: number;
 }
 
 /** Who delivered how much. */
@@ -186,6 +229,8 @@ export interface GetResult {
   readonly failures: readonly SourceFailure[];
   /** Why the origin was asked; null when it was not. */
   readonly originReason: string | null;
+  /** Empty when nobody was paid. */
+  readonly payments: readonly PaymentShare[];
 }
 
 /** What `verify` found of one blob. */
@@ -199,7 +244,7 @@ export interface VerifiedEvent {
 }
 
 /** Every method: name, parameters, events, result. */
-export interface Methods extends WalletMethods {
+export interface Methods extends WalletMethods, SellingMethods {
   status: { params: Record<never, never>; event: never; result: StatusReport };
   peers: { params: Record<never, never>; event: never; result: { peers: readonly PeerReport[] } };
   list: {

@@ -6,6 +6,7 @@ import type { Announcer, Discovery, Network, ProviderHint } from "../../../swarm
 import type { Config } from "../config/settings.ts";
 import type { MethodName, Methods, RelayStatus } from "./methods.ts";
 import type { Tracing } from "../tracing.ts";
+import type { SellingAccess } from "./selling.ts";
 import type { Transfers } from "./transfers.ts";
 import type { WalletApi } from "../../../wallet/wallet_api.ts";
 import type { WalletCall } from "./wallet_methods.ts";
@@ -39,8 +40,10 @@ export interface NodeParts {
   /** Shows peers that this node belongs to the fleet. */
   readonly certificate?: Uint8Array<ArrayBuffer>;
   readonly transfers: Transfers;
-  /** Of a running node only: a verb that works alone opens the wallet without the rest. */
+  /** Of a verb that works alone, it is opened only when money is asked for or paid. */
   readonly wallet?: WalletAccess;
+  /** Prices and earnings. */
+  readonly selling?: SellingAccess;
   /** Reads hints out of multiaddrs with `/p2p/`. */
   readonly hintsOf: (addresses: readonly string[], via: ProviderHint["via"]) => ProviderHint[];
   readonly relays: () => readonly RelayStatus[];

@@ -2,7 +2,13 @@
 import type { Hash } from "../../core/hash.ts";
 import type { ProviderHint } from "../../../swarm/ports.ts";
 import type { BlobAttributes } from "../../../swarm/store/blob_store.ts";
-import type { OriginPolicy, SourceFailure, SourceShare } from "./methods.ts";
+import type {
+  OriginPolicy,
+  PaymentChoice,
+  PaymentShare,
+  SourceFailure,
+  SourceShare,
+} from "./methods.ts";
 
 /** One transfer. */
 export interface TransferRequest {
@@ -17,6 +23,8 @@ export interface TransferRequest {
   readonly originFloorBytesPerSecond: number;
   readonly findTimeoutMs: number;
   readonly attributes: BlobAttributes;
+  /** What it may pay. @default {nothing} */
+  readonly payment?: PaymentChoice;
   readonly signal: AbortSignal;
   readonly onProgress?: (progress: TransferProgress) => void;
 }
@@ -43,6 +51,8 @@ export interface TransferReport {
   readonly failures: readonly SourceFailure[];
   /** Why the origin was asked, if it was. */
   readonly originReason?: string;
+  /** What was paid to whom. @default {nothing} */
+  readonly payments?: readonly PaymentShare[];
 }
 
 /** Brings content into the store. */

@@ -49,7 +49,9 @@ export const CONTENT_VERBS: readonly VerbSpec[] = [
       "Every 16 KiB is verified before it is used. A fetch that was stopped goes on where it was. " +
       "Without -o the content stays in the store, where it is seeded and can be exported. " +
       "With --origin URL the origin serves what peers do not, so that a get with an origin " +
-      'succeeds whenever the origin does. With --json the last line is {"event":"done",…}.',
+      "succeeds whenever the origin does. Peers that ask a price are paid from the wallet, within " +
+      "--price-max and the budgets, and the last lines say whom and how much; what they do not get " +
+      'is fetched elsewhere. With --json the last line is {"event":"done",…}.',
     flags: {
       output: {
         short: "o",
@@ -63,6 +65,12 @@ export const CONTENT_VERBS: readonly VerbSpec[] = [
       visibility: { placeholder: "WHO", description: "Who may have it from here, as for add" },
       pin: { description: "Keep it whatever the quota says" },
       raw: { description: "Of a collection, fetch only the list itself" },
+      cheapest: { description: "Prefer what costs least, as --thrift cheapest" },
+      fastest: { description: "Prefer who is fastest, as --thrift fastest" },
+      budget: {
+        placeholder: "AMOUNT",
+        description: "Most sat for this fetch, fees included, instead of --budget-blob",
+      },
     },
     settings: [
       "relay",
@@ -73,6 +81,9 @@ export const CONTENT_VERBS: readonly VerbSpec[] = [
       "originFloor",
       "findTimeout",
       "fleetCertificate",
+      "pay",
+      "priceMax",
+      "thrift",
       "quota",
     ],
     examples: [
@@ -80,6 +91,8 @@ export const CONTENT_VERBS: readonly VerbSpec[] = [
       ["get 3a7f… -o ./photos/", "a collection, into a directory"],
       ["get 3a7f… --origin https://example.org/film.mkv -o film.mkv", "with an origin behind"],
       ["get 3a7f… -o - | tar x", "to stdout"],
+      ["get 3a7f… --budget 200 --cheapest", "for at most 200 sat, and less where it can be"],
+      ["get 3a7f… --no-pay", "only what is free"],
     ],
     load: () => import("./verbs/get.ts"),
   },

@@ -1,6 +1,7 @@
 /** The table of verbs about the node itself, and the groups in which help shows all verbs. */
 import { SETTING_NAMES } from "../config/settings.ts";
 import { CONTENT_VERBS, KEEPING_VERBS } from "./commands.ts";
+import { EARNINGS_VERB, SERVICES_VERBS } from "./selling_commands.ts";
 import { COMMON_SETTINGS, isFamily, type VerbFamily, type VerbSpec } from "./verb.ts";
 import { WALLET_VERBS } from "./wallet_commands.ts";
 
@@ -154,7 +155,7 @@ export const NODE_VERBS: readonly VerbSpec[] = [
 export const VERB_GROUPS: readonly (readonly [string, readonly (VerbSpec | VerbFamily)[]])[] = [
   ["Content", CONTENT_VERBS],
   ["Keeping", KEEPING_VERBS],
-  ["Money", [WALLET_VERBS]],
+  ["Money", [WALLET_VERBS, SERVICES_VERBS, EARNINGS_VERB]],
   ["Node", NODE_VERBS],
 ];
 

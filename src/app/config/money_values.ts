@@ -35,6 +35,28 @@ export function satOf(text: string): number {
   return sat.toNumber();
 }
 
+/** The highest price that may be asked or paid for a MiB: 10,000 sat. What is above is a typing error. */
+export const PRICE_MSAT_PER_MIB_MAX = 10_000_000;
+
+/**
+ * Reads a price for a MiB as people type it: `300` and `300msat` are 300 msat, `2sat` is 2,000.
+ *
+ * @throws {SyntaxError} If it is none, or above {@link PRICE_MSAT_PER_MIB_MAX}.
+ */
+export function priceOf(text: string): number {
+  const found = /^\s*(\d{1,12})\s*(msats?|sats?)?\s*$/i.exec(text);
+  const isSat = found?.[2]?.toLowerCase().startsWith("s") ?? false;
+  const msat = Number(found?.[1] ?? NaN) * (isSat ? 1000 : 1);
+  if (Number.isNaN(msat)) {
+    throw new SyntaxError("a price for a MiB in msat, such as 300, 300msat or 2sat, wanted");
+  }
+  if (msat <= PRICE_MSAT_PER_MIB_MAX) return msat;
+  throw new SyntaxError(`a price of at most ${PRICE_MSAT_PER_MIB_MAX} msat for a MiB wanted`);
+}
+
+/** A price for a MiB, in msat: {@link priceOf}. */
+export const priceSchema: Schema<number> = reader((input) => priceOf(String(input)));
+
 /** What fees may come to: so much, and so much of each million of the amount. */
 export interface FeeLimit {
   readonly baseSat: number;

@@ -203,6 +203,26 @@ export const SETTINGS = {
     schema: hostPortSchema,
   }),
   ...WALLET_SETTINGS,
+  gatewayListen: setting<{ hostname: string; port: number } | undefined>({
+    placeholder: "HOST:PORT",
+    default: undefined,
+    description: "Serve public blobs over HTTP and as a Blossom server here; off unless given",
+    schema: hostPortSchema,
+  }),
+  gatewayUploadKey: setting<readonly string[]>({
+    placeholder: "HEX",
+    default: [],
+    description: "Nostr public keys that may upload to --gateway-listen; nobody when none is named",
+    schema: listSchema(publicKeySchema),
+    isList: true,
+  }),
+  blossomCache: setting<boolean>({
+    default: "no",
+    description:
+      "Serve public blobs to programs of this machine at 127.0.0.1:24242, as Blossom says",
+    schema: booleanSchema,
+    isSwitch: true,
+  }),
   relayListen: setting<{ hostname: string; port: number } | undefined>({
     placeholder: "HOST:PORT",
     default: undefined,

@@ -5,10 +5,11 @@ import {
   feeLimitSchema,
   mintUrlSchema,
   payeeSchema,
+  priceSchema,
   satSchema,
 } from "./money_values.ts";
 import { setting } from "./setting.ts";
-import { booleanSchema, listSchema } from "./values.ts";
+import { booleanSchema, choiceSchema, listSchema } from "./values.ts";
 
 /** The rows; `settings.ts` puts them among the others. */
 export const WALLET_SETTINGS = {
@@ -38,6 +39,24 @@ export const WALLET_SETTINGS = {
     description: "Allow mints whose addresses are of private networks",
     schema: booleanSchema,
     isSwitch: true,
+  }),
+  pay: setting<boolean>({
+    default: "yes",
+    description: "Pay peers that ask a price, within the budgets, when get fetches from them",
+    schema: booleanSchema,
+    isSwitch: true,
+  }),
+  priceMax: setting<number>({
+    placeholder: "MSAT",
+    default: "2000",
+    description: "Most msat that the node pays for a MiB; dearer peers are not asked",
+    schema: priceSchema,
+  }),
+  thrift: setting<"cheapest" | "balanced" | "fastest">({
+    placeholder: "CHOICE",
+    default: "balanced",
+    description: "Which peers a fetch prefers when some ask a price: cheapest, balanced or fastest",
+    schema: choiceSchema(["cheapest", "balanced", "fastest"]),
   }),
   budgetBlob: setting<number>({
     placeholder: "AMOUNT",

@@ -1,6 +1,8 @@
 /** Strict schemas of the parameters of every method: a request is JSON from outside. */
 import type { MethodName } from "../api/methods.ts";
 import { v } from "../schema.ts";
+import { PRICE_MSAT_PER_MIB_MAX } from "../config/money_values.ts";
+import { SELLING_SCHEMAS } from "./selling_schemas.ts";
 import { WALLET_SCHEMAS } from "./wallet_schemas.ts";
 
 const text = v.pipe(v.string(), v.minLength(1), v.maxLength(16_384));
@@ -53,6 +55,12 @@ export const PARAM_SCHEMAS: Readonly<Record<MethodName, v.GenericSchema>> = {
     pinned: v.boolean(),
     visibility: v.optional(visibility),
     as: v.picklist(["auto", "blob", "collection"]),
+    payment: v.optional(v.strictObject({
+      pays: v.optional(v.boolean()),
+      thrift: v.optional(v.picklist(["cheapest", "balanced", "fastest"])),
+      priceMaxMsatPerMiB: v.optional(v.pipe(count, v.maxValue(PRICE_MSAT_PER_MIB_MAX))),
+      budgetSat: v.optional(count),
+    })),
   }),
   find: v.strictObject({
     target: text,
@@ -67,5 +75,6 @@ export const PARAM_SCHEMAS: Readonly<Record<MethodName, v.GenericSchema>> = {
   verify: v.strictObject({ targets }),
   export: v.strictObject({ target: text, output: path, overwrite: v.boolean() }),
   ticket: v.strictObject({ target: text }),
+  ...SELLING_SCHEMAS,
   ...WALLET_SCHEMAS,
 };

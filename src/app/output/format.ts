@@ -32,6 +32,18 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(minutes / 1440)} d ${Math.floor((minutes % 1440) / 60)} h`;
 }
 
+/** `300 msat/MiB`, or `free`. */
+export function formatPrice(msatPerMiB: number): string {
+  return msatPerMiB === 0 ? "free" : `${msatPerMiB} msat/MiB`;
+}
+
+/** `12.345 sat`: thousandths only where there are some. */
+export function formatMsat(msat: number): string {
+  const rest = msat % 1000;
+  const fraction = rest === 0 ? "" : `.${String(rest).padStart(3, "0")}`;
+  return `${Math.floor(msat / 1000)}${fraction} sat`;
+}
+
 /** One column of {@link formatTable}. */
 export interface Column {
   readonly title: string;

@@ -12,7 +12,7 @@ export const list: Handler<"list"> = (parts, params, context) => {
   let bytes = 0;
   for (const record of parts.store.list()) {
     if (params.kind !== undefined && record.kind !== params.kind) continue;
-    const blob = summaryOf(record);
+    const blob = summaryOf(record, parts.selling?.priceOf(record.hash));
     blobCount++;
     bytes += blob.heldBytes;
     context.emit({ event: "blob", blob });
@@ -98,7 +98,7 @@ export const exportContent: Handler<"export"> = async (parts, params, context) =
 };
 
 /** A record as programs see it. */
-export function summaryOf(record: BlobRecord): BlobSummary {
+export function summaryOf(record: BlobRecord, priceMsatPerMiB?: number): BlobSummary {
   return {
     hash: record.hash,
     size: record.size,
@@ -115,6 +115,7 @@ export function summaryOf(record: BlobRecord): BlobSummary {
     mediaType: record.mediaType ?? null,
     addedMs: record.addedMs,
     lastUsedMs: record.lastUsedMs,
+    priceMsatPerMiB: priceMsatPerMiB ?? null,
   };
 }
 

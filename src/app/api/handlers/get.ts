@@ -3,7 +3,7 @@ import { isSeedmintError, SeedmintError } from "../../../core/errors.ts";
 import { type Hash, parseSha256, type Sha256, shortHash } from "../../../core/hash.ts";
 import type { ProviderHint } from "../../../../swarm/ports.ts";
 import type { BlobRecord } from "../../../../swarm/store/blob_store.ts";
-import type { GetParams, GetResult, SourceFailure, SourceShare } from "../methods.ts";
+import type { GetParams, GetResult, PaymentShare, SourceFailure, SourceShare } from "../methods.ts";
 import type { Handler, HandlerContext, NodeParts } from "../parts.ts";
 import { blobPath, checkFree, placeBlob, placeCollection } from "../place.ts";
 import { readTarget, type Target } from "../targets.ts";
@@ -164,6 +164,7 @@ function requestOf(
     originDelayMs: params.originDelayMs,
     originFloorBytesPerSecond: params.originFloorBytesPerSecond,
     findTimeoutMs: params.findTimeoutMs,
+    payment: params.payment ?? {},
     attributes,
     signal: context.signal,
     onProgress: (progress) => context.emit({ event: "progress", label, ...progress }),
@@ -214,7 +215,7 @@ function storeShare(record: BlobRecord): SourceShare {
 /** Several reports as one: shares of one source added up, the largest first. */
 function joined(
   reports: readonly TransferReport[],
-): Pick<GetResult, "sources" | "wastedBytes" | "failures" | "originReason"> {
+): Pick<GetResult, "sources" | "wastedBytes" | "failures" | "originReason" | "payments"> {
   const shares = new Map<string, SourceShare>();
   const failures = new Map<string, SourceFailure>();
   let wastedBytes = 0;
@@ -232,5 +233,22 @@ function joined(
     wastedBytes,
     failures: [...failures.values()],
     originReason: reports.find((report) => report.originReason)?.originReason ?? null,
+    payments: joinedPayments(reports),
   };
+}
+
+/** One line for each seller, mint and price. */
+function joinedPayments(reports: readonly TransferReport[]): PaymentShare[] {
+  const payments = new Map<string, PaymentShare>();
+  for (const one of reports.flatMap((report) => report.payments ?? [])) {
+    const key = `${one.peerId} ${one.mint} ${one.priceMsatPerMiB}`;
+    const before = payments.get(key) ?? { paidSat: 0, feeSat: 0, usedMsat: 0 };
+    payments.set(key, {
+      ...one,
+      paidSat: one.paidSat + before.paidSat,
+      feeSat: one.feeSat + before.feeSat,
+      usedMsat: one.usedMsat + before.usedMsat,
+    });
+  }
+  return [...payments.values()].sort((a, b) => b.paidSat - a.paidSat);
 }

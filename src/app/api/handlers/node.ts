@@ -2,7 +2,8 @@
 import { VERSION } from "../../version.ts";
 import { encodeTicket } from "../../ticket.ts";
 import type { Handler, NodeParts } from "../parts.ts";
-import type { StatusReport, WalletSummary } from "../methods.ts";
+import type { SellingSummary, StatusReport, WalletSummary } from "../methods.ts";
+import type { Selling } from "../selling.ts";
 import type { WalletApi } from "../../../../wallet/wallet_api.ts";
 import { heldBlob } from "../targets.ts";
 
@@ -15,6 +16,19 @@ export async function reportStatus(parts: NodeParts): Promise<StatusReport> {
   return {
     ...statusOf(parts),
     wallet: wallet === undefined ? null : await summaryOf(wallet).catch(() => null),
+    selling: sellingSummary(parts.selling?.opened(), parts.clock.nowMs()),
+  };
+}
+
+const DAY_MS = 86_400_000;
+
+function sellingSummary(selling: Selling | undefined, nowMs: number): SellingSummary | null {
+  const priced = selling?.services().filter((one) => one.enabled && one.priceMsatPerMiB > 0) ?? [];
+  if (selling === undefined || priced.length === 0) return null;
+  return {
+    pricedCount: priced.length,
+    earnedDayMsat: selling.earnings({ by: "day", sinceMs: nowMs - DAY_MS }).total.earnedMsat ?? 0,
+    provisionalSat: selling.earnings({ by: "mint" }).total.provisionalSat ?? 0,
   };
 }
 
@@ -25,7 +39,7 @@ async function summaryOf(wallet: WalletApi): Promise<WalletSummary> {
 }
 
 /** What can be told without waiting. */
-export function statusOf(parts: NodeParts): Omit<StatusReport, "wallet"> {
+export function statusOf(parts: NodeParts): Omit<StatusReport, "wallet" | "selling"> {
   return {
     version: VERSION,
     running: parts.startedMs !== undefined,

@@ -1,5 +1,5 @@
 /** `find`: who has a blob, as relays and peers tell. */
-import { formatBytes, printable } from "../../output/format.ts";
+import { formatBytes, formatPrice, printable } from "../../output/format.ts";
 import { openNode } from "../support.ts";
 import type { VerbContext } from "../verb.ts";
 
@@ -24,7 +24,8 @@ export async function run(context: VerbContext): Promise<number> {
         ? "has a part"
         : "does not have it";
       const size = hint.size === null ? "" : `, ${formatBytes(hint.size)}`;
-      out.line(`${hint.peerId}  ${holds}${size}  (via ${hint.via})`);
+      const price = hint.priceMsatPerMiB === null ? "" : `, ${formatPrice(hint.priceMsatPerMiB)}`;
+      out.line(`${hint.peerId}  ${holds}${size}${price}  (via ${hint.via})`);
       for (const address of hint.addresses) out.line(`    ${printable(address)}`);
     },
   });

@@ -1,10 +1,18 @@
 /** `get`: content from peers or the origin, to a file, a directory, stdout or only the store. */
 import { SeedmintError } from "../../../core/errors.ts";
-import type { GetParams, GetResult } from "../../api/methods.ts";
-import { formatBytes, formatDuration, formatRate } from "../../output/format.ts";
+import type { GetParams, GetResult, PaymentChoice, PaymentShare } from "../../api/methods.ts";
+import {
+  formatBytes,
+  formatDuration,
+  formatPrice,
+  formatRate,
+  formatTable,
+  printable,
+} from "../../output/format.ts";
 import type { Output } from "../../output/output.ts";
-import { absolute, openNode, readVisibility, showEvent } from "../support.ts";
+import { absolute, atMostOne, openNode, readVisibility, showEvent } from "../support.ts";
 import type { VerbContext } from "../verb.ts";
+import { amountFlag, formatSat } from "./wallet/amounts.ts";
 
 /** With `--json`, progress lines come no closer together than this. */
 const PROGRESS_LINE_MS = 500;
@@ -64,6 +72,30 @@ function readParams(context: VerbContext): GetParams {
     pinned: context.has("pin"),
     ...readVisibility(context),
     as: context.has("raw") || output === "-" ? "blob" : "auto",
+    payment: readPayment(context),
+  };
+}
+
+/** What this line says of money; the rest is as the node's settings say. */
+function readPayment(context: VerbContext): PaymentChoice {
+  const { values, sources } = context.config;
+  const shortcut = atMostOne(context, ["cheapest", "fastest"]) as
+    | "cheapest"
+    | "fastest"
+    | undefined;
+  if (shortcut !== undefined && sources.thrift === "--thrift") {
+    throw new SeedmintError("usage", `Cannot use --thrift and --${shortcut} together`);
+  }
+  const budgetSat = amountFlag(context, "budget");
+  if (budgetSat !== undefined && sources.pay === "--pay" && !values.pay) {
+    throw new SeedmintError("usage", "Cannot use --budget and --no-pay together");
+  }
+  const thrift = shortcut ?? (sources.thrift === "default" ? undefined : values.thrift);
+  return {
+    ...(sources.pay === "default" ? {} : { pays: values.pay }),
+    ...(thrift === undefined ? {} : { thrift }),
+    ...(sources.priceMax === "default" ? {} : { priceMaxMsatPerMiB: values.priceMax }),
+    ...(budgetSat === undefined ? {} : { budgetSat }),
   };
 }
 
@@ -101,7 +133,38 @@ function tell(out: Output, result: GetResult, toStdout: boolean): void {
   const text = `verified ${formatBytes(result.size)} in ${formatDuration(result.ms)} from ${from}${
     bytes > 0 ? rate : ""
   }`;
-  if (toStdout) return out.note(text);
-  out.line(text);
+  const say = (line: string) => toStdout ? out.note(line) : out.line(line);
+  say(text);
+  if (result.payments.length > 0) describePayments(result.payments).forEach(say);
+  if (toStdout) return;
   out.line(result.path ?? `stored; write it with: export ${result.hash} PATH`);
+}
+
+/** Whom the fetch paid, and in all. */
+function describePayments(payments: readonly PaymentShare[]): string[] {
+  const sum = (of: (one: PaymentShare) => number) =>
+    payments.reduce((all, one) => all + of(one), 0);
+  const feeSat = sum((one) => one.feeSat);
+  const leftSat = Math.floor(sum((one) => one.paidSat * 1000 - one.usedMsat) / 1000);
+  const fees = feeSat === 0 ? "" : ` and ${formatSat(feeSat)} of fees`;
+  const left = leftSat <= 0 ? "" : `; ${formatSat(leftSat)} of it are credit for the next time`;
+  return [
+    `paid ${formatSat(sum((one) => one.paidSat))}${fees}${left}`,
+    formatTable(
+      [
+        { title: "  SELLER" },
+        { title: "PAID", alignRight: true },
+        { title: "FEES", alignRight: true },
+        { title: "PRICE", alignRight: true },
+        { title: "MINT" },
+      ],
+      payments.map((one) => [
+        `  ${one.peerId}`,
+        formatSat(one.paidSat),
+        formatSat(one.feeSat),
+        formatPrice(one.priceMsatPerMiB),
+        printable(one.mint),
+      ]),
+    ),
+  ];
 }

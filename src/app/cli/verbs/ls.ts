@@ -1,7 +1,7 @@
 /** `ls`: what the store holds. */
 import { shortHash } from "../../../core/hash.ts";
 import type { BlobSummary } from "../../api/methods.ts";
-import { formatBytes, formatTable, printable } from "../../output/format.ts";
+import { formatBytes, formatPrice, formatTable, printable } from "../../output/format.ts";
 import { openNode } from "../support.ts";
 import type { VerbContext } from "../verb.ts";
 
@@ -21,11 +21,13 @@ export async function run(context: VerbContext): Promise<number> {
     return 0;
   }
   const isLong = context.has("long");
+  const hasPrices = blobs.some((blob) => (blob.priceMsatPerMiB ?? 0) > 0);
   out.line(formatTable(
     [
       { title: "HASH" },
       { title: "SIZE", alignRight: true },
       { title: "HELD", alignRight: true },
+      ...(hasPrices ? [{ title: "PRICE", alignRight: true } as const] : []),
       { title: "WHAT" },
       { title: "NAME" },
     ],
@@ -33,6 +35,7 @@ export async function run(context: VerbContext): Promise<number> {
       isLong ? blob.hash : shortHash(blob.hash),
       formatBytes(blob.size),
       blob.state === "complete" ? "all" : percent(blob.heldBytes, blob.size),
+      ...(hasPrices ? [formatPrice(blob.priceMsatPerMiB ?? 0)] : []),
       whatIs(blob),
       nameOf(blob, isLong),
     ]),

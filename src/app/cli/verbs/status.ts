@@ -1,6 +1,6 @@
 /** `status`: who this node is and how it fares. */
 import type { StatusReport } from "../../api/methods.ts";
-import { formatBytes, formatDuration } from "../../output/format.ts";
+import { formatBytes, formatDuration, formatMsat } from "../../output/format.ts";
 import { openNode } from "../support.ts";
 import type { VerbContext } from "../verb.ts";
 
@@ -37,6 +37,7 @@ export function describeStatus(status: StatusReport, nowMs: number): string[] {
       formatBytes(store.quotaBytes)
     }`,
     ...describeWallet(status.wallet),
+    ...describeSelling(status.selling),
     ...status.problems.map((problem) => `problem    ${problem}`),
   ];
 }
@@ -46,6 +47,16 @@ function describeWallet(wallet: StatusReport["wallet"]): string[] {
   const { totalSat, pendingCount, attentionCount } = wallet;
   const attention = attentionCount === 0 ? "" : `, ${attentionCount} need you: wallet pending`;
   return [`wallet     ${totalSat} sat, ${pendingCount} operations under way${attention}`];
+}
+
+function describeSelling(selling: StatusReport["selling"]): string[] {
+  if (selling === null) return [];
+  const { pricedCount, earnedDayMsat, provisionalSat } = selling;
+  const services = pricedCount === 1 ? "1 service" : `${pricedCount} services`;
+  return [
+    `selling    ${services}, ${formatMsat(earnedDayMsat)} earned in the last day, ` +
+    `${provisionalSat} sat to be redeemed`,
+  ];
 }
 
 function listed(title: string, values: readonly string[], none: string): string[] {
