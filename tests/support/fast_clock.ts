@@ -1,5 +1,6 @@
 /** A clock that runs faster than the world: waits of minutes take seconds. */
 import type { Clock } from "../../src/core/ports.ts";
+import { sleepBy } from "./sleep_by.ts";
 
 /** Real time from `startMs` on, times `rate`. */
 export class FastClock implements Clock {
@@ -25,18 +26,7 @@ export class FastClock implements Clock {
     return () => clearTimeout(id);
   }
 
-  sleep(ms: number, { signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason);
-      const onAbort = () => {
-        cancel();
-        reject(signal!.reason);
-      };
-      const cancel = this.timer(ms, () => {
-        signal?.removeEventListener("abort", onAbort);
-        resolve();
-      });
-      signal?.addEventListener("abort", onAbort, { once: true });
-    });
+  sleep(ms: number, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    return sleepBy(this, ms, options);
   }
 }

@@ -1,5 +1,6 @@
 /** A clock that stands still until a test moves it. */
 import type { Clock } from "../../src/core/ports.ts";
+import { sleepBy } from "./sleep_by.ts";
 
 interface Timer {
   readonly atMs: number;
@@ -28,19 +29,8 @@ export class ManualClock implements Clock {
     return this.#monotonicMs;
   }
 
-  sleep(ms: number, { signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason);
-      const cancel = this.timer(ms, () => {
-        signal?.removeEventListener("abort", onAbort);
-        resolve();
-      });
-      const onAbort = () => {
-        cancel();
-        reject(signal!.reason);
-      };
-      signal?.addEventListener("abort", onAbort, { once: true });
-    });
+  sleep(ms: number, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    return sleepBy(this, ms, options);
   }
 
   timer(ms: number, callback: () => void): () => void {

@@ -30,6 +30,7 @@ import { SqliteWalletStore } from "../../wallet/store/sqlite_wallet_store.ts";
 import type { WalletStore } from "../../wallet/store/wallet_store.ts";
 import { decodeToken, tokenMetadata } from "../../wallet/token.ts";
 import type { MintTrust, MintUrl } from "../../wallet/types.ts";
+import { sleepBy } from "./sleep_by.ts";
 
 /** Real time that a test can move forward: timers that fall due are called at once. */
 export class JumpClock implements Clock {
@@ -64,19 +65,8 @@ export class JumpClock implements Clock {
     return cancel;
   }
 
-  sleep(ms: number, { signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason);
-      const onAbort = () => {
-        cancel();
-        reject(signal!.reason);
-      };
-      const cancel = this.timer(ms, () => {
-        signal?.removeEventListener("abort", onAbort);
-        resolve();
-      });
-      signal?.addEventListener("abort", onAbort, { once: true });
-    });
+  sleep(ms: number, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    return sleepBy(this, ms, options);
   }
 
   /** Moves both clocks. */
