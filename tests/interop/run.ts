@@ -1,8 +1,9 @@
 /**
  * Runs every interop suite against implementations that are not ours. Without `--all` those that
  * are built from source (Rust, Go) are left out; each suite says what it skipped and why.
- * The last line is `N passed, N failed`.
+ * A suite that was skipped counts as neither passed nor failed. The last line is `N passed, N failed`.
  */
+import { SKIPPED_EXIT_CODE } from "./skip_suite.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 /** One suite, in milliseconds; building cdk-mintd takes most of it. */
@@ -21,6 +22,7 @@ async function suites(): Promise<string[]> {
 
 let passed = 0;
 const failed: string[] = [];
+const skipped: string[] = [];
 for (const suite of await suites()) {
   console.log(`\n== ${suite}`);
   const child = new Deno.Command(Deno.execPath(), {
@@ -31,11 +33,13 @@ for (const suite of await suites()) {
     stderr: "inherit",
   }).spawn();
   const deadline = setTimeout(() => child.kill("SIGKILL"), SUITE_MS_MAX);
-  const { success } = await child.status;
+  const { success, code } = await child.status;
   clearTimeout(deadline);
   if (success) passed++;
+  else if (code === SKIPPED_EXIT_CODE) skipped.push(suite);
   else failed.push(suite);
 }
+if (skipped.length > 0) console.log(`\nSkipped: ${skipped.join(", ")}`);
 if (failed.length > 0) console.log(`\nFailed: ${failed.join(", ")}`);
 console.log(`\n${passed} passed, ${failed.length} failed`);
 Deno.exit(failed.length === 0 ? 0 : 1);

@@ -8,14 +8,10 @@ import { multiaddr } from "@multiformats/multiaddr";
 import { createLibp2p, type Libp2p } from "libp2p";
 import { systemClock } from "../../../src/host/system.ts";
 import { denoTcp, fastNoise, fastYamux } from "../../../swarm/net/fast/mod.ts";
+import { skipSuite } from "../skip_suite.ts";
 
 const PROTOCOL = "/seedmint/interop/echo/1";
 const SIZE_BYTES = 32 * 1024 * 1024 + 7;
-
-function skip(why: string): never {
-  console.log(`skipped: ${why}`);
-  Deno.exit(0);
-}
 
 async function buildPeer(directory: string): Promise<string> {
   const path = `${directory}/peer`;
@@ -25,7 +21,7 @@ async function buildPeer(directory: string): Promise<string> {
     stdout: "inherit",
     stderr: "inherit",
   });
-  const { success } = await build.output().catch(() => skip("Go is not installed"));
+  const { success } = await build.output().catch(() => skipSuite("Go is not installed"));
   if (!success) throw new Error("The Go peer does not build");
   return path;
 }
@@ -90,7 +86,7 @@ async function theirDial(node: Libp2p, peer: string): Promise<void> {
   }
 }
 
-if (!Deno.args.includes("--all")) skip("built from source, pass --all");
+if (!Deno.args.includes("--all")) skipSuite("built from source, pass --all");
 const directory = await Deno.makeTempDir({ prefix: "seedmint-libp2p-" });
 try {
   const peer = await buildPeer(directory);

@@ -52,6 +52,13 @@ export class Suite {
     console.log(`note: ${text}`);
   }
 
+  /** What no mint with a FakeWallet can prove. */
+  noteFakeWallet(): void {
+    this.note(
+      "FakeWallet settles by itself: that B is paid because A paid is proven on our own mints only",
+    );
+  }
+
   /** The closing line. @returns Whether every case passed. */
   close(): boolean {
     const seconds = ((performance.now() - this.#startMs) / 1000).toFixed(1);
