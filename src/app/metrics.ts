@@ -20,6 +20,20 @@ export interface MetricsSources {
   readonly figures: () => StoreFigures;
   /** The wallet while it is open. */
   readonly wallet?: () => WalletApi | undefined;
+  /** What was sold, while the wallet is open. */
+  readonly sold?: () => SoldFigures | undefined;
+}
+
+/** What selling brought so far. */
+export interface SoldFigures {
+  readonly bytes: number;
+  readonly earnedMsat: number;
+  /** Payments taken, by mint. */
+  readonly mints: readonly {
+    readonly mint: string;
+    readonly provisionalSat: number;
+    readonly redeemedSat: number;
+  }[];
 }
 
 /** One answered, or unanswered, request to a mint. */
@@ -62,6 +76,7 @@ export class Metrics {
   readonly #fetchSeconds: Histogram<"result">;
   readonly #serveSeconds: Histogram;
   readonly #wallet: ReturnType<typeof walletNumbers>;
+  readonly #trade: ReturnType<typeof tradeNumbers>;
 
   constructor(sources: MetricsSources) {
     const registers = [this.#registry];
@@ -109,8 +124,10 @@ export class Metrics {
       registers,
     });
     this.#wallet = walletNumbers(registers);
+    this.#trade = tradeNumbers(registers);
     this.#gauges(sources);
     if (sources.wallet !== undefined) this.#walletGauges(sources.wallet);
+    if (sources.sold !== undefined) soldGauges(registers, sources.sold);
   }
 
   /** Counts a request to a mint. */
@@ -123,6 +140,11 @@ export class Metrics {
   walletEnded({ kind, status, feeSat }: EndedMetric): void {
     this.#wallet.ended.inc({ kind, status });
     if (feeSat > 0) this.#wallet.fees.inc({ kind }, feeSat);
+  }
+
+  /** Counts what a payment of a peer was answered; `code` is why it was refused. */
+  paymentAnswered({ answer, code = "" }: { readonly answer: string; readonly code?: string }): void {
+    this.#trade.payments.inc({ answer, code });
   }
 
   /** Counts a want that the provider answered. */
@@ -139,6 +161,10 @@ export class Metrics {
     }
     this.#wasted.inc(report.wastedBytes);
     for (const { code } of report.failures) this.#failures.inc({ code });
+    for (const { mint, paidSat, feeSat } of report.payments ?? []) {
+      this.#trade.paid.inc({ mint: mintLabel(mint) }, paidSat);
+      this.#trade.paidFees.inc(feeSat);
+    }
     this.#fetchSeconds.observe({ result: "done" }, ms / 1000);
   }
 
@@ -249,6 +275,59 @@ function walletNumbers(registers: Registry[]) {
       registers,
     }),
   };
+}
+
+/** What is counted of buying and selling bytes. */
+function tradeNumbers(registers: Registry[]) {
+  return {
+    payments: new Counter({
+      name: "seedmint_payments_total",
+      help: "Answers to payments of peers; the code says why one was refused",
+      labelNames: ["answer", "code"],
+      registers,
+    }),
+    paid: new Counter({
+      name: "seedmint_paid_sat_total",
+      help: "Sat that fetches handed to sellers, by mint",
+      labelNames: ["mint"],
+      registers,
+    }),
+    paidFees: new Counter({
+      name: "seedmint_paid_fees_sat_total",
+      help: "Fees of what fetches handed to sellers",
+      registers,
+    }),
+  };
+}
+
+/** What was sold, read from the wallet's books for each scrape. */
+function soldGauges(registers: Registry[], sold: () => SoldFigures | undefined): void {
+  const counter = (suffix: string, help: string, read: (now: SoldFigures) => number) =>
+    new Counter({
+      name: `seedmint_${suffix}_total`,
+      help,
+      registers,
+      collect() {
+        this.reset();
+        const now = sold();
+        if (now !== undefined) this.inc(read(now));
+      },
+    });
+  counter("sold_bytes", "Content that readers paid for", ({ bytes }) => bytes);
+  counter("earned_msat", "What that cost them", ({ earnedMsat }) => earnedMsat);
+  new Gauge({
+    name: "seedmint_income_sat",
+    help: "Payments of peers, by mint and state: provisional, redeemed",
+    labelNames: ["mint", "state"],
+    registers,
+    collect() {
+      this.reset();
+      for (const { mint, provisionalSat, redeemedSat } of sold()?.mints ?? []) {
+        this.set({ mint: mintLabel(mint), state: "provisional" }, provisionalSat);
+        this.set({ mint: mintLabel(mint), state: "redeemed" }, redeemedSat);
+      }
+    },
+  });
 }
 
 /** A mint as labels name it: without the scheme. */

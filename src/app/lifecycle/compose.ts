@@ -67,7 +67,7 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
     ? await startAnnouncer({ ...common, network, pools })
     : undefined;
   const metrics = role === "node" ? await openMetrics(store, () => parts) : undefined;
-  const wallet = role === "node" ? stack.use(new WalletHost(config, metrics)) : undefined;
+  const wallet = role === "node" ? stack.use(new WalletHost(config, metrics === undefined ? {} : { metrics })) : undefined;
   const tracing = await openTracing(systemClock);
   if (role === "node" && network !== undefined) {
     await startProvider({ ...common, network, metrics, tracing });

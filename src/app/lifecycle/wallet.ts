@@ -7,6 +7,7 @@ import { isSeedmintError, messageOf, SeedmintError } from "../../core/errors.ts"
 import type { MintTrust, MintUrl } from "../../../wallet/types.ts";
 import type { WalletEvent } from "../../../wallet/operations/saga.ts";
 import type { WalletApi } from "../../../wallet/wallet_api.ts";
+import type { Wallet } from "../../../wallet/wallet.ts";
 import type { OpenedWallet, OpenWalletOptions } from "../api/open_wallet.ts";
 import type { WalletAccess } from "../api/parts.ts";
 import { type WalletCall, walletOver } from "../api/wallet_methods.ts";
@@ -19,9 +20,6 @@ import { callsOf } from "../wallet_policy.ts";
 
 /** How long until what failed for a reason that passes is tried again. */
 const RETRY_MS = 15_000;
-
-/** A wallet that may be closed. */
-type OwnedWallet = WalletApi & AsyncDisposable;
 
 /** Where the wallet of a data directory lies. */
 export function walletDirectory(dataDirectory: string): string {
@@ -52,20 +50,32 @@ export async function openWalletAlone(
   };
 }
 
-/** The wallet of a running node. */
+/** Options of {@link WalletHost}. */
+export interface WalletHostOptions {
+  readonly metrics?: WalletMetrics;
+  /** Whether what is under way goes on by itself, as in a node that runs. @default {true} */
+  readonly resumes?: boolean;
+  /** Called each time that the wallet was opened, before anybody gets it. */
+  readonly onOpened?: (wallet: Wallet) => void;
+}
+
+/** The wallet of a running node, or of a verb that may need one. */
 export class WalletHost implements WalletAccess, AsyncDisposable {
   readonly #config: Config;
+  readonly #options: WalletHostOptions;
   readonly #meter: WalletMeter | undefined;
   readonly #log = logOf("wallet");
-  #opening: Promise<OwnedWallet> | undefined;
-  #wallet: OwnedWallet | undefined;
+  #opening: Promise<Wallet> | undefined;
+  #wallet: Wallet | undefined;
   #problem: string | undefined;
   #mintProblems: readonly string[] = [];
   #cancelRetry: () => void = () => {};
   #isClosed = false;
 
-  constructor(config: Config, metrics?: WalletMetrics) {
+  constructor(config: Config, options: WalletHostOptions = {}) {
+    const { metrics } = options;
     this.#config = config;
+    this.#options = options;
     if (metrics !== undefined) {
       this.#meter = new WalletMeter({ metrics, wallet: () => this.#wallet, clock: systemClock });
     }
@@ -73,9 +83,13 @@ export class WalletHost implements WalletAccess, AsyncDisposable {
 
   /** Opens it if this node has one: mints in its settings, or a folder from before. */
   async openIfWanted(): Promise<void> {
+    if (await this.isWanted()) await this.open().catch(() => {}); // told in problems()
+  }
+
+  /** Whether this node has a wallet, open or not. */
+  async isWanted(): Promise<boolean> {
     const { mint, mintAccepted, data } = this.#config;
-    if (mint.length + mintAccepted.length === 0 && !await exists(walletDirectory(data))) return;
-    await this.open().catch(() => {}); // told in problems()
+    return mint.length + mintAccepted.length > 0 || await exists(walletDirectory(data));
   }
 
   /** Asks the wallet; opens it first if nobody did. */
@@ -83,7 +97,7 @@ export class WalletHost implements WalletAccess, AsyncDisposable {
     return await callsOf(await this.open(), this.#config)(method, params, options);
   };
 
-  async open(): Promise<WalletApi> {
+  async open(): Promise<Wallet> {
     if (this.#isClosed) throw new SeedmintError("aborted", "The node is stopping");
     this.#opening ??= this.#open();
     try {
@@ -97,7 +111,7 @@ export class WalletHost implements WalletAccess, AsyncDisposable {
     }
   }
 
-  opened(): WalletApi | undefined {
+  opened(): Wallet | undefined {
     return this.#wallet;
   }
 
@@ -118,9 +132,9 @@ export class WalletHost implements WalletAccess, AsyncDisposable {
     await wallet?.[Symbol.asyncDispose]();
   }
 
-  async #open(): Promise<OwnedWallet> {
+  async #open(): Promise<Wallet> {
     const wallet = await openWalletOf(this.#config, {
-      resumes: true,
+      resumes: this.#options.resumes ?? true,
       onEvent: (event) => {
         tell(this.#log, event);
         this.#meter?.heard(event);
@@ -129,6 +143,7 @@ export class WalletHost implements WalletAccess, AsyncDisposable {
     });
     this.#wallet = wallet;
     this.#problem = undefined;
+    this.#options.onOpened?.(wallet);
     // A mint that does not answer must not keep the node from starting.
     void this.#listMints();
     return wallet;
@@ -160,7 +175,7 @@ interface Opening {
   readonly fetch?: typeof fetch;
 }
 
-async function openWalletOf(config: Config, opening: Opening): Promise<OwnedWallet> {
+async function openWalletOf(config: Config, opening: Opening): Promise<Wallet> {
   const { Wallet } = await import("../../../wallet/wallet.ts");
   const { data, seed, sweepAbove, sweepTo, mint } = config;
   const homeMint = config.homeMint ?? mint[0];
