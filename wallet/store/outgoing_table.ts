@@ -32,26 +32,22 @@ export class OutgoingTable {
 
   /** Sum of the costs that count against a budget, from `sinceMs` on. */
   spentSat(filter: SpendFilter): bigint {
-    const wanted: string[] = ["state <> 'returned'"];
-    const values: (string | number)[] = [];
-    if (filter.subject !== undefined) {
-      wanted.push("subject = ?");
-      values.push(filter.subject);
-    }
-    if (filter.payee !== undefined) {
-      wanted.push("payee = ?");
-      values.push(filter.payee);
-    }
-    if (filter.sinceMs !== undefined) {
-      wanted.push("created_ms >= ?");
-      values.push(whole(filter.sinceMs));
-    }
+    const { condition, values } = counted(filter);
     const row = this.#database.get(
       `SELECT CAST(coalesce(sum(cost), 0) AS TEXT) AS total FROM outgoing_payments
-       WHERE ${wanted.join(" AND ")}`,
+       WHERE ${condition}`,
       ...values,
     );
     return BigInt(row!.total as string);
+  }
+
+  /** The payments behind {@link spentSat}, the oldest first. */
+  list(filter: SpendFilter): OutgoingPayment[] {
+    const { condition, values } = counted(filter);
+    return this.#database.all(
+      `SELECT * FROM outgoing_payments WHERE ${condition} ORDER BY created_ms, rowid`,
+      ...values,
+    ).map(fromRow);
   }
 
   put(payment: OutgoingPayment): void {
@@ -89,6 +85,27 @@ export class OutgoingTable {
       whole(payment.createdMs),
     );
   }
+}
+
+/** What counts against a budget. */
+function counted(
+  filter: SpendFilter,
+): { readonly condition: string; readonly values: readonly (string | number)[] } {
+  const wanted: string[] = ["state <> 'returned'"];
+  const values: (string | number)[] = [];
+  if (filter.subject !== undefined) {
+    wanted.push("subject = ?");
+    values.push(filter.subject);
+  }
+  if (filter.payee !== undefined) {
+    wanted.push("payee = ?");
+    values.push(filter.payee);
+  }
+  if (filter.sinceMs !== undefined) {
+    wanted.push("created_ms >= ?");
+    values.push(whole(filter.sinceMs));
+  }
+  return { condition: wanted.join(" AND "), values };
 }
 
 function fromRow(row: SqlRow): OutgoingPayment {

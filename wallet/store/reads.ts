@@ -1,6 +1,7 @@
 /** Reading: what the store and a transaction have in common. */
 import type { FrozenRequest, Operation } from "../operations/operation.ts";
 import type { MintUrl } from "../types.ts";
+import type { Purchase, SellerAccount, StripPart, StripPartFilter } from "./buying_store.ts";
 import type {
   CreditAccount,
   CreditFilter,
@@ -170,5 +171,25 @@ export class Reads implements WalletReads {
 
   creditRefundCount(sinceMs: number): number {
     return this.tables.selling.refundCount(sinceMs);
+  }
+
+  stripParts(filter: StripPartFilter): StripPart[] {
+    return this.tables.buying.parts(filter);
+  }
+
+  stripPart(paymentId: string): StripPart | undefined {
+    return this.tables.buying.part(paymentId);
+  }
+
+  sellerAccount(peer: string): SellerAccount | undefined {
+    return this.tables.buying.account(peer);
+  }
+
+  purchases(filter: { readonly subject: string; readonly sinceMs: number }): Purchase[] {
+    return this.tables.buying.purchases(filter);
+  }
+
+  outgoingPayments(filter: SpendFilter): OutgoingPayment[] {
+    return this.tables.outgoing.list(filter);
   }
 }

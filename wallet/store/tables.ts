@@ -1,6 +1,7 @@
 /** All tables over one connection. */
 import type { Clock } from "../../src/core/ports.ts";
 import type { SqliteConnection } from "../../src/sqlite/mod.ts";
+import { BuyingTable } from "./buying_table.ts";
 import { CountersTable } from "./counters_table.ts";
 import { CreditTable } from "./credit_table.ts";
 import { IncomingTable } from "./incoming_table.ts";
@@ -30,6 +31,7 @@ export interface Tables {
   readonly routes: RoutesTable;
   readonly credit: CreditTable;
   readonly selling: SellingTable;
+  readonly buying: BuyingTable;
 }
 
 /** The tables of `database`, whose counters are those of the seed with `seedFingerprint`. */
@@ -53,5 +55,6 @@ export function tablesOf(
     routes: new RoutesTable(database),
     credit,
     selling: new SellingTable(database),
+    buying: new BuyingTable(database, options.clock),
   };
 }

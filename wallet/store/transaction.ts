@@ -2,6 +2,7 @@
 import { assert } from "../../src/core/assert.ts";
 import type { FrozenRequest, Operation } from "../operations/operation.ts";
 import type { MintUrl, PlannedOutput, Proof, ProofState } from "../types.ts";
+import type { Purchase, StripPart, StripPartState } from "./buying_store.ts";
 import { Reads } from "./reads.ts";
 import type { CreditRefund, SaleRecord, ServiceRecord } from "./selling_store.ts";
 import type { Tables } from "./tables.ts";
@@ -156,6 +157,26 @@ export class Transaction extends Reads implements WalletTransaction {
 
   addCreditRefund(refund: CreditRefund): void {
     this.#tables.selling.addRefund(refund);
+  }
+
+  insertStripParts(parts: readonly Omit<StripPart, "state" | "revealedMs">[]): void {
+    this.#tables.buying.insertParts(parts);
+  }
+
+  moveStripPart(paymentId: string, state: StripPartState): StripPart {
+    return this.#tables.buying.movePart(paymentId, state);
+  }
+
+  putSellerUse(peer: string, use: { readonly used: bigint; readonly lost: bigint }): void {
+    this.#tables.buying.putUse(peer, use);
+  }
+
+  avoidSeller(peer: string, mark: { readonly untilMs: number; readonly reason: string }): void {
+    this.#tables.buying.avoid(peer, mark);
+  }
+
+  putPurchase(purchase: Purchase): void {
+    this.#tables.buying.putPurchase(purchase);
   }
 
   get #tables(): Tables {

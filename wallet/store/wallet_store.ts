@@ -9,6 +9,7 @@ import type {
   OperationStatus,
 } from "../operations/operation.ts";
 import type { MintTrust, MintUrl, PlannedOutput, Proof, ProofState } from "../types.ts";
+import type { BuyingChanges, BuyingReads } from "./buying_store.ts";
 import type { SellingChanges, SellingReads } from "./selling_store.ts";
 
 /** Another process or task changed the operation first: read it again and look what is left to do. */
@@ -214,7 +215,7 @@ export type OperationChange<Plan> =
   & { readonly nextAtMs?: number | null; readonly reason?: string | null };
 
 /** Everything that can be read. */
-export interface WalletReads extends SellingReads {
+export interface WalletReads extends SellingReads, BuyingReads {
   operation<Plan = unknown>(id: string): Operation<Plan> | undefined;
   /** Newest first; with `dueMs`, the longest due first. */
   operations(filter?: OperationFilter): Operation[];
@@ -246,7 +247,7 @@ export interface WalletReads extends SellingReads {
 }
 
 /** Changes, all of them inside one transaction. Each asserts what must hold and throws on a mistake. */
-export interface WalletTransaction extends WalletReads, SellingChanges {
+export interface WalletTransaction extends WalletReads, SellingChanges, BuyingChanges {
   insertOperation(operation: Operation): void;
   /**
    * Writes the changed fields; `rev`, `updatedMs` and, when the state changes, `attempts` (0) follow.
