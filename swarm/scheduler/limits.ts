@@ -61,6 +61,23 @@ export interface SchedulerLimits {
   readonly cooldownMsMax: number;
   /** Failures in a row after which a source is given up for this fetch. */
   readonly failuresInRowMax: number;
+  /** Free sources that together give fewer bytes a second than this are helped by paid ones. */
+  readonly paidRateFloor: number;
+  /** So are those that would need longer than this for the rest, however fast they are. */
+  readonly paidLeftMs: number;
+  /** Nothing is bought to speed up a rest that slow sources bring within this time anyway. */
+  readonly paidLeftMsMin: number;
+  /** A source at work that was silent for so long is not counted on where paying is decided. */
+  readonly paidPatienceMs: number;
+  /** Without a first byte for so long, a paid source's request is asked elsewhere: ecash of another
+   * mint takes seconds to make ready, and the seller waits for it as well as we do. */
+  readonly paidFirstByteMs: number;
+  /** The same without progress: a top-up may have to be swapped at its mint. */
+  readonly paidProgressMs: number;
+  /** How long the cheapest fetch waits for free sources to be found before it buys. */
+  readonly freeFirstMs: number;
+  /** Failures in a row after which the cheapest fetch buys what that source could bring for less. */
+  readonly freeFailuresMax: number;
   /** A request is stolen from only if what is left of it takes longer than this. */
   readonly stealMsMin: number;
   /** A race is begun only if it is expected to win by this much. */
@@ -119,6 +136,14 @@ export const SCHEDULER_LIMITS: SchedulerLimits = {
   cooldownMsMin: 250,
   cooldownMsMax: 8000,
   failuresInRowMax: 4,
+  paidRateFloor: 4 * MIB,
+  paidLeftMs: 10_000,
+  paidLeftMsMin: 2000,
+  paidPatienceMs: 500,
+  paidFirstByteMs: 5000,
+  paidProgressMs: 4000,
+  freeFirstMs: 1500,
+  freeFailuresMax: 2,
   stealMsMin: 100,
   raceGainMs: 50,
   raceShareMax: 0.01,

@@ -8,6 +8,7 @@ import { beginRequest, isOriginFarAhead } from "./requests.ts";
 import { giveOriginRun } from "./origin_run.ts";
 import { pickGroups } from "./picking.ts";
 import { stealOrRace } from "./stealing.ts";
+import { isPaid, mayRace, reachOf, setReach } from "./thrift.ts";
 import {
   assignedGroups,
   groupsOf,
@@ -31,6 +32,7 @@ const WORK_PER_SOURCE_MAX = 2;
 
 /** Gives every source that has room its next request. */
 export function plan(state: SchedulerState, nowMs: number): void {
+  setReach(state, nowMs);
   const sources = readySources(state, nowMs);
   for (const source of state.sources.values()) {
     if (isUsable(source, nowMs)) askHoldingsIfUseful(state, source, nowMs);
@@ -59,10 +61,11 @@ function readySources(state: SchedulerState, nowMs: number): SourceState[] {
     if (source.holdings.state === "some" && !source.holdings.groups.intersects(state.missing)) {
       continue;
     }
+    if (source.reach !== RangeSet.ALL && !reachOf(source).intersects(state.missing)) continue;
     sources.push(source);
   }
   const worth = new Map(sources.map((source) => [source, worthOf(state, source)]));
-  sources.sort((a, b) => worth.get(b)! - worth.get(a)!);
+  sources.sort((a, b) => a.rank - b.rank || worth.get(b)! - worth.get(a)!);
   return sources.slice(0, state.limits.activeSourcesMax);
 }
 
@@ -106,7 +109,7 @@ function giveWork(
 ): boolean {
   if (source.kind === "origin") return giveOriginRun(state, source, options.nowMs);
   const { nowMs } = options;
-  const available = state.missing.subtract(assignedGroups(state)).intersect(groupsOf(source));
+  const available = state.missing.subtract(assignedGroups(state)).intersect(reachOf(source));
   if (needsProbe(state, source)) {
     giveProbe(state, source, { available, nowMs });
     return false;
@@ -129,7 +132,7 @@ function prepare(state: SchedulerState, source: SourceState, nowMs: number): voi
     giveOpener(state, source, nowMs);
     return;
   }
-  const held = groupsOf(source);
+  const held = reachOf(source);
   const available = state.missing.below(groupCount).subtract(assignedGroups(state)).intersect(held);
   if (needsProbe(state, source)) giveProbe(state, source, { available, nowMs });
   if (!held.has(groupCount - 1)) return;
@@ -138,6 +141,11 @@ function prepare(state: SchedulerState, source: SourceState, nowMs: number): voi
   const proofs = [...state.requests.values()].filter((request) =>
     request.source.kind === "peer" && request.unsent.has(groupCount - 1)
   );
+  const isBought = isPaid(source) &&
+    proofs.some((request) =>
+      request.source !== source && !mayRace(state, source, { victim: request, nowMs })
+    );
+  if (isBought) return;
   const alone = proofs.filter((request) => isProofAlone(request.unsent));
   // An opener that brings the whole blob proves it as fast as anything.
   const isSmall = groupCount <= state.limits.openerGroups + 1;
@@ -163,10 +171,11 @@ function giveOpener(state: SchedulerState, source: SourceState, nowMs: number): 
   const isSlow = openers.length === 1 &&
     nowMs - openers[0]!.startedMs > hedgeMs(state, openers[0]!.source);
   if (openers.length > 0 && !isSlow) return;
+  if (openers.some((victim) => !mayRace(state, source, { victim, nowMs }))) return;
   const isAlone = hasOrigin || state.hasProofFailed || openers.length > 0;
   const head = isAlone ? RangeSet.EMPTY : RangeSet.of(0, state.limits.openerGroups);
   const groups = state.missing.intersect(head.union(RangeSet.of(PAST_ANY_END)))
-    .intersect(groupsOf(source));
+    .intersect(reachOf(source));
   if (!groups.has(PAST_ANY_END)) return;
   beginRequest(state, source, { groups, purpose: "opener", nowMs });
 }
@@ -190,7 +199,8 @@ function giveProbe(
     if (request.source === source && request.purpose === "probe") return;
   }
   const groupCount = planGroupCount(state)!;
-  const choice = options.available.isEmpty
+  // What somebody is at work on is tried a second time only where that costs nothing.
+  const choice = options.available.isEmpty && !isPaid(source)
     ? state.missing.below(groupCount).intersect(groupsOf(source))
     : options.available;
   if (choice.isEmpty) return;

@@ -81,13 +81,25 @@ export function noteFailure(
   }
 }
 
-/** Gives `source` up; a banned one also when it is announced again. */
+/**
+ * Gives `source` up; a banned one also when it is announced again, an unpaid one unless it asks less
+ * then.
+ */
 export function dropSource(
   state: SchedulerState,
   source: SourceState,
-  options: { readonly reason: string; readonly isBanned?: boolean; readonly nowMs: number },
+  options: {
+    readonly reason: string;
+    readonly isBanned?: boolean;
+    readonly isUnpaid?: boolean;
+    readonly nowMs: number;
+  },
 ): void {
-  source.dropped = { reason: options.reason, isBanned: options.isBanned ?? false };
+  source.dropped = {
+    reason: options.reason,
+    isBanned: options.isBanned ?? false,
+    isUnpaid: options.isUnpaid ?? false,
+  };
   if (state.claim?.sourceId === source.id) state.claim = otherClaim(state);
   for (const request of [...state.requests.values()]) {
     if (request.source === source) cancelRequest(state, request, options);

@@ -118,6 +118,11 @@ function applyEvent(state: SchedulerState, event: SchedulerEvent, nowMs: number)
     case "source-added":
       addSource(state, event, nowMs);
       break;
+    case "priced": {
+      const source = state.sources.get(event.sourceId);
+      if (source !== undefined) source.priceMsatPerMiB = cleanPrice(event.priceMsatPerMiB);
+      break;
+    }
     case "source-removed": {
       const source = state.sources.get(event.sourceId);
       if (source !== undefined && source.dropped === undefined) {
@@ -209,6 +214,13 @@ function addSource(
   if (known !== undefined) {
     known.isFleet = event.isFleet ?? known.isFleet;
     known.fetchesBeforeUs = event.fetchesBeforeUs ?? known.fetchesBeforeUs;
+    const priceBefore = known.priceMsatPerMiB;
+    if (event.priceMsatPerMiB !== undefined) {
+      known.priceMsatPerMiB = cleanPrice(event.priceMsatPerMiB);
+    }
+    // Who was out because of its price is asked again when it asks less.
+    const isCheaper = known.priceMsatPerMiB < priceBefore;
+    if (known.dropped?.isUnpaid === true && !isCheaper) return;
     if (known.dropped !== undefined && !known.dropped.isBanned) {
       known.dropped = undefined;
       known.failuresInRow = 0;
@@ -229,6 +241,10 @@ function addSource(
     prior: event.prior ?? {},
     isFleet: event.isFleet ?? false,
     fetchesBeforeUs: event.fetchesBeforeUs ?? false,
+    priceMsatPerMiB: cleanPrice(event.priceMsatPerMiB),
+    reach: RangeSet.ALL,
+    rank: 0,
+    isAdmitted: false,
     holdings: { state: "unknown" },
     holdingsAskedMs: undefined,
     isAskingHoldings: false,
@@ -355,6 +371,11 @@ function endTooLarge(
 const FATAL: readonly ErrorCode[] = ["no-space", "storage", "locked"];
 const HOPELESS: readonly ErrorCode[] = ["denied", "payment-required", "protocol", "usage"];
 
+/** A price to plan with: what is no price is none. */
+function cleanPrice(priceMsatPerMiB: number | undefined): number {
+  return priceMsatPerMiB !== undefined && priceMsatPerMiB > 0 ? priceMsatPerMiB : 0;
+}
+
 function applyFailure(
   state: SchedulerState,
   request: RequestState,
@@ -372,8 +393,9 @@ function applyFailure(
     fail(state, { code: code as "no-space" | "storage" | "locked", reason: message, nowMs });
   } else if (code === "corrupt") {
     dropSource(state, source, { reason: message, isBanned: true, nowMs });
-  } else if (HOPELESS.includes(code)) dropSource(state, source, { reason: message, nowMs });
-  else if (code === "not-found") applyNotFound(state, source, { message, nowMs });
+  } else if (HOPELESS.includes(code)) {
+    dropSource(state, source, { reason: message, isUnpaid: code === "payment-required", nowMs });
+  } else if (code === "not-found") applyNotFound(state, source, { message, nowMs });
   else coolSource(state, source, { reason: message, nowMs });
 }
 

@@ -9,6 +9,7 @@ import type {
   SchedulerOptions,
   SourceFailure,
   SourcePrior,
+  Thrift,
 } from "./types.ts";
 
 /** What a source holds: unknown counts as all until it says otherwise. */
@@ -25,6 +26,14 @@ export interface SourceState {
   prior: SourcePrior;
   isFleet: boolean;
   fetchesBeforeUs: boolean;
+  /** What it asks for a MiB, as far as it is known; 0: nothing. */
+  priceMsatPerMiB: number;
+  /** What it may be asked for now, whatever it holds; all unless it is paid. See `thrift.ts`. */
+  reach: RangeSet;
+  /** Its place among the paid sources, from 1 on; 0 for free ones, which come first. */
+  rank: number;
+  /** A paid source that works because the others are too slow. */
+  isAdmitted: boolean;
   holdings: KnownHoldings;
   /** When it was last asked what it holds; undefined before the first time. */
   holdingsAskedMs: number | undefined;
@@ -40,8 +49,10 @@ export interface SourceState {
   /** Not asked before this time. */
   coolUntilMs: number;
   failuresInRow: number;
-  /** Given up for this fetch; a liar stays so. */
-  dropped: { readonly reason: string; readonly isBanned: boolean } | undefined;
+  /** Given up for this fetch; a liar stays so, and whoever is not paid. */
+  dropped:
+    | { readonly reason: string; readonly isBanned: boolean; readonly isUnpaid: boolean }
+    | undefined;
   /** Measured bytes a second, undefined before the first measurement. */
   rate: number | undefined;
   latencyMs: number | undefined;
@@ -80,6 +91,8 @@ export interface RequestState {
 export interface SchedulerState {
   readonly limits: SchedulerLimits;
   readonly policy: FetchPolicy;
+  readonly thrift: Thrift;
+  readonly racesPaid: boolean;
   readonly hasOrigin: boolean;
   readonly sources: Map<string, SourceState>;
   readonly requests: Map<number, RequestState>;
@@ -119,6 +132,8 @@ export function initialState(options: SchedulerOptions): SchedulerState {
   return {
     limits: { ...SCHEDULER_LIMITS, ...options.limits },
     policy: options.policy ?? "swarm-first",
+    thrift: options.thrift ?? "balanced",
+    racesPaid: options.racesPaid ?? options.thrift === "fastest",
     hasOrigin: options.hasOrigin && options.policy !== "swarm-only",
     sources: new Map(),
     requests: new Map(),

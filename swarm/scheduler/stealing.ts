@@ -6,7 +6,6 @@ import { RangeSet } from "../../src/core/range_set.ts";
 import { GROUP_BYTES } from "../bao/geometry.ts";
 import { beginRequest } from "./requests.ts";
 import {
-  groupsOf,
   latencyOf,
   outstandingGroups,
   planSize,
@@ -16,6 +15,7 @@ import {
   type SourceState,
   workOf,
 } from "./state.ts";
+import { mayRace, reachOf } from "./thrift.ts";
 
 /** @returns Whether a request was made. */
 export function stealOrRace(
@@ -45,7 +45,7 @@ interface Victim {
 
 function slowestFirst(state: SchedulerState, thief: SourceState, nowMs: number): Victim[] {
   const victims: Victim[] = [];
-  const held = groupsOf(thief);
+  const held = reachOf(thief);
   for (const request of state.requests.values()) {
     if (request.source === thief || request.purpose === "probe") continue;
     const outstanding = outstandingGroups(state, request);
@@ -108,6 +108,7 @@ function race(
   const { limits } = state;
   const { request, groups } = options;
   if (request.isRaced || request.source.kind === "origin") return false;
+  if (!mayRace(state, thief, { victim: request, nowMs: options.nowMs })) return false;
   const bytes = groups.count * GROUP_BYTES;
   const thiefMs = latencyOf(state, thief) + (bytes * 1000) / rateOf(state, thief);
   if (thiefMs * 2 + limits.raceGainMs > options.leftMs) return false;

@@ -45,6 +45,8 @@ export type SchedulerEvent =
     /** What it asks for a MiB; 0 or absent: nothing. Added once more, a source may have another price. */
     readonly priceMsatPerMiB?: number;
   }
+  /** A source told its price, or another one than before. */
+  | { readonly type: "priced"; readonly sourceId: string; readonly priceMsatPerMiB: number }
   | { readonly type: "source-removed"; readonly sourceId: string; readonly reason: string }
   /** No more sources are to be expected. */
   | { readonly type: "discovery-ended" }

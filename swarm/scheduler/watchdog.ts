@@ -2,6 +2,7 @@
  * A mirror that hangs is worse than none: silent requests are asked elsewhere, the origin joins at
  * its deadlines, and a fetch that cannot go on says so.
  */
+import { isHerdAhead } from "./herd.ts";
 import { cancelRequest, coolSource, noteFailure } from "./requests.ts";
 import {
   groupsOf,
@@ -11,6 +12,8 @@ import {
   type SchedulerState,
   type SourceState,
 } from "./state.ts";
+import { isOriginCheaper, isPaid } from "./thrift.ts";
+import type { SourceFailure } from "./types.ts";
 
 /**
  * A machine that slept, or a process too busy to look, was silent itself: that time counts against
@@ -57,8 +60,11 @@ function silenceOf(request: RequestState, nowMs: number): number {
 
 function patienceOf(state: SchedulerState, request: RequestState): number {
   const { limits } = state;
+  const isBought = isPaid(request.source);
   const patienceMs = request.hasFirstByte
-    ? limits.progressMs
+    ? isBought ? limits.paidProgressMs : limits.progressMs
+    : isBought
+    ? limits.paidFirstByteMs
     : request.source.kind === "origin"
     ? limits.originFirstByteMs
     : limits.firstByteMs;
@@ -106,41 +112,46 @@ function originReason(state: SchedulerState, nowMs: number): string | undefined 
   if (state.policy === "origin-first") return "the policy is to ask it first";
   const live = [...state.sources.values()].filter((source) => source.dropped === undefined);
   if (live.length === 0 && state.isDiscoveryEnded) {
-    return state.sources.size === 0 ? "no peer has the blob" : "all peers failed";
+    return state.sources.size === 0 ? "no peer has the blob" : whyNobodyIsLeft(state);
   }
   if (isHerdAhead(state, live, nowMs)) {
     state.herdWaitedMs = nowMs;
     return undefined;
   }
+  if (isOriginCheaper(state)) return "peers ask a price for what is missing, and it asks none";
   // When the member that was waited for has the blob, it gets its chance to send it.
   const sinceMs = nowMs - Math.max(state.lastProgressMs, state.herdWaitedMs);
   if (!state.hasFirstByte) {
     return sinceMs >= limits.originStartMs - limits.originLeadMs
-      ? "no peer sent a byte in time"
+      ? andMoney(state, "no peer sent a byte in time")
       : undefined;
   }
-  if (sinceMs >= limits.originStallMs - limits.originLeadMs) return "the peers made no progress";
+  if (sinceMs >= limits.originStallMs - limits.originLeadMs) {
+    return andMoney(state, "the peers made no progress");
+  }
   const isJudged = nowMs - state.startMs >= limits.rateFloorGraceMs && state.rate !== undefined;
   if (isJudged && state.rate! < limits.rateFloor) {
-    return `the peers give ${Math.round(state.rate! / 1024)} KiB/s`;
+    return andMoney(state, `the peers give ${Math.round(state.rate! / 1024)} KiB/s`);
   }
   return undefined;
 }
 
-/**
- * A whole fleet that starts at once would ask the origin once a node. Whoever comes first in the
- * fleet's order asks it; the others wait for that member, as long as it says that it is at it.
- */
-function isHerdAhead(
-  state: SchedulerState,
-  live: readonly SourceState[],
-  nowMs: number,
-): boolean {
-  if (nowMs - state.lastProgressMs > state.limits.herdWaitMs) return false;
-  return live.some((source) =>
-    source.isFleet && source.fetchesBeforeUs && source.holdings.state === "some" &&
-    nowMs - source.holdingsToldMs <= state.limits.herdSilenceMs
-  );
+/** Says that money was why, where it was; the failure's own words tell what was asked and offered. */
+function whyNobodyIsLeft(state: SchedulerState): string {
+  const unpaid = unpaidFailures(state);
+  const [first] = unpaid;
+  if (first === undefined) return "all peers failed";
+  const others = state.failures.length > unpaid.length ? "the other peers failed, and " : "";
+  return `${others}no peer serves for what the policy pays: ${first.message.slice(0, 200)}`;
+}
+
+function andMoney(state: SchedulerState, reason: string): string {
+  const count = unpaidFailures(state).length;
+  return count === 0 ? reason : `${reason}, and ${count} ask more than the policy pays`;
+}
+
+function unpaidFailures(state: SchedulerState): readonly SourceFailure[] {
+  return state.failures.filter((failure) => failure.code === "payment-required");
 }
 
 /** Ends a fetch that nobody can complete. */
@@ -154,10 +165,16 @@ export function watchEnd(state: SchedulerState, nowMs: number): void {
   }
   if (live.length > 0 || !state.isDiscoveryEnded) return;
   if (state.hasOrigin && state.originState === "unused") return;
-  const code = state.failures.every((failure) => failure.code === "not-found")
-    ? "not-found"
-    : "unavailable";
-  fail(state, { code, reason: "every source failed", nowMs });
+  fail(state, { code: endCode(state), reason: "every source failed", nowMs });
+}
+
+/** Not having the blob comes after asking to be paid for it, and both after any other failure. */
+function endCode(state: SchedulerState): "not-found" | "payment-required" | "unavailable" {
+  const codes = new Set(state.failures.map((failure) => failure.code));
+  codes.delete("not-found");
+  if (codes.size === 0) return "not-found";
+  codes.delete("payment-required");
+  return codes.size === 0 ? "payment-required" : "unavailable";
 }
 
 function isHopeless(state: SchedulerState, nowMs: number): boolean {
@@ -174,7 +191,14 @@ function isHopeless(state: SchedulerState, nowMs: number): boolean {
 export function fail(
   state: SchedulerState,
   options: {
-    readonly code: "not-found" | "unavailable" | "timeout" | "no-space" | "storage" | "locked";
+    readonly code:
+      | "not-found"
+      | "payment-required"
+      | "unavailable"
+      | "timeout"
+      | "no-space"
+      | "storage"
+      | "locked";
     readonly reason: string;
     readonly nowMs: number;
   },
