@@ -227,7 +227,13 @@ class Response implements DirectResponse {
       ? this.#buffer.subarray(0, this.#left)
       : this.#buffer;
     const count = await this.#reader.read(target);
-    if (count === null) throw new SeedmintError("reset", "The connection ended inside an answer");
+    if (count === null) {
+      // The provider's credit for us may have ended: on the stream it says so.
+      const found = `${this.size - this.#left} of ${this.size} bytes came`;
+      throw new SeedmintError("reset", `The direct answer ended early: ${found}`, {
+        retryable: true,
+      });
+    }
     this.#left -= count;
     return this.#buffer.subarray(0, count);
   }

@@ -1,5 +1,4 @@
 /** The provider's side of the direct path: one port, one path, sessions granted on the stream. */
-import { freeBytes } from "../../src/core/bytes.ts";
 import { isSeedmintError, messageOf, SeedmintError } from "../../src/core/errors.ts";
 import type { Hash } from "../../src/core/hash.ts";
 import type { Clock, Random } from "../../src/core/ports.ts";
@@ -7,9 +6,12 @@ import { encodedSize, truncateRanges } from "../bao/mod.ts";
 import { GROUP_BYTES } from "../bao/geometry.ts";
 import type { DirectGrant } from "../protocol/messages.ts";
 import { withDeadline } from "../provider/deadline.ts";
+import type { Gate, Meter, Viewer } from "../ports.ts";
+import { AnswerFailure } from "../provider/answer_failure.ts";
 import type { ServedEvent } from "../provider/answer.ts";
 import type { Metering } from "../provider/metering.ts";
 import type { BlobStore, Visibility } from "../store/blob_store.ts";
+import { priceOf, sendBody } from "./body.ts";
 import { DIRECT_PATH, HttpReader, type RawConnection, responseHead, writeAll } from "./http.ts";
 import {
   CONNECTION_IDLE_MS,
@@ -39,6 +41,8 @@ export interface DirectServerSettings {
 /** Options of {@link DirectServer.start}. */
 export interface DirectServerOptions extends DirectServerSettings {
   readonly store: BlobStore;
+  /** As for the stream. @default everything is free */
+  readonly gate?: Gate | undefined;
   readonly metering: Metering;
   readonly clock: Clock;
   readonly random: Random;
@@ -92,18 +96,20 @@ export class DirectServer implements AsyncDisposable {
   /** A session for a blob, or undefined when it is not offered for that blob or that stream. */
   offer(
     request: {
-      readonly peerId: string;
+      readonly viewer: Viewer;
       readonly relayed: boolean;
       readonly hash: Hash;
       readonly visibility: Visibility;
       /** Groups that would be sent. */
       readonly groupCount: number;
+      /** What the bytes cost, if they do. */
+      readonly priceMsatPerMiB?: number;
     },
   ): DirectGrant | undefined {
     const { announcedPort, trustedNetwork } = this.#options;
     if (request.relayed || request.groupCount * GROUP_BYTES < DIRECT_BYTES_MIN) return undefined;
     if (request.visibility !== "public" && trustedNetwork !== true) return undefined;
-    const { id, key } = this.#sessions.grant(request.peerId, request.hash);
+    const { id, key } = this.#sessions.grant(request);
     return { port: announcedPort ?? this.port, session: id, key, ttlMs: SESSION_TTL_MS };
   }
 
@@ -188,23 +194,37 @@ export class DirectServer implements AsyncDisposable {
     const { metering, clock, onServed } = this.#options;
     const session = this.#sessions.take(signed.request, signed.mac);
     if (session === undefined) return 403;
-    const account = metering.of(session.peerId);
+    const { peerId } = session.viewer;
+    const account = metering.of(peerId);
     if (!metering.openRequest(account)) return 429;
     const startedMs = clock.monotonicMs();
-    const sent = { bytes: 0 };
-    let status: number | undefined;
+    const sent = { bytes: 0, paidBytes: 0 };
+    let outcome: ServedEvent["outcome"] = "reset";
     try {
-      status = await this.#send(connection, { session, request: signed.request, signal, sent });
+      const status = await this.#send(connection, {
+        session,
+        request: signed.request,
+        signal,
+        sent,
+      });
+      outcome = OUTCOMES.get(status) ?? "failed";
       return status;
+    } catch (error) {
+      if (error instanceof AnswerFailure) outcome = error.code === "unpaid" ? "unpaid" : "failed";
+      throw error;
     } finally {
       metering.closeRequest(account);
+      const { priceMsatPerMiB } = session;
       onServed?.({
-        peerId: session.peerId,
+        peerId,
         hash: session.hash,
         path: "direct",
-        outcome: status === 200 ? "served" : status === 404 ? "not-found" : "reset",
+        outcome,
         bytes: sent.bytes,
         ms: clock.monotonicMs() - startedMs,
+        ...(sent.paidBytes > 0 && priceMsatPerMiB !== undefined
+          ? { paidBytes: sent.paidBytes, priceMsatPerMiB }
+          : {}),
       });
     }
   }
@@ -215,11 +235,11 @@ export class DirectServer implements AsyncDisposable {
       readonly session: DirectSession;
       readonly request: DirectRequest;
       readonly signal: AbortSignal;
-      readonly sent: { bytes: number };
+      readonly sent: { bytes: number; paidBytes: number };
     },
   ): Promise<number> {
     const { session, request, signal, sent } = options;
-    const { store, metering, trustedNetwork } = this.#options;
+    const { store, metering, clock, gate, trustedNetwork } = this.#options;
     const record = store.status(session.hash);
     // What the operator hid since the grant is hidden here too.
     const isOffered = record !== undefined &&
@@ -227,6 +247,8 @@ export class DirectServer implements AsyncDisposable {
         (record.visibility === "fleet" && trustedNetwork === true));
     if (!isOffered) return 404;
     const ranges = truncateRanges(request.ranges, record.size);
+    const price = await priceOf(gate, session, ranges);
+    if (price.kind === "refused") return 403;
     let opened;
     try {
       opened = await store.openReader(session.hash);
@@ -235,18 +257,16 @@ export class DirectServer implements AsyncDisposable {
     }
     await using reader = opened;
     if (ranges.isEmpty || !reader.groups.includes(ranges)) return 404;
-    const account = metering.of(session.peerId);
-    await this.#write(connection, responseHead(200, encodedSize(record.size, ranges)));
-    for await (const piece of reader.encode(ranges, { signal })) {
-      for (let at = 0; at < piece.length; at += metering.sliceBytes) {
-        const slice = piece.subarray(at, at + metering.sliceBytes);
-        const paid = metering.charge(account, slice.length, signal);
-        if (paid !== undefined) await paid;
-        await this.#write(connection, slice);
-        sent.bytes += slice.length;
-      }
-      freeBytes(piece);
+    let meter: Meter | undefined;
+    try {
+      meter = price.kind === "paid" ? price.openMeter() : undefined;
+    } catch {
+      return 403;
     }
+    const write = (bytes: Uint8Array) => this.#write(connection, bytes);
+    const body = { reader, record, ranges, viewer: session.viewer, meter, metering, clock, signal };
+    const head = responseHead(200, encodedSize(record.size, ranges));
+    await sendBody({ ...body, write, sent, head });
     return 200;
   }
 
@@ -260,6 +280,13 @@ export class DirectServer implements AsyncDisposable {
     });
   }
 }
+
+/** What a status means for metrics. */
+const OUTCOMES: ReadonlyMap<number, ServedEvent["outcome"]> = new Map([
+  [200, "served"],
+  [403, "denied"],
+  [404, "not-found"],
+]);
 
 /** One request, or the status that refuses it; undefined when the connection ended. */
 async function readRequest(reader: HttpReader): Promise<

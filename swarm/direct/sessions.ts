@@ -2,14 +2,18 @@
 import type { Bytes } from "../../src/core/bytes.ts";
 import type { Hash } from "../../src/core/hash.ts";
 import type { Clock, Random } from "../../src/core/ports.ts";
+import type { Viewer } from "../ports.ts";
 import { DIRECT_KEY_BYTES, ID_BYTES } from "../protocol/limits.ts";
 import { SESSION_TTL_MS, SESSIONS_MAX, SESSIONS_PER_PEER_MAX } from "./limits.ts";
 import { type DirectRequest, isAuthentic } from "./request.ts";
 
 /** One grant: this peer, this blob, until it is not used for a while. */
 export interface DirectSession {
-  readonly peerId: string;
+  /** Who was granted it, and pays if it costs something. */
+  readonly viewer: Viewer;
   readonly hash: Hash;
+  /** What its bytes cost, if they do. */
+  readonly priceMsatPerMiB: number | undefined;
   readonly id: Bytes;
   readonly key: Bytes;
 }
@@ -37,16 +41,25 @@ export class DirectSessions {
     return this.#sessions.size;
   }
 
-  /** A new session for `peerId` and `hash`; the peer's oldest one goes when it has too many. */
-  grant(peerId: string, hash: Hash): DirectSession {
+  /** A new session for a viewer and a blob; the peer's oldest one goes when it has too many. */
+  grant(
+    request: {
+      readonly viewer: Viewer;
+      readonly hash: Hash;
+      readonly priceMsatPerMiB?: number;
+    },
+  ): DirectSession {
+    const { viewer, hash, priceMsatPerMiB } = request;
+    const { peerId } = viewer;
     this.#expire();
     if ((this.#counts.get(peerId) ?? 0) >= SESSIONS_PER_PEER_MAX) {
-      this.#dropFirst((session) => session.peerId === peerId);
+      this.#dropFirst((session) => session.viewer.peerId === peerId);
     }
     if (this.#sessions.size >= SESSIONS_MAX) this.#dropFirst(() => true);
     const session: HeldSession = {
-      peerId,
+      viewer,
       hash,
+      priceMsatPerMiB,
       id: this.#random.bytes(ID_BYTES),
       key: this.#random.bytes(DIRECT_KEY_BYTES),
       counter: -1,
@@ -96,8 +109,9 @@ export class DirectSessions {
 
   #drop(session: HeldSession): void {
     this.#sessions.delete(session.id.toHex());
-    const left = this.#counts.get(session.peerId)! - 1;
-    if (left === 0) this.#counts.delete(session.peerId);
-    else this.#counts.set(session.peerId, left);
+    const { peerId } = session.viewer;
+    const left = this.#counts.get(peerId)! - 1;
+    if (left === 0) this.#counts.delete(peerId);
+    else this.#counts.set(peerId, left);
   }
 }

@@ -52,6 +52,7 @@ export class FrameReader {
   readonly #options: FrameReaderOptions;
   #unread: Uint8Array = NOTHING;
   #dataLeft = 0;
+  #messageBytes = 0;
 
   constructor(stream: Pick<ByteStream, "read" | "release">, options: FrameReaderOptions) {
     this.#stream = stream;
@@ -78,6 +79,11 @@ export class FrameReader {
     return bytes;
   }
 
+  /** How many bytes the message that {@link next} gave last had on the wire. */
+  get messageBytes(): number {
+    return this.#messageBytes;
+  }
+
   /** Says that bytes of data which {@link next} gave are not used any more; each byte at most once. */
   release(bytes: Uint8Array): void {
     this.#stream.release?.(bytes);
@@ -96,6 +102,7 @@ export class FrameReader {
       return "data";
     }
     this.#unread = this.#unread.subarray(length.size);
+    this.#messageBytes = length.value;
     return decodeMessage(await this.#take(length.value));
   }
 

@@ -1,26 +1,23 @@
 /** The answer to one want for a blob that the requester may see. */
-import type { Bytes } from "../../src/core/bytes.ts";
 import { isSeedmintError } from "../../src/core/errors.ts";
 import type { Hash } from "../../src/core/hash.ts";
 import type { Clock } from "../../src/core/ports.ts";
 import { RangeSet } from "../../src/core/range_set.ts";
 import { truncateRanges } from "../bao/mod.ts";
-import { COLLECTION_BYTES_MAX } from "../collection.ts";
+import { COLLECTION_BYTES_MAX, type CollectionChild } from "../collection.ts";
 import type { DirectServer } from "../direct/mod.ts";
 import type { Fleet } from "../fleet.ts";
-import type { ByteStream, Gate, Viewer } from "../ports.ts";
-import {
-  type Denied,
-  type Granted,
-  type PaymentRequired,
-  type Want,
-  WANT_BOUNDARIES_MAX,
-} from "../protocol/mod.ts";
+import type { ByteStream, Gate, Receipts, Viewer } from "../ports.ts";
+import { type DirectGrant, type Granted, type Want, WANT_BOUNDARIES_MAX } from "../protocol/mod.ts";
 import type { BlobReader, BlobRecord, BlobStore } from "../store/blob_store.ts";
-import { childItems, type CollectionCache } from "./collections.ts";
+import { AnswerFailure } from "./answer_failure.ts";
+import { type ChildItem, childItems, type CollectionCache } from "./collections.ts";
 import { firstRuns } from "./lookup.ts";
-import type { Metering } from "./metering.ts";
+import { MeteredSending } from "./metered_sending.ts";
+import type { Account, Metering } from "./metering.ts";
 import type { Sender } from "./sender.ts";
+import { type PaidTerms, type ServingTerms, termsOf } from "./terms.ts";
+import type { Till } from "./till.ts";
 
 /** How the answer to a want ended, for metrics. */
 export type Outcome =
@@ -30,6 +27,10 @@ export type Outcome =
   | "denied"
   | "busy"
   | "payment-required"
+  /** A payment that came with the want is being looked at. */
+  | "pending"
+  /** It ended early, since the credit ended. */
+  | "unpaid"
   | "failed"
   | "reset";
 
@@ -43,6 +44,10 @@ export interface ServedEvent {
   readonly ms: number;
   /** The blob, when it was found and may be seen. */
   readonly hash?: Hash;
+  /** Content bytes that were charged, when it cost something. */
+  readonly paidBytes?: number;
+  /** What they cost. */
+  readonly priceMsatPerMiB?: number;
 }
 
 /** What a conversation needs of its provider. */
@@ -53,6 +58,7 @@ export interface ConversationContext {
   readonly metering: Metering;
   readonly collections: CollectionCache;
   readonly direct: DirectServer | undefined;
+  readonly receipts: Receipts | undefined;
   readonly clock: Clock;
   readonly onServed: ((event: ServedEvent) => void) | undefined;
 }
@@ -62,10 +68,14 @@ export interface Answer {
   readonly context: ConversationContext;
   readonly stream: ByteStream;
   readonly sender: Sender;
+  readonly account: Account;
+  readonly till: Till;
   readonly signal: AbortSignal;
   readonly want: Want;
   readonly viewer: Viewer;
   readonly record: BlobRecord;
+  /** Told once, at the end of an answer that cost something. */
+  readonly onPaid: (paid: Required<Pick<ServedEvent, "paidBytes" | "priceMsatPerMiB">>) => void;
 }
 
 /** Answers for a blob that the viewer may see. */
@@ -77,14 +87,14 @@ export async function answerSeen(answer: Answer): Promise<Outcome> {
     : truncateRanges(want.ranges ?? RangeSet.ALL, record.size);
   const groups = firstRuns(asked.intersect(record.groups), WANT_BOUNDARIES_MAX);
   if (groups.isEmpty) return await notFound(sender);
-  const refusal = await refusalOf(answer, groups);
-  if (refusal !== undefined) {
-    await sender.message(refusal);
-    return refusal.t;
+  const terms = await termsOf(answer, groups);
+  if (terms.kind === "refused") {
+    await sender.message(terms.message);
+    return terms.message.t;
   }
   return want.format === "collection"
-    ? await sendCollection(answer)
-    : await sendBlob(answer, asked, groups);
+    ? await sendCollection(answer, terms)
+    : await sendBlob(answer, terms, { asked, groups });
 }
 
 function isServableCollection(record: BlobRecord): boolean {
@@ -92,46 +102,18 @@ function isServableCollection(record: BlobRecord): boolean {
     record.size <= COLLECTION_BYTES_MAX;
 }
 
-/** What the gate says against serving. A gate that fails refuses: it may be about to ask a price. */
-async function refusalOf(
+async function sendBlob(
   answer: Answer,
-  groups: RangeSet,
-): Promise<Denied | PaymentRequired | undefined> {
-  const { context: { gate }, viewer, record } = answer;
-  if (gate === undefined || gate.isFree?.(record.hash) === true) return undefined;
-  try {
-    const decided = await gate.decide({ viewer, root: record.hash, groups });
-    if (decided.decision === "free") return undefined;
-    if (decided.decision === "deny") return { t: "denied", code: codeOf(decided.code) };
-    const { priceMsatPerMiB, minTopUpSat, mints, p2pk, locktimeMin } = decided;
-    return { t: "payment-required", priceMsatPerMiB, minTopUpSat, mints, p2pk, locktimeMin };
-  } catch {
-    return { t: "denied", code: "internal" };
-  }
-}
-
-/** What a gate calls its refusal, as far as the wire can say it. */
-function codeOf(text: string): string {
-  return /^[a-z][a-z0-9-]{0,31}$/.test(text) ? text : "refused";
-}
-
-async function sendBlob(answer: Answer, asked: RangeSet, groups: RangeSet): Promise<Outcome> {
-  const { context, stream, sender, want, record, signal } = answer;
-  if (want.direct === true && record.state === "complete") {
-    const { peerId, relayed } = stream;
-    const { hash, visibility } = record;
-    const direct = context.direct?.offer({
-      peerId,
-      relayed,
-      hash,
-      visibility,
-      groupCount: groups.count,
-    });
-    if (direct !== undefined) {
-      await sender.message({ ...grantOf(answer, asked, groups), direct });
-      await sender.message({ t: "end" });
-      return "direct";
-    }
+  terms: ServingTerms,
+  ranges: { readonly asked: RangeSet; readonly groups: RangeSet },
+): Promise<Outcome> {
+  const { context, sender, record, signal } = answer;
+  const { asked, groups } = ranges;
+  const direct = directOf(answer, terms, groups);
+  if (direct !== undefined) {
+    await sender.message({ ...grantOf(answer, terms, { asked, groups }), direct });
+    await sender.message({ t: "end" });
+    return "direct";
   }
   let reader: BlobReader;
   try {
@@ -142,76 +124,142 @@ async function sendBlob(answer: Answer, asked: RangeSet, groups: RangeSet): Prom
   try {
     const held = groups.intersect(reader.groups);
     if (held.isEmpty) return await notFound(sender);
-    await sender.message(grantOf(answer, asked, held));
-    const failure = await sendPieces(sender, reader.encode(held, { signal, ...sender.pieceRoom }));
-    return await finish(sender, failure);
+    const granted = grantOf(answer, terms, { asked, groups: held });
+    return await granting(answer, terms, granted, async (metered) => {
+      metered?.begin(record.size, held);
+      await sendPieces({
+        pieces: reader.encode(held, { signal, ...sender.pieceRoom }),
+        send: (piece) => metered === undefined ? sender.ownData(piece) : metered.piece(piece),
+      });
+    });
   } finally {
     await reader[Symbol.asyncDispose]();
   }
 }
 
-async function sendCollection(answer: Answer): Promise<Outcome> {
+/** The direct path for this answer, when it may be offered. */
+function directOf(answer: Answer, terms: ServingTerms, groups: RangeSet): DirectGrant | undefined {
+  const { context, stream, want, viewer, record } = answer;
+  if (want.direct !== true || record.state !== "complete") return undefined;
+  return context.direct?.offer({
+    viewer,
+    relayed: stream.relayed,
+    hash: record.hash,
+    visibility: record.visibility,
+    groupCount: groups.count,
+    ...(terms.kind === "free" ? {} : { priceMsatPerMiB: terms.priceMsatPerMiB }),
+  });
+}
+
+async function sendCollection(answer: Answer, terms: ServingTerms): Promise<Outcome> {
   const { context, sender, want, record, viewer, signal } = answer;
   const { store } = context;
-  let children;
+  let children: readonly CollectionChild[];
   try {
     children = await context.collections.childrenOf(record);
   } catch (error) {
     return await refuseUnreadable(sender, error);
   }
-  await sender.message(grantOf(answer, RangeSet.EMPTY, RangeSet.EMPTY));
+  const granted = grantOf(answer, terms, { asked: RangeSet.EMPTY, groups: RangeSet.EMPTY });
   const wanted = want.children ?? RangeSet.ALL;
-  const items = childItems({
-    store,
-    viewer,
-    visibility: record.visibility,
-    children,
-    wanted,
-    signal,
+  const { visibility } = record;
+  return await granting(answer, terms, granted, async (metered) => {
+    await sendPieces({
+      pieces: childItems({ store, viewer, visibility, children, wanted, signal }),
+      send: (item) => sendChildItem(item, sender, metered),
+    });
   });
-  let failure: string | undefined;
-  try {
-    for (let next = await stepOf(items); !next.done; next = await stepOf(items)) {
-      const item = next.value;
-      if (item.kind === "small") await sender.smallData(item.bytes);
-      else if (item.kind === "piece") await sender.data(item.bytes);
-      else await sender.message({ t: "missing", children: item.children });
-    }
-  } catch (error) {
-    if (!(error instanceof ReadFailure)) throw error;
-    failure = error.code;
-  } finally {
-    await items.return();
-  }
-  return await finish(sender, failure);
 }
 
-/** Sends all of `pieces`; returns the code of a failure to read them. */
-async function sendPieces(
+async function sendChildItem(
+  item: ChildItem,
   sender: Sender,
-  pieces: AsyncIterable<Bytes>,
-): Promise<string | undefined> {
-  const iterator = pieces[Symbol.asyncIterator]();
+  metered: MeteredSending | undefined,
+): Promise<void> {
+  switch (item.kind) {
+    case "small":
+      if (metered === undefined) return await sender.smallData(item.bytes);
+      return await metered.small(item.bytes, (bytes) => sender.smallData(bytes));
+    case "begin":
+      return metered?.begin(item.size, RangeSet.ALL);
+    case "piece":
+      return metered === undefined
+        ? await sender.data(item.bytes)
+        : await metered.piece(item.bytes);
+    case "missing":
+      return await sender.message({ t: "missing", children: item.children });
+  }
+}
+
+/** Grants, has `send` send what was granted, metered if it costs something, and says how it ended. */
+async function granting(
+  answer: Answer,
+  terms: ServingTerms,
+  granted: Granted,
+  send: (metered: MeteredSending | undefined) => Promise<void>,
+): Promise<Outcome> {
+  const { sender } = answer;
+  if (terms.kind === "free") {
+    await sender.message(granted);
+    return await finish(sender, await failureOf(send(undefined)));
+  }
+  let metered: MeteredSending;
   try {
-    for (let next = await stepOf(iterator); !next.done; next = await stepOf(iterator)) {
-      await sender.ownData(next.value);
-    }
+    metered = meteredOf(answer, terms);
+  } catch {
+    await sender.message({ t: "denied", code: "internal" });
+    return "denied";
+  }
+  try {
+    await sender.message(granted);
+    return await finish(sender, await failureOf(send(metered)));
+  } finally {
+    await metered[Symbol.asyncDispose]();
+    answer.onPaid({ paidBytes: metered.chargedBytes, priceMsatPerMiB: terms.priceMsatPerMiB });
+  }
+}
+
+/** Opens the credit of the viewer for this answer. @throws whatever the gate throws */
+function meteredOf(answer: Answer, terms: PaidTerms): MeteredSending {
+  const { context: { metering, clock }, sender, account, signal } = answer;
+  const meter = terms.openMeter();
+  return new MeteredSending({
+    meter,
+    metering,
+    account,
+    clock,
+    signal,
+    sink: {
+      sentBytes: () => sender.sentBytes,
+      write: (part, isLast) => sender.ownData(part, !isLast),
+      flush: () => sender.flush(),
+      low: (creditMsat) => sender.interject({ t: "low", creditMsat }),
+    },
+  });
+}
+
+/** The code of the failure that ended `sending`; undefined at its end. Others than ours are thrown. */
+async function failureOf(sending: Promise<void>): Promise<AnswerFailure["code"] | undefined> {
+  try {
+    await sending;
     return undefined;
   } catch (error) {
-    if (error instanceof ReadFailure) return error.code;
+    if (error instanceof AnswerFailure) return error.code;
     throw error;
-  } finally {
-    await iterator.return?.();
   }
 }
 
-/** A failure of ours to read, as opposed to one of the stream to take it. */
-class ReadFailure extends Error {
-  readonly code: string;
-
-  constructor(cause: unknown) {
-    super("Cannot read what was granted", { cause });
-    this.code = isSeedmintError(cause, "not-found") ? "gone" : "internal";
+/** Sends all of `pieces`. @throws {AnswerFailure} if they cannot be read */
+async function sendPieces<T>(
+  options: { readonly pieces: AsyncIterable<T>; readonly send: (piece: T) => Promise<void> | void },
+): Promise<void> {
+  const iterator = options.pieces[Symbol.asyncIterator]();
+  try {
+    for (let next = await stepOf(iterator); !next.done; next = await stepOf(iterator)) {
+      await options.send(next.value);
+    }
+  } finally {
+    await iterator.return?.();
   }
 }
 
@@ -219,17 +267,17 @@ async function stepOf<T>(iterator: AsyncIterator<T, void>): Promise<IteratorResu
   try {
     return await iterator.next();
   } catch (cause) {
-    throw new ReadFailure(cause);
+    throw AnswerFailure.ofReading(cause);
   }
 }
 
-async function finish(sender: Sender, failure: string | undefined): Promise<Outcome> {
-  if (failure === undefined) {
+async function finish(sender: Sender, code: AnswerFailure["code"] | undefined): Promise<Outcome> {
+  if (code === undefined) {
     await sender.message({ t: "end" });
     return "served";
   }
-  await sender.message({ t: "failed", code: failure });
-  return "failed";
+  await sender.message({ t: "failed", code });
+  return code === "unpaid" ? "unpaid" : "failed";
 }
 
 async function refuseUnreadable(sender: Sender, error: unknown): Promise<Outcome> {
@@ -244,13 +292,22 @@ export async function notFound(sender: Sender): Promise<Outcome> {
   return "not-found";
 }
 
-function grantOf(answer: Answer, asked: RangeSet, groups: RangeSet): Granted {
+function grantOf(
+  answer: Answer,
+  terms: ServingTerms,
+  ranges: { readonly asked: RangeSet; readonly groups: RangeSet },
+): Granted {
   const { want, record } = answer;
+  const { asked, groups } = ranges;
   return {
     t: "granted",
     size: record.size,
     ...(want.hash === undefined ? { hash: record.hash } : {}),
     ...(groups.equals(asked) ? {} : { ranges: groups }),
     ...(record.visibility === "fleet" ? { visibility: "fleet" } : {}),
+    ...(terms.kind === "free" ? {} : {
+      priceMsatPerMiB: terms.priceMsatPerMiB,
+      creditMsat: terms.creditMsat,
+    }),
   };
 }

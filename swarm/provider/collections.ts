@@ -17,6 +17,8 @@ export type ChildItem =
   | { readonly kind: "missing"; readonly children: RangeSet }
   /** A whole small child, which is its own encoding. */
   | { readonly kind: "small"; readonly bytes: Bytes }
+  /** The pieces of a large child of `size` bytes follow. */
+  | { readonly kind: "begin"; readonly size: number }
   /** The next piece of a large child's encoding. */
   | { readonly kind: "piece"; readonly bytes: Bytes };
 
@@ -152,6 +154,7 @@ async function* largeChild(
   signal: AbortSignal,
 ): AsyncGenerator<ChildItem, void, undefined> {
   await using reader = await store.openReader(hash);
+  yield { kind: "begin", size: reader.size };
   for await (const bytes of reader.encode(RangeSet.ALL, { signal })) yield { kind: "piece", bytes };
 }
 

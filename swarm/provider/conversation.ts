@@ -1,13 +1,16 @@
 /** One stream of `/seedmint/blobs/1` from the provider's side: requests in, answers out, in order. */
-import { SeedmintError } from "../../src/core/errors.ts";
 import type { Hash } from "../../src/core/hash.ts";
-import type { ByteStream } from "../ports.ts";
+import type { ByteStream, Receipts, Viewer } from "../ports.ts";
 import {
   FrameReader,
   type Have,
   HOLDING_BOUNDARIES_MAX,
   HOLDINGS_BOUNDARIES_MAX,
+  RECEIPT_LENGTH_MAX,
+  type ReceiptAsk,
+  type ReceiptMessage,
   REQUEST_MESSAGE_BYTES_MAX,
+  type ResponseMessage,
   type Want,
 } from "../protocol/mod.ts";
 import {
@@ -17,51 +20,81 @@ import {
   notFound,
   type Outcome,
 } from "./answer.ts";
-import { withDeadline } from "./deadline.ts";
+import { Inbox, type Request } from "./inbox.ts";
 import { BUSY_RETRY_MS, LOOKUPS_PER_TURN } from "./limits.ts";
 import { holdingsOf, lookUp } from "./lookup.ts";
 import type { Account } from "./metering.ts";
 import { Sender } from "./sender.ts";
+import { Till } from "./till.ts";
 
 /**
  * Serves `stream` until the requester closes it.
  *
+ * @param options `over` is aborted once the stream is of no use any more.
  * @throws {SeedmintError} `protocol`, `timeout`, `reset`: the stream is to be aborted.
  */
 export async function converse(
   stream: ByteStream,
   context: ConversationContext,
-  options: { readonly account: Account; readonly signal: AbortSignal },
+  options: { readonly account: Account; readonly over: AbortController },
 ): Promise<void> {
-  const { clock, metering } = context;
-  const { account, signal } = options;
+  const { clock, metering, gate } = context;
+  const { account, over } = options;
+  const { signal } = over;
   const sender = new Sender({ stream, account, metering, clock, signal });
-  const reader = new FrameReader(stream, {
-    messageBytesMax: REQUEST_MESSAGE_BYTES_MAX,
-    isDataAllowed: false,
+  const till = new Till({
+    gate,
+    account,
+    metering,
+    clock,
+    signal,
+    viewer: () => context.fleet.viewerOf(stream.peerId),
+    say: (message) => sender.interject(message),
   });
-  let patienceMs = metering.limits.firstMessageMs;
-  while (true) {
-    const message = await withDeadline(reader.next(), {
-      clock,
-      ms: patienceMs,
-      onLate: () => stream.abort(new SeedmintError("timeout", "The requester sent nothing")),
-    });
-    if (message === undefined) return;
-    patienceMs = metering.limits.idleMs;
-    if (message instanceof Uint8Array || (message.t !== "want" && message.t !== "have")) {
-      throw new SeedmintError("protocol", "A requester sent what only a provider may, or too late");
-    }
-    const viewer = await context.fleet.viewerOf(stream.peerId, message.certificate);
-    if (message.t === "have") {
-      await answerHave(message, { context, sender, viewer, account, signal });
-    } else await answerWant(message, { context, stream, sender, viewer, account, signal });
+  using inbox = new Inbox({
+    reader: new FrameReader(stream, {
+      messageBytesMax: REQUEST_MESSAGE_BYTES_MAX,
+      isDataAllowed: false,
+    }),
+    clock,
+    firstMs: metering.limits.firstMessageMs,
+    idleMs: metering.limits.idleMs,
+    onTopUp: (payment) => till.topUp(payment),
+    isPaying: () => till.isBusy,
+    onFailure: (error) => {
+      // An answer under way ends at once, also one that waits for money.
+      over.abort(error);
+      stream.abort(error);
+    },
+  });
+  const talk = { context, stream, sender, till, account, signal };
+  for (let next = await inbox.next(); next !== undefined; next = await inbox.next()) {
+    await answerRequest(next, talk);
+  }
+  await till.settled();
+}
+
+/** What the requests of one stream have in common. */
+type Talk = Pick<Answer, "context" | "stream" | "sender" | "till" | "account" | "signal">;
+
+async function answerRequest(request: Request, talk: Talk): Promise<void> {
+  const { context, stream } = talk;
+  const certificate = "certificate" in request ? request.certificate : undefined;
+  const viewer = await context.fleet.viewerOf(stream.peerId, certificate);
+  switch (request.t) {
+    case "want":
+      return await answerWant(request, { ...talk, viewer });
+    case "have":
+      return await answerHave(request, { ...talk, viewer });
+    case "receipt-ask":
+    case "receipt":
+      return await answerReceipt(request, { ...talk, viewer });
   }
 }
 
 async function answerHave(
   have: Have,
-  options: Pick<Answer, "context" | "sender" | "viewer" | "signal"> & { readonly account: Account },
+  options: Pick<Answer, "context" | "sender" | "viewer" | "signal" | "account">,
 ): Promise<void> {
   const { context, sender, viewer, account, signal } = options;
   const blobs = [];
@@ -86,7 +119,7 @@ async function answerHave(
 
 async function answerWant(
   want: Want,
-  options: Omit<Answer, "want" | "record"> & { readonly account: Account },
+  options: Omit<Answer, "want" | "record" | "onPaid">,
 ): Promise<void> {
   const { context, stream, sender, viewer, account, signal } = options;
   const { metering, clock } = context;
@@ -94,28 +127,64 @@ async function answerWant(
   const sentBefore = sender.sentBytes;
   let outcome: Outcome = "reset";
   let hash: Hash | undefined;
+  let paid: Parameters<Answer["onPaid"]>[0] | undefined;
   const charged = metering.chargeLookups(account, 1, signal);
   if (charged !== undefined) await charged;
   if (!metering.openRequest(account)) {
     outcome = "busy";
     await sender.message({ t: "denied", code: "busy", retryMs: BUSY_RETRY_MS });
-  } else {
-    try {
-      const record = lookUp(context.store, want, viewer);
-      hash = record?.hash;
-      outcome = record === undefined
-        ? await notFound(sender)
-        : await answerSeen({ context, stream, sender, signal, want, viewer, record });
-    } finally {
-      metering.closeRequest(account);
-      context.onServed?.({
-        peerId: stream.peerId,
-        outcome,
-        path: "stream",
-        bytes: sender.sentBytes - sentBefore,
-        ms: clock.monotonicMs() - startedMs,
-        ...(hash === undefined ? {} : { hash }),
-      });
+    return;
+  }
+  const onPaid: Answer["onPaid"] = (told) => {
+    paid = told;
+  };
+  try {
+    const record = lookUp(context.store, want, viewer);
+    hash = record?.hash;
+    outcome = record === undefined
+      ? await notFound(sender)
+      : await answerSeen({ ...options, want, record, onPaid });
+  } finally {
+    metering.closeRequest(account);
+    context.onServed?.({
+      peerId: stream.peerId,
+      outcome,
+      path: "stream",
+      bytes: sender.sentBytes - sentBefore,
+      ms: clock.monotonicMs() - startedMs,
+      ...(hash === undefined ? {} : { hash }),
+      ...paid,
+    });
+  }
+}
+
+/** Signs what was delivered, or keeps what the requester signed in turn. */
+async function answerReceipt(
+  request: ReceiptAsk | ReceiptMessage,
+  options: Pick<Answer, "context" | "sender" | "viewer" | "signal" | "account">,
+): Promise<void> {
+  const { context: { metering, receipts }, sender, viewer, account, signal } = options;
+  const charged = metering.chargeReceipt(account, signal);
+  if (charged !== undefined) await charged;
+  await sender.message(await receiptAnswer(request, viewer, receipts));
+}
+
+async function receiptAnswer(
+  request: ReceiptAsk | ReceiptMessage,
+  viewer: Viewer,
+  receipts: Receipts | undefined,
+): Promise<ResponseMessage> {
+  try {
+    if (request.t === "receipt") {
+      const isKept = await receipts?.keep(viewer, request.receipt);
+      return isKept === true ? { t: "end" } : { t: "denied", code: "refused" };
     }
+    const { root, nostrKey, commitment } = request;
+    const receipt = await receipts?.ask(viewer, { root, nostrKey, commitment });
+    return receipt === undefined || receipt.length > RECEIPT_LENGTH_MAX
+      ? { t: "not-found" }
+      : { t: "receipt", receipt };
+  } catch {
+    return { t: "denied", code: "internal" };
   }
 }

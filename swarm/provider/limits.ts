@@ -24,6 +24,16 @@ export interface ProviderLimits {
   readonly stallMs: number;
   /** A reader that takes fewer bytes per second while we wait for it is dropped. */
   readonly readerBytesPerSecondMin: number;
+  /** Payments of one peer that are checked at one time; more are told `busy`. */
+  readonly paymentsPerPeerMax: number;
+  /** Payments of all peers that are checked at one time: each holds a token of up to 32 KiB. */
+  readonly paymentsMax: number;
+  /** Answers to one peer that wait for a top-up at one time; one more fails with `unpaid` at once. */
+  readonly unpaidPerPeerMax: number;
+  /** Answers to all peers that wait for a top-up: most of `requestsMax` stays with who waits for none. */
+  readonly unpaidMax: number;
+  /** Milliseconds that an answer whose credit is used up waits for a top-up: a slow mint's swap fits. */
+  readonly unpaidMs: number;
 }
 
 /** The limits of a node whose operator set none. */
@@ -39,6 +49,11 @@ export const PROVIDER_LIMITS: ProviderLimits = {
   idleMs: 30_000,
   stallMs: 20_000,
   readerBytesPerSecondMin: 2048,
+  paymentsPerPeerMax: 8,
+  paymentsMax: 64,
+  unpaidPerPeerMax: 8,
+  unpaidMax: 48,
+  unpaidMs: 20_000,
 };
 
 /** How long we waited for a reader before its rate is judged, in milliseconds. */
@@ -70,3 +85,36 @@ export const SMALL_CHILDREN_PER_BATCH = 128;
 
 /** Children of collections that stay decoded, over all collections. */
 export const CACHED_CHILDREN_MAX = 200_000;
+
+/** Requests of a stream that are read while an answer is under way; then nothing more is read. */
+export const REQUESTS_AHEAD_MAX = 8;
+
+/** Bytes of such requests, as they came: the last may go beyond, so that any one fits. */
+export const REQUESTS_AHEAD_BYTES_MAX = 16 * 1024;
+
+/** Payments of a stream that are checked at one time; then nothing more is read of it. */
+export const STREAM_PAYMENTS_MAX = 4;
+
+/** How long the check of a payment may take until the payer is told `pending`, in milliseconds. */
+export const PAYMENT_ANSWER_MS = 10_000;
+
+/** When a payer that was told `pending` is asked to come again, in milliseconds. */
+export const PENDING_RETRY_MS = 2_000;
+
+/** Refused payments of one peer per second; what comes faster waits, before it costs anything. */
+export const REFUSALS_PER_SECOND = 1;
+
+/** Refused payments that a peer may have before it is slowed: honest mistakes come in a few. */
+export const REFUSALS_BURST = 8;
+
+/** Receipts that one peer may ask for or hand in per second: each costs signatures. */
+export const RECEIPTS_PER_SECOND = 2;
+
+/** Receipts that a peer may ask for at once: it ends a few fetches at one time. */
+export const RECEIPTS_BURST = 8;
+
+/** The pause after credit came and another answer took it first, in milliseconds. */
+export const LOST_RACE_MS = 10;
+
+/** Charged small children that are remembered before those that were sent are looked for. */
+export const UNSENT_GROUPS_KEPT = 4096;

@@ -11,6 +11,10 @@ import {
   BURST_SECONDS,
   IDLE_ACCOUNTS_MAX,
   type ProviderLimits,
+  RECEIPTS_BURST,
+  RECEIPTS_PER_SECOND,
+  REFUSALS_BURST,
+  REFUSALS_PER_SECOND,
   SLICE_BYTES_MIN,
   SLICE_SECONDS,
 } from "./limits.ts";
@@ -23,6 +27,10 @@ export class Metering {
   readonly #rate: TokenBucket | undefined;
   /** The most bytes to charge and send at once, so that a limited peer sees progress all the time. */
   readonly sliceBytes: number;
+  /** Payments being checked. */
+  readonly payments: Slots;
+  /** Answers that wait for a top-up. */
+  readonly unpaid: Slots;
   #streamCount = 0;
   #requestCount = 0;
 
@@ -35,6 +43,9 @@ export class Metering {
     );
     this.#clock = options.clock;
     this.#rate = bytesBucket(options.limits.bytesPerSecond, options.clock);
+    const { paymentsMax, paymentsPerPeerMax, unpaidMax, unpaidPerPeerMax } = options.limits;
+    this.payments = new Slots({ max: paymentsMax, perPeerMax: paymentsPerPeerMax });
+    this.unpaid = new Slots({ max: unpaidMax, perPeerMax: unpaidPerPeerMax });
   }
 
   /** The account of `peerId`. */
@@ -98,6 +109,12 @@ export class Metering {
     return waitMs > 0 ? this.#clock.sleep(waitMs, { signal }) : undefined;
   }
 
+  /** As {@link charge}, for one receipt. */
+  chargeReceipt(account: Account, signal: AbortSignal): Promise<void> | undefined {
+    const waitMs = account.takeReceipt();
+    return waitMs > 0 ? this.#clock.sleep(waitMs, { signal }) : undefined;
+  }
+
   /** Drops the account that was idle longest, once there are too many. */
   #forgetIdle(): void {
     if (this.#accounts.size < IDLE_ACCOUNTS_MAX + this.limits.streamsMax) return;
@@ -109,6 +126,35 @@ export class Metering {
   }
 }
 
+/** How many of one kind of work are under way, over all peers and of each. */
+export class Slots {
+  readonly #options: { readonly max: number; readonly perPeerMax: number };
+  readonly #counts = new Map<Account, number>();
+  #count = 0;
+
+  constructor(options: { readonly max: number; readonly perPeerMax: number }) {
+    this.#options = options;
+  }
+
+  /** Takes one for `account`; false when that would be too many. */
+  open(account: Account): boolean {
+    const count = this.#counts.get(account) ?? 0;
+    if (this.#count >= this.#options.max || count >= this.#options.perPeerMax) return false;
+    this.#count += 1;
+    this.#counts.set(account, count + 1);
+    return true;
+  }
+
+  /** Gives back what {@link open} took. */
+  close(account: Account): void {
+    const count = this.#counts.get(account);
+    assert(count !== undefined && this.#count > 0, "a slot is given back once");
+    this.#count -= 1;
+    if (count === 1) this.#counts.delete(account);
+    else this.#counts.set(account, count - 1);
+  }
+}
+
 /** What one peer has open and took. */
 export class Account {
   streamCount = 0;
@@ -116,11 +162,38 @@ export class Account {
   sentBytes = 0;
   readonly #rate: TokenBucket | undefined;
   readonly #lookups: TokenBucket;
+  readonly #refusals: TokenBucket;
+  readonly #receipts: TokenBucket;
 
   constructor(limits: ProviderLimits, clock: Clock) {
     this.#rate = bytesBucket(limits.bytesPerSecondPerPeer, clock);
     const perSecond = limits.lookupsPerSecondPerPeer;
     this.#lookups = new TokenBucket({ perSecond, burst: perSecond, clock });
+    this.#refusals = new TokenBucket({
+      perSecond: REFUSALS_PER_SECOND,
+      burst: REFUSALS_BURST,
+      clock,
+    });
+    this.#receipts = new TokenBucket({
+      perSecond: RECEIPTS_PER_SECOND,
+      burst: RECEIPTS_BURST,
+      clock,
+    });
+  }
+
+  /** Milliseconds until the next payment of a peer that had some refused may be checked. */
+  get distrustMs(): number {
+    return this.#refusals.take(0);
+  }
+
+  /** Counts a payment that was refused for what it was. */
+  refusePayment(): void {
+    this.#refusals.take(1);
+  }
+
+  /** Milliseconds to wait after asking for a receipt. */
+  takeReceipt(): number {
+    return this.#receipts.take(1);
   }
 
   /** Milliseconds to wait after taking `count` bytes. */

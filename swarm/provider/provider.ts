@@ -3,7 +3,7 @@ import { messageOf, SeedmintError } from "../../src/core/errors.ts";
 import type { Clock, Random } from "../../src/core/ports.ts";
 import { DirectServer, type DirectServerSettings } from "../direct/mod.ts";
 import { Fleet } from "../fleet.ts";
-import type { ByteStream, Gate, Network } from "../ports.ts";
+import type { ByteStream, Gate, Network, Receipts } from "../ports.ts";
 import { BLOBS_PROTOCOL } from "../protocol/mod.ts";
 import type { BlobStore } from "../store/blob_store.ts";
 import { CollectionCache } from "./collections.ts";
@@ -25,6 +25,8 @@ export interface ProviderOptions {
   readonly random: Random;
   /** Offers the direct HTTP path too. @default it does not */
   readonly direct?: DirectServerSettings;
+  /** Gives and keeps receipts. @default there are none */
+  readonly receipts?: Receipts;
   /** Called after each want was answered, for metrics. */
   readonly onServed?: (event: ServedEvent) => void;
 }
@@ -51,6 +53,7 @@ export class Provider implements AsyncDisposable {
     const direct = options.direct === undefined ? undefined : await DirectServer.start({
       ...options.direct,
       store,
+      gate: options.gate,
       metering,
       clock,
       random,
@@ -63,6 +66,7 @@ export class Provider implements AsyncDisposable {
       metering,
       collections: new CollectionCache(store),
       direct,
+      receipts: options.receipts,
       clock,
       onServed,
     });
@@ -113,7 +117,7 @@ export class Provider implements AsyncDisposable {
     const over = new AbortController();
     this.#streams.set(stream, over);
     try {
-      await converse(stream, this.#context, { account, signal: over.signal });
+      await converse(stream, this.#context, { account, over });
     } catch (error) {
       stream.abort(error instanceof Error ? error : new Error(messageOf(error)));
     } finally {

@@ -45,6 +45,21 @@ export class Sender {
     if (room !== undefined) await this.#room(room);
   }
 
+  /**
+   * Sends `message` at once, between whatever frames an answer under way sends. Resolves when there
+   * is room for more, so that who asks without reading is answered no further.
+   */
+  async interject(message: ResponseMessage): Promise<void> {
+    const { stream, clock, metering: { limits } } = this.#options;
+    const room = stream.write(messageFrame(message));
+    if (room === undefined) return;
+    await withDeadline(room, {
+      clock,
+      ms: limits.stallMs,
+      onLate: () => stream.abort(slow(`it took nothing for ${limits.stallMs} ms`)),
+    });
+  }
+
   /** Sends `bytes` as they are, without a copy. */
   async data(bytes: Uint8Array): Promise<void> {
     await this.flush();
@@ -60,9 +75,10 @@ export class Sender {
 
   /**
    * As {@link data}, of bytes that nobody else uses, with {@link pieceRoom} in front: their memory is
-   * written over while they are sent, and freed at once.
+   * written over while they are sent, and freed at once. With `isPart`, more of the same memory comes
+   * later: a part's memory stays, and so does the room before the next, where this one was.
    */
-  async ownData(bytes: Bytes): Promise<void> {
+  async ownData(bytes: Bytes, isPart = false): Promise<void> {
     const { roomBytes } = this.pieceRoom;
     // A reader that made no room is served all the same.
     if (roomBytes === undefined || bytes.byteOffset < roomBytes) return await this.data(bytes);
@@ -76,7 +92,7 @@ export class Sender {
       return this.#options.stream.writeOver!(whole);
     });
     // Left to the garbage collector, a megabyte a millisecond makes it run all the time.
-    bytes.buffer.transfer(0);
+    if (!isPart) bytes.buffer.transfer(0);
   }
 
   /** Sends `bytes` together with others like it: a frame for each would cost more than the copy. */

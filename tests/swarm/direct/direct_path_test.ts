@@ -268,7 +268,8 @@ Deno.test("DirectServer offers nothing for a relayed stream, a small or a hidden
     announcedPort: 4801,
   });
   const hash = "11".repeat(32) as Hash;
-  const fine = { peerId: "a", relayed: false, hash, visibility: "public", groupCount: 64 } as const;
+  const viewer = { peerId: "a", fleet: false };
+  const fine = { viewer, relayed: false, hash, visibility: "public", groupCount: 64 } as const;
   equal(server.offer(fine)?.port, 4801);
   equal(server.offer({ ...fine, relayed: true }), undefined);
   equal(server.offer({ ...fine, groupCount: 63 }), undefined);

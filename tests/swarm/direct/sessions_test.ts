@@ -19,6 +19,10 @@ class Sessions {
     random: systemRandom,
   });
 
+  grant(peerId: string): DirectSession {
+    return this.sessions.grant({ viewer: { peerId, fleet: false }, hash: HASH });
+  }
+
   /** Whether a request of `session` with this counter is taken. */
   take(session: DirectSession, counter: number, hash = HASH): boolean {
     const body = encodeDirectRequest(
@@ -32,7 +36,7 @@ class Sessions {
 
 Deno.test("DirectSessions.take takes each counter once and only upwards", () => {
   const held = new Sessions();
-  const session = held.sessions.grant("alice", HASH);
+  const session = held.grant("alice");
   deepEqual([0, 0, 1, 5, 5, 3, 6].map((counter) => held.take(session, counter)), [
     true,
     false,
@@ -46,8 +50,8 @@ Deno.test("DirectSessions.take takes each counter once and only upwards", () => 
 
 Deno.test("DirectSessions.take refuses an unknown session, another blob and a wrong key", () => {
   const held = new Sessions();
-  const session = held.sessions.grant("alice", HASH);
-  const other = held.sessions.grant("alice", HASH);
+  const session = held.grant("alice");
+  const other = held.grant("alice");
   notDeepEqual(session.id, other.id);
   notDeepEqual(session.key, other.key);
   equal(held.take({ ...session, id: new Uint8Array(16) }, 0), false);
@@ -59,7 +63,7 @@ Deno.test("DirectSessions.take refuses an unknown session, another blob and a wr
 
 Deno.test("DirectSessions lets a session go when it is not used for its lifetime", () => {
   const held = new Sessions();
-  const session = held.sessions.grant("alice", HASH);
+  const session = held.grant("alice");
   held.nowMs += SESSION_TTL_MS - 1;
   equal(held.take(session, 0), true);
   held.nowMs += SESSION_TTL_MS - 1;
@@ -71,13 +75,13 @@ Deno.test("DirectSessions lets a session go when it is not used for its lifetime
 
 Deno.test("DirectSessions holds no more than its limits, for one peer and for all", () => {
   const held = new Sessions();
-  const first = held.sessions.grant("alice", HASH);
-  const second = held.sessions.grant("alice", HASH);
+  const first = held.grant("alice");
+  const second = held.grant("alice");
   equal(held.take(first, 0), true);
-  for (let count = 2; count <= SESSIONS_PER_PEER_MAX; count++) held.sessions.grant("alice", HASH);
+  for (let count = 2; count <= SESSIONS_PER_PEER_MAX; count++) held.grant("alice");
   equal(held.sessions.count, SESSIONS_PER_PEER_MAX);
   equal(held.take(second, 0), false, "the one that was used longest ago goes");
   equal(held.take(first, 1), true);
-  for (let peer = 0; peer < SESSIONS_MAX; peer++) held.sessions.grant(`peer-${peer}`, HASH);
+  for (let peer = 0; peer < SESSIONS_MAX; peer++) held.grant(`peer-${peer}`);
   equal(held.sessions.count, SESSIONS_MAX);
 });

@@ -40,7 +40,15 @@ const BREACHES: Readonly<Record<string, Uint8Array>> = {
   "an empty frame": Uint8Array.of(0),
   "a length that is no varint": Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0xff, 0xff),
   "a message that only providers send": messageFrame({ t: "end" }),
-  "a top-up for nothing": messageFrame({ t: "top-up", payment: { id: new Uint8Array(16) } }),
+  "an answer to a payment": messageFrame({
+    t: "credited",
+    paymentId: new Uint8Array(16),
+    creditMsat: 2 ** 40,
+  }),
+  "a token longer than any": frame(encodeCbor({
+    t: "top-up",
+    payment: { id: new Uint8Array(16), token: "x".repeat(32 * 1024 + 1) },
+  })),
   "text in place of CBOR": frame(new TextEncoder().encode("GET / HTTP/1.1\r\n\r\n")),
   "an array as deep as a message can be": frame(new Uint8Array(120_000).fill(0x81)),
   "5,000 ranges": frame(encodeCbor({

@@ -21,6 +21,7 @@ Deno.test("Provider answers a want with granted, the encoding and end", async ()
   const { messages, bytes } = await line.answer();
   deepEqual(messages, [{ t: "granted", size: 3 * MIB + 5 }, { t: "end" }]);
   equal(bytes, encodedSize(3 * MIB + 5, RangeSet.of(1, 3)));
+  await systemClock.sleep(0); // the event follows the end
   equal(nodes.events.length, 1);
   equal(nodes.events[0]!.outcome, "served");
   equal(nodes.events[0]!.bytes, bytes);
@@ -99,6 +100,7 @@ Deno.test("Provider hides fleet and private blobs behind the very answer for an 
   await line.send({ t: "want", hash: ours.hash, format: "blob", certificate });
   const granted = { t: "granted", size: 101, visibility: "fleet" } as const;
   deepEqual((await line.answer()).messages, [granted, { t: "end" }]);
+  await systemClock.sleep(0); // the event follows the end
   equal(nodes.events.filter((event) => event.hash !== undefined).length, 1);
 });
 
