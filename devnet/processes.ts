@@ -14,7 +14,7 @@ export const NODE_FLAGS: readonly string[] = [
 const ROOT = new URL("../", import.meta.url);
 
 /** How long a process may take to stop by itself before it is killed. */
-const STOP_MS_MAX = 8_000;
+const STOP_MS_MAX = 20_000;
 
 /** One line of JSON that a process printed. */
 export type JsonLine = Readonly<Record<string, unknown>>;
@@ -85,7 +85,7 @@ export class ChildProcess implements AsyncDisposable {
    *
    * @throws {Error} If the process ends without it, or `timeoutMs` pass.
    */
-  async waitFor(match: (line: JsonLine) => boolean, timeoutMs = 20_000): Promise<JsonLine> {
+  async waitFor(match: (line: JsonLine) => boolean, timeoutMs = 60_000): Promise<JsonLine> {
     const deadline = AbortSignal.timeout(timeoutMs);
     for (;;) {
       const found = this.lines.find(match);

@@ -104,7 +104,7 @@ Deno.test("a relay with members serves them alone, and they find each other thro
   const { hash } = await ok("add", file, "--data", bench.path("one"));
   const find = (who: string) =>
     runVerb("find", String(hash), "--relay", url, "--no-mdns", "--data", bench.path(who));
-  const deadline = AbortSignal.timeout(15_000);
+  const deadline = AbortSignal.timeout(60_000);
   let found = await find("two");
   while (found.code !== 0 && !deadline.aborted) found = await find("two");
   assert.equal(found.lines[0]?.peerId, ready.peerId);

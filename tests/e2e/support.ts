@@ -61,7 +61,7 @@ export class Bench implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.#processes].map((process) => process.stop()));
+    await Promise.allSettled([...this.#processes].map((process) => process.stop()));
     await Deno.remove(this.directory, { recursive: true });
   }
 }

@@ -170,10 +170,10 @@ function serveOrigin(bytes: Uint8Array<ArrayBuffer>): { origin: Deno.HttpServer;
 }
 
 async function waitFor<T>(look: () => Promise<T | undefined>): Promise<T> {
-  const deadline = AbortSignal.timeout(15_000);
+  const deadline = AbortSignal.timeout(60_000);
   while (!deadline.aborted) {
     const found = await look();
     if (found !== undefined) return found;
   }
-  assert.fail("it did not come in 15 s");
+  assert.fail("it did not come in 60 s");
 }

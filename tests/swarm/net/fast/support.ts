@@ -71,7 +71,7 @@ function silentLog(): Logger {
 }
 
 /** Resolves once `condition` holds. */
-export async function until(condition: () => boolean, what: string, ms = 5_000): Promise<void> {
+export async function until(condition: () => boolean, what: string, ms = 30_000): Promise<void> {
   const end = performance.now() + ms;
   while (!condition()) {
     assert.ok(performance.now() < end, `Waited ${ms} ms for: ${what}`);

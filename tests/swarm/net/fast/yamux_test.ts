@@ -180,7 +180,7 @@ Deno.test("a window grows while its reader keeps up, and not past its limit", op
   const raw = rawPeer({ windowBytesMax: 1024 * 1024 });
   // Answer the first ping late: half a window in that time is fast.
   await until(() => raw.frames.some((frame) => frame.type === TYPE_PING), "a ping");
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await new Promise((resolve) => setTimeout(resolve, 300));
   raw.send({ type: TYPE_PING, flags: FLAG_ACK, streamId: 0, length: raw.frames[0]!.length });
   raw.send({ type: TYPE_WINDOW_UPDATE, flags: FLAG_SYN });
   await until(() => raw.streams.length === 1, "the stream came");
