@@ -13,6 +13,7 @@ import { redeemSaga } from "./operations/redeem.ts";
 import { restoreSaga } from "./operations/restore.ts";
 import { Resumer } from "./operations/resumer.ts";
 import { sendSaga } from "./operations/send.ts";
+import { stripSaga } from "./operations/strip.ts";
 import { swapSaga } from "./operations/swap.ts";
 import { BUDGETS } from "./payments/budgets.ts";
 import { Intake } from "./payments/intake.ts";
@@ -62,7 +63,15 @@ export function openParts(options: WalletOptions, stack: AsyncDisposableStack): 
   });
   const context = { store, mints, keys, clock, random, fault: options.fault ?? (() => {}), emit };
   const engine = stack.use(
-    new Engine(context, [fundSaga, sendSaga, redeemSaga, meltSaga, swapSaga, restoreSaga]),
+    new Engine(context, [
+      fundSaga,
+      sendSaga,
+      stripSaga,
+      redeemSaga,
+      meltSaga,
+      swapSaga,
+      restoreSaga,
+    ]),
   );
   const list = new MintList(engine.context, {
     mints,

@@ -2,6 +2,7 @@
 import type { MeltPlan } from "./operations/melt_plan.ts";
 import type { Operation } from "./operations/operation.ts";
 import type { SendPlan } from "./operations/send_plan.ts";
+import type { StripPlan } from "./operations/strip_plan.ts";
 import type { IncomingPayment, LedgerEntry, WalletReads } from "./store/wallet_store.ts";
 import type { BalanceReport, HistoryEntry, OperationView, PaymentPlan } from "./wallet_api.ts";
 import type { Plan } from "./planner/plan_payment.ts";
@@ -36,8 +37,9 @@ export function operationView(operation: Operation): OperationView {
 /** The most that an operation may cost on top of its amount, once that is known. */
 export function feeMaxOf(operation: Operation): bigint | undefined {
   switch (operation.kind) {
-    case "send": {
-      const { feeMaxSat } = operation.plan as SendPlan;
+    case "send":
+    case "strip": {
+      const { feeMaxSat } = operation.plan as SendPlan | StripPlan;
       return feeMaxSat === undefined ? undefined : BigInt(feeMaxSat);
     }
     case "melt":

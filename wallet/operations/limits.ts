@@ -38,3 +38,6 @@ export const QUOTE_TRIES_MAX = 5;
 
 /** Tries to read a keyset whose answers make no sense, before a restore goes on with the others. */
 export const RESTORE_KEYSET_TRIES_MAX = 4;
+
+/** Most top-ups made in one swap: a gigabyte takes about as many, and 60 outputs are signed at once. */
+export const STRIP_PARTS_MAX = 30;

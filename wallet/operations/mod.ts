@@ -43,6 +43,14 @@ export {
   type SendState,
   tokenOf,
 } from "./send_plan.ts";
+export * from "./strip.ts";
+export {
+  beginStrip,
+  FAULT_POINTS as STRIP_FAULT_POINTS,
+  type StripPlan,
+  type StripRequest,
+  type StripState,
+} from "./strip_plan.ts";
 export { swapSaga } from "./swap.ts";
 export {
   beginSwap,

@@ -10,6 +10,8 @@ export type OperationKind =
   | "fund"
   /** Ecash out: a token for somebody (NUT-03). */
   | "send"
+  /** Ecash out: top-ups for one seller, many made by one swap and handed over one by one (NUT-11). */
+  | "strip"
   /** Ecash in: tokens and payments redeemed in one swap (NUT-03). */
   | "redeem"
   /** Lightning out: an invoice paid by a melt (NUT-05, NUT-08). */

@@ -6,9 +6,10 @@ import type { OutputLock } from "../outputs/planning.ts";
 import type { ProofRecord } from "../store/wallet_store.ts";
 import { encodeToken } from "../token.ts";
 import { type MintUrl, WALLET_UNIT } from "../types.ts";
-import { LOCKTIME_DEFAULT_S, LOCKTIME_SKEW_MS } from "./limits.ts";
+import { LOCKTIME_DEFAULT_S } from "./limits.ts";
 import type { Operation } from "./operation.ts";
 import type { SagaContext } from "./saga.ts";
+import { refundableFromMs } from "./take_back.ts";
 import { newOperation, usableMint } from "./transition.ts";
 
 /**
@@ -146,8 +147,15 @@ export async function beginSend(
   }));
 }
 
-/** A lock always has a way back: our own key, after the locktime. */
-function lockOf(context: SagaContext, lock: NonNullable<SendRequest["lock"]>): OutputLock {
+/**
+ * A lock always has a way back: our own key, after the locktime.
+ *
+ * @throws {TypeError | RangeError} For a key or a time that cannot be.
+ */
+export function lockOf(
+  context: SagaContext,
+  lock: NonNullable<SendRequest["lock"]>,
+): OutputLock {
   const { publicKey } = lock;
   if (!isPoint(publicKey)) {
     throw new TypeError("Cannot lock to this key: 33 bytes in hex of a secp256k1 point wanted");
@@ -256,10 +264,7 @@ export function requestReclaim(context: SagaContext, id: string): Operation<Send
 
 /** When a token can be taken back: at once unless it is locked. */
 export function reclaimableFromMs(plan: SendPlan): number {
-  if (plan.lock === undefined) return 0;
-  const { locktimeS, refundKey } = plan.lock;
-  if (locktimeS === undefined || refundKey === undefined) return Infinity;
-  return locktimeS * 1000 + LOCKTIME_SKEW_MS;
+  return refundableFromMs(plan.lock);
 }
 
 function sendOperation(context: SagaContext, id: string): Operation<SendPlan> {

@@ -1,7 +1,7 @@
 /** The first part of sending: what it costs, which proofs, and the swap that makes the token. */
 import { isSeedmintError, SeedmintError } from "../../src/core/errors.ts";
 import type { MintInfo } from "../mint/mint_api.ts";
-import { outputCountOf, planLocked, planOutputs } from "../outputs/planning.ts";
+import { outputCountOf, type OutputLock, planLocked, planOutputs } from "../outputs/planning.ts";
 import { swapBody } from "../outputs/requests.ts";
 import { feeForCount } from "../selection/fees.ts";
 import { selectFrom } from "../selection/from_store.ts";
@@ -13,6 +13,7 @@ import { PLAN_ROUNDS_MAX } from "./limits.ts";
 import type { Operation } from "./operation.ts";
 import type { SagaContext, Step } from "./saga.ts";
 import { inTokenOrder, type SendPlan } from "./send_plan.ts";
+import { sumOf } from "./sums.ts";
 import { LAZY } from "./backoff.ts";
 import { commit, fail, phaseName, usableMint } from "./transition.ts";
 
@@ -230,14 +231,11 @@ function giveAsIs(
   return "rest";
 }
 
-/** Sum of amounts. */
-export function sumOf(proofs: Iterable<{ readonly amount: bigint }>): bigint {
-  let sum = 0n;
-  for (const { amount } of proofs) sum += amount;
-  return sum;
-}
-
-function assertAble(info: MintInfo, operation: Operation<SendPlan>): void {
+/** @throws {SeedmintError} `denied` for a mint that lacks what tokens of ours need. */
+export function assertAble(
+  info: MintInfo,
+  operation: Operation<{ readonly lock?: OutputLock }>,
+): void {
   const wanted = operation.plan.lock === undefined ? [7, 9] : [7, 9, 10, 11];
   const missing = wanted.filter((nut) => !info.nuts.has(nut));
   if (missing.length === 0) return;

@@ -63,7 +63,7 @@ export function cancel(context: SagaContext, id: string): Operation {
     // An invoice that was shown may be paid at any time: only its expiry ends the watch.
     const payable = operation.kind === "fund" &&
       (operation.plan as { readonly quoteId?: string }).quoteId !== undefined;
-    const given = operation.kind === "send" &&
+    const given = (operation.kind === "send" || operation.kind === "strip") &&
       tx.proofs({ operationId: id, state: "outgoing" }).length > 0;
     // Proofs of payments that we took are not the wallet's to hand back.
     const taken = operation.kind === "redeem";

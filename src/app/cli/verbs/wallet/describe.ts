@@ -7,6 +7,7 @@ import { formatSat } from "./amounts.ts";
 const DOING: Readonly<Record<OperationView["kind"], string>> = {
   fund: "fund",
   send: "send",
+  strip: "buy bytes with",
   redeem: "receive",
   melt: "pay",
   swap: "swap",
