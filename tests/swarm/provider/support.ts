@@ -1,6 +1,8 @@
 /** Two nodes on a memory network: one seeds, one fetches. */
+import { concatBytes } from "../../../src/core/bytes.ts";
 import type { Clock } from "../../../src/core/ports.ts";
 import type { Hash } from "../../../src/core/hash.ts";
+import type { RangeSet } from "../../../src/core/range_set.ts";
 import { systemClock, systemRandom } from "../../../src/host/system.ts";
 import { MemoryHub, type MemoryNetwork } from "../../../swarm/net/memory_network.ts";
 import { peerIdOfSecret } from "../../../swarm/net/peer_id.ts";
@@ -83,6 +85,16 @@ export class TwoNodes implements AsyncDisposable {
   }
 }
 
+/** Messages that do not end an answer. */
+const MEANWHILE: ReadonlySet<string> = new Set([
+  "granted",
+  "missing",
+  "low",
+  "credited",
+  "pending",
+  "refused",
+]);
+
 /** A stream without the manners of a real requester. */
 export class RawLine {
   readonly stream: ByteStream;
@@ -99,6 +111,26 @@ export class RawLine {
 
   next(): Promise<Message | Uint8Array | undefined> {
     return this.#reader.next();
+  }
+
+  /** As {@link answer}, with the data, through whatever is said of money meanwhile. */
+  async paidAnswer(
+    onMessage: (message: Message) => void | Promise<void> = () => {},
+  ): Promise<{ readonly messages: Message[]; readonly data: Uint8Array }> {
+    const messages: Message[] = [];
+    const parts: Uint8Array[] = [];
+    while (true) {
+      const frame = await this.next();
+      if (frame === undefined) break;
+      if (frame instanceof Uint8Array) {
+        parts.push(frame.slice());
+        continue;
+      }
+      messages.push(frame);
+      await onMessage(frame);
+      if (!MEANWHILE.has(frame.t)) break;
+    }
+    return { messages, data: concatBytes(...parts) };
   }
 
   /** All frames of one answer: its messages, and how many bytes of data came. */
@@ -145,6 +177,23 @@ export async function importCollection(
   const root = await store.importBytes(bytes, { ...attributes, kind: "collection" });
   const sorted = listed.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   return { root: root.hash, hashes: sorted.map(({ hash }) => hash) };
+}
+
+/** The encoding of `ranges` of a blob that is here. */
+export async function encodingOf(
+  store: BlobStore,
+  hash: Hash,
+  ranges: RangeSet,
+): Promise<Uint8Array> {
+  await using reader = await store.openReader(hash);
+  const parts: Uint8Array[] = [];
+  for await (const piece of reader.encode(ranges)) parts.push(piece);
+  return concatBytes(...parts);
+}
+
+/** Resolves once `isSo`, looked at again and again. */
+export async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await systemClock.sleep(2);
 }
 
 /** A signal that nobody aborts. */
