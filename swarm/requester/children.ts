@@ -20,6 +20,10 @@ export interface ChildSinkOptions {
   readonly root: Hash;
   readonly attributes?: BlobAttributes;
   readonly onChild?: (index: number) => void;
+  /** Called with content as it verifies, in bytes. */
+  readonly onVerified?: (bytes: number) => void;
+  /** The most of small children that is held back until it is verified. */
+  readonly batchBytesMax?: number;
   readonly cancel: Cancellation;
 }
 
@@ -42,9 +46,11 @@ export class ChildSink implements AsyncDisposable {
   #batch: { readonly index: number; readonly hash: Hash; readonly bytes: Uint8Array }[] = [];
   #batchBytes = 0;
   #missingCount = 0;
+  readonly #batchBytesMax: number;
 
   constructor(options: ChildSinkOptions) {
     this.#options = options;
+    this.#batchBytesMax = Math.min(SMALL_BATCH_BYTES_MAX, options.batchBytesMax ?? Infinity);
     this.#indexes = indexesOf(options.wanted);
     this.#next = this.#indexes.next().value ?? undefined;
   }
@@ -86,7 +92,29 @@ export class ChildSink implements AsyncDisposable {
   end(): void {
     if (this.#current !== undefined) throw breach("it ended in the middle of a child");
     while (this.#next !== undefined) this.#emptyChild();
-    this.#flush();
+    this.flush();
+  }
+
+  /** Verifies and stores what is held back of small children. */
+  flush(): void {
+    if (this.#batch.length === 0) return;
+    const batch = this.#batch;
+    const bytes = this.#batchBytes;
+    this.#batch = [];
+    this.#batchBytes = 0;
+    const kinds = new Map<string, { attributes: BlobAttributes; blobs: typeof batch }>();
+    for (const blob of batch) {
+      const attributes = this.#attributesOf(blob.hash);
+      const key = attributes.visibility ?? "";
+      const kind = kinds.get(key);
+      if (kind === undefined) kinds.set(key, { attributes, blobs: [blob] });
+      else kind.blobs.push(blob);
+    }
+    for (const { attributes, blobs } of kinds.values()) {
+      this.#options.store.importSmall(blobs, attributes);
+    }
+    this.#options.onVerified?.(bytes);
+    for (const { index } of batch) this.#options.onChild?.(index);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -113,13 +141,18 @@ export class ChildSink implements AsyncDisposable {
   }
 
   async #ingestOf(child: CollectionChild): Promise<Ingest> {
-    const { store, cancel } = this.#options;
+    const { store, cancel, onVerified } = this.#options;
     // What came before is stored first, so that children complete in order.
-    this.#flush();
+    this.flush();
     return await store.ingestEncoded(child.hash, RangeSet.ALL, {
       ...this.#attributesOf(child.hash),
       size: child.size,
       signal: cancel.signal,
+      ...(onVerified === undefined ? {} : {
+        onVerified: ({ start, end }) => {
+          onVerified(Math.min(end * GROUP_BYTES, child.size) - start * GROUP_BYTES);
+        },
+      }),
     });
   }
 
@@ -157,27 +190,8 @@ export class ChildSink implements AsyncDisposable {
     this.#batch.push({ index, hash: child.hash, bytes });
     this.#batchBytes += bytes.length;
     const isFull = this.#batch.length >= SMALL_BATCH_COUNT_MAX ||
-      this.#batchBytes >= SMALL_BATCH_BYTES_MAX;
-    if (isFull) this.#flush();
-  }
-
-  #flush(): void {
-    if (this.#batch.length === 0) return;
-    const batch = this.#batch;
-    this.#batch = [];
-    this.#batchBytes = 0;
-    const kinds = new Map<string, { attributes: BlobAttributes; blobs: typeof batch }>();
-    for (const blob of batch) {
-      const attributes = this.#attributesOf(blob.hash);
-      const key = attributes.visibility ?? "";
-      const kind = kinds.get(key);
-      if (kind === undefined) kinds.set(key, { attributes, blobs: [blob] });
-      else kind.blobs.push(blob);
-    }
-    for (const { attributes, blobs } of kinds.values()) {
-      this.#options.store.importSmall(blobs, attributes);
-    }
-    for (const { index } of batch) this.#options.onChild?.(index);
+      this.#batchBytes >= this.#batchBytesMax;
+    if (isFull) this.flush();
   }
 }
 

@@ -11,12 +11,18 @@ import {
   encodeDirectRequest,
 } from "../direct/mod.ts";
 import type { ByteStream, SourceFetch } from "../ports.ts";
-import type { DirectGrant, Granted } from "../protocol/mod.ts";
+import type { DirectGrant } from "../protocol/mod.ts";
 import type { BlobStore } from "../store/blob_store.ts";
+import type { Grant } from "./asking.ts";
 import type { Cancellation } from "./cancellation.ts";
-import { DIRECT_ANSWER_MS, DIRECT_BYTES_MIN, DIRECT_SESSIONS_MAX } from "./limits.ts";
+import {
+  DIRECT_ANSWER_MS,
+  DIRECT_BYTES_MIN,
+  DIRECT_SESSIONS_MAX,
+  UNPAID_DIRECT_MAX,
+} from "./limits.ts";
 import type { PathMemory } from "./path_memory.ts";
-import { attributesOf } from "./receive_blob.ts";
+import { attributesOf, verifiedOf } from "./receive_blob.ts";
 
 /** What the operator and the tests decide about the direct path. */
 export interface DirectPathSettings {
@@ -30,7 +36,7 @@ export interface DirectPathSettings {
 
 /** A session and where it is used. */
 interface Session {
-  readonly granted: Granted;
+  readonly grant: Grant;
   readonly direct: DirectGrant;
   readonly hostname: string;
   counter: number;
@@ -45,6 +51,8 @@ export class DirectPath implements Disposable {
   readonly #memory: PathMemory;
   readonly #client: DirectClient;
   readonly #sessions = new Map<Hash, Session>();
+  /** Paid answers that ended early: for want of money, as far as can be known. */
+  #unpaidCount = 0;
 
   constructor(
     options: DirectPathSettings & {
@@ -75,14 +83,14 @@ export class DirectPath implements Disposable {
   }
 
   /** Takes note of a session that was granted. */
-  granted(hash: Hash, session: { readonly granted: Granted; readonly hostname: string }): void {
-    const { granted, hostname } = session;
-    const { direct } = granted;
+  granted(hash: Hash, session: { readonly grant: Grant; readonly hostname: string }): void {
+    const { grant, hostname } = session;
+    const { direct } = grant.granted;
     if (direct === undefined) throw new TypeError("A grant without a direct session");
     if (this.#sessions.size >= DIRECT_SESSIONS_MAX) {
       this.#sessions.delete(this.#sessions.keys().next().value!);
     }
-    this.#sessions.set(hash, { granted, direct, hostname, counter: 0, turn: Promise.resolve() });
+    this.#sessions.set(hash, { grant, direct, hostname, counter: 0, turn: Promise.resolve() });
   }
 
   /**
@@ -110,7 +118,7 @@ export class DirectPath implements Disposable {
       session.turn = before.then(() => promise);
       release = resolve;
       await cancel.wait(before);
-      const asked = truncateRanges(options.ranges, session.granted.size);
+      const asked = truncateRanges(options.ranges, session.grant.granted.size);
       return await this.#client.post({
         hostname: session.hostname,
         port: session.direct.port,
@@ -123,19 +131,26 @@ export class DirectPath implements Disposable {
         },
         onAnswered: release,
         breaks: (breakUp) => cancel.breaks(breakUp),
-        use: (response) => receive(response, { ...options, asked, granted: session.granted }),
+        use: (response) => receive(response, { ...options, asked, grant: session.grant }),
       });
     } catch (error) {
       cancel.signal.throwIfAborted();
       if (isOurs(error)) throw error;
       this.#sessions.delete(request.hash);
       // A refusal says that the session is over, anything else that the path does not work.
-      if (!isSeedmintError(error, "denied")) this.#memory.failed(this.#peerId);
+      const isRefused = isSeedmintError(error, "denied") || this.#isUnpaid(session, error);
+      if (!isRefused) this.#memory.failed(this.#peerId);
       return undefined;
     } finally {
       release();
       cancel.breaks(undefined);
     }
+  }
+
+  /** Whether a paid answer ended early, which says nothing about the path a few times. */
+  #isUnpaid(session: Session, error: unknown): boolean {
+    const isEnd = session.grant.charge !== undefined && isSeedmintError(error, "reset");
+    return isEnd && ++this.#unpaidCount <= UNPAID_DIRECT_MAX;
   }
 
   [Symbol.dispose](): void {
@@ -151,10 +166,11 @@ async function receive(
     readonly store: BlobStore;
     readonly cancel: Cancellation;
     readonly asked: RangeSet;
-    readonly granted: Granted;
+    readonly grant: Grant;
   },
 ): Promise<number> {
-  const { request, store, cancel, asked, granted } = options;
+  const { request, store, cancel, asked, grant } = options;
+  const { granted } = grant;
   const { size } = granted;
   if (response.size !== encodedSize(size, asked)) {
     throw new SeedmintError("protocol", "The direct answer has another length than the ranges");
@@ -163,7 +179,7 @@ async function receive(
     ...attributesOf(store, granted, request),
     size,
     signal: cancel.signal,
-    ...(request.onVerified === undefined ? {} : { onVerified: request.onVerified }),
+    ...verifiedOf(request, grant),
   });
   while (true) {
     const bytes = await cancel.wait(response.read());

@@ -18,12 +18,29 @@ export function refusalOf(message: Message): SeedmintError {
         ? new SeedmintError("busy", "it is busy", { retryable: true })
         : new SeedmintError("denied", `it refused: ${message.code}`);
     case "failed":
+      if (message.code === "unpaid") return new UnpaidError();
       return message.code === "gone"
         ? new SeedmintError("not-found", "it no longer has it")
         : new SeedmintError("reset", `it could not go on: ${message.code}`, { retryable: true });
     default:
       return new SeedmintError("protocol", `it sent "${message.t}" where that means nothing`);
   }
+}
+
+/** The provider sent what was paid for and stopped. */
+export class UnpaidError extends SeedmintError {
+  constructor() {
+    super("payment-required", "it sends no more until it is paid more");
+  }
+}
+
+/** The error for a price that is not paid, with what the user can do about it. */
+export function unpaid(why: string, priceMsatPerMiB?: number): SeedmintError {
+  const price = priceMsatPerMiB === undefined ? "money" : `${priceMsatPerMiB} msat per MiB`;
+  return new SeedmintError(
+    "payment-required",
+    `it asks ${price} and was not paid: ${why}; fund the wallet, or raise price-max or the budget`,
+  );
 }
 
 /** Codes that say what the peer did; the rest is ours and keeps its own words. */

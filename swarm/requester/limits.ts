@@ -38,3 +38,42 @@ export const PATHS_REMEMBERED_MAX = 1024;
 
 /** Direct sessions with one peer that are kept, one per blob. */
 export const DIRECT_SESSIONS_MAX = 32;
+
+/** What a seller is taken to ask at least at a time, when its advert does not say, in sat. */
+export const TOP_UP_DEFAULT_SAT_MIN = 64;
+
+/** The same in MiB of content; the larger of both counts, as with our own sellers. */
+export const TOP_UP_DEFAULT_MIB = 32;
+
+/** Minutes for which payments stay the seller's, when its advert does not say: what ours ask. */
+export const LOCKTIME_DEFAULT_MIN = 90;
+
+/** Wants that one request sends until one is granted: without, with, and after two corrections. */
+export const WANTS_PER_REQUEST_MAX = 5;
+
+/** Sessions opened with one seller in one fetch: prices change now and then, not all the time. */
+export const SESSIONS_MAX = 4;
+
+/** How long a payment may take to be answered, in milliseconds: a seller says `pending` after ten. */
+export const PAYMENT_ANSWER_MS = 15_000;
+
+/** Streams on which one payment is tried before it counts as undeliverable. */
+export const PAYMENT_LINES_MAX = 3;
+
+/** Answers in a row that do not credit, after which no more is paid until something changes. */
+export const FRUITLESS_PAYMENTS_MAX = 8;
+
+/** The longest pause before a payment is asked about again, whatever the seller says. */
+export const PAYMENT_RETRY_MS_MAX = 10_000;
+
+/** The shortest such pause. */
+export const PAYMENT_RETRY_MS_MIN = 20;
+
+/** Direct answers that may end early for want of money before the path itself is blamed. */
+export const UNPAID_DIRECT_MAX = 2;
+
+/** Small paid children are verified after this part of a least payment: what is held back is unused. */
+export const PAID_BATCH_PART = 8;
+
+/** How long the end of a session may take, the receipt included, in milliseconds. */
+export const CLOSING_MS = 2_000;

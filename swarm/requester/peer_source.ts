@@ -12,6 +12,7 @@ import type {
   Holdings,
   Network,
   PeerAddress,
+  ProviderHint,
   Source,
   SourceFetch,
 } from "../ports.ts";
@@ -24,24 +25,35 @@ import {
 } from "../protocol/mod.ts";
 import { readCollection } from "../read_whole.ts";
 import type { BlobStore } from "../store/blob_store.ts";
+import { askFor, type Grant } from "./asking.ts";
 import { Cancellation } from "./cancellation.ts";
 import { ChildSink } from "./children.ts";
 import { DirectPath, type DirectPathSettings } from "./direct_path.ts";
 import { namePeer, refusalOf } from "./failure.ts";
 import { type Line, LinePool } from "./line.ts";
 import { type Path, PathMemory } from "./path_memory.ts";
+import { PaymentLine } from "./payment_line.ts";
+import { type PaySettings, Purchase } from "./purchase.ts";
 import { receiveBlob } from "./receive_blob.ts";
+import { termsOfHint } from "./terms.ts";
+import { PriceRaised } from "./ticket.ts";
 
 /** Options of {@link PeerSource}. */
 export interface PeerSourceOptions {
   readonly network: Network;
-  readonly peer: PeerAddress;
+  /**
+   * The peer. When it is the whole hint, and its author is bound to the peer, its price is paid with
+   * the first message. Of a member of one's own fleet, which takes nothing, leave the price out.
+   */
+  readonly peer: PeerAddress & Partial<ProviderHint>;
   readonly store: BlobStore;
   readonly clock: Clock;
   /** Shown to the peer so that it lets us see blobs of the fleet. */
   readonly certificate?: Bytes;
   /** How the direct path is used where it is offered; false for never. */
   readonly direct?: DirectPathSettings | false;
+  /** Pays what the peer asks. @default nothing is paid */
+  readonly pay?: PaySettings;
 }
 
 /** Past the last group of any blob: asking for it means the last group (DESIGN section 4). */
@@ -54,10 +66,13 @@ const DIRECT = { direct: true } as const;
 export class PeerSource implements Source, AsyncDisposable {
   readonly kind = "peer";
   readonly id: string;
+  /** As it answered last, else as its advert says; absent while neither is known. */
+  priceMsatPerMiB?: number;
   readonly #options: PeerSourceOptions;
   readonly #lines: LinePool;
   readonly #memory: PathMemory;
   readonly #direct: DirectPath | undefined;
+  readonly #purchase: Purchase | undefined;
   #collection: { readonly root: Hash; readonly children: readonly CollectionChild[] } | undefined;
 
   constructor(options: PeerSourceOptions) {
@@ -72,6 +87,15 @@ export class PeerSource implements Source, AsyncDisposable {
       clock: options.clock,
       memory: this.#memory,
     });
+    const { priceMsatPerMiB } = options.peer;
+    if (priceMsatPerMiB !== undefined) this.priceMsatPerMiB = priceMsatPerMiB;
+    this.#purchase = options.pay && new Purchase({
+      settings: options.pay,
+      peerId: this.id,
+      advertised: termsOfHint(options.peer),
+      line: new PaymentLine(options),
+      clock: options.clock,
+    });
   }
 
   async fetch(request: SourceFetch): Promise<{ readonly receivedBytes: number }> {
@@ -80,6 +104,7 @@ export class PeerSource implements Source, AsyncDisposable {
       ? request.groups.union(RangeSet.of(PAST_ANY_END))
       : truncateRanges(request.groups, size);
     let receivedBytes = 0;
+    this.#purchase?.begin();
     await this.#ask(request.signal, `blob ${shortHash(hash)}`, async (cancel) => {
       for (const ranges of partsOf(wanted)) {
         receivedBytes += await this.#fetchPart(request, { ranges, cancel });
@@ -91,14 +116,15 @@ export class PeerSource implements Source, AsyncDisposable {
   async fetchChildren(request: CollectionFetch): Promise<{ readonly receivedBytes: number }> {
     let receivedBytes = 0;
     const what = `children of collection ${shortHash(request.root)}`;
+    this.#purchase?.begin();
     await this.#ask(request.signal, what, async (cancel) => {
       const children = await this.#childrenOf(request.root);
       let missingCount = 0;
       for (const wanted of partsOf(request.children.below(children.length))) {
-        const received = await this.#lines.lend(cancel, async (line) => {
+        const received = await this.#lend(cancel, async (line) => {
           const asked = { format: "collection", children: wanted } as const;
-          await line.send(this.#want({ hash: request.root }, asked));
-          return await this.#receiveChildren(line, { cancel, request, children, wanted });
+          const grant = await this.#granted(line, { cancel, hash: request.root, asked });
+          return await this.#receiveChildren(line, { cancel, request, grant, children, wanted });
         });
         receivedBytes += received.bytes;
         missingCount += received.missingCount;
@@ -152,10 +178,11 @@ export class PeerSource implements Source, AsyncDisposable {
     return answers;
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  /** When something was paid, gets the receipt and ends the session first; see `CLOSING_MS`. */
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#lines.close();
     this.#direct?.[Symbol.dispose]();
-    return Promise.resolve();
+    await this.#purchase?.[Symbol.asyncDispose]();
   }
 
   async #ask(
@@ -168,7 +195,7 @@ export class PeerSource implements Source, AsyncDisposable {
       await ask(cancel);
     } catch (error) {
       signal.throwIfAborted();
-      throw namePeer(error, this.id, what);
+      throw namePeer(this.#purchase?.explained(error) ?? error, this.id, what);
     }
   }
 
@@ -217,15 +244,22 @@ export class PeerSource implements Source, AsyncDisposable {
     const { hash } = request;
     const { store } = this.#options;
     const lent = () =>
-      this.#lines.lend(cancel, async (line) => {
+      this.#lend(cancel, async (line) => {
         const hostname = options.isDirectAsked ? this.#direct?.hostnameOf(line.stream) : undefined;
         const isDirectAsked = hostname !== undefined;
         const asked = { format: "blob", ranges, ...(isDirectAsked ? DIRECT : {}) } as const;
-        await line.send(this.#want({ hash }, asked));
-        const received = await receiveBlob({ line, cancel, store, request, ranges, isDirectAsked });
-        if (typeof received === "number") return received;
-        this.#direct!.granted(hash, { granted: received, hostname: hostname! });
-        return undefined;
+        const grant = await this.#granted(line, { cancel, hash, asked });
+        const bytes = await receiveBlob({
+          line,
+          cancel,
+          store,
+          request,
+          grant,
+          ranges,
+          isDirectAsked,
+        });
+        if (bytes === undefined) this.#direct!.granted(hash, { grant, hostname: hostname! });
+        return bytes;
       });
     return await this.#measured("stream", lent);
   }
@@ -245,9 +279,38 @@ export class PeerSource implements Source, AsyncDisposable {
     return bytes;
   }
 
-  #want(name: BlobName, rest: Pick<Want, "format" | "ranges" | "children" | "direct">): Want {
-    const { certificate } = this.#options;
-    return { t: "want", ...name, ...rest, ...(certificate === undefined ? {} : { certificate }) };
+  /** Lends a line, and another when the peer granted at a higher price that is agreed on now. */
+  async #lend<T>(cancel: Cancellation, use: (line: Line) => Promise<T>): Promise<T> {
+    const purchase = this.#purchase;
+    while (true) {
+      try {
+        return await this.#lines.lend(cancel, use);
+      } catch (error) {
+        if (purchase === undefined || !(error instanceof PriceRaised)) throw error;
+        await purchase.repriced(error.priceMsatPerMiB, cancel);
+      }
+    }
+  }
+
+  async #granted(
+    line: Line,
+    options: {
+      readonly cancel: Cancellation;
+      readonly hash: Hash;
+      readonly asked: Pick<Want, "format" | "ranges" | "children" | "direct">;
+    },
+  ): Promise<Grant> {
+    const { cancel, hash, asked } = options;
+    const { certificate, clock } = this.#options;
+    return await askFor(line, {
+      want: { t: "want", hash, ...asked, ...(certificate === undefined ? {} : { certificate }) },
+      cancel,
+      clock,
+      purchase: this.#purchase,
+      onPriced: (priceMsatPerMiB) => {
+        this.priceMsatPerMiB = priceMsatPerMiB;
+      },
+    });
   }
 
   async #receiveChildren(
@@ -255,13 +318,12 @@ export class PeerSource implements Source, AsyncDisposable {
     options: {
       readonly cancel: Cancellation;
       readonly request: CollectionFetch;
+      readonly grant: Grant;
       readonly children: readonly CollectionChild[];
       readonly wanted: RangeSet;
     },
   ): Promise<{ readonly bytes: number; readonly missingCount: number }> {
-    const { cancel, request, children, wanted } = options;
-    const granted = await line.nextMessage();
-    if (granted.t !== "granted") throw refusalOf(granted);
+    const { cancel, request, grant: { charge }, children, wanted } = options;
     await using sink = new ChildSink({
       store: this.#options.store,
       children,
@@ -270,6 +332,7 @@ export class PeerSource implements Source, AsyncDisposable {
       root: request.root,
       ...(request.attributes === undefined ? {} : { attributes: request.attributes }),
       ...(request.onChild === undefined ? {} : { onChild: request.onChild }),
+      ...(charge && { onVerified: charge.verified, batchBytesMax: charge.batchBytesMax }),
     });
     let bytes = 0;
     while (true) {
@@ -280,7 +343,10 @@ export class PeerSource implements Source, AsyncDisposable {
         await sink.data(frame);
       } else if (frame.t === "missing") sink.missing(frame.children);
       else if (frame.t === "end") break;
-      else throw refusalOf(frame);
+      else if (frame.t === "low") {
+        sink.flush();
+        charge?.told(frame.creditMsat);
+      } else throw refusalOf(frame);
     }
     sink.end();
     return { bytes, missingCount: sink.missingCount };

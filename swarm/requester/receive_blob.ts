@@ -1,11 +1,13 @@
 /** Takes the ranges of one blob off one answer and puts them into the store. */
 import { SeedmintError } from "../../src/core/errors.ts";
 import type { RangeSet } from "../../src/core/range_set.ts";
+import { GROUP_BYTES } from "../bao/geometry.ts";
 import { encodedSize, truncateRanges } from "../bao/mod.ts";
 import { narrowedAttributes } from "../narrowing.ts";
 import type { SourceFetch } from "../ports.ts";
 import type { Granted } from "../protocol/mod.ts";
 import type { BlobAttributes, BlobStore } from "../store/blob_store.ts";
+import type { Grant } from "./asking.ts";
 import type { Cancellation } from "./cancellation.ts";
 import { refusalOf } from "./failure.ts";
 import type { Line } from "./line.ts";
@@ -16,6 +18,7 @@ export interface ReceiveBlobOptions {
   readonly cancel: Cancellation;
   readonly store: BlobStore;
   readonly request: SourceFetch;
+  readonly grant: Grant;
   /** What was asked for. */
   readonly ranges: RangeSet;
   /** Whether the want allowed the direct path. */
@@ -23,15 +26,14 @@ export interface ReceiveBlobOptions {
 }
 
 /**
- * Reads the answer to a want of a blob to its end.
+ * Reads what was granted of a blob to its end.
  *
- * @returns Payload bytes received, or the grant when it leads to the direct path instead.
+ * @returns Payload bytes received; undefined when the grant leads to the direct path instead.
  * @throws {SeedmintError} what the answer says or breaks; `not-found` if it covers less than asked.
  */
-export async function receiveBlob(options: ReceiveBlobOptions): Promise<number | Granted> {
-  const { line, cancel, store, request, ranges } = options;
-  const granted = await line.nextMessage();
-  if (granted.t !== "granted") throw refusalOf(granted);
+export async function receiveBlob(options: ReceiveBlobOptions): Promise<number | undefined> {
+  const { line, cancel, store, request, ranges, grant } = options;
+  const { granted, charge } = grant;
   const { asked, sent } = checkGrant(granted, request, ranges);
   request.onGranted?.(granted.size);
   if (granted.direct !== undefined) {
@@ -40,7 +42,7 @@ export async function receiveBlob(options: ReceiveBlobOptions): Promise<number |
     }
     const end = await line.nextMessage();
     if (end.t !== "end") throw refusalOf(end);
-    return granted;
+    return undefined;
   }
   let leftBytes = encodedSize(granted.size, sent);
   let receivedBytes = 0;
@@ -48,7 +50,7 @@ export async function receiveBlob(options: ReceiveBlobOptions): Promise<number |
     ...attributesOf(store, granted, request),
     size: granted.size,
     signal: cancel.signal,
-    ...(request.onVerified === undefined ? {} : { onVerified: request.onVerified }),
+    ...verifiedOf(request, grant),
   });
   while (true) {
     const frame = await line.next();
@@ -61,7 +63,8 @@ export async function receiveBlob(options: ReceiveBlobOptions): Promise<number |
       line.release(frame); // push() made a copy
       if (room !== undefined) await cancel.wait(room);
     } else if (frame.t === "end") break;
-    else if (frame.t !== "low") throw refusalOf(frame);
+    else if (frame.t === "low") charge?.told(frame.creditMsat);
+    else throw refusalOf(frame);
   }
   if (leftBytes > 0) throw new SeedmintError("protocol", "it ended before all was sent");
   await cancel.wait(ingest.finish());
@@ -92,6 +95,22 @@ export function checkGrant(
     throw new SeedmintError("protocol", "it granted other ranges than were asked for");
   }
   return { asked, sent };
+}
+
+/** Tells of verified groups whoever counts what they cost, and the caller. */
+export function verifiedOf(
+  request: SourceFetch,
+  { granted: { size }, charge }: Grant,
+): Pick<SourceFetch, "onVerified"> {
+  const { onVerified } = request;
+  if (charge === undefined) return onVerified === undefined ? {} : { onVerified };
+  return {
+    onVerified: (groups) => {
+      const end = Math.min(groups.end * GROUP_BYTES, size);
+      charge.verified(end - groups.start * GROUP_BYTES);
+      onVerified?.(groups);
+    },
+  };
 }
 
 /** What the store is told: the caller's word, and else what the provider asks for. */

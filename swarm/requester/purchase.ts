@@ -1,0 +1,402 @@
+/**
+ * Buying from one peer: one session for all its requests, data paths and streams.
+ *
+ *     none ── terms of the advert, or of `payment-required` ──> opening ──> open ──┐
+ *       ^                                                          │  ^            │ other terms
+ *       └──────────────── declined: ask without paying <───────────┘  └────────────┘
+ *
+ * What is due first goes with a want; what falls due later goes over a line of its own. At any time
+ * at most one payment is on its way: whoever pays has the turn until it is answered, so nothing is
+ * sent twice at once, and what was never answered is given again by the session, with its id.
+ */
+import { SeedmintError } from "../../src/core/errors.ts";
+import type { Hash } from "../../src/core/hash.ts";
+import type { Clock } from "../../src/core/ports.ts";
+import type { Payer, PaymentTerms, PaySession, ReceiptBook } from "../ports.ts";
+import type { Denied, Granted, Pending } from "../protocol/mod.ts";
+import type { Cancellation } from "./cancellation.ts";
+import { unpaid, UnpaidError } from "./failure.ts";
+import { guardedSession } from "./guarded_session.ts";
+import { CLOSING_MS, PAID_BATCH_PART, SESSIONS_MAX } from "./limits.ts";
+import type { PaymentLine } from "./payment_line.ts";
+import { sameTerms, topUpBytes } from "./terms.ts";
+import { type Charge, type Open, PriceRaised, Ticket } from "./ticket.ts";
+import { type Asked, payDue, type Settled } from "./top_ups.ts";
+import { Turns } from "./turns.ts";
+
+/** How a source pays. */
+export interface PaySettings {
+  readonly payer: Payer;
+  /** What the fetch as a whole is for: the blob, or the collection that it is part of. */
+  readonly subject: Hash;
+  /** Content that may be bought of this peer, in bytes, as far as it is known when it is asked. */
+  readonly bytesMax?: number | (() => number | undefined);
+  /** Asks for a receipt at the end. @default none is asked for */
+  readonly receipts?: ReceiptBook;
+}
+
+/** Options of {@link Purchase}. */
+export interface PurchaseOptions {
+  readonly settings: PaySettings;
+  readonly peerId: string;
+  /** Terms that may be paid ahead. */
+  readonly advertised: PaymentTerms | undefined;
+  readonly line: PaymentLine;
+  readonly clock: Pick<Clock, "sleep" | "timer">;
+}
+
+/** Refusals of a payment that say that nothing of it was kept; others leave that open. */
+const FINAL_REFUSALS: ReadonlySet<string> = new Set([
+  "malformed",
+  "mint",
+  "unit",
+  "locked",
+  "worthless",
+  "spent",
+  "own",
+  "conflict",
+  "price",
+]);
+
+/** See the head of this file. */
+export class Purchase implements AsyncDisposable {
+  readonly #options: PurchaseOptions;
+  readonly #turns = new Turns();
+  readonly #over = new AbortController();
+  readonly #paying = new Set<Promise<void>>();
+  #opening: Promise<void> | undefined;
+  #openedCount = 0;
+  #open: Open | undefined;
+  #stopDue: (() => void) | undefined;
+  #declined: { readonly terms: PaymentTerms; readonly reason: string } | undefined;
+  /** Whether a want may go without a payment: the first was taken, or none is to be had. */
+  #isSettled = false;
+  #isToppingUp = false;
+  /** Whether something fell due that nobody looked at. */
+  #isDue = false;
+  #trouble: string | undefined;
+  #hasPaid = false;
+  #verifiedBytes = 0;
+
+  constructor(options: PurchaseOptions) {
+    this.#options = options;
+  }
+
+  /** Opens a session on the advertised terms, so that it is there when the peer is reached. */
+  begin(): void {
+    const { advertised } = this.#options;
+    if (advertised !== undefined && this.#opening === undefined) this.#reopen(advertised);
+  }
+
+  /**
+   * What to send with a want. `isDemanded`: the seller asks for money although a session is open.
+   *
+   * @throws {SeedmintError} `payment-required` if money is demanded and not to be had.
+   */
+  async ticket(cancel: Cancellation, isDemanded: boolean): Promise<Ticket> {
+    while (true) {
+      await this.#ready(cancel);
+      const open = this.#open;
+      if (open === undefined || (this.#isSettled && !isDemanded)) return new Ticket(open);
+      const turn = await this.#turns.take((before) => cancel.wait(before));
+      if (open !== this.#open || (this.#isSettled && !isDemanded)) {
+        turn[Symbol.dispose]();
+        continue;
+      }
+      const next = open.session.next({ signal: this.#over.signal });
+      let due;
+      try {
+        due = await cancel.wait(next);
+      } catch (error) {
+        // What it will give is given again to whoever asks next.
+        void next.finally(() => turn[Symbol.dispose]());
+        throw error;
+      }
+      if (due.due === "pay") return new Ticket(open, { payment: due.payment, turn });
+      turn[Symbol.dispose]();
+      this.#isSettled = true;
+      if (due.due === "declined") {
+        this.#trouble = due.reason;
+        if (isDemanded) throw unpaid(due.reason, open.terms.priceMsatPerMiB);
+      }
+      return new Ticket(open);
+    }
+  }
+
+  /**
+   * Takes note of a grant. Undefined when it costs nothing.
+   *
+   * @throws {SeedmintError} `payment-required` when it costs more than was agreed.
+   */
+  granted(ticket: Ticket, granted: Granted): Charge | undefined {
+    const { open, payment } = ticket;
+    const { creditMsat } = granted;
+    if (open !== undefined && creditMsat !== undefined) {
+      if (payment === undefined) open.session.told(creditMsat);
+      else {
+        open.session.answered(payment.id, { answer: "credited", creditMsat });
+        this.#credited();
+      }
+    }
+    const price = granted.priceMsatPerMiB ?? 0;
+    if (price === 0) {
+      this.#settled({ isSettled: true });
+      return undefined;
+    }
+    if (open === undefined) throw new PriceRaised(price, 0);
+    const { terms } = open;
+    if (price > terms.priceMsatPerMiB) throw new PriceRaised(price, terms.priceMsatPerMiB);
+    if (open === this.#open) this.#settled({ isSettled: true });
+    return {
+      verified: (bytes) => this.#verified(bytes, price),
+      told: (left) => this.#open?.session.told(left),
+      batchBytesMax: Math.ceil(topUpBytes(terms) / PAID_BATCH_PART),
+    };
+  }
+
+  /**
+   * The seller answered with terms. Resolves once there is a session on them.
+   *
+   * @returns Whether it demands money for a session that is open on these very terms.
+   * @throws {SeedmintError} `payment-required` if the payer does not agree.
+   */
+  async required(ticket: Ticket, terms: PaymentTerms, cancel: Cancellation): Promise<boolean> {
+    ticket[Symbol.dispose]();
+    const { open } = ticket;
+    if (open !== undefined && open === this.#open && sameTerms(open.terms, terms)) {
+      // What falls due by that goes with the next want, which has to wait for it.
+      this.#isSettled = false;
+      open.session.told(0);
+      return true;
+    }
+    await this.#agree(terms, cancel);
+    return false;
+  }
+
+  /** As {@link required}, of a grant that names no more than its price. */
+  async repriced(priceMsatPerMiB: number, cancel: Cancellation): Promise<void> {
+    await this.#ready(cancel);
+    const terms = this.#open?.terms;
+    if (terms === undefined) {
+      throw unpaid("it grants at a price without saying its terms", priceMsatPerMiB);
+    }
+    await this.#agree({ ...terms, priceMsatPerMiB }, cancel);
+  }
+
+  /** The seller looks at the payment: it is asked what became of it before anything else is paid. */
+  pending(ticket: Ticket, answer: Pending): void {
+    const { open, payment } = ticket;
+    if (open === undefined || payment?.id.toHex() !== answer.paymentId.toHex()) {
+      throw new SeedmintError("protocol", "it answered a payment that it was not sent");
+    }
+    const { retryMs } = answer;
+    open.session.answered(payment.id, { answer: "pending", retryMs });
+    this.#settleLater(ticket, { pendingId: payment.id.toHex(), retryMs });
+  }
+
+  /** Whether `answer` was about the payment, so that asking again may help. */
+  denied(ticket: Ticket, answer: Denied): boolean {
+    const { open, payment } = ticket;
+    const { code, retryMs } = answer;
+    if (open === undefined || payment === undefined) return false;
+    if (retryMs === undefined && !FINAL_REFUSALS.has(code)) return false;
+    open.session.answered(payment.id, {
+      answer: "refused",
+      code,
+      ...(retryMs === undefined ? {} : { retryMs }),
+    });
+    this.#trouble = `it refused a payment (${code})`;
+    if (code === "busy") return false;
+    if (retryMs !== undefined) this.#settleLater(ticket, { retryMs });
+    return true;
+  }
+
+  /** `error` in words that say what is wrong with the money. */
+  explained(error: unknown): unknown {
+    if (!(error instanceof UnpaidError)) return error;
+    if (this.#trouble !== undefined) return this.failure(this.#trouble);
+    return new SeedmintError("reset", "a payment was not through in time", { retryable: true });
+  }
+
+  /** The error for a price that is not paid because of `why`, or of what is known already. */
+  failure(why: string): SeedmintError {
+    return unpaid(this.#trouble ?? why, this.#open?.terms.priceMsatPerMiB);
+  }
+
+  /** Gets the receipt, ends the session and what is under way. Bounded, and never throws. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { clock, line } = this.#options;
+    this.#stopDue?.();
+    const late = Promise.withResolvers<void>();
+    const stop = clock.timer(CLOSING_MS, () => {
+      this.#over.abort();
+      late.resolve();
+    });
+    const closing = this.#close();
+    await Promise.race([closing, late.promise]);
+    stop();
+    line[Symbol.dispose]();
+  }
+
+  async #close(): Promise<void> {
+    await this.#receipt();
+    this.#over.abort(new SeedmintError("aborted", "the fetch is over"));
+    await this.#opening;
+    await Promise.all(this.#paying);
+    const open = this.#open;
+    this.#open = undefined;
+    await open?.session[Symbol.asyncDispose]();
+  }
+
+  async #receipt(): Promise<void> {
+    const { settings: { receipts, subject: root }, peerId, line } = this.#options;
+    if (receipts === undefined || !this.#hasPaid || this.#verifiedBytes === 0) return;
+    const subject = { peerId, root, bytes: this.#verifiedBytes };
+    try {
+      const request = await receipts.request(subject);
+      if (request === undefined) return;
+      await line.receipt(request, {
+        signal: this.#over.signal,
+        sign: (receipt) => receipts.countersign(subject, { request, receipt }),
+      });
+    } catch {
+      // A receipt is a courtesy: what was bought is here without it.
+    }
+  }
+
+  /** Waits until no session is being opened. */
+  async #ready(cancel: Cancellation): Promise<void> {
+    let seen: Promise<void> | undefined;
+    while (seen !== this.#opening) {
+      seen = this.#opening;
+      if (seen !== undefined) await cancel.wait(seen);
+    }
+  }
+
+  async #agree(terms: PaymentTerms, cancel: Cancellation): Promise<void> {
+    await this.#ready(cancel);
+    const isOpen = () => this.#open !== undefined && sameTerms(this.#open.terms, terms);
+    if (isOpen()) return;
+    const declined = this.#declined;
+    if (declined === undefined || !sameTerms(declined.terms, terms)) {
+      if (this.#openedCount >= SESSIONS_MAX) {
+        throw unpaid("it changes its price again and again", terms.priceMsatPerMiB);
+      }
+      this.#reopen(terms);
+      await this.#ready(cancel);
+    }
+    if (!isOpen()) {
+      const reason = this.#declined?.reason ?? "its price changed meanwhile";
+      throw unpaid(reason, terms.priceMsatPerMiB);
+    }
+  }
+
+  #reopen(terms: PaymentTerms): void {
+    this.#openedCount += 1;
+    const before = this.#opening ?? Promise.resolve();
+    this.#opening = before.then(() => this.#openSession(terms));
+  }
+
+  /** Replaces the session. Never throws. */
+  async #openSession(terms: PaymentTerms): Promise<void> {
+    const { settings: { payer, subject, bytesMax }, peerId } = this.#options;
+    const { signal } = this.#over;
+    // A payment on its way is answered to the session that made it.
+    using _turn = await this.#turns.take();
+    this.#stopDue?.();
+    const old = this.#open;
+    this.#open = undefined;
+    this.#isSettled = false;
+    await old?.session[Symbol.asyncDispose]();
+    if (signal.aborted) return;
+    const bytes = typeof bytesMax === "function" ? bytesMax() : bytesMax;
+    const request = {
+      peerId,
+      subject,
+      terms,
+      ...(bytes === undefined ? {} : { bytesMax: bytes }),
+    };
+    try {
+      const answer = await payer.open(request, { signal });
+      if (answer.status === "declined") {
+        this.#declined = { terms, reason: answer.reason };
+        return;
+      }
+      const session = guardedSession(answer.session);
+      if (signal.aborted) return await session[Symbol.asyncDispose]();
+      this.#declined = undefined;
+      this.#open = { session, terms };
+      this.#stopDue = session.onDue(() => this.#fellDue());
+    } catch {
+      // Its words may hold what nobody else should read.
+      this.#declined = { terms, reason: "the wallet failed" };
+    }
+  }
+
+  #verified(bytes: number, priceMsatPerMiB: number): void {
+    this.#verifiedBytes += bytes;
+    if (this.#open === undefined) return;
+    const { session, terms } = this.#open;
+    // The session counts at the price of its terms; the seller may have charged less.
+    const part = Math.min(1, priceMsatPerMiB / terms.priceMsatPerMiB);
+    session.verified(part === 1 ? bytes : Math.floor(bytes * part));
+  }
+
+  #credited(): void {
+    this.#hasPaid = true;
+    this.#trouble = undefined;
+  }
+
+  #settled(settled: Settled): void {
+    if (settled.trouble !== undefined) this.#trouble = settled.trouble;
+    this.#isSettled ||= settled.isSettled;
+    if (this.#isDue && settled.trouble === undefined) this.#fellDue();
+  }
+
+  /** Hands the turn of a ticket on to who finds out what became of its payment. */
+  #settleLater(ticket: Ticket, asked: Asked): void {
+    const { session } = ticket.open!;
+    this.#track(this.#pay(session, { turn: ticket.handOver(), asked }));
+  }
+
+  /** Called when a payment is due. The first goes with a want, and only what comes after it here. */
+  #fellDue(): void {
+    this.#isDue = true;
+    if (!this.#isSettled || this.#isToppingUp || this.#over.signal.aborted) return;
+    this.#isToppingUp = true;
+    this.#track(this.#topUp());
+  }
+
+  async #topUp(): Promise<void> {
+    const turn = await this.#turns.take();
+    this.#isDue = false;
+    const open = this.#open;
+    if (open === undefined) turn[Symbol.dispose]();
+    else await this.#pay(open.session, { turn });
+    this.#isToppingUp = false;
+    if (this.#isDue && this.#trouble === undefined) this.#fellDue();
+  }
+
+  async #pay(
+    session: PaySession,
+    options: { readonly turn: Disposable; readonly asked?: Asked },
+  ): Promise<void> {
+    const { line, clock } = this.#options;
+    const { turn, asked } = options;
+    using _turn = turn;
+    const settled = await payDue({
+      session,
+      line,
+      clock,
+      signal: this.#over.signal,
+      onCredited: () => this.#credited(),
+      ...(asked === undefined ? {} : { asked }),
+    });
+    this.#settled(settled);
+  }
+
+  #track(paying: Promise<void>): void {
+    const tracked = paying.finally(() => this.#paying.delete(tracked));
+    this.#paying.add(tracked);
+  }
+}

@@ -1,0 +1,56 @@
+/** What goes with one want, and what comes of it when it is granted. */
+import { SeedmintError } from "../../src/core/errors.ts";
+import type { PaymentOffer, PaymentTerms, PaySession } from "../ports.ts";
+
+/** A session and what it was opened for. */
+export interface Open {
+  readonly session: PaySession;
+  readonly terms: PaymentTerms;
+}
+
+/** What goes with one want. With a payment, nobody else pays until it is disposed. */
+export class Ticket implements Disposable {
+  readonly open: Open | undefined;
+  readonly payment: PaymentOffer | undefined;
+  #turn: Disposable | undefined;
+
+  constructor(open?: Open, paid?: { readonly payment: PaymentOffer; readonly turn: Disposable }) {
+    this.open = open;
+    this.payment = paid?.payment;
+    this.#turn = paid?.turn;
+  }
+
+  /** Hands the turn on: disposing the ticket ends it no more. */
+  handOver(): Disposable {
+    const turn = this.#turn;
+    this.#turn = undefined;
+    return turn ?? { [Symbol.dispose]: () => {} };
+  }
+
+  [Symbol.dispose](): void {
+    this.handOver()[Symbol.dispose]();
+  }
+}
+
+/** How content that was granted is charged. */
+export interface Charge {
+  /** Content of the answer that verified. */
+  verified(bytes: number): void;
+  /** The seller says what is left. */
+  told(creditMsat: number): void;
+  /** How many bytes may be held back before they are verified. */
+  readonly batchBytesMax: number;
+}
+
+/** A grant at a price above the agreed one: nothing of it is taken. */
+export class PriceRaised extends SeedmintError {
+  readonly priceMsatPerMiB: number;
+
+  constructor(priceMsatPerMiB: number, agreed: number) {
+    super(
+      "payment-required",
+      `it charges ${priceMsatPerMiB} msat per MiB after it was agreed on ${agreed}`,
+    );
+    this.priceMsatPerMiB = priceMsatPerMiB;
+  }
+}
