@@ -33,6 +33,12 @@ export interface EarningsRow {
   readonly soldBytes: number | null;
   /** What that cost its readers. */
   readonly earnedMsat: number | null;
+  /** Credit that nobody came back for in time, or that a crash cost its reader. */
+  readonly expiredMsat: number | null;
+  /** Credit that was paid back. */
+  readonly refundedMsat: number | null;
+  /** Payments that count only once their mint has redeemed them. */
+  readonly queuedSat: number | null;
   /** Payments taken and not redeemed at their mint yet. */
   readonly provisionalSat: number | null;
   /** Payments redeemed: money in the wallet. */
