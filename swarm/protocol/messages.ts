@@ -22,9 +22,9 @@ export type Want = BlobName & {
   readonly children?: RangeSet;
   readonly payment?: Payment;
   /**
-   * The most that the requester agreed to give for a MiB. Whoever agreed to less than the price, and
-   * sends no payment, is answered `payment-required` whatever credit there is: old credit is not used
-   * up at a price that nobody was told.
+   * The most that the requester agreed to give for a MiB; 0 before it agreed to anything. What costs
+   * more is answered `payment-required`, and neither the payment nor old credit is touched. Absent:
+   * it pays what it costs.
    */
   readonly priceMsatPerMiB?: number;
   /** A fleet certificate, see `swarm/fleet.ts`. */

@@ -28,7 +28,7 @@ export interface TermsRequest {
   readonly till: Pick<Till, "pay">;
   readonly viewer: Viewer;
   readonly record: Pick<BlobRecord, "hash">;
-  readonly want: { readonly payment?: Payment };
+  readonly want: { readonly payment?: Payment; readonly priceMsatPerMiB?: number };
 }
 
 const FREE: ServingTerms = { kind: "free" };
@@ -50,7 +50,10 @@ export async function termsOf(request: TermsRequest, groups: RangeSet): Promise<
       case "deny":
         return refused({ t: "denied", code: codeOf(decided.code) });
       case "pay": {
-        const { payment } = want;
+        const { payment, priceMsatPerMiB: agreed } = want;
+        if (agreed !== undefined && agreed < decided.priceMsatPerMiB) {
+          return refused(requiredOf(decided));
+        }
         if (payment !== undefined) {
           const refusal = refusalOf(await request.till.pay(viewer, payment), payment, decided);
           if (refusal !== undefined) return refused(refusal);

@@ -81,7 +81,7 @@ async function askUnpaid(line: Line, options: AskOptions): Promise<Grant> {
 function fieldsOf(ticket: Ticket): Pick<Want, "payment" | "priceMsatPerMiB"> {
   const { open, payment } = ticket;
   return {
-    ...(open === undefined ? {} : { priceMsatPerMiB: open.terms.priceMsatPerMiB }),
+    priceMsatPerMiB: open?.terms.priceMsatPerMiB ?? 0,
     ...(payment === undefined ? {} : { payment }),
   };
 }

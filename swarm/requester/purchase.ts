@@ -161,9 +161,13 @@ export class Purchase implements AsyncDisposable {
    * @throws {SeedmintError} `payment-required` if the payer does not agree.
    */
   async required(ticket: Ticket, terms: PaymentTerms, cancel: Cancellation): Promise<boolean> {
+    const { open, payment } = ticket;
+    const isAgreed = open !== undefined && sameTerms(open.terms, terms);
+    if (payment !== undefined && !isAgreed) {
+      open!.session.answered(payment.id, { answer: "refused", code: "price" });
+    }
     ticket[Symbol.dispose]();
-    const { open } = ticket;
-    if (open !== undefined && open === this.#open && sameTerms(open.terms, terms)) {
+    if (isAgreed && open === this.#open) {
       // What falls due by that goes with the next want, which has to wait for it.
       this.#isSettled = false;
       open.session.told(0);
