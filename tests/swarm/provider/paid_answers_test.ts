@@ -6,47 +6,13 @@ import { RangeSet } from "../../../src/core/range_set.ts";
 import { GROUP_BYTES, groupSizeAt } from "../../../swarm/bao/geometry.ts";
 import { truncateRanges } from "../../../swarm/bao/mod.ts";
 import type { Message } from "../../../swarm/protocol/mod.ts";
-import { costOf, MemoryGate, payment, TERMS, unitsOfMsat } from "./memory_gate.ts";
-import {
-  content,
-  encodingOf,
-  FETCHER,
-  importCollection,
-  TwoNodes,
-  type TwoNodesOptions,
-  until,
-} from "./support.ts";
+import { costOf, payment, TERMS, unitsOfMsat } from "./memory_gate.ts";
+import { kinds, Shop } from "./shop.ts";
+import { content, encodingOf, FETCHER, importCollection, until } from "./support.ts";
 
 const MIB = 1024 * 1024;
 /** What a whole group costs, in msat/2^20. */
 const GROUP_COST = costOf(GROUP_BYTES);
-
-/** Two nodes of which the seeding one sells. */
-class Shop implements AsyncDisposable {
-  readonly gate: MemoryGate;
-  readonly nodes: TwoNodes;
-
-  private constructor(gate: MemoryGate, nodes: TwoNodes) {
-    this.gate = gate;
-    this.nodes = nodes;
-  }
-
-  static async start(options: TwoNodesOptions = {}): Promise<Shop> {
-    const gate = new MemoryGate();
-    const provider = { gate, ...options.provider };
-    return new Shop(gate, await TwoNodes.start({ ...options, provider }));
-  }
-
-  /** What the fetching node has, in msat/2^20. */
-  get units(): bigint {
-    return this.gate.unitsOf(FETCHER);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.nodes[Symbol.asyncDispose]();
-    equal(this.gate.openCount, 0, "every meter is closed");
-  }
-}
 
 /** Content bytes of `ranges`. */
 function contentOf(size: number, ranges: RangeSet): number {
@@ -55,10 +21,6 @@ function contentOf(size: number, ranges: RangeSet): number {
     for (let index = start; index < end; index++) bytes += groupSizeAt(index, size);
   }
   return bytes;
-}
-
-function kinds(messages: readonly Message[]): string[] {
-  return messages.map(({ t }) => t);
 }
 
 Deno.test("Provider serves at once when the first want carries the payment", async () => {
