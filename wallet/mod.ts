@@ -8,6 +8,8 @@ export * from "./keys.ts";
 export { BUDGETS, type Budgets } from "./payments/budgets.ts";
 export type { PaymentRefusal, RefusalCode } from "./payments/outcome.ts";
 export { INTAKE_POLICY, type IntakePolicy } from "./payments/policy.ts";
+export { parseServiceId, Seller } from "./selling/seller.ts";
+export type * from "./selling/selling_api.ts";
 export * from "./types.ts";
 export * from "./wallet.ts";
 export type * from "./wallet_api.ts";

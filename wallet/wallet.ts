@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { SeedmintError } from "../src/core/errors.ts";
 import { restoreBackup, writeBackup } from "./backup/mod.ts";
+import { inLanes } from "./lanes.ts";
 import { requestInvoice, resolveLnurl } from "./lightning/lnurl.ts";
 import { claimLate } from "./operations/fund_late.ts";
 import { beginFund } from "./operations/fund_plan.ts";
@@ -17,6 +18,8 @@ import type { PaymentOffer } from "./payments/intake.ts";
 import type { PaymentRefusal } from "./payments/outcome.ts";
 import { planPayment } from "./planner/plan_payment.ts";
 import { planningOf } from "./planner/terms.ts";
+import { Seller } from "./selling/seller.ts";
+import type { SellerOptions } from "./selling/selling_api.ts";
 import type { MintUrl } from "./types.ts";
 import type {
   BalanceReport,
@@ -59,9 +62,6 @@ const HOLD_MS = 5 * 60_000;
 const HISTORY_COUNT = 50;
 const HISTORY_COUNT_MAX = 1_000;
 
-/** Operations resumed or restored at a time. */
-const CONCURRENCY = 8;
-
 /** What came of a payment that somebody made to us. */
 export type PaymentTaken =
   | { readonly status: "taken"; readonly receipt: PaymentReceipt }
@@ -72,6 +72,7 @@ export type PaymentTaken =
 export class Wallet implements WalletApi, AsyncDisposable {
   readonly #parts: WalletParts;
   readonly #stack: AsyncDisposableStack;
+  #seller: Seller | undefined;
 
   private constructor(parts: WalletParts, stack: AsyncDisposableStack) {
     this.#parts = parts;
@@ -196,6 +197,14 @@ export class Wallet implements WalletApi, AsyncDisposable {
     return outcome.status === "taken"
       ? { status: "taken", receipt: receiptOf(outcome.payment) }
       : outcome;
+  }
+
+  /**
+   * Sells bytes for this wallet. There is one seller: the options are those of the first call, and it
+   * ends with the wallet.
+   */
+  seller(options: SellerOptions = {}): Seller {
+    return this.#seller ??= this.#stack.use(new Seller(this.#parts, options));
   }
 
   /** What became of a payment to us; undefined if it is not known. */
@@ -472,17 +481,4 @@ export class Wallet implements WalletApi, AsyncDisposable {
   async #now<T>(task: () => T): Promise<T> {
     return await Promise.resolve().then(task);
   }
-}
-
-/** A few at a time, in order. */
-async function inLanes<T, R>(items: readonly T[], task: (item: T) => Promise<R>): Promise<R[]> {
-  const results = new Array<R>(items.length);
-  let next = 0;
-  const lane = async () => {
-    for (let index = next++; index < items.length; index = next++) {
-      results[index] = await task(items[index]!);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(CONCURRENCY, items.length) }, lane));
-  return results;
 }

@@ -120,6 +120,7 @@ const RECEIVE_CODES: Readonly<Record<RefusalCode, "denied" | "unavailable" | "bu
   unit: "denied",
   locked: "denied",
   worthless: "denied",
+  price: "denied",
   spent: "denied",
   own: "denied",
   exposure: "denied",

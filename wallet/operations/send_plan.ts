@@ -3,7 +3,7 @@ import { SeedmintError } from "../../src/core/errors.ts";
 import { isPoint } from "../cashu.ts";
 import { AMOUNT_SAT_MAX } from "../limits.ts";
 import type { OutputLock } from "../outputs/planning.ts";
-import type { ProofRecord } from "../store/wallet_store.ts";
+import type { ProofRecord, WalletTransaction } from "../store/wallet_store.ts";
 import { encodeToken } from "../token.ts";
 import { type MintUrl, WALLET_UNIT } from "../types.ts";
 import { LOCKTIME_DEFAULT_S } from "./limits.ts";
@@ -108,6 +108,8 @@ export interface SendRequest {
   /** Waits this long for {@link confirm} once it is prepared. @default {does not wait} */
   readonly holdMs?: number;
   readonly parent?: string;
+  /** Changes that belong to the beginning, in the same transaction. */
+  readonly alongside?: (tx: WalletTransaction, operation: Operation<SendPlan>) => void;
 }
 
 /**
@@ -143,6 +145,7 @@ export async function beginSend(
   });
   return await Promise.resolve(context.store.transact((tx) => {
     tx.insertOperation(operation);
+    request.alongside?.(tx, operation);
     return tx.operation<SendPlan>(operation.id)!;
   }));
 }

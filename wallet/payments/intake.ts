@@ -39,6 +39,10 @@ export interface PaymentOffer {
   readonly token: string;
   /** What it must be worth after fees, in sat. @default {1n} */
   readonly price?: bigint;
+  /** What its ecash must be worth on its face, in sat. @default {1n} */
+  readonly amountMin?: bigint;
+  /** Mints that it may be of. @default {all that are listed} */
+  readonly mints?: ReadonlySet<string>;
   /** Redeemed at once and by itself, as the user wants it. @default {false} */
   readonly alone?: boolean;
 }
@@ -143,7 +147,7 @@ export class Intake {
   ): Promise<ReadToken | TakeOutcome> {
     let mint: MintRecord | TakeOutcome;
     try {
-      mint = this.#mintOf(offer.token);
+      mint = this.#mintOf(offer);
     } catch {
       return refusal("malformed", "the token cannot be read");
     }
@@ -170,10 +174,10 @@ export class Intake {
     }
   }
 
-  #mintOf(token: string): MintRecord | TakeOutcome {
+  #mintOf({ token, mints }: PaymentOffer): MintRecord | TakeOutcome {
     const { mint, unit } = tokenMetadata(token);
     const record = this.#context.store.mint(mint);
-    if (record === undefined) {
+    if (record === undefined || mints?.has(mint) === false) {
       return refusal("mint", "tokens of this mint are not taken here: it is not listed");
     }
     if (record.blockedReason !== undefined) {
@@ -202,6 +206,12 @@ export class Intake {
     const amount = proofs.reduce((sum, proof) => sum + proof.amount, 0n);
     if (amount > PAYMENT_SAT_MAX) {
       return refusal("malformed", `payments of at most ${PAYMENT_SAT_MAX} sat are taken`);
+    }
+    if (amount < (offer.amountMin ?? 1n)) {
+      return refusal(
+        "price",
+        `worth ${amount} sat, and one payment is ${offer.amountMin} sat at least`,
+      );
     }
     const credit = amount - inputFee(proofs, (id) => keysets.get(id)!.inputFeePpk);
     if (credit <= 0n || credit < price) {

@@ -13,6 +13,8 @@ export type RefusalCode =
   | "locked"
   /** Worth less than redeeming it costs, or than the price. */
   | "worthless"
+  /** Less than a payment must be here. */
+  | "price"
   /** Redeemed before, or spent elsewhere. */
   | "spent"
   /** It was our own. */
@@ -32,6 +34,8 @@ export interface PaymentRefusal {
   readonly reason: string;
   /** Whether the same token can never be taken. */
   readonly isFinal: boolean;
+  /** When the same payment may come again, in milliseconds, for one that was sent too early. */
+  readonly retryMs?: number;
 }
 
 /** What came of a payment. */
@@ -44,6 +48,6 @@ export type TakeOutcome =
 
 /** A refusal; final unless it is for something that passes. */
 export function refusal(code: RefusalCode, reason: string): PaymentRefusal {
-  const passes: readonly RefusalCode[] = ["busy", "unavailable", "exposure", "mint"];
+  const passes: readonly RefusalCode[] = ["busy", "unavailable", "exposure", "mint", "price"];
   return { status: "refused", code, reason, isFinal: !passes.includes(code) };
 }

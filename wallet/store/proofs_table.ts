@@ -37,6 +37,11 @@ export class ProofsTable {
     return row && fromRow(row);
   }
 
+  stateOfSecret(secret: string): ProofState | undefined {
+    const row = this.#database.get("SELECT state FROM proofs WHERE secret = ?", secret);
+    return row?.state as ProofState | undefined;
+  }
+
   /** Oldest first. */
   list(filter: ProofFilter): ProofRecord[] {
     const wanted: string[] = ["TRUE"];

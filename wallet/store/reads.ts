@@ -1,6 +1,6 @@
 /** Reading: what the store and a transaction have in common. */
 import type { FrozenRequest, Operation } from "../operations/operation.ts";
-import type { MintUrl } from "../types.ts";
+import type { MintUrl, ProofState } from "../types.ts";
 import type { Purchase, SellerAccount, StripPart, StripPartFilter } from "./buying_store.ts";
 import type {
   CreditAccount,
@@ -57,6 +57,10 @@ export class Reads implements WalletReads {
 
   proof(y: string): ProofRecord | undefined {
     return this.tables.proofs.get(y);
+  }
+
+  stateOfSecret(secret: string): ProofState | undefined {
+    return this.tables.proofs.stateOfSecret(secret);
   }
 
   coins(mint: MintUrl): Coin[] {
@@ -163,6 +167,14 @@ export class Reads implements WalletReads {
 
   creditRefund(payer: string, period: number): CreditRefund | undefined {
     return this.tables.selling.refund(payer, period);
+  }
+
+  creditRefundOf(operationId: string): CreditRefund | undefined {
+    return this.tables.selling.refundOf(operationId);
+  }
+
+  lostCreditRefunds(): CreditRefund[] {
+    return this.tables.selling.lostRefunds();
   }
 
   lastCreditRefund(payer: string): CreditRefund | undefined {

@@ -68,7 +68,7 @@ CREATE TABLE credit_refunds (
   created_ms INTEGER NOT NULL,
   PRIMARY KEY (payer, period)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX incoming_payer ON incoming_payments (payer);
+CREATE UNIQUE INDEX credit_refunds_operation ON credit_refunds (operation_id);
 `;
 
 /** Tables of {@link SELLING_SCHEMA}, in an order that foreign keys allow: a backup holds them. */

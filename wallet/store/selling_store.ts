@@ -110,6 +110,10 @@ export interface SellingReads {
   mintsOfPayer(payer: string): string[];
   services(): ServiceRecord[];
   creditRefund(payer: string, period: number): CreditRefund | undefined;
+  /** The refund that a send operation is for. */
+  creditRefundOf(operationId: string): CreditRefund | undefined;
+  /** Refunds whose operation has failed, or whose token was taken back. */
+  lostCreditRefunds(): CreditRefund[];
   /** The latest one. */
   lastCreditRefund(payer: string): CreditRefund | undefined;
   /** Refunds since then, of all payers. */
@@ -129,7 +133,10 @@ export interface SellingChanges {
   ): void;
   /** Gives back what was drawn, in order to sell it or because it was not used. */
   returnCredit(payer: string, units: bigint): void;
-  /** Books a sale and uses up the payer's credit for it, below 0 if it must be. */
+  /**
+   * Books a sale and uses up the payer's credit for it, below 0 if it must be. With negative numbers it
+   * takes back what was booked and not sent.
+   */
   addSale(sale: SaleRecord): void;
   /** Where the payer's ecash may go back to. */
   putRefundKey(payer: string, publicKey: string): void;
@@ -137,4 +144,6 @@ export interface SellingChanges {
   removeService(id: string): void;
   /** @throws {Error} If the payer has one of that day. */
   addCreditRefund(refund: CreditRefund): void;
+  /** The refund came to nothing. Returns whether there was one. */
+  removeCreditRefund(payer: string, period: number): boolean;
 }

@@ -87,12 +87,14 @@ export class SellingTable {
     ).map((row) => row.mint as string);
   }
 
-  /** Adds to the sale of the same day, payer, kind and content. The caller uses up the credit. */
-  addSale(sale: SaleRecord): void {
-    assert(
-      Number.isSafeInteger(sale.bytes) && sale.bytes >= 0 && sale.units >= 0n,
-      "a sale is not less than nothing",
-    );
+  /**
+   * Adds to the sale of the same day, payer, kind and content. What is less than nothing takes a sale
+   * back that was booked before: the latest of its kind. The caller uses up the credit, or frees it.
+   */
+  addSale(given: SaleRecord): void {
+    const sale = given.units < 0n || given.bytes < 0
+      ? { ...given, day: this.#latestDay(given) ?? given.day }
+      : given;
     assert(
       (sale.kind === "content") === (sale.root !== ""),
       "content, and only content, has a root",
@@ -105,6 +107,8 @@ export class SellingTable {
       sale.root,
     );
     const sold = splitUnits((row === undefined ? 0n : joinUnits(row, "sold")) + sale.units);
+    const bytes = ((row?.bytes ?? 0) as number) + sale.bytes;
+    assert(Number.isSafeInteger(bytes) && bytes >= 0, "no more is taken back than was sold");
     this.#database.run(
       `INSERT INTO sales (day, payer, kind, root, bytes, sold_sat, sold_units)
        VALUES (?,?,?,?,?,?,?)
@@ -114,10 +118,20 @@ export class SellingTable {
       named(sale.payer, NAME_CHARS_MAX, "a payer"),
       sale.kind,
       bounded(sale.root, NAME_CHARS_MAX, "the address of content"),
-      ((row?.bytes ?? 0) as number) + sale.bytes,
+      bytes,
       sold.sat,
       sold.units,
     );
+  }
+
+  #latestDay(sale: SaleRecord): number | undefined {
+    const row = this.#database.get(
+      `SELECT max(day) AS day FROM sales WHERE payer = ? AND kind = ? AND root = ?`,
+      sale.payer,
+      sale.kind,
+      sale.root,
+    );
+    return (row?.day as number | null) ?? undefined;
   }
 
   /** In the order of their ids. */
@@ -168,12 +182,36 @@ export class SellingTable {
     return row && refundOf(row);
   }
 
+  refundOf(operationId: string): CreditRefund | undefined {
+    const row = this.#database.get(
+      "SELECT * FROM credit_refunds WHERE operation_id = ?",
+      operationId,
+    );
+    return row && refundOf(row);
+  }
+
+  lostRefunds(): CreditRefund[] {
+    return this.#database.all(
+      `SELECT credit_refunds.* FROM credit_refunds
+       JOIN operations ON operations.id = operation_id
+       WHERE operations.status = 'failed' OR operations.state = 'reclaimed'`,
+    ).map(refundOf);
+  }
+
   refundCount(sinceMs: number): number {
     const row = this.#database.get(
       "SELECT count(*) AS count FROM credit_refunds WHERE created_ms >= ?",
       whole(sinceMs),
     );
     return row!.count as number;
+  }
+
+  removeRefund(payer: string, period: number): boolean {
+    return this.#database.run(
+      "DELETE FROM credit_refunds WHERE payer = ? AND period = ?",
+      payer,
+      period,
+    ) > 0;
   }
 
   addRefund(refund: CreditRefund): void {

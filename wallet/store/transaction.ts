@@ -159,6 +159,10 @@ export class Transaction extends Reads implements WalletTransaction {
     this.#tables.selling.addRefund(refund);
   }
 
+  removeCreditRefund(payer: string, period: number): boolean {
+    return this.#tables.selling.removeRefund(payer, period);
+  }
+
   insertStripParts(parts: readonly Omit<StripPart, "state" | "revealedMs">[]): void {
     this.#tables.buying.insertParts(parts);
   }

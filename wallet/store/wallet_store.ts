@@ -223,6 +223,8 @@ export interface WalletReads extends SellingReads, BuyingReads {
   nextDueMs(): number | undefined;
   proofs(filter: ProofFilter): ProofRecord[];
   proof(y: string): ProofRecord | undefined;
+  /** Where the proof with this secret is, for whoever does not know its Y yet. */
+  stateOfSecret(secret: string): ProofState | undefined;
   /** What may be spent at `mint` now: select by these, then read the proofs with {@link proofsOf}. */
   coins(mint: MintUrl): Coin[];
   /** The oldest `coin.count` proofs of that kind that may be spent. */
