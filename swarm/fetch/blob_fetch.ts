@@ -5,6 +5,7 @@ import { GROUP_BYTES, groupCountOf, groupSizeAt, PARENT_BYTES } from "../bao/geo
 import { OriginSource } from "../origin/origin_source.ts";
 import type { ProviderHint, Source } from "../ports.ts";
 import { Scheduler, type SchedulerEffect, type SchedulerEvent } from "../scheduler/mod.ts";
+import { withoutFleetTerms } from "./fleet_hints.ts";
 import { failureMessage } from "./failure_message.ts";
 import {
   DISCOVERY_MS_MAX,
@@ -26,6 +27,8 @@ export class BlobFetch implements TransferHost {
   readonly #scheduler: Scheduler;
   readonly #sources = new Map<string, Source>();
   readonly #transfers = new Map<number, Transfer>();
+  /** Prices that the scheduler knows. */
+  readonly #prices = new Map<string, number>();
   readonly #from = new Map<string, FetchedFrom>();
   readonly #failures: FetchFailure[] = [];
   readonly #ended = Promise.withResolvers<Outcome>();
@@ -48,6 +51,7 @@ export class BlobFetch implements TransferHost {
     this.#onProgress = onProgress;
     this.#scheduler = new Scheduler({
       policy: options.policy ?? "swarm-first",
+      thrift: options.thrift ?? "balanced",
       hasOrigin: options.origin !== undefined,
       seed: Math.floor(options.random.float() * 2 ** 32),
       ...(options.limits === undefined ? {} : { limits: options.limits }),
@@ -88,6 +92,8 @@ export class BlobFetch implements TransferHost {
 
   dispatch(event: SchedulerEvent): void {
     if (this.#isOver) return;
+    // Before more is asked of who granted, it must be known what that costs.
+    if (event.type === "granted") this.#tellPrices();
     this.#queue.push(event);
     if (this.#isDispatching) return;
     this.#isDispatching = true;
@@ -144,6 +150,7 @@ export class BlobFetch implements TransferHost {
     const tick = () => {
       if (this.#isOver) return;
       for (const transfer of [...this.#transfers.values()]) transfer.flush();
+      this.#tellPrices();
       this.dispatch({ type: "tick" });
       this.#tellProgress(false);
       if (!this.#isOver) this.#stopTick = clock.timer(TICK_MS, tick);
@@ -217,7 +224,8 @@ export class BlobFetch implements TransferHost {
     if (!this.#sources.has(peer.peerId) && this.#sources.size >= FETCH_SOURCES_MAX) return;
     let source: Source | undefined;
     try {
-      source = this.#sources.get(peer.peerId) ?? this.#options.sourceOf?.(peer);
+      source = this.#sources.get(peer.peerId) ??
+        this.#options.sourceOf?.(withoutFleetTerms(peer, this.#options.herd));
     } catch (error) {
       this.#noteFailure({
         id: peer.peerId,
@@ -236,14 +244,26 @@ export class BlobFetch implements TransferHost {
     const isPeer = source.kind === "peer";
     const prior = isPeer ? scores?.priorOf(source.id) : undefined;
     const isFleet = isPeer && herd?.isMember(source.id) === true;
+    const { priceMsatPerMiB } = source;
+    if (priceMsatPerMiB !== undefined) this.#prices.set(source.id, priceMsatPerMiB);
     this.dispatch({
       type: "source-added",
       sourceId: source.id,
       kind: source.kind,
       tellsHoldings: source.holdings !== undefined,
       ...(prior === undefined ? {} : { prior }),
+      ...(priceMsatPerMiB === undefined ? {} : { priceMsatPerMiB }),
       ...(isFleet ? { isFleet, fetchesBeforeUs: herd!.comesBeforeUs(source.id, hash) } : {}),
     });
+  }
+
+  /** A source often learns its price when it is asked for the first time. */
+  #tellPrices(): void {
+    for (const { id, priceMsatPerMiB } of this.#sources.values()) {
+      if (priceMsatPerMiB === undefined || priceMsatPerMiB === this.#prices.get(id)) continue;
+      this.#prices.set(id, priceMsatPerMiB);
+      this.dispatch({ type: "priced", sourceId: id, priceMsatPerMiB });
+    }
   }
 
   /** Runs discovery beside the fetch; whatever breaks in it is told and hinders nothing. */
@@ -309,8 +329,9 @@ export class BlobFetch implements TransferHost {
     if (scores === undefined) return;
     for (const measured of this.#scheduler.measured()) {
       if (this.#sources.get(measured.id)?.kind !== "peer") continue;
+      // That no price was agreed says nothing of how well it serves.
       const codes = this.#scheduler.failures.filter((one) => one.id === measured.id)
-        .map((one) => one.code);
+        .map((one) => one.code).filter((code) => code !== "payment-required");
       const bytes = this.#from.get(measured.id)?.bytes ?? 0;
       if (bytes === 0 && codes.length === 0) continue;
       try {

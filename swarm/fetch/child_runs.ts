@@ -8,6 +8,7 @@ import type { Clock } from "../../src/core/ports.ts";
 import { RangeSet } from "../../src/core/range_set.ts";
 import type { CollectionChild } from "../collection.ts";
 import type { Source } from "../ports.ts";
+import type { Thrift } from "../scheduler/mod.ts";
 import type { BlobAttributes } from "../store/blob_store.ts";
 import {
   CHILD_FAILURES_MAX,
@@ -19,6 +20,7 @@ import {
 } from "./limits.ts";
 import type { FetchedFrom, FetchFailure } from "./report.ts";
 import type { SourcePool } from "./source_pool.ts";
+import { ChildThrift } from "./child_thrift.ts";
 
 /** Options of {@link ChildRuns}. */
 export interface ChildRunsOptions {
@@ -28,6 +30,11 @@ export interface ChildRunsOptions {
   readonly wanted: RangeSet;
   readonly pool: SourcePool;
   readonly clock: Clock;
+  readonly thrift: Thrift;
+  /** Whether a child may be had of an origin. */
+  readonly hasOrigin: (index: number) => boolean;
+  /** Whether a peer is of our fleet, which never charges us. */
+  readonly isFleet: (peerId: string) => boolean;
   readonly attributes?: BlobAttributes;
   readonly signal: AbortSignal;
   /** How long to wait for a first provider before the rest is fetched one by one. */
@@ -36,7 +43,7 @@ export interface ChildRunsOptions {
 }
 
 /** What is known of a provider in this collection. */
-interface Worker {
+export interface Worker {
   readonly source: Source;
   /** Children that it said it lacks. */
   lacks: RangeSet;
@@ -52,6 +59,7 @@ export class ChildRuns {
   wastedBytes = 0;
   readonly #options: ChildRunsOptions;
   readonly #workers = new Map<string, Worker>();
+  readonly #thrift: ChildThrift;
   readonly #ended = Promise.withResolvers<void>();
   #pending: RangeSet;
   #runningCount = 0;
@@ -60,6 +68,7 @@ export class ChildRuns {
 
   constructor(options: ChildRunsOptions) {
     this.#options = options;
+    this.#thrift = new ChildThrift(options);
     this.#pending = options.wanted;
     this.#lastProgressMs = options.clock.monotonicMs();
   }
@@ -71,6 +80,7 @@ export class ChildRuns {
     const onAbort = () => this.#ended.reject(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });
     const stopListening = pool.onChange(() => this.#fill());
+    const stopThrift = this.#thrift.onEased(() => this.#fill());
     let stopTimer = () => {};
     const look = () => {
       const idleMs = clock.monotonicMs() - this.#lastProgressMs;
@@ -85,6 +95,7 @@ export class ChildRuns {
     } finally {
       this.#isOver = true;
       stopTimer();
+      stopThrift();
       stopListening();
       signal.removeEventListener("abort", onAbort);
     }
@@ -104,10 +115,12 @@ export class ChildRuns {
         isDropped: false,
       });
     }
-    for (const worker of this.#workers.values()) {
+    const live = [...this.#workers.values()].filter((worker) => this.#isLive(worker));
+    for (const worker of this.#thrift.ordered(live)) {
       if (this.#runningCount >= CHILD_SOURCES_MAX) break;
-      if (worker.isBusy || !this.#isLive(worker)) continue;
-      const run = this.#nextRun(worker);
+      if (worker.isBusy) continue;
+      const within = this.#thrift.within(worker, live);
+      const run = this.#nextRun(this.#pending.subtract(worker.lacks).intersect(within));
       if (!run.isEmpty) void this.#work(worker, run);
     }
     if (this.#runningCount > 0) return;
@@ -125,9 +138,8 @@ export class ChildRuns {
   }
 
   /** A fair half of what is left, so that runs shrink towards the end and all end together. */
-  #nextRun(worker: Worker): RangeSet {
+  #nextRun(available: RangeSet): RangeSet {
     const { children } = this.#options;
-    const available = this.#pending.subtract(worker.lacks);
     const liveCount = [...this.#workers.values()].filter((one) => this.#isLive(one)).length;
     const fair = liveCount <= 1 ? available.count : Math.ceil(available.count / (2 * liveCount));
     const countMax = Math.min(CHILDREN_PER_RUN_MAX, Math.max(CHILDREN_PER_RUN_MIN, fair));

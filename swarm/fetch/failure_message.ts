@@ -18,17 +18,21 @@ export function failureMessage(
   }
   const originId = options.origin?.id;
   const isPart = (id: string) => id === "discovery" || id === "origin" || id === originId;
-  const peers = new Set(failures.filter((one) => !isPart(one.id)).map((one) => one.id));
+  const ofPeers = failures.filter((one) => !isPart(one.id));
+  const peers = new Set(ofPeers.map((one) => one.id));
+  const what = ofPeers.every((one) => one.code === "payment-required") ? "was not paid" : "failed";
   const tried = peers.size === 0
     ? "no provider was found"
     : peers.size === 1
-    ? "the only provider failed"
-    : `all ${peers.size} providers failed`;
+    ? `the only provider ${what}`
+    : `all ${peers.size} providers ${what.replace("was", "were")}`;
   const told = failures.slice(0, TOLD_MAX).map((one) => `${shortId(one.id)}: ${one.message}`);
   if (failures.length > TOLD_MAX) told.push(`and ${failures.length - TOLD_MAX} more`);
   const reasons = told.length === 0 ? "" : ` (${told.join("; ")})`;
   const stalled = outcome.code === "timeout" ? `${outcome.reason}; ` : "";
-  return `${start}: ${stalled}${tried}${reasons} and ${originPart(options)}`;
+  const isUnpaid = failures.some((one) => one.code === "payment-required");
+  const advice = isUnpaid ? ", or allow it to cost more" : "";
+  return `${start}: ${stalled}${tried}${reasons} and ${originPart(options)}${advice}`;
 }
 
 function originPart(options: Pick<FetchBlobOptions, "origin" | "policy">): string {

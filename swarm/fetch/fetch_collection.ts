@@ -16,7 +16,7 @@ import {
   SMALL_CHILD_BYTES_MAX,
 } from "./limits.ts";
 import type { FetchContext } from "./options.ts";
-import { type FetchProgress, type FetchReport, joinReports } from "./report.ts";
+import { type FetchFailure, type FetchProgress, type FetchReport, joinReports } from "./report.ts";
 import { SourcePool } from "./source_pool.ts";
 
 /** Options of {@link fetchCollection}. */
@@ -67,7 +67,7 @@ export async function fetchCollection(options: FetchCollectionOptions): Promise<
     limits: { ...options.limits, blobBytesMax: COLLECTION_BYTES_MAX },
     ...(origin === undefined ? {} : { origin }),
   });
-  for (const failure of own.failures) if (failure.code === "corrupt") pool.ban(failure.id);
+  banFailed(pool, own.failures);
   const children = await readCollection(options.store, options.hash);
   const fetching = new ChildrenFetch({ options, pool, children, signal });
   await fetching.run();
@@ -160,7 +160,7 @@ class ChildrenFetch {
   }
 
   async #fetchSmall(wanted: RangeSet): Promise<RangeSet> {
-    const { policy, originOf, limits, attributes, clock, hash } = this.#options;
+    const { policy, thrift, originOf, limits, attributes, clock, hash } = this.#options;
     if (policy === "origin-first" && originOf !== undefined) return wanted;
     const patienceMs = limits?.originStartMs ?? SCHEDULER_LIMITS.originStartMs;
     const runs = new ChildRuns({
@@ -169,6 +169,10 @@ class ChildrenFetch {
       wanted,
       pool: this.#pool,
       clock,
+      thrift: thrift ?? "balanced",
+      hasOrigin: (index) =>
+        policy !== "swarm-only" && originOf?.(this.#children[index]!, index) !== undefined,
+      isFleet: (id) => this.#options.herd?.isMember(id) === true,
       ...(attributes === undefined ? {} : { attributes }),
       signal: this.#signal,
       patienceMs: Math.max(0, patienceMs),
@@ -224,9 +228,7 @@ class ChildrenFetch {
         },
       });
       this.parts.push(report);
-      for (const failure of report.failures) {
-        if (failure.code === "corrupt") this.#pool.ban(failure.id);
-      }
+      banFailed(this.#pool, report.failures);
       this.#done(index);
     } catch (error) {
       if (this.#signal.aborted) throw this.#signal.reason;
@@ -270,6 +272,13 @@ class ChildrenFetch {
         `the first: ${messageOf(first)}`,
       { cause: first, retryable: true },
     );
+  }
+}
+
+/** Who lied about one child, or was not paid for it, is asked for no other. */
+function banFailed(pool: SourcePool, failures: readonly FetchFailure[]): void {
+  for (const { id, code } of failures) {
+    if (code === "corrupt" || code === "payment-required") pool.ban(id);
   }
 }
 

@@ -42,6 +42,9 @@ export const SINGLE_CHILDREN_MAX = 8;
 /** A run of children without a child or a byte for so long is asked elsewhere. */
 export const CHILD_PROGRESS_MS = 2000;
 
+/** Small children still missing after so long are bought although a cheaper provider is at work. */
+export const CHILD_CHEAPER_FIRST_MS = 5000;
+
 /** Failures of one provider in a row after which it is not asked for more children. */
 export const CHILD_FAILURES_MAX = 3;
 

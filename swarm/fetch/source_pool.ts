@@ -1,10 +1,11 @@
 /**
  * The sources of one collection: who has it is found once and used for all its children. A liar met
- * on one child is asked for none.
+ * on one child is asked for none, nor is a peer whose price was not paid for one.
  */
 import { messageOf, SeedmintError } from "../../src/core/errors.ts";
 import type { Hash } from "../../src/core/hash.ts";
 import type { Discovery, ProviderHint, Source } from "../ports.ts";
+import { withoutFleetTerms } from "./fleet_hints.ts";
 import { DISCOVERY_MS_MAX } from "./limits.ts";
 import type { FetchContext } from "./options.ts";
 import type { FetchFailure } from "./report.ts";
@@ -30,7 +31,7 @@ export class SourcePool implements AsyncDisposable {
     this.#searching = this.#search(root);
   }
 
-  /** Everyone known that did not lie. */
+  /** Everyone known that was not banned. */
   get sources(): readonly Source[] {
     return [...this.#sources.values()].filter((source) => !this.#banned.has(source.id));
   }
@@ -40,6 +41,7 @@ export class SourcePool implements AsyncDisposable {
     return this.#isEnded;
   }
 
+  /** Leaves a source out from now on. */
   ban(id: string): void {
     this.#banned.add(id);
   }
@@ -119,7 +121,8 @@ export class SourcePool implements AsyncDisposable {
   #addPeer(peer: ProviderHint): void {
     if (this.#sources.has(peer.peerId)) return;
     try {
-      const source = this.#context.sourceOf?.(peer);
+      const { herd, sourceOf } = this.#context;
+      const source = sourceOf?.(withoutFleetTerms(peer, herd));
       if (source !== undefined) this.#add(source);
     } catch (error) {
       this.#noteFailure({

@@ -67,7 +67,10 @@ export interface SchedulerLimits {
   readonly paidLeftMs: number;
   /** Nothing is bought to speed up a rest that slow sources bring within this time anyway. */
   readonly paidLeftMsMin: number;
-  /** A source at work that was silent for so long is not counted on where paying is decided. */
+  /**
+   * A source at work that was silent for so long is not counted on where paying is decided; and paid
+   * sources join only when the others were too slow for so long.
+   */
   readonly paidPatienceMs: number;
   /** Without a first byte for so long, a paid source's request is asked elsewhere: ecash of another
    * mint takes seconds to make ready, and the seller waits for it as well as we do. */

@@ -245,6 +245,7 @@ function addSource(
     reach: RangeSet.ALL,
     rank: 0,
     isAdmitted: false,
+    neededSinceMs: undefined,
     holdings: { state: "unknown" },
     holdingsAskedMs: undefined,
     isAskingHoldings: false,

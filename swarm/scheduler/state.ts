@@ -34,6 +34,8 @@ export interface SourceState {
   rank: number;
   /** A paid source that works because the others are too slow. */
   isAdmitted: boolean;
+  /** Since when the others have been too slow without it; undefined while they are not. */
+  neededSinceMs: number | undefined;
   holdings: KnownHoldings;
   /** When it was last asked what it holds; undefined before the first time. */
   holdingsAskedMs: number | undefined;

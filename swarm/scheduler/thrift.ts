@@ -161,7 +161,7 @@ function reachAsNeeded(
   }
   const leftBytes = bytesLeft(state);
   for (const source of ordered) {
-    source.isAdmitted = isTooSlow(state, { rate, leftBytes, wasAdmitted: source.isAdmitted });
+    admit(state, source, { rate, leftBytes, nowMs });
     source.reach = source.isAdmitted ? RangeSet.ALL : RangeSet.ALL.subtract(covered);
     if (reachOf(source).intersects(state.missing)) count(source);
   }
@@ -170,6 +170,21 @@ function reachAsNeeded(
 function bytesLeft(state: SchedulerState): number | undefined {
   const groupCount = planGroupCount(state);
   return groupCount === undefined ? undefined : state.missing.below(groupCount).count * GROUP_BYTES;
+}
+
+/** One glance is no reason to pay: a rate is judged for a moment, unless nobody is there at all. */
+function admit(
+  state: SchedulerState,
+  source: SourceState,
+  others: { readonly rate: number; readonly leftBytes: number | undefined; readonly nowMs: number },
+): void {
+  const { rate, nowMs } = others;
+  const isNeeded = isTooSlow(state, { ...others, wasAdmitted: source.isAdmitted });
+  if (isNeeded) source.neededSinceMs ??= nowMs;
+  else source.neededSinceMs = undefined;
+  source.isAdmitted = isNeeded &&
+    (source.isAdmitted || rate === 0 ||
+      nowMs - source.neededSinceMs! >= state.limits.paidPatienceMs);
 }
 
 /**

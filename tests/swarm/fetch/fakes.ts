@@ -41,6 +41,10 @@ export interface FakeBehaviour {
   /** From this byte of its responses on it lies. */
   readonly liesAfterBytes?: number;
   readonly refusesWith?: SeedmintError;
+  /** What it asks for a MiB. */
+  readonly priceMsatPerMiB?: number;
+  /** It tells its price only when it is asked for something. */
+  readonly hidesPrice?: boolean;
   /** The size that it claims instead of the true one. */
   readonly claimsSize?: number;
 }
@@ -50,6 +54,7 @@ export class FakePeer implements Source {
   readonly kind = "peer";
   readonly id: string;
   readonly requests: RangeSet[] = [];
+  priceMsatPerMiB?: number;
   sentBytes = 0;
   readonly #from: BlobStore;
   readonly #to: BlobStore;
@@ -65,6 +70,10 @@ export class FakePeer implements Source {
     this.#from = options.from;
     this.#to = options.to;
     this.#behaviour = options;
+    const { priceMsatPerMiB, hidesPrice } = options;
+    if (priceMsatPerMiB !== undefined && hidesPrice !== true) {
+      this.priceMsatPerMiB = priceMsatPerMiB;
+    }
   }
 
   async fetch(request: SourceFetch): Promise<{ readonly receivedBytes: number }> {
@@ -72,6 +81,7 @@ export class FakePeer implements Source {
     const behaviour = this.#behaviour;
     this.requests.push(request.groups);
     await systemClock.sleep(behaviour.latencyMs ?? 0, { signal });
+    if (behaviour.priceMsatPerMiB !== undefined) this.priceMsatPerMiB = behaviour.priceMsatPerMiB;
     if (behaviour.refusesWith !== undefined) throw behaviour.refusesWith;
     const record = this.#from.status(hash);
     if (record === undefined) throw new SeedmintError("not-found", "it does not have the blob");
