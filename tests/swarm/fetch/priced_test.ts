@@ -164,7 +164,11 @@ async function market(
 ) {
   const all = Array.from({ length: 150 }, (_, index) => testBytes(2000, index + 1));
   const { store: from, hashes } = await storeWith(...all);
-  const children = hashes.map((hash, index) => ({ name: `file ${1000 + index}`, hash, size: 2000 }));
+  const children = hashes.map((hash, index) => ({
+    name: `file ${1000 + index}`,
+    hash,
+    size: 2000,
+  }));
   const { hash: root } = await from.importBytes(encodeCollection(children), { kind: "collection" });
   const to = new MemoryBlobStore({ clock: systemClock });
   const blobs = new Map(hashes.map((hash, index) => [hash, all[index]!]));
