@@ -1,8 +1,8 @@
 /**
  * The pure core: names, codecs, sets, errors, ports. No I/O, no clock, no chance of its own.
  *
- * May import: nothing of Seedmint; of packages `cborg`, `@noble/ed25519` and
- * `@scure/bip39`, one file each.
+ * May import: nothing of Seedmint; of packages `cborg`, `@noble/curves`, `@noble/ed25519`
+ * and `@scure/bip39`, one file each.
  */
 export * from "./assert.ts";
 export * from "./bitfield.ts";
@@ -15,5 +15,6 @@ export * from "./keys.ts";
 export * from "./money.ts";
 export * from "./ports.ts";
 export * from "./range_set.ts";
+export * from "./secp256k1.ts";
 export * from "./token_bucket.ts";
 export * from "./varint.ts";

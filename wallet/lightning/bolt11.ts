@@ -1,6 +1,5 @@
 /**
- * BOLT #11: Lightning invoices, read and written. Pure. The one door to `@scure/base` and
- * `@noble/curves`.
+ * BOLT #11: Lightning invoices, read and written. Pure. The one door to `@scure/base`.
  *
  * Not here: routes, fallback addresses and trampoline hints, which the mint's own node reads; and no
  * blinded or BOLT #12 invoices.
@@ -9,8 +8,8 @@
  */
 import { createHash } from "node:crypto";
 import { bech32 } from "@scure/base";
-import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { type Bytes, concatBytes, utf8 } from "../../src/core/bytes.ts";
+import { ecdsaRecover, ecdsaSignRecoverable, ecdsaVerify } from "../../src/core/secp256k1.ts";
 
 /** Longest invoice read, in characters: twice what one QR code holds. */
 export const INVOICE_CHARS_MAX = 8192;
@@ -143,10 +142,7 @@ export function encodeInvoice(invoice: NewInvoice, secretKey: Uint8Array): strin
     ...field(TAG.minFinalCltvExpiry, wordsOf(18)),
     ...(paymentSecret === undefined ? [] : field(TAG.features, FEATURES_WITH_SECRET)),
   ];
-  const signature = secp256k1.sign(signedHash(prefix, words), secretKey, {
-    prehash: false,
-    format: "recovered",
-  });
+  const signature = ecdsaSignRecoverable(signedHash(prefix, words), secretKey);
   // The library puts the recovery id first, BOLT #11 puts it last.
   const moved = concatBytes(signature.subarray(1), signature.subarray(0, 1));
   return bech32.encode(prefix, [...words, ...bech32.toWords(moved)], false);
@@ -272,11 +268,8 @@ function payeeOf(
   const signature = bytes.subarray(0, 64);
   try {
     const payee = named ??
-      secp256k1.recoverPublicKey(concatBytes(bytes.subarray(64), signature), hash, {
-        prehash: false,
-      }).toHex();
-    const options = { prehash: false, lowS: false };
-    if (secp256k1.verify(signature, hash, Uint8Array.fromHex(payee), options)) return payee;
+      ecdsaRecover(concatBytes(bytes.subarray(64), signature), hash).toHex();
+    if (ecdsaVerify(signature, hash, Uint8Array.fromHex(payee))) return payee;
   } catch {
     // No point of the curve, or numbers out of range: told below.
   }
