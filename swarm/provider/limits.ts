@@ -118,3 +118,6 @@ export const LOST_RACE_MS = 10;
 
 /** Charged small children that are remembered before those that were sent are looked for. */
 export const UNSENT_GROUPS_KEPT = 4096;
+
+/** How long an answer waits for money until it says so once more, in milliseconds. */
+export const LOW_AGAIN_MS = 1_000;

@@ -10,7 +10,7 @@ import { PARENT_BYTES } from "../bao/geometry.ts";
 import { type EncodedItem, encodedItems } from "../bao/mod.ts";
 import type { Meter } from "../ports.ts";
 import { AnswerFailure } from "./answer_failure.ts";
-import { LOST_RACE_MS, UNSENT_GROUPS_KEPT } from "./limits.ts";
+import { LOST_RACE_MS, LOW_AGAIN_MS, UNSENT_GROUPS_KEPT } from "./limits.ts";
 import type { Account, Metering } from "./metering.ts";
 import { msatOf } from "./till.ts";
 
@@ -64,7 +64,8 @@ export class MeteredSending implements AsyncDisposable {
   #unsent: ChargedGroup[] = [];
   #forgetAtCount = UNSENT_GROUPS_KEPT;
   #chargedBytes = 0;
-  #isLowTold = false;
+  /** The least credit that was seen since the payer was told that it runs out. */
+  #toldMsat: number | undefined;
   /** When the wait for credit is over; undefined while there is some. */
   #dryUntilMs: number | undefined;
 
@@ -202,25 +203,29 @@ export class MeteredSending implements AsyncDisposable {
 
   /** Says that the credit runs out: once, until it has grown. */
   async #tellLow(isDry: boolean): Promise<void> {
-    const { meter, sink } = this.#options;
-    let creditMsat: number;
+    const creditMsat = this.#lowCredit(isDry);
+    if (creditMsat === undefined) {
+      this.#toldMsat = undefined;
+      return;
+    }
+    const hasGrown = this.#toldMsat === undefined || creditMsat > this.#toldMsat;
+    this.#toldMsat = creditMsat;
+    if (hasGrown) await this.#options.sink.low?.(creditMsat);
+  }
+
+  /** What is left, in msat, when that is little; undefined when it is not. */
+  #lowCredit(isDry: boolean): number | undefined {
+    const { meter } = this.#options;
     try {
-      if (!isDry && !meter.isLow) {
-        this.#isLowTold = false;
-        return;
-      }
-      creditMsat = msatOf(meter.creditMsat);
+      return isDry || meter.isLow ? msatOf(meter.creditMsat) : undefined;
     } catch (cause) {
       throw new AnswerFailure("internal", cause);
     }
-    if (this.#isLowTold) return;
-    this.#isLowTold = true;
-    await sink.low?.(creditMsat);
   }
 
   /** Waits for credit, as long as that may take since it ended. */
   async #more(): Promise<void> {
-    const { meter, metering, account, clock, signal } = this.#options;
+    const { meter, sink, metering, account, clock, signal } = this.#options;
     const nowMs = clock.monotonicMs();
     const isLostRace = this.#dryUntilMs !== undefined;
     this.#dryUntilMs ??= nowMs + metering.limits.unpaidMs;
@@ -236,18 +241,21 @@ export class MeteredSending implements AsyncDisposable {
     };
     const onAbort = () => end(signal.reason);
     const cancel = clock.timer(this.#dryUntilMs - nowMs, () => end(new AnswerFailure("unpaid")));
+    // Another answer may have used up a top-up before this one saw it: the payer waits for a word.
+    const cancelAgain = clock.timer(LOW_AGAIN_MS, () => sink.low?.(0).catch(() => {}));
     signal.addEventListener("abort", onAbort, { once: true });
     try {
       signal.throwIfAborted();
       if (isLostRace) await clock.sleep(LOST_RACE_MS, { signal });
       await Promise.race([meter.more(stop.signal), stopped.promise]);
-      this.#isLowTold = false;
+      this.#toldMsat = undefined;
     } catch (cause) {
       signal.throwIfAborted();
       if (cause instanceof AnswerFailure) throw cause;
       throw new AnswerFailure("internal", cause);
     } finally {
       cancel();
+      cancelAgain();
       signal.removeEventListener("abort", onAbort);
       metering.unpaid.close(account);
     }
