@@ -83,7 +83,11 @@ tcpTest(
     });
     deepEqual(messages.at(-1), { t: "end" });
     ok(index > 15, `${index} payments`);
-    equal(messages.filter(({ t }) => t === "credited").length, index - 1);
+    // The answer to a payment may come after the end of what it was meant for.
+    let credited = messages.filter(({ t }) => t === "credited").length;
+    for (; credited < index - 1; credited++) {
+      equal((await line.next() as { t: string }).t, "credited");
+    }
     ok(equalBytes(data, await encodingOf(shop.store, hash, RangeSet.ALL)));
     equal(shop.gate.unitsOf(FETCHER), unitsOfMsat(paidMsat) - costOf(bytes.length, 777));
     equal(shop.events.length, 1);
