@@ -19,8 +19,9 @@
  * | `mac` | HMAC-SHA-256 under the session's key over `seedmint/direct/1`, one zero byte, and the canonical CBOR of the other four fields |
  *
  * The answer is 200 with `Content-Length` and the Bao encoding of the ranges, exactly that of the
- * stream; or an empty 400, 403 (session, MAC or counter, not told which), 404 (not all of the ranges
- * are held), 429, 503, after which the connection is closed. There are no redirects.
+ * stream; or an empty 400, 403 (session, MAC, counter, price or credit, not told which), 404 (not all of
+ * the ranges are held), 429, 503, after which the connection is closed. There are no redirects. A body
+ * that ends early, with the connection, ends a request that could not be served on: what came stands.
  *
  * ## Rules
  *
@@ -29,6 +30,10 @@
  * - No answer within 300 ms, or any failure, and the stream serves the rest. Bytes that do not
  *   verify are blamed on the path, not on the peer: anyone between may have changed them.
  * - A request is metered, limited and counted like one on the stream, on the same account.
+ * - What costs something is charged as on the stream, to the peer that the session was granted to, at the
+ *   price of its grant and no other. When the credit ends the body pauses; a top-up, on a stream, lets it
+ *   go on, and without one it ends early after the same time. Without credit there is no answer but 403,
+ *   and the stream says why.
  * - Blobs that are not public are never offered here unless the operator says that the network is
  *   trusted; a stream through a relay gets no offer.
  *

@@ -36,24 +36,28 @@
  *
  * ## Requests
  *
- * A stream carries requests one after another: the provider answers them in order and reads the next
- * when it is done with the last, so a requester may send several ahead. A requester that gives up an
- * answer aborts the stream. A provider closes streams that stay idle (30 s).
+ * A stream carries requests one after another: the provider answers them in order, so a requester may
+ * send several ahead. While it answers, a provider reads on: `top-up` is dealt with at once, up to 8
+ * other requests or 16 KiB of them wait, and then it reads no more until one of them is taken. A
+ * requester that gives up an answer aborts the stream. A provider closes streams that stay idle (30 s).
  *
  * | requester sends | fields |
  * |---|---|
  * | `want` | `hash` or `sha256` (32 bytes), `format` (`blob`, `collection`), `ranges`?, `children`?, `payment`?, `certificate`?, `direct`? |
  * | `have` | `blobs`: up to 1,024 of `{hash}` or `{sha256}`, `certificate`? |
  * | `top-up` | `payment` |
+ * | `receipt-ask` | `root`, `nostrKey`, `commitment` (32 bytes each) |
+ * | `receipt` | `receipt`: JSON |
  *
  * | provider answers | fields |
  * |---|---|
- * | `granted` | `size`, `hash`?, `ranges`?, `visibility`?, `session`?, `creditMsat`?, `direct`? |
+ * | `granted` | `size`, `hash`?, `ranges`?, `visibility`?, `priceMsatPerMiB`?, `creditMsat`?, `direct`? |
  * | `payment-required` | `priceMsatPerMiB`, `minTopUpSat`, `mints`, `p2pk`, `locktimeMin` |
  * | `pending` | `paymentId`, `retryMs` |
  * | `denied` | `code`, `retryMs`? |
  * | `not-found` | |
  * | `holdings` | `blobs`: in the order of `have`: `{}`, or `{size, hash?}`, or `{size, hash?, groups}` |
+ * | `receipt` | `receipt`: JSON |
  *
  * After `granted` come data frames, `low` and `missing` where they apply, and then one of
  *
@@ -61,6 +65,15 @@
  * |---|---|
  * | `end` | everything granted was sent |
  * | `failed` | `code`: it cannot be sent to its end; what came before stands |
+ *
+ * To each `top-up` comes one of these, whenever it is known: before, between or after the frames of
+ * answers to other requests, and in any order. `paymentId` says which payment is meant.
+ *
+ * | provider says | fields |
+ * |---|---|
+ * | `credited` | `paymentId`, `creditMsat` |
+ * | `pending` | `paymentId`, `retryMs` |
+ * | `refused` | `paymentId`, `code`, `retryMs`? |
  *
  * ## Ranges
  *
@@ -106,18 +119,74 @@
  *
  * ## Payment
  *
- * A provider that sells answers `payment-required`; the requester sends the same `want` with
- * `payment` (an id of its choosing and a token), and is answered `granted` with the credit left,
- * `pending`, or `denied`. `low` says between data that the credit runs out; `top-up` adds to it. The
- * id makes asking again free: a payment is credited once. A grant is bound to the peer id of the
- * stream, the root, and the ranges: `session` is no bearer of anything. This version of the node
- * understands `payment-required` and asks elsewhere.
+ * Credit is what a requester has prepaid at a provider, in msat. It belongs to the pair of them, the
+ * provider and the peer id of the stream, not to a stream, a root or a message: whatever one stream
+ * pays all streams of that peer may use, also after reconnecting, and nothing on the wire is a bearer
+ * of it.
+ *
+ * A provider that sells answers a `want` with `payment-required` as long as the peer has no credit.
+ * `payment` is an `id` of the requester's choosing and a `token`: ecash locked to `p2pk` that can be
+ * taken back `locktimeMin` minutes later at the earliest, worth `minTopUpSat` or more, of one of
+ * `mints`; or text that begins with `channel1:`. The id makes asking again free: the same id is
+ * credited once, and with the id alone a requester asks what became of the payment. It goes
+ *
+ * - with the first `want`, when the price is known: no round trip is added. The answer is `granted`
+ *   with the credit when the payment counts; `pending`; `denied` with the code of its refusal, also
+ *   when there is credit of earlier payments; or `payment-required`, when the terms were stale and it
+ *   was not taken. It is looked at only if what is asked costs something: after `not-found`,
+ *   `granted` without a price, and other refusals the provider has not taken it;
+ * - in a `top-up`, on any stream of the peer at any time, while an answer is under way or alone. Since a
+ *   `top-up` may wait behind other requests of its stream, a requester that streams keeps a stream for
+ *   paying.
+ *
+ * `granted` says the price of its bytes. A requester that has not agreed to it aborts. What is charged
+ * is the content of chunk groups, each whole and before its first byte is sent: `n` bytes cost
+ * `n * priceMsatPerMiB / 2^20` msat, and nothing is rounded but what messages say of credit. The hash
+ * tree is free, a child of a collection counts like a blob, and the data path makes no difference.
+ * What was charged and not begun to be sent when an answer ended is given back.
+ *
+ * A group is sent as long as any credit is left, so that a requester may come to owe a part of one
+ * group. `low` says once, until the credit has grown, that it runs out: less than half of `minTopUpSat`
+ * is left. With nothing left the provider stops at the end of a group and waits 20 s for credit; then it
+ * ends with `failed` `unpaid`. What came stands, and asking for the rest later goes on.
+ *
+ * A provider bounds what payments cost it: 4 of a stream and 8 of a peer are checked at one time. A
+ * stream is read no further above that, a peer is told `busy`, and one whose payments are refused waits
+ * before the next is looked at.
+ *
+ * ## Receipts
+ *
+ * `receipt-ask` asks for the provider's signed word on what it delivered for `root` and was paid, to
+ * `nostrKey`; `commitment` stands in it for the root (`trust/receipt.ts`). The answer is `receipt`, or
+ * `not-found` when there is nothing to confirm. The requester may send it back in `receipt`, signed by
+ * both; the provider answers `end` when it keeps it, and `denied` with code `refused` when it is none.
  *
  * ## Codes
  *
- * `denied`: `busy` (too much at once, ask again after `retryMs`), `internal`, and those of the
- * operator's gate. `failed`: `gone` (no longer held), `internal`. A code that is not known is a plain
- * refusal.
+ * A code that is not known is a plain refusal.
+ *
+ * | in | code | |
+ * |---|---|---|
+ * | `denied` | `busy` | too much at once, ask again after `retryMs` |
+ * | | `internal` | the provider failed |
+ * | | `refused` | what was asked for is not done |
+ * | | those of `refused` | the payment that came with the `want` |
+ * | | any other | of the operator's gate |
+ * | `failed` | `gone` | no longer held |
+ * | | `internal` | the provider failed |
+ * | | `unpaid` | the credit ended and none came in time |
+ * | `refused` | `malformed` | it is no payment, or the id is unknown and there is no token |
+ * | | `mint`, `unit` | not of a mint, or not in a unit, that is taken |
+ * | | `locked` | not locked as the terms say |
+ * | | `worthless` | worth too little, after fees |
+ * | | `price` | less than the terms ask for by now |
+ * | | `spent` | the mint, or an earlier payment, has it already |
+ * | | `own` | the provider's own ecash |
+ * | | `conflict` | another payment had this id |
+ * | | `exposure` | the provider holds as much unredeemed ecash as it wants for now |
+ * | | `busy` | too many at once, or too many refused ones: the same again after `retryMs` |
+ * | | `unavailable` | no payments are taken, or the mint does not answer |
+ * | | `internal` | the provider failed: the same again after `retryMs` finds out what became of it |
  *
  * ## Names of the seed
  *
@@ -127,7 +196,7 @@
  * |---|---|
  * | `PaidRequest.want` | `want.hash` |
  * | `PaidRequest.token` | `want.payment.token`, with an id |
- * | `PaidResponse::Granted` | `granted` |
+ * | `PaidResponse::Granted` | `granted`, without a session id: the peer id is it |
  * | `PaidResponse::PaymentRequired.price_sats` | `payment-required.priceMsatPerMiB`, for bytes instead of the whole |
  * | `PaidResponse::PaymentRequired.accepted_mints` | `payment-required.mints` |
  * | `PaidResponse::Denied.reason` | `denied.code` |

@@ -3,7 +3,8 @@
  * order, within limits, with memory that does not depend on the size of what is served.
  *
  * Vocabulary: a *conversation* is one stream; a *want* is one request in it; an *account* is what one
- * peer has open and took; a *gate* decides who gets what at which price.
+ * peer has open and took; a *gate* decides who gets what at which price; the *inbox* is what a stream
+ * still asks, the *till* where it pays; a *meter* is a peer's credit as one answer uses it up.
  *
  * May import: `src/core`, and of the swarm `ports.ts`, `protocol`, `bao`, `store`, `direct`,
  * `collection.ts` and `fleet.ts`.
