@@ -35,9 +35,13 @@ export interface AskOptions {
 export async function askFor(line: Line, options: AskOptions): Promise<Grant> {
   const { want, cancel, purchase } = options;
   if (purchase === undefined) return await askUnpaid(line, options);
-  let isDemanded = false;
+  let demanded: Ticket | undefined;
+  let { creditedCount } = purchase;
   for (let wants = 0; wants < WANTS_PER_REQUEST_MAX; wants++) {
-    using ticket = await purchase.ticket(cancel, isDemanded);
+    // Others may use up what was paid before this want arrives: that is no lie of the seller's.
+    if (creditedCount !== purchase.creditedCount) wants = 0;
+    creditedCount = purchase.creditedCount;
+    using ticket = await purchase.ticket(cancel, demanded);
     await line.send({ ...want, ...fieldsOf(ticket) });
     const answer = await answerTo(line, ticket, options);
     switch (answer.t) {
@@ -48,10 +52,9 @@ export async function askFor(line: Line, options: AskOptions): Promise<Grant> {
       }
       case "payment-required": {
         options.onPriced(answer.priceMsatPerMiB);
-        if (isDemanded && ticket.payment === undefined) {
-          throw purchase.failure("it asks for more before it delivered what was paid for");
-        }
-        isDemanded = await purchase.required(ticket, termsOfAnswer(answer), cancel);
+        demanded = await purchase.required(ticket, termsOfAnswer(answer), cancel)
+          ? ticket
+          : undefined;
         break;
       }
       case "pending":
@@ -64,7 +67,7 @@ export async function askFor(line: Line, options: AskOptions): Promise<Grant> {
         throw refusalOf(answer);
     }
   }
-  throw purchase.failure("it asks for money again and again");
+  throw purchase.failure("it asks for more before it delivered what was paid for");
 }
 
 async function askUnpaid(line: Line, options: AskOptions): Promise<Grant> {

@@ -48,8 +48,14 @@ export const TOP_UP_DEFAULT_MIB = 32;
 /** Minutes for which payments stay the seller's, when its advert does not say: what ours ask. */
 export const LOCKTIME_DEFAULT_MIN = 90;
 
-/** Wants that one request sends until one is granted: without, with, and after two corrections. */
+/** Wants of one request between two credited payments: without, with, and after corrections. */
 export const WANTS_PER_REQUEST_MAX = 5;
+
+/**
+ * How long a request waits, each time it is asked for money that is not due, in milliseconds: bytes
+ * that its seller counted already are on their way to others.
+ */
+export const CREDIT_WAIT_MS = 1_000;
 
 /** Sessions opened with one seller in one fetch: prices change now and then, not all the time. */
 export const SESSIONS_MAX = 4;

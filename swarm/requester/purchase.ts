@@ -12,12 +12,12 @@
 import { SeedmintError } from "../../src/core/errors.ts";
 import type { Hash } from "../../src/core/hash.ts";
 import type { Clock } from "../../src/core/ports.ts";
-import type { Payer, PaymentTerms, PaySession, ReceiptBook } from "../ports.ts";
+import type { DuePayment, Payer, PaymentTerms, PaySession, ReceiptBook } from "../ports.ts";
 import type { Denied, Granted, Pending } from "../protocol/mod.ts";
 import type { Cancellation } from "./cancellation.ts";
 import { unpaid, UnpaidError } from "./failure.ts";
 import { guardedSession } from "./guarded_session.ts";
-import { CLOSING_MS, PAID_BATCH_PART, SESSIONS_MAX } from "./limits.ts";
+import { CLOSING_MS, CREDIT_WAIT_MS, PAID_BATCH_PART, SESSIONS_MAX } from "./limits.ts";
 import type { PaymentLine } from "./payment_line.ts";
 import { sameTerms, topUpBytes } from "./terms.ts";
 import { type Charge, type Open, PriceRaised, Ticket } from "./ticket.ts";
@@ -75,11 +75,17 @@ export class Purchase implements AsyncDisposable {
   /** Whether something fell due that nobody looked at. */
   #isDue = false;
   #trouble: string | undefined;
-  #hasPaid = false;
+  #creditedCount = 0;
+  #change = Promise.withResolvers<boolean>();
   #verifiedBytes = 0;
 
   constructor(options: PurchaseOptions) {
     this.#options = options;
+  }
+
+  /** Payments that the seller credited, those told twice counted twice. */
+  get creditedCount(): number {
+    return this.#creditedCount;
   }
 
   /** Opens a session on the advertised terms, so that it is there when the peer is reached. */
@@ -89,37 +95,51 @@ export class Purchase implements AsyncDisposable {
   }
 
   /**
-   * What to send with a want. `isDemanded`: the seller asks for money although a session is open.
+   * What to send with a want. `demanded`: the ticket of the want before, when the seller answered it
+   * by asking for money although a session is open.
    *
    * @throws {SeedmintError} `payment-required` if money is demanded and not to be had.
    */
-  async ticket(cancel: Cancellation, isDemanded: boolean): Promise<Ticket> {
+  async ticket(cancel: Cancellation, demanded: Ticket | undefined): Promise<Ticket> {
+    let isWaited = false;
     while (true) {
       await this.#ready(cancel);
       const open = this.#open;
-      if (open === undefined || (this.#isSettled && !isDemanded)) return new Ticket(open);
+      const creditedCount = this.#creditedCount;
+      const isEnough = this.#isSettled && demanded === undefined;
+      if (open === undefined || isEnough || isWaited) return new Ticket({ open, creditedCount });
       const turn = await this.#turns.take((before) => cancel.wait(before));
-      if (open !== this.#open || (this.#isSettled && !isDemanded)) {
+      if (open !== this.#open || (this.#isSettled && demanded === undefined)) {
         turn[Symbol.dispose]();
         continue;
       }
-      const next = open.session.next({ signal: this.#over.signal });
-      let due;
-      try {
-        due = await cancel.wait(next);
-      } catch (error) {
-        // What it will give is given again to whoever asks next.
-        void next.finally(() => turn[Symbol.dispose]());
-        throw error;
+      const due = await this.#next(open, { turn, cancel });
+      if (due.due === "pay") {
+        return new Ticket({ open, creditedCount, paid: { payment: due.payment, turn } });
       }
-      if (due.due === "pay") return new Ticket(open, { payment: due.payment, turn });
       turn[Symbol.dispose]();
       this.#isSettled = true;
       if (due.due === "declined") {
         this.#trouble = due.reason;
-        if (isDemanded) throw unpaid(due.reason, open.terms.priceMsatPerMiB);
+        if (demanded !== undefined) throw unpaid(due.reason, open.terms.priceMsatPerMiB);
       }
-      return new Ticket(open);
+      // Bytes that the seller has counted are on their way to other requests, or credit came since.
+      const isCredited = this.#creditedCount > (demanded?.creditedCount ?? -1);
+      isWaited = isCredited || !await this.#waitForDue(cancel);
+    }
+  }
+
+  /** Asks the session, which gives what nobody waits for again to whoever asks next. */
+  async #next(
+    open: Open,
+    { turn, cancel }: { readonly turn: Disposable; readonly cancel: Cancellation },
+  ): Promise<DuePayment> {
+    const next = open.session.next({ signal: this.#over.signal });
+    try {
+      return await cancel.wait(next);
+    } catch (error) {
+      void next.finally(() => turn[Symbol.dispose]());
+      throw error;
     }
   }
 
@@ -254,7 +274,7 @@ export class Purchase implements AsyncDisposable {
 
   async #receipt(): Promise<void> {
     const { settings: { receipts, subject: root }, peerId, line } = this.#options;
-    if (receipts === undefined || !this.#hasPaid || this.#verifiedBytes === 0) return;
+    if (receipts === undefined || this.#creditedCount === 0 || this.#verifiedBytes === 0) return;
     const subject = { peerId, root, bytes: this.#verifiedBytes };
     try {
       const request = await receipts.request(subject);
@@ -275,6 +295,22 @@ export class Purchase implements AsyncDisposable {
       seen = this.#opening;
       if (seen !== undefined) await cancel.wait(seen);
     }
+  }
+
+  /** Waits a while for a payment to fall due. False when none did, or one was credited meanwhile. */
+  async #waitForDue(cancel: Cancellation): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const stop = this.#options.clock.timer(CREDIT_WAIT_MS, () => resolve(false));
+    try {
+      return await cancel.wait(Promise.race([this.#change.promise, promise]));
+    } finally {
+      stop();
+    }
+  }
+
+  #changed(isDue: boolean): void {
+    this.#change.resolve(isDue);
+    this.#change = Promise.withResolvers();
   }
 
   async #agree(terms: PaymentTerms, cancel: Cancellation): Promise<void> {
@@ -347,8 +383,9 @@ export class Purchase implements AsyncDisposable {
   }
 
   #credited(): void {
-    this.#hasPaid = true;
+    this.#creditedCount += 1;
     this.#trouble = undefined;
+    this.#changed(false);
   }
 
   #settled(settled: Settled): void {
@@ -366,6 +403,7 @@ export class Purchase implements AsyncDisposable {
   /** Called when a payment is due. The first goes with a want, and only what comes after it here. */
   #fellDue(): void {
     this.#isDue = true;
+    this.#changed(true);
     if (!this.#isSettled || this.#isToppingUp || this.#over.signal.aborted) return;
     this.#isToppingUp = true;
     this.#track(this.#topUp());

@@ -12,12 +12,21 @@ export interface Open {
 export class Ticket implements Disposable {
   readonly open: Open | undefined;
   readonly payment: PaymentOffer | undefined;
+  /** Payments that were credited before it. */
+  readonly creditedCount: number;
   #turn: Disposable | undefined;
 
-  constructor(open?: Open, paid?: { readonly payment: PaymentOffer; readonly turn: Disposable }) {
-    this.open = open;
-    this.payment = paid?.payment;
-    this.#turn = paid?.turn;
+  constructor(
+    options: {
+      readonly open: Open | undefined;
+      readonly creditedCount: number;
+      readonly paid?: { readonly payment: PaymentOffer; readonly turn: Disposable };
+    },
+  ) {
+    this.open = options.open;
+    this.creditedCount = options.creditedCount;
+    this.payment = options.paid?.payment;
+    this.#turn = options.paid?.turn;
   }
 
   /** Hands the turn on: disposing the ticket ends it no more. */
