@@ -19,12 +19,13 @@ const LOOK_MS = 50;
 /** Pays a bill, killed in the middle. */
 export async function wallet(world: World): Promise<ActResult> {
   const net = await world.devnet();
-  const [a, b] = net.mints as [Devnet["mints"][0], Devnet["mints"][0]];
+  const mints = net.mints.slice(0, 2) as [Devnet["mints"][0], Devnet["mints"][0]];
+  const [a, b] = mints;
   const payer = await walletThatTrusts(join(world.directory, "payer"), [a.url, b.url]);
   const payee = await walletThatTrusts(join(world.directory, "payee"), [b.url]);
   const [key] = await Promise.all([
     world.verb("wallet", "key", ...payee),
-    fund(world, net, [...payer, "--mint", a.url]),
+    fund(world, net, FUNDED_SAT, [...payer, "--mint", a.url]),
   ]);
   const { publicKey } = last(key);
   const bill = [
@@ -38,7 +39,7 @@ export async function wallet(world: World): Promise<ActResult> {
   if (paid.status !== "ready") throw new Error(`the wallet declined: ${paid.reason}`);
   const received = await world.feed(String(paid.token), "wallet", "receive", ...payee);
   await world.verb("wallet", "resume", ...payer);
-  const books = await booksOf(world, net, { payer, payee });
+  const books = await booksOf(world, { ...net, mints }, { payer, payee });
   const paidOnce = again.token === paid.token && books.paymentCount === 1;
   return {
     ok: books.agree && paidOnce && Number(received.receivedSat) > 0 && killedIn !== "",
@@ -52,15 +53,20 @@ export async function wallet(world: World): Promise<ActResult> {
 }
 
 /** Settings of a wallet, and the flags that lead to it. */
-async function walletThatTrusts(data: string, mints: readonly string[]): Promise<string[]> {
+export async function walletThatTrusts(data: string, mints: readonly string[]): Promise<string[]> {
   await Deno.mkdir(data, { mode: 0o700 });
   await Deno.writeTextFile(join(data, "seedmint.toml"), `mint = ${JSON.stringify(mints)}\n`);
   return ["--data", data];
 }
 
 /** An invoice of the wallet, paid by a wallet that is nobody's here. */
-async function fund(world: World, net: Devnet, args: readonly string[]): Promise<void> {
-  const funding = world.start("wallet", "fund", String(FUNDED_SAT), ...args);
+export async function fund(
+  world: World,
+  net: Devnet,
+  sat: number,
+  args: readonly string[],
+): Promise<void> {
+  const funding = world.start("wallet", "fund", String(sat), ...args);
   const { invoice } = await funding.waitFor((line) => line.event === "invoice");
   await world.verb("devnet", "pay", String(invoice), "--data", net.directory);
   const { code, stderr } = await funding.result();

@@ -92,8 +92,15 @@ export class World implements AsyncDisposable {
     const node = await this.node(name, ...flags);
     const added = await this.verb("add", "--in-place", this.file, "--data", node.data);
     this.#hash = String(added.lines.at(-1)?.hash);
-    await this.#waitUntilFound(node.peerId);
+    await this.waitUntilFound(this.hash, node.peerId);
     return node;
+  }
+
+  /** Ends a node without a word, as a power cut would. */
+  async killNode(name: string): Promise<void> {
+    const node = this.nodes.get(name);
+    this.nodes.delete(name);
+    await node?.process.kill();
   }
 
   /** A seeder that changes every chunk group it sends. */
@@ -167,7 +174,10 @@ export class World implements AsyncDisposable {
   }
 
   async #startDevnet(): Promise<Devnet> {
-    const args = ["devnet", "--data", join(this.directory, "devnet"), "--fee-ppk", "100", "--json"];
+    const args = [
+      ...["devnet", "--data", join(this.directory, "devnet"), "--mints", "3"],
+      ...["--fee-ppk", "100", "--json"],
+    ];
     const process = this.#spawn({ script: "node.ts", args, flags: ["--allow-all"] });
     return await ready(process) as unknown as Devnet;
   }
@@ -186,14 +196,14 @@ export class World implements AsyncDisposable {
     return process;
   }
 
-  /** Waits until a stranger finds `peerId` through the relay. */
-  async #waitUntilFound(peerId: string): Promise<void> {
+  /** Waits until a stranger finds that `peerId` has `hash`, and asks `price` if that is given. */
+  async waitUntilFound(hash: string, peerId: string, price?: number): Promise<void> {
     const deadline = AbortSignal.timeout(15_000);
     const relay = await this.relay();
     while (!deadline.aborted) {
       const { lines } = await this.verb(
         "find",
-        this.hash,
+        hash,
         "--data",
         join(this.directory, `finder-${peerId}`),
         "--no-mdns",
@@ -201,7 +211,8 @@ export class World implements AsyncDisposable {
         "--relay",
         relay,
       );
-      if (lines.some((line) => line.peerId === peerId)) return;
+      const found = lines.find((line) => line.peerId === peerId);
+      if (found !== undefined && (price ?? found.priceMsatPerMiB) === found.priceMsatPerMiB) return;
     }
     throw new Error(`Nobody finds ${peerId} through ${relay}`);
   }

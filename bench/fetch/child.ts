@@ -2,8 +2,8 @@
 import { TextLineStream } from "./lines.ts";
 import type { Command } from "./peer.ts";
 
-/** A peer in a child process. */
-export class PeerProcess implements AsyncDisposable {
+/** A peer in a child process, told what to do by commands of type `C`. */
+export class PeerProcess<C = Command> implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #lines: ReadableStreamDefaultReader<string>;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
@@ -19,11 +19,18 @@ export class PeerProcess implements AsyncDisposable {
     return this.#child.pid;
   }
 
-  /** @param flags More flags for Deno, such as `--cpu-prof`. */
-  static async start(directory: string, flags: readonly string[] = []): Promise<PeerProcess> {
-    const peer = new PeerProcess(
+  /**
+   * @param flags More flags for Deno, such as `--cpu-prof`.
+   * @param script What runs; it gets the directory as its argument.
+   */
+  static async start<C = Command>(
+    directory: string,
+    flags: readonly string[] = [],
+    script: URL = new URL("peer.ts", import.meta.url),
+  ): Promise<PeerProcess<C>> {
+    const peer = new PeerProcess<C>(
       new Deno.Command(Deno.execPath(), {
-        args: ["run", "-A", ...flags, new URL("peer.ts", import.meta.url).pathname, directory],
+        args: ["run", "-A", ...flags, script.pathname, directory],
         stdin: "piped",
         stdout: "piped",
         stderr: "inherit",
@@ -35,7 +42,7 @@ export class PeerProcess implements AsyncDisposable {
 
   /** @throws {Error} What went wrong in the peer. */
   // deno-lint-ignore no-explicit-any -- each command has an answer of its own shape
-  async tell(command: Command): Promise<any> {
+  async tell(command: C): Promise<any> {
     await this.#input.write(new TextEncoder().encode(`${JSON.stringify(command)}\n`));
     return await this.#answer();
   }

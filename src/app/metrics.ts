@@ -1,7 +1,7 @@
 /** The one file that imports prom-client: what `/metrics` tells Prometheus. */
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { systemClock } from "../host/system.ts";
-import type { StatusReport } from "./api/methods.ts";
+import type { PaymentShare, StatusReport } from "./api/methods.ts";
 import type { TransferReport } from "./api/transfers.ts";
 import type { WalletApi } from "../../wallet/wallet_api.ts";
 import type { StoreFigures } from "../../swarm/store/mod.ts";
@@ -143,7 +143,9 @@ export class Metrics {
   }
 
   /** Counts what a payment of a peer was answered; `code` is why it was refused. */
-  paymentAnswered({ answer, code = "" }: { readonly answer: string; readonly code?: string }): void {
+  paymentAnswered(
+    { answer, code = "" }: { readonly answer: string; readonly code?: string },
+  ): void {
     this.#trade.payments.inc({ answer, code });
   }
 
@@ -161,21 +163,26 @@ export class Metrics {
     }
     this.#wasted.inc(report.wastedBytes);
     for (const { code } of report.failures) this.#failures.inc({ code });
-    for (const { mint, paidSat, feeSat } of report.payments ?? []) {
-      this.#trade.paid.inc({ mint: mintLabel(mint) }, paidSat);
-      this.#trade.paidFees.inc(feeSat);
-    }
+    this.#paid(report.payments ?? []);
     this.#fetchSeconds.observe({ result: "done" }, ms / 1000);
   }
 
-  /** Counts a fetch that failed. */
-  failed(ms: number): void {
+  /** Counts a fetch that failed, and what it had paid by then. */
+  failed(ms: number, payments: readonly PaymentShare[] = []): void {
     this.#fetchSeconds.observe({ result: "failed" }, ms / 1000);
+    this.#paid(payments);
   }
 
   /** The text that Prometheus reads. */
   text(): Promise<string> {
     return this.#registry.metrics();
+  }
+
+  #paid(payments: readonly PaymentShare[]): void {
+    for (const { mint, paidSat, feeSat } of payments) {
+      this.#trade.paid.inc({ mint: mintLabel(mint) }, paidSat);
+      this.#trade.paidFees.inc(feeSat);
+    }
   }
 
   #gauges(sources: MetricsSources): void {

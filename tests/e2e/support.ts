@@ -45,9 +45,12 @@ export class Bench implements AsyncDisposable {
     return String(ready.url);
   }
 
-  /** A development network whose input fee is `feePpk`. */
-  async devnet(feePpk = 0): Promise<Devnet> {
-    const args = ["devnet", "--data", this.path("devnet"), "--fee-ppk", String(feePpk), "--json"];
+  /** A development network of `mints` mints whose input fee is `feePpk`. */
+  async devnet(feePpk = 0, mints = 2): Promise<Devnet> {
+    const args = [
+      ...["devnet", "--data", this.path("devnet"), "--mints", String(mints)],
+      ...["--fee-ppk", String(feePpk), "--json"],
+    ];
     const process = new ChildProcess({ script: "node.ts", args, flags: ["--allow-all"] });
     this.#processes.add(process);
     const ready = await process.waitFor((line) => line.event === "ready", 60_000);
@@ -76,6 +79,19 @@ export interface Devnet {
   readonly directory: string;
   readonly lightning: string;
   readonly mints: readonly { readonly url: string; readonly adminUrl: string }[];
+}
+
+/** Fills a wallet by Lightning and waits for the ecash. */
+export async function fundWallet(
+  bench: Bench,
+  net: Devnet,
+  options: { readonly data: string; readonly sat: number; readonly mint: string },
+): Promise<void> {
+  const { data, sat, mint } = options;
+  const funding = bench.spawn("wallet", "fund", String(sat), "--mint", mint, "--data", data);
+  const { invoice } = await funding.waitFor((line) => line.event === "invoice");
+  await ok("devnet", "pay", String(invoice), "--data", net.directory);
+  lastOf(0, await funding.result(), "wallet fund");
 }
 
 /** As {@link ok}, with a text on stdin. */

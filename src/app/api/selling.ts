@@ -1,5 +1,6 @@
 /** Selling as the handlers see it; `src/app/lifecycle` puts the wallet's seller behind it. */
 import type { Hash } from "../../core/hash.ts";
+import type { SoldFigures } from "../metrics.ts";
 import type { EarningsReport, ServiceView } from "./selling_methods.ts";
 
 /** A service without what the store knows of its content. */
@@ -38,4 +39,6 @@ export interface SellingAccess {
   readonly opened: () => Selling | undefined;
   /** What strangers are asked for a MiB of a blob: 0 is free, undefined is not known. */
   readonly priceOf: (hash: Hash) => number | undefined;
+  /** What was sold so far, for metrics; undefined while the wallet is not open. */
+  readonly sold: () => SoldFigures | undefined;
 }

@@ -19,6 +19,8 @@ import type { Metrics } from "../metrics.ts";
 import { systemClock, systemRandom } from "../../host/system.ts";
 import { openTracing } from "../tracing.ts";
 import { fleetHerd } from "./herd.ts";
+import { moneyProblems, openMoney } from "./money.ts";
+import { payerOf } from "./paying.ts";
 import { hintsOf, KnownPeers } from "./peers.ts";
 import {
   openForeignDiscovery,
@@ -32,7 +34,6 @@ import {
 import { startAnnouncer, startDigests, startProvider } from "./seeding.ts";
 import { storeOptions } from "./store_options.ts";
 import { SwarmTransfers } from "./transfers.ts";
-import { WalletHost } from "./wallet.ts";
 
 /**
  * What is put together: `node` seeds and is found; `client` fetches for one verb; `store` looks at
@@ -57,20 +58,22 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
   const identity = await openIdentity({ directory: config.data, words: config.seed });
   const startedMs = role === "node" ? systemClock.nowMs() : undefined;
   const common = { config, store, identity, problems, stack };
+  const metrics = role === "node" ? await openMetrics(store, () => parts) : undefined;
+  const money = await openMoney({ ...common, resumes: role === "node", metrics });
+  const opening = role === "node" ? money.wallet.openIfWanted() : undefined;
   const embedded = role === "node" ? await startRelay(common) : undefined;
   const network = role === "store" ? undefined : await startNetwork(common, role);
   const relayUrls = embedded === undefined ? config.relay : [...config.relay, embedded];
   const pools = role === "store" ? {} : await openPools(common, relayUrls);
   const discovery = role === "store" ? NOBODY : await openDiscovery({ ...common, network, pools });
   const certificate = await readCertificate(config, problems);
+  await opening; // what adverts and the provider say of prices
   const announcer = role === "node" && network !== undefined
-    ? await startAnnouncer({ ...common, network, pools })
+    ? await startAnnouncer({ ...common, network, pools, selling: money.selling })
     : undefined;
-  const metrics = role === "node" ? await openMetrics(store, () => parts) : undefined;
-  const wallet = role === "node" ? stack.use(new WalletHost(config, metrics === undefined ? {} : { metrics })) : undefined;
   const tracing = await openTracing(systemClock);
   if (role === "node" && network !== undefined) {
-    await startProvider({ ...common, network, metrics, tracing });
+    await startProvider({ ...common, network, metrics, tracing, gate: money.selling });
     await startDigests(common);
   }
   const nostrKey = nostrPublicKey(identity.nostrSecret);
@@ -100,6 +103,8 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
       ...(certificate === undefined ? {} : { certificate }),
       ...(herd === undefined ? {} : { herd }),
       usesDirect: config.direct !== "off",
+      payerOf: (choice) => payerOf(money.wallet, choice, config),
+      thrift: config.thrift,
       ...(metrics === undefined ? {} : { metrics }),
       log: logOf("transfer"),
     }),
@@ -107,10 +112,10 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
     ...(tracing === undefined ? {} : { tracing }),
     ...(certificate === undefined ? {} : { certificate }),
     relays,
-    ...(wallet === undefined ? {} : { wallet }),
-    problems: () => [...problems, ...wallet?.problems() ?? []],
+    wallet: money.wallet,
+    selling: money.selling,
+    problems: () => role === "node" ? [...problems, ...moneyProblems(money)] : problems,
   };
-  await wallet?.openIfWanted();
   const owned = stack.move();
   return {
     parts,
@@ -129,6 +134,7 @@ async function openMetrics(
     status: () => statusOf(parts()),
     figures: () => store.figures(),
     wallet: () => parts().wallet?.opened(),
+    sold: () => parts().selling?.sold(),
   });
 }
 

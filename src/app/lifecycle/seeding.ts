@@ -1,13 +1,14 @@
 /** What makes a node a seeder: it serves peers, and it tells relays what it has. */
 import { join } from "node:path";
 import { isSeedmintError } from "../../core/errors.ts";
-import type { Announcer, Network } from "../../../swarm/ports.ts";
+import type { Announcer, Gate, Network } from "../../../swarm/ports.ts";
 import { logOf } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { systemClock, systemRandom } from "../../host/system.ts";
 import type { Tracing } from "../tracing.ts";
 import type { Common } from "./compose.ts";
 import type { Pools } from "./relays.ts";
+import type { NodeSelling } from "./selling.ts";
 
 /** How often the node looks whether its addresses changed. */
 const ADDRESS_LOOK_MS = 30_000;
@@ -18,9 +19,10 @@ export async function startProvider(
     readonly network: Network;
     readonly metrics: Metrics | undefined;
     readonly tracing: Tracing | undefined;
+    readonly gate: Gate;
   },
 ): Promise<void> {
-  const { config, store, network, metrics, tracing, stack } = options;
+  const { config, store, network, metrics, tracing, gate, stack } = options;
   const { Provider } = await import("../../../swarm/provider/mod.ts");
   const { Fleet } = await import("../../../swarm/fleet.ts");
   const log = logOf("transfer");
@@ -34,6 +36,7 @@ export async function startProvider(
     await Provider.start({
       network,
       store,
+      gate,
       fleet,
       clock: systemClock,
       random: systemRandom,
@@ -73,9 +76,13 @@ export async function startDigests(common: Common): Promise<void> {
 
 /** Tells relays what this node has, now and whenever that changes. */
 export async function startAnnouncer(
-  options: Common & { readonly network: Network; readonly pools: Pools },
+  options: Common & {
+    readonly network: Network;
+    readonly pools: Pools;
+    readonly selling: NodeSelling;
+  },
 ): Promise<Announcer> {
-  const { config, store, network, pools, identity, stack, problems } = options;
+  const { config, store, network, pools, identity, selling, stack, problems } = options;
   const { MemoryAdvertState, NostrAnnouncer, SqliteAdvertState } = await import(
     "../../../swarm/discovery/mod.ts"
   );
@@ -98,6 +105,7 @@ export async function startAnnouncer(
       nostrSecretKey: identity.nostrSecret,
     },
     offer: () => ({ addrs: network.addresses() }),
+    offerFor: (hash) => selling.termsOf(hash),
     state: openState(),
     clock: systemClock,
     random: systemRandom,
@@ -106,6 +114,7 @@ export async function startAnnouncer(
   }));
   stack.defer(store.onChange((hash) => announcer.announce(hash)));
   stack.defer(watchAddresses(network, () => announcer.offerChanged()));
+  stack.defer(selling.onPrices(() => announcer.offerChanged()));
   return announcer;
 }
 

@@ -1,12 +1,19 @@
 /** Fetching with the swarm that this node has: peers, discovery, scores, and the origin behind. */
 import { isSeedmintError, messageOf, SeedmintError } from "../../core/errors.ts";
 import type { Clock, Random } from "../../core/ports.ts";
-import type { Discovery, Network, Origin, ProviderHint, Source } from "../../../swarm/ports.ts";
+import type {
+  Discovery,
+  Network,
+  Origin,
+  Payer,
+  ProviderHint,
+  Source,
+} from "../../../swarm/ports.ts";
 import type { FetchBlobOptions, FetchReport, Herd } from "../../../swarm/fetch/mod.ts";
-import type { PathMemory } from "../../../swarm/requester/mod.ts";
+import type { PathMemory, PeerSourceOptions } from "../../../swarm/requester/mod.ts";
 import type { ScoreBook } from "../../../swarm/score.ts";
 import type { BlobStore } from "../../../swarm/store/blob_store.ts";
-import type { RelayStatus } from "../api/methods.ts";
+import type { PaymentChoice, PaymentShare, RelayStatus, Thrift } from "../api/methods.ts";
 import type { TransferReport, TransferRequest, Transfers } from "../api/transfers.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
@@ -29,12 +36,22 @@ export interface SwarmTransfersOptions {
   readonly certificate?: Uint8Array<ArrayBuffer>;
   /** Whether bytes may come over plain HTTP where a peer offers it. */
   readonly usesDirect: boolean;
+  /** Who pays for a fetch that may pay. */
+  readonly payerOf?: (choice: PaymentChoice | undefined) => Payer | undefined;
+  /** What counts where a fetch does not say. @default {"balanced"} */
+  readonly thrift?: Thrift;
   readonly metrics?: Metrics;
   readonly log: Log;
 }
 
 /** What a fetch is run with, besides the blob. */
 type Common = Omit<FetchBlobOptions, "hash" | "origin" | "onProgress">;
+
+/** What is run. */
+type Run = (
+  common: Common,
+  onProgress: NonNullable<FetchBlobOptions["onProgress"]>,
+) => Promise<FetchReport>;
 
 /** {@link Transfers} over the swarm. */
 export class SwarmTransfers implements Transfers {
@@ -49,12 +66,12 @@ export class SwarmTransfers implements Transfers {
   async fetchBlob(request: TransferRequest): Promise<TransferReport> {
     const { fetchBlob } = await import("../../../swarm/fetch/mod.ts");
     const origin = await this.#origin(request);
-    return await this.#measured(request, (common) =>
+    return await this.#measured(request, (common, onProgress) =>
       fetchBlob({
         ...common,
         hash: request.hash,
         ...(origin === undefined ? {} : { origin }),
-        onProgress: (now) => tell(request, now),
+        onProgress,
       }));
   }
 
@@ -62,11 +79,11 @@ export class SwarmTransfers implements Transfers {
     const { fetchCollection } = await import("../../../swarm/fetch/mod.ts");
     const { HttpOrigin } = await import("../../../swarm/origin/mod.ts");
     const base = request.origin?.url;
-    return await this.#measured(request, (common) =>
+    return await this.#measured(request, (common, onProgress) =>
       fetchCollection({
         ...common,
         hash: request.hash,
-        onProgress: (now) => tell(request, now),
+        onProgress,
         ...(base === undefined || request.policy === "swarm-only" ? {} : {
           originOf: (child) =>
             new HttpOrigin({
@@ -81,67 +98,101 @@ export class SwarmTransfers implements Transfers {
   /** Runs a fetch with what all fetches share, and counts what it did. */
   async #measured(
     request: TransferRequest,
-    run: (common: Common) => Promise<FetchReport>,
+    run: Run,
   ): Promise<TransferReport> {
-    const { clock, metrics, log, store, random, scores, herd } = this.#options;
-    await using stack = new AsyncDisposableStack();
-    const { PathMemory, PeerSource } = await import("../../../swarm/requester/mod.ts");
-    const memory = this.#paths ??= new PathMemory({ clock });
-    const sources = new Map<string, Source>();
-    const startMs = clock.monotonicMs();
-    const own = new Set(this.#options.relays().map(({ url }) => new URL(url).href));
-    const foreign = request.relays.filter((url) => !own.has(new URL(url).href));
-    const extra = foreign.length === 0 ? [] : [stack.use(await this.#options.discoveryOn(foreign))];
+    const { clock, metrics, log } = this.#options;
+    const payer = this.#options.payerOf?.(request.payment);
+    const [startMs, sinceMs] = [clock.monotonicMs(), clock.nowMs()];
+    const paid = () => payer?.paidFor?.(request.hash, sinceMs) ?? [];
     try {
-      const report = this.#explained(
-        await run({
-          store,
-          clock,
-          random,
-          scores,
-          ...(herd === undefined ? {} : { herd }),
-          peers: request.hints,
-          discovery: await this.#discovery(extra, request.findTimeoutMs),
-          policy: request.policy,
-          limits: {
-            originStartMs: request.originDelayMs,
-            rateFloor: request.originFloorBytesPerSecond,
-          },
-          attributes: request.attributes,
-          signal: request.signal,
-          sourceOf: (peer) => {
-            const { network, certificate } = this.#options;
-            if (network === undefined || peer.peerId === network.peerId) return undefined;
-            return sources.getOrInsertComputed(peer.peerId, () =>
-              stack.use(
-                new PeerSource({
-                  network,
-                  peer,
-                  store,
-                  clock,
-                  ...(certificate === undefined ? {} : { certificate }),
-                  direct: this.#options.usesDirect && { memory },
-                }),
-              ));
-          },
-        }),
-      );
-      metrics?.fetched(report, clock.monotonicMs() - startMs);
+      const report = this.#explained(await this.#fetch(request, payer, run));
+      const whole = { ...report, payments: paid() };
+      metrics?.fetched(whole, clock.monotonicMs() - startMs);
       log("info", "fetched", {
         hash: request.hash,
         size: report.size,
         ms: Math.round(report.ms),
         sources: report.sources,
+        ...(whole.payments.length === 0 ? {} : { payments: whole.payments }),
       });
       for (const failure of report.failures) log("debug", "source failed", { ...failure });
-      return report;
+      return whole;
     } catch (error) {
-      metrics?.failed(clock.monotonicMs() - startMs);
+      metrics?.failed(clock.monotonicMs() - startMs, paid());
       if (!request.signal.aborted) {
         log("warning", "fetch failed", { hash: request.hash, error: messageOf(error) });
       }
-      throw this.#explainedError(error, request.signal);
+      throw this.#explainedError(error, request.signal, paid());
     }
+  }
+
+  /** Runs it; when it returns, its sources are closed and what they cost is known. */
+  async #fetch(
+    request: TransferRequest,
+    payer: Payer | undefined,
+    run: Run,
+  ): Promise<FetchReport> {
+    const { clock, store, random, scores, herd, thrift: usual } = this.#options;
+    await using stack = new AsyncDisposableStack();
+    const progress: { leftBytes?: number } = {};
+    const thrift = request.payment?.thrift ?? usual;
+    return await run({
+      store,
+      clock,
+      random,
+      scores,
+      ...(herd === undefined ? {} : { herd }),
+      peers: request.hints,
+      discovery: await this.#discovery(await this.#foreign(request, stack), request.findTimeoutMs),
+      policy: request.policy,
+      ...(thrift === undefined ? {} : { thrift }),
+      limits: {
+        originStartMs: request.originDelayMs,
+        rateFloor: request.originFloorBytesPerSecond,
+      },
+      attributes: request.attributes,
+      signal: request.signal,
+      sourceOf: await this.#sources(stack, (peer) =>
+        payer === undefined ? {} : {
+          pay: { payer, subject: request.hash, bytesMax: () => progress.leftBytes ?? peer.size },
+        }),
+    }, (now) => {
+      if (now.size !== undefined) progress.leftBytes = Math.max(0, now.size - now.bytes);
+      tell(request, now);
+    });
+  }
+
+  /** Makes each peer a source once. */
+  async #sources(
+    stack: AsyncDisposableStack,
+    payOf: (peer: ProviderHint) => Pick<PeerSourceOptions, "pay">,
+  ): Promise<NonNullable<Common["sourceOf"]>> {
+    const { PathMemory, PeerSource } = await import("../../../swarm/requester/mod.ts");
+    const { network, certificate, clock, store, usesDirect } = this.#options;
+    const memory = this.#paths ??= new PathMemory({ clock });
+    const sources = new Map<string, Source>();
+    return (peer) => {
+      if (network === undefined || peer.peerId === network.peerId) return undefined;
+      return sources.getOrInsertComputed(peer.peerId, () =>
+        stack.use(
+          new PeerSource({
+            network,
+            peer,
+            store,
+            clock,
+            ...(certificate === undefined ? {} : { certificate }),
+            direct: usesDirect && { memory },
+            ...payOf(peer),
+          }),
+        ));
+    };
+  }
+
+  /** Finds peers by relays of a ticket that the node does not use itself. */
+  async #foreign(request: TransferRequest, stack: AsyncDisposableStack): Promise<Discovery[]> {
+    const own = new Set(this.#options.relays().map(({ url }) => new URL(url).href));
+    const foreign = request.relays.filter((url) => !own.has(new URL(url).href));
+    return foreign.length === 0 ? [] : [stack.use(await this.#options.discoveryOn(foreign))];
   }
 
   /** Adds to the reason why the origin was asked that relays, which know peers, do not answer. */
@@ -151,11 +202,20 @@ export class SwarmTransfers implements Transfers {
     return { ...report, originReason: [report.originReason, ...dead].join("; ") };
   }
 
-  #explainedError(error: unknown, signal: AbortSignal): unknown {
-    const dead = this.#deadRelays();
-    if (signal.aborted || dead.length === 0 || !isSeedmintError(error)) return error;
+  /** Adds to an error what else is worth knowing: relays that are silent, and money that was spent. */
+  #explainedError(
+    error: unknown,
+    signal: AbortSignal,
+    payments: readonly PaymentShare[],
+  ): unknown {
+    const paidSat = payments.reduce((sum, one) => sum + one.paidSat, 0);
+    const paid = paidSat === 0
+      ? []
+      : [`${paidSat} sat were paid; what they were not used for is credit at the sellers`];
+    const notes = [...this.#deadRelays(), ...paid];
+    if (signal.aborted || notes.length === 0 || !isSeedmintError(error)) return error;
     const { code, retryable } = error;
-    const message = `${error.message} (${dead.join("; ")})`;
+    const message = `${error.message} (${notes.join("; ")})`;
     return new SeedmintError(code, message, { cause: error, retryable });
   }
 

@@ -56,7 +56,7 @@ export interface WalletHostOptions {
   /** Whether what is under way goes on by itself, as in a node that runs. @default {true} */
   readonly resumes?: boolean;
   /** Called each time that the wallet was opened, before anybody gets it. */
-  readonly onOpened?: (wallet: Wallet) => void;
+  readonly onOpened?: (wallet: Wallet) => Promise<void>;
 }
 
 /** The wallet of a running node, or of a verb that may need one. */
@@ -141,9 +141,14 @@ export class WalletHost implements WalletAccess, AsyncDisposable {
       },
       ...(this.#meter === undefined ? {} : { fetch: this.#meter.fetch }),
     });
+    try {
+      await this.#options.onOpened?.(wallet);
+    } catch (error) {
+      await wallet[Symbol.asyncDispose]();
+      throw error;
+    }
     this.#wallet = wallet;
     this.#problem = undefined;
-    this.#options.onOpened?.(wallet);
     // A mint that does not answer must not keep the node from starting.
     void this.#listMints();
     return wallet;

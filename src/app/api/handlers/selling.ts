@@ -20,7 +20,11 @@ export const setService: Handler<"services.set"> = async (parts, params, context
   const id = readServiceId(text, parts);
   const selling = await sellingOf(parts);
   const row = await selling.set({ id, ...terms });
-  noteAbsent(parts, id, (message) => context.emit({ event: "note", message }));
+  const note = (message: string) => context.emit({ event: "note", message });
+  noteAbsent(parts, id, note);
+  if (row.priceMsatPerMiB > 0 && (await parts.wallet?.opened()?.mints())?.length === 0) {
+    note("no mint is listed, so nobody can pay; wallet mints add URL --trusted lists one");
+  }
   return viewOf(parts, row);
 };
 
