@@ -4,6 +4,8 @@
  *
  * May import: `src/core`, `src/sqlite`, `src/nostr`; of packages `@cashu/cashu-ts` in `cashu.ts`.
  */
+export { Buyer } from "./buying/buyer.ts";
+export type * from "./buying/buying_api.ts";
 export * from "./keys.ts";
 export { BUDGETS, type Budgets } from "./payments/budgets.ts";
 export type { PaymentRefusal, RefusalCode } from "./payments/outcome.ts";

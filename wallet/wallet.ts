@@ -6,6 +6,8 @@ import { createHash } from "node:crypto";
 import { SeedmintError } from "../src/core/errors.ts";
 import { restoreBackup, writeBackup } from "./backup/mod.ts";
 import { inLanes } from "./lanes.ts";
+import { Buyer } from "./buying/buyer.ts";
+import type { BuyerOptions } from "./buying/buying_api.ts";
 import { requestInvoice, resolveLnurl } from "./lightning/lnurl.ts";
 import { claimLate } from "./operations/fund_late.ts";
 import { beginFund } from "./operations/fund_plan.ts";
@@ -335,6 +337,11 @@ export class Wallet implements WalletApi, AsyncDisposable {
     const outcome = await this.#parts.payments.prepare(request, options);
     this.#wake();
     return outcome;
+  }
+
+  /** Buys bytes for fetches, within the budgets: structurally the swarm's payer. */
+  buyer(options: BuyerOptions): Buyer {
+    return new Buyer(this.#parts.buying, options);
   }
 
   history(

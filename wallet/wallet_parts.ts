@@ -1,5 +1,6 @@
 /** The parts of an open wallet, put together. */
 import { parseSeedWords } from "../src/core/keys.ts";
+import { BuyingDesk } from "./buying/desk.ts";
 import { FundHints } from "./fund_hints.ts";
 import { Housekeeper } from "./housekeeper.ts";
 import { walletKeysOf } from "./keys.ts";
@@ -18,6 +19,7 @@ import { swapSaga } from "./operations/swap.ts";
 import { BUDGETS } from "./payments/budgets.ts";
 import { Intake } from "./payments/intake.ts";
 import { INTAKE_POLICY } from "./payments/policy.ts";
+import { ThreadVerifier } from "./payments/proof_verifier.ts";
 import { Payments } from "./planner/payments.ts";
 import { SqliteWalletStore } from "./store/sqlite_wallet_store.ts";
 import { Sweeper } from "./sweeper.ts";
@@ -31,6 +33,7 @@ export interface WalletParts {
   readonly list: MintList;
   readonly intake: Intake;
   readonly payments: Payments;
+  readonly buying: BuyingDesk;
   readonly housekeeper: Housekeeper;
   readonly sweeper: Sweeper;
   readonly resumer: Resumer | undefined;
@@ -85,6 +88,15 @@ export function openParts(options: WalletOptions, stack: AsyncDisposableStack): 
     allowPrivate,
     ...options.prepareMs === undefined ? {} : { deadlineMs: options.prepareMs },
   });
+  const buying = stack.use(
+    new BuyingDesk(engine, {
+      payments,
+      budgets: options.budgets ?? BUDGETS,
+      homeMint,
+      allowPrivate,
+      ...options.prepareMs === undefined ? {} : { deadlineMs: options.prepareMs },
+    }),
+  );
   const sweeper = stack.use(new Sweeper(engine, options, homeMint));
   const housekeeper = stack.use(
     new Housekeeper(engine, {
@@ -100,8 +112,12 @@ export function openParts(options: WalletOptions, stack: AsyncDisposableStack): 
     store,
     engine,
     list,
-    intake: new Intake(engine.context, { policy: { ...INTAKE_POLICY, ...options.intake } }),
+    intake: new Intake(engine.context, {
+      policy: { ...INTAKE_POLICY, ...options.intake },
+      verifier: stack.use(new ThreadVerifier({ clock })),
+    }),
     payments,
+    buying,
     housekeeper,
     sweeper,
     resumer,

@@ -9,4 +9,5 @@
  */
 export * from "./payments.ts";
 export * from "./plan_payment.ts";
+export * from "./plan_strip.ts";
 export * from "./terms.ts";

@@ -12,14 +12,23 @@ import { mintUrlOf } from "../mint/mint_url.ts";
 import type { Engine } from "../operations/engine.ts";
 import type { Operation } from "../operations/operation.ts";
 import { beginSend, markDelivered, type SendPlan, tokenProofs } from "../operations/send_plan.ts";
-import { beginSwap, hasArrived } from "../operations/swap_plan.ts";
+import { beginSwap } from "../operations/swap_plan.ts";
 import { type Budgets, budgetTrouble } from "../payments/budgets.ts";
 import { PAYMENT_NAME_CHARS_MAX, PREPARE_MS } from "../payments/limits.ts";
 import type { OutgoingPayment } from "../store/wallet_store.ts";
 import { encodeToken } from "../token.ts";
 import { type MintUrl, WALLET_UNIT } from "../types.ts";
 import type { PaymentOutcome, PaymentRequest } from "../wallet_api.ts";
-import { hasToken, parentOf, settlePayment, wasTried, workOf } from "./payment_work.ts";
+import {
+  arrivedSwap,
+  hasToken,
+  letGo,
+  parentOf,
+  pause,
+  settlePayment,
+  wasTried,
+  workOf,
+} from "./payment_work.ts";
 import { type AffordablePlan, planPayment, rankPlans } from "./plan_payment.ts";
 import { type LegCost, planningOf } from "./terms.ts";
 
@@ -70,6 +79,8 @@ export class Payments {
     { readonly wanted: Wanted; readonly task: Promise<PaymentOutcome> }
   >();
 
+  readonly #kept = new Set<string>();
+
   constructor(engine: Engine, options: PaymentsOptions) {
     this.#engine = engine;
     this.#options = options;
@@ -102,7 +113,13 @@ export class Payments {
 
   /** Whether a payment is being prepared at this moment. */
   isUnderWay(paymentId: string): boolean {
-    return this.#underWay.has(paymentId);
+    return this.#underWay.has(paymentId) || this.#kept.has(paymentId);
+  }
+
+  /** Says that a payment is being prepared elsewhere, until what is returned is disposed. */
+  keep(paymentId: string): Disposable {
+    this.#kept.add(paymentId);
+    return { [Symbol.dispose]: () => void this.#kept.delete(paymentId) };
   }
 
   async #withDeadline(wanted: Wanted, signal: AbortSignal | undefined): Promise<PaymentOutcome> {
@@ -119,7 +136,7 @@ export class Payments {
     try {
       return await this.#pay(wanted, AbortSignal.any(signals));
     } catch (error) {
-      this.#letGo(wanted.paymentId);
+      letGo(this.#engine, wanted.paymentId);
       const payment = settlePayment(store, wanted.paymentId);
       const help = payment?.state === "reserved"
         ? "; it goes on by itself, and the same payment id gets its token"
@@ -242,7 +259,7 @@ export class Payments {
   }
 
   async #afterSwap(swap: Operation, wanted: Wanted, signal: AbortSignal): Promise<void> {
-    const ended = await this.#arrived(swap, signal);
+    const ended = await arrivedSwap(this.#engine, swap.id, signal);
     if (ended.status === "attention") {
       throw new Declined(`the swap needs a person: ${ended.reason ?? ended.state}`);
     }
@@ -279,17 +296,6 @@ export class Payments {
     });
   }
 
-  /** The swap, as soon as its ecash is here or it ended: its change may come later. */
-  async #arrived(swap: Operation, signal: AbortSignal): Promise<Operation> {
-    const { clock } = this.#engine.context;
-    for (;;) {
-      const operation = await this.#engine.drive(swap.id, { signal });
-      if (operation.status !== "open" || hasArrived(operation)) return operation;
-      const waitMs = Math.max(50, (operation.nextAtMs ?? Infinity) - clock.nowMs());
-      await clock.sleep(Math.min(waitMs, 1000), { signal });
-    }
-  }
-
   /** The token, as soon as it exists; undefined when the send failed. */
   async #tokenOf(
     send: Operation,
@@ -305,8 +311,7 @@ export class Payments {
       if (operation.status !== "open") {
         throw new Declined(`the payment is ${operation.state}: ${operation.reason ?? "no token"}`);
       }
-      const waitMs = Math.max(50, (operation.nextAtMs ?? Infinity) - context.clock.nowMs());
-      await context.clock.sleep(Math.min(waitMs, 1000), { signal });
+      await pause(context.clock, operation, signal);
     }
     const plan = operation.plan as SendPlan;
     assertSameKey(plan.lock, wanted);
@@ -325,19 +330,6 @@ export class Payments {
     const { paymentId } = wanted;
     const payment = settlePayment(context.store, paymentId);
     return { status: "ready", paymentId, token, costSat: Number(payment?.cost ?? wanted.amount) };
-  }
-
-  /** Ends what was not sent yet, so that money is not set aside for nobody. */
-  #letGo(paymentId: string): void {
-    const { store } = this.#engine.context;
-    for (const operation of workOf(store, paymentId).all) {
-      if (operation.status !== "open" || hasToken(operation)) continue;
-      try {
-        this.#engine.cancel(operation.id);
-      } catch {
-        // It was sent already: it goes on to its end, and the same payment id finds it.
-      }
-    }
   }
 
   #read(request: PaymentRequest): Wanted {

@@ -31,6 +31,12 @@ export interface Planning {
   costOf(leg: PaymentLeg, amount: bigint): LegCost | undefined;
 }
 
+/** What the payee nets, and in parts of which size. */
+interface Amount {
+  readonly amount: bigint;
+  readonly part: bigint | undefined;
+}
+
 /** A mint as far as it could be asked. */
 interface KnownMint {
   readonly keyset: Keyset;
@@ -40,6 +46,8 @@ interface KnownMint {
 /** Options of {@link planningOf}. */
 export interface PlanningOptions {
   readonly homeMint?: MintUrl;
+  /** Amounts are paid in parts of so much, each of which its payee redeems alone. @default {in one} */
+  readonly part?: bigint;
   readonly signal?: AbortSignal;
 }
 
@@ -62,10 +70,11 @@ export async function planningOf(
     if (mint !== undefined) known.set(url, mint);
   }));
   options.signal?.throwIfAborted();
+  const { part } = options;
   const costOf = (leg: PaymentLeg, amount: bigint) =>
     leg.kind === "direct"
-      ? directCost(context, known, leg.mint, amount)
-      : swapCost(context, known, leg, amount);
+      ? directCost(context, known, { mint: leg.mint, amount, part })
+      : swapCost(context, known, { ...leg, amount, part });
   const terms: PlanTerms = {
     trust: (mint) => usable.find((record) => record.url === mint)?.trust,
     feeOf: (leg, amount) => costOf(leg, amount)?.feeMax,
@@ -97,11 +106,11 @@ async function knownMint(
 function directCost(
   { store }: SagaContext,
   known: ReadonlyMap<MintUrl, KnownMint>,
-  url: MintUrl,
-  amount: bigint,
+  wanted: { readonly mint: MintUrl } & Amount,
 ): LegCost | undefined {
+  const { mint: url, amount } = wanted;
   const mint = known.get(url);
-  const token = mint && grossOrUndefined(amount, mint.keyset);
+  const token = mint && tokenSat(wanted, mint.keyset);
   if (token === undefined) return undefined;
   const selection = selectFrom(store, { ...mint!.terms, mint: url, amount: token });
   return selection && { feeMax: token - amount + selection.fee };
@@ -110,12 +119,12 @@ function directCost(
 function swapCost(
   { store }: SagaContext,
   known: ReadonlyMap<MintUrl, KnownMint>,
-  leg: PaymentLeg & { readonly kind: "swap" },
-  amount: bigint,
+  leg: PaymentLeg & { readonly kind: "swap" } & Amount,
 ): LegCost | undefined {
+  const { amount } = leg;
   const [from, to] = [known.get(leg.from), known.get(leg.to)];
   if (from === undefined || to === undefined) return undefined;
-  const token = grossOrUndefined(amount, to.keyset);
+  const token = tokenSat(leg, to.keyset);
   const arriving = token && grossOrUndefined(token, to.keyset);
   if (arriving === undefined || !hasRoom(store, leg.to, arriving)) return undefined;
   const reserve = larger(RESERVE_SAT_MIN, (arriving * RESERVE_PERCENT + 99n) / 100n);
@@ -134,6 +143,13 @@ function hasRoom(store: WalletReads, url: MintUrl, more: bigint): boolean {
   const held = store.balances().find((balance) => balance.mint === url);
   const holding = held === undefined ? 0n : held.free + held.reserved + held.incoming;
   return holding + more <= exposureMax;
+}
+
+/** What must be in the tokens, so that the payee nets the amount. */
+function tokenSat({ amount, part }: Amount, keyset: Keyset): bigint | undefined {
+  if (part === undefined) return grossOrUndefined(amount, keyset);
+  const gross = grossOrUndefined(part, keyset);
+  return gross && gross * ((amount + part - 1n) / part);
 }
 
 function grossOrUndefined(amount: bigint, keyset: Keyset): bigint | undefined {

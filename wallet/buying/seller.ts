@@ -1,0 +1,164 @@
+/**
+ * One seller as this wallet knows it, shared by all sessions that buy of it: what is prepaid there, what
+ * of it is verified, and whether it cheated.
+ */
+import { GROUP_BYTES, UNITS_PER_MSAT, UNITS_PER_SAT, unitsOf } from "../credit_units.ts";
+import type { SagaContext } from "../operations/saga.ts";
+import type { SellerAccount, StripPart } from "../store/buying_store.ts";
+import type { WalletTransaction } from "../store/wallet_store.ts";
+import type { Answer, SellerTerms } from "./buying_api.ts";
+import { AVOID_MS, AVOID_MS_MAX, CREDIT_AGE_MS_MAX, USED_PER_WRITE } from "./limits.ts";
+import { Prepaid, type TopUp } from "./prepaid.ts";
+
+/** See the head of this file. */
+export class Seller {
+  readonly peerId: string;
+  readonly prepaid: Prepaid;
+  readonly #context: SagaContext;
+  readonly #listeners = new Set<() => void>();
+  #written: bigint;
+  #lost: bigint;
+  /** What was used when the seller last said that nothing is left. */
+  #emptyAt: bigint | undefined;
+
+  constructor(context: SagaContext, peerId: string) {
+    this.#context = context;
+    this.peerId = peerId;
+    const account = forgiven(context, peerId);
+    const { used, lost } = account ?? { used: 0n, lost: 0n };
+    this.prepaid = new Prepaid({ used, ...sumsOf(account) });
+    this.#written = used;
+    this.#lost = lost;
+  }
+
+  /** Why nothing is bought of it now, in words. */
+  get trouble(): string | undefined {
+    const account = this.#context.store.sellerAccount(this.peerId);
+    const { avoidUntilMs = 0, avoidReason = "it cheated" } = account ?? {};
+    if (avoidUntilMs <= this.#context.clock.nowMs()) return undefined;
+    return `nothing is bought of it until ${new Date(avoidUntilMs).toISOString()}: ${avoidReason}`;
+  }
+
+  /** Whether it says that nothing is left, and nothing came since. */
+  get saysEmpty(): boolean {
+    return this.#emptyAt === this.prepaid.used;
+  }
+
+  /** Content that verified. Returns what it cost, in units. */
+  verified(bytes: number, terms: SellerTerms): bigint {
+    const cost = this.prepaid.verified(bytes, terms.priceMsatPerMiB);
+    const least = BigInt(terms.minTopUpSat) * UNITS_PER_SAT;
+    if ((this.prepaid.used - this.#written) * USED_PER_WRITE >= least) this.write();
+    this.#changed();
+    return cost;
+  }
+
+  told(creditMsat: number, terms: SellerTerms): void {
+    if (!Number.isSafeInteger(creditMsat) || creditMsat < 0) return;
+    this.prepaid.told(creditMsat);
+    const group = unitsOf(GROUP_BYTES, terms.priceMsatPerMiB);
+    const isEmpty = BigInt(creditMsat) * UNITS_PER_MSAT <= group;
+    this.#emptyAt = isEmpty ? this.prepaid.used : undefined;
+    this.#changed();
+  }
+
+  /** What it said of a payment, for good: on disk. */
+  answered(part: StripPart, answer: Answer): void {
+    if (!isFinal(answer)) return;
+    const state = answer.answer === "credited" ? "credited" : "refused";
+    const isOver = part.state === "claimed" || part.state === "returned";
+    if (isOver || part.state === "hidden" || part.state === state) return;
+    // Who credits what it has refused may; the other way round it has the money.
+    if (part.state === "credited") return;
+    this.#context.store.transact((tx) => void tx.moveStripPart(part.paymentId, state));
+    this.reload();
+  }
+
+  /** Reads the sums again, which change with top-ups. */
+  reload(): void {
+    const account = this.#context.store.sellerAccount(this.peerId);
+    this.#lost = account?.lost ?? 0n;
+    this.prepaid.reload(sumsOf(account));
+    this.#emptyAt = undefined;
+    this.#changed();
+  }
+
+  /** Writes what is used. */
+  write(): void {
+    const { used } = this.prepaid;
+    if (used === this.#written) return;
+    this.#context.store.transact((tx) => this.writeIn(tx));
+    this.#written = used;
+  }
+
+  /** As {@link write}, within a transaction. */
+  writeIn(tx: WalletTransaction): void {
+    tx.putSellerUse(this.peerId, { used: this.prepaid.used, lost: this.#lost });
+  }
+
+  /** It cheated: nothing is bought of it for a while. What it has of us is given up after that. */
+  avoid(reason: string): void {
+    const { store, clock, emit } = this.#context;
+    this.write();
+    const strikes = store.sellerAccount(this.peerId)?.strikes ?? 0;
+    const untilMs = clock.nowMs() + Math.min(AVOID_MS_MAX, AVOID_MS * 2 ** Math.min(strikes, 30));
+    store.transact((tx) => tx.avoidSeller(this.peerId, { untilMs, reason }));
+    emit({ event: "attention", message: `The seller ${this.peerId} is avoided: ${reason}` });
+    this.#changed();
+  }
+
+  /** Called after every change, until the returned function is. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Whether more than it may risk would be at risk with `topUp`, without what it refused. */
+  isBlockedByRefusals(topUp: TopUp): boolean {
+    const refused = sumsOf(this.#context.store.sellerAccount(this.peerId)).refused;
+    return refused > 0n && !this.prepaid.mayRisk(topUp) &&
+      this.prepaid.mayRisk({ ...topUp, value: topUp.value - refused });
+  }
+
+  #changed(): void {
+    for (const listener of [...this.#listeners]) listener();
+  }
+}
+
+/** Whether an answer stays as it is. */
+export function isFinal(answer: Answer): boolean {
+  return answer.answer === "credited" ||
+    (answer.answer === "refused" && answer.retryMs === undefined);
+}
+
+/** The sums of an account, in units. */
+function sumsOf(account: SellerAccount | undefined) {
+  return {
+    paid: (account?.paid ?? 0n) * UNITS_PER_SAT,
+    refused: (account?.refused ?? 0n) * UNITS_PER_SAT,
+    lost: account?.lost ?? 0n,
+  };
+}
+
+/**
+ * The account as it counts from now on: what a seller kept is given up once it is dealt with again, and
+ * so is what is older than sellers keep credit. What is on its way back is not.
+ */
+function forgiven(context: SagaContext, peerId: string): SellerAccount | undefined {
+  const { store, clock } = context;
+  const account = store.sellerAccount(peerId);
+  if (account === undefined) return undefined;
+  const nowMs = clock.nowMs();
+  const isOld = account.movedMs + CREDIT_AGE_MS_MAX <= nowMs;
+  const wasAvoided = account.avoidUntilMs !== undefined && account.avoidUntilMs <= nowMs &&
+    account.movedMs <= account.avoidUntilMs;
+  if (!isOld && !wasAvoided) return account;
+  const open = store.stripParts({ peer: peerId, states: ["revealed", "credited", "refused"] })
+    .reduce((sum, part) => sum + part.net, 0n);
+  const left = account.paid * UNITS_PER_SAT - account.used - account.lost;
+  const gone = left - open * UNITS_PER_SAT;
+  if (gone <= 0n) return account;
+  const lost = account.lost + gone;
+  store.transact((tx) => tx.putSellerUse(peerId, { used: account.used, lost }));
+  return store.sellerAccount(peerId);
+}
