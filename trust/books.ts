@@ -1,0 +1,44 @@
+/**
+ * What a node's own books say, which a receipt must not go beyond. The application gives these ports;
+ * the wallet keeps the books.
+ */
+import type { Hash } from "../src/core/hash.ts";
+
+/** One payment. */
+export interface Payment {
+  readonly mint: string;
+  /** 16 bytes as hex. */
+  readonly id: string;
+  /** Y of each of its proofs, 66 hex digits; none of a payment channel's. */
+  readonly ys: readonly string[];
+}
+
+/** What was delivered to one peer of one blob or collection, ever. */
+export interface Delivered {
+  /** Content that was charged. */
+  readonly bytes: number;
+  /** What it cost. */
+  readonly msat: number;
+  /** When it began, in seconds since 1970. */
+  readonly fromS: number;
+  /** Payments of that peer that count, whatever for: those of earlier receipts are left out here. */
+  readonly payments: readonly Payment[];
+}
+
+/** What a provider knows. */
+export interface DeliveryBooks {
+  /** Undefined when nothing was delivered. */
+  delivered(peerId: string, root: Hash): Promise<Delivered | undefined>;
+}
+
+/** What was handed over to one peer, ever. */
+export interface Paid {
+  readonly msat: number;
+  readonly payments: readonly Payment[];
+}
+
+/** What a consumer knows. */
+export interface PurchaseBooks {
+  /** Undefined when nothing was. */
+  paid(peerId: string): Promise<Paid | undefined>;
+}
