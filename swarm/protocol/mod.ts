@@ -6,9 +6,10 @@
  *
  * ## Participants
  *
- * The *requester* opens a stream and asks; the *provider* answers. Every node is both. The stream is
- * encrypted and both peer ids are proven by it. A *blob* is bytes named by their BLAKE3; a *chunk
- * group* is 16 KiB of it; a *collection* is a blob that lists children (`swarm/collection.ts`).
+ * The *requester* opens a stream and asks; the *provider* answers. Every node is both. The stream
+ * is encrypted and both peer ids are proven by it. A *blob* is bytes named by their BLAKE3; a
+ * *chunk group* is 16 KiB of it; a *collection* is a blob that lists children
+ * (`swarm/collection.ts`).
  *
  * ## Goals
  *
@@ -36,14 +37,15 @@
  *
  * ## Requests
  *
- * A stream carries requests one after another: the provider answers them in order, so a requester may
- * send several ahead. While it answers, a provider reads on: `top-up` is dealt with at once, up to 8
- * other requests or 16 KiB of them wait, and then it reads no more until one of them is taken. A
- * requester that gives up an answer aborts the stream. A provider closes streams that stay idle (30 s).
+ * A stream carries requests one after another: the provider answers them in order, so a requester
+ * may send several ahead. While it answers, a provider reads on: `top-up` is dealt with at once, up
+ * to 8 other requests or 16 KiB of them wait, and then it reads no more until one of them is taken.
+ * A requester that gives up an answer aborts the stream. A provider closes streams that stay idle
+ * (30 s).
  *
  * | requester sends | fields |
  * |---|---|
- * | `want` | `hash` or `sha256` (32 bytes), `format` (`blob`, `collection`), `ranges`?, `children`?, `payment`?, `certificate`?, `direct`? |
+ * | `want` | `hash` or `sha256` (32 bytes), `format` (`blob`, `collection`), `ranges`?, `children`?, `payment`?, `priceMsatPerMiB`?, `certificate`?, `direct`? |
  * | `have` | `blobs`: up to 1,024 of `{hash}` or `{sha256}`, `certificate`? |
  * | `top-up` | `payment` |
  * | `receipt-ask` | `root`, `nostrKey`, `commitment` (32 bytes each) |
@@ -86,15 +88,16 @@
  * `groups` of `holdings` may leave out the shortest runs of a blob in very many pieces: asking for
  * them finds them.
  *
- * A provider that holds only a part sends what it holds of the ranges and says in `ranges` what that
- * is; when it holds none of them it answers `not-found`.
+ * A provider that holds only a part sends what it holds of the ranges and says in `ranges` what
+ * that is; when it holds none of them it answers `not-found`.
  *
  * ## The data of a blob
  *
  * The Bao encoding of the ranges: pre-order, 64-byte parents, groups of 16 KiB, without the 8-byte
- * size that Bao puts in front: `size` of `granted` stands for it. `size` proves nothing. It is proven
- * once the last group verified, hence a first request includes that group; nothing is allocated on a
- * size before. How many bytes must come follows from size and ranges, and one more is a breach.
+ * size that Bao puts in front: `size` of `granted` stands for it. `size` proves nothing. It is
+ * proven once the last group verified, hence a first request includes that group; nothing is
+ * allocated on a size before. How many bytes must come follows from size and ranges, and one more
+ * is a breach.
  *
  * ## The data of a collection
  *
@@ -119,47 +122,54 @@
  *
  * ## Payment
  *
- * Credit is what a requester has prepaid at a provider, in msat. It belongs to the pair of them, the
- * provider and the peer id of the stream, not to a stream, a root or a message: whatever one stream
- * pays all streams of that peer may use, also after reconnecting, and nothing on the wire is a bearer
- * of it.
+ * Credit is what a requester has prepaid at a provider, in msat. It belongs to the pair of them,
+ * the provider and the peer id of the stream, not to a stream, a root or a message: whatever one
+ * stream pays all streams of that peer may use, also after reconnecting, and nothing on the wire is
+ * a bearer of it.
  *
  * A provider that sells answers a `want` with `payment-required` as long as the peer has no credit.
- * `payment` is an `id` of the requester's choosing and a `token`: ecash locked to `p2pk` that can be
- * taken back `locktimeMin` minutes later at the earliest, worth `minTopUpSat` or more, of one of
+ * `payment` is an `id` of the requester's choosing and a `token`: ecash locked to `p2pk` that can
+ * be taken back `locktimeMin` minutes later at the earliest, worth `minTopUpSat` or more, of one of
  * `mints`; or text that begins with `channel1:`. The id makes asking again free: the same id is
  * credited once, and with the id alone a requester asks what became of the payment. It goes
  *
  * - with the first `want`, when the price is known: no round trip is added. The answer is `granted`
  *   with the credit when the payment counts; `pending`; `denied` with the code of its refusal, also
- *   when there is credit of earlier payments; or `payment-required`, when the terms were stale and it
- *   was not taken. It is looked at only if what is asked costs something: after `not-found`,
+ *   when there is credit of earlier payments; or `payment-required`, when the terms were stale and
+ *   it was not taken. It is looked at only if what is asked costs something: after `not-found`,
  *   `granted` without a price, and other refusals the provider has not taken it;
- * - in a `top-up`, on any stream of the peer at any time, while an answer is under way or alone. Since a
- *   `top-up` may wait behind other requests of its stream, a requester that streams keeps a stream for
- *   paying.
+ * - in a `top-up`, on any stream of the peer at any time, while an answer is under way or alone.
+ *   Since a `top-up` may wait behind other requests of its stream, a requester that streams keeps a
+ *   stream for paying.
  *
- * `granted` says the price of its bytes. A requester that has not agreed to it aborts. What is charged
- * is the content of chunk groups, each whole and before its first byte is sent: `n` bytes cost
- * `n * priceMsatPerMiB / 2^20` msat, and nothing is rounded but what messages say of credit. The hash
- * tree is free, a child of a collection counts like a blob, and the data path makes no difference.
- * What was charged and not begun to be sent when an answer ended is given back.
+ * `priceMsatPerMiB` in a `want` is the most that the requester agreed to, 0 before it agreed to
+ * anything: what costs more is answered `payment-required`, and neither the payment that came with
+ * it nor earlier credit is touched. Without it the requester pays what it costs. `granted` says the
+ * price of its bytes.
+ *
+ * What is charged is the content of chunk groups, each whole and before its first byte is sent: `n`
+ * bytes cost `n * priceMsatPerMiB / 2^20` msat, and nothing is rounded but what messages say of
+ * credit. The hash tree is free, a child of a collection counts like a blob, and the data path
+ * makes no difference. What was charged and not begun to be sent when an answer ended is given
+ * back.
  *
  * A group is sent as long as any credit is left, so that a requester may come to owe a part of one
- * group. `low` says once, until the credit has grown, that it runs out: less than half of `minTopUpSat`
- * is left. With nothing left the provider stops at the end of a group and waits 20 s for credit; then it
- * ends with `failed` `unpaid`. What came stands, and asking for the rest later goes on.
+ * group. `low` says once, until the credit has grown, that it runs out: less than half of
+ * `minTopUpSat` is left. With nothing left the provider stops at the end of a group and waits 20 s
+ * for credit; then it ends with `failed` `unpaid`. What came stands, and asking for the rest later
+ * goes on.
  *
  * A provider bounds what payments cost it: 4 of a stream and 8 of a peer are checked at one time. A
- * stream is read no further above that, a peer is told `busy`, and one whose payments are refused waits
- * before the next is looked at.
+ * stream is read no further above that, a peer is told `busy`, and one whose payments are refused
+ * waits before the next is looked at.
  *
  * ## Receipts
  *
- * `receipt-ask` asks for the provider's signed word on what it delivered for `root` and was paid, to
- * `nostrKey`; `commitment` stands in it for the root (`trust/receipt.ts`). The answer is `receipt`, or
- * `not-found` when there is nothing to confirm. The requester may send it back in `receipt`, signed by
- * both; the provider answers `end` when it keeps it, and `denied` with code `refused` when it is none.
+ * `receipt-ask` asks for the provider's signed word on what it delivered for `root` and was paid,
+ * to `nostrKey`; `commitment` stands in it for the root (`trust/receipt.ts`). The answer is
+ * `receipt`, or `not-found` when there is nothing to confirm. The requester may send it back in
+ * `receipt`, signed by both; the provider answers `end` when it keeps it, and `denied` with code
+ * `refused` when it is none.
  *
  * ## Codes
  *
@@ -175,7 +185,7 @@
  * | `failed` | `gone` | no longer held |
  * | | `internal` | the provider failed |
  * | | `unpaid` | the credit ended and none came in time |
- * | `refused` | `malformed` | it is no payment, or the id is unknown and there is no token |
+ * | `refused` | `malformed` | it is no payment |
  * | | `mint`, `unit` | not of a mint, or not in a unit, that is taken |
  * | | `locked` | not locked as the terms say |
  * | | `worthless` | worth too little, after fees |
@@ -185,7 +195,7 @@
  * | | `conflict` | another payment had this id |
  * | | `exposure` | the provider holds as much unredeemed ecash as it wants for now |
  * | | `busy` | too many at once, or too many refused ones: the same again after `retryMs` |
- * | | `unavailable` | no payments are taken, or the mint does not answer |
+ * | | `unavailable` | no payments are taken, the mint does not answer, or nothing is known of an id that came alone |
  * | | `internal` | the provider failed: the same again after `retryMs` finds out what became of it |
  *
  * ## Names of the seed

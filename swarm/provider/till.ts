@@ -87,7 +87,9 @@ export class Till {
   }
 
   async #answer(payment: PaymentOffer): Promise<void> {
-    const { viewer, say } = this.#options;
+    const { viewer, say, metering, account, signal } = this.#options;
+    const charged = metering.chargeLookups(account, 1, signal);
+    if (charged !== undefined) await charged;
     await say(paymentMessage(payment.id, await this.pay(await viewer(), payment)));
   }
 

@@ -44,6 +44,11 @@ export const VECTORS: readonly (readonly [Message, string])[] = [
     "686368696c6472656e8400020506",
   ],
   [
+    { t: "want", hash: HASH, format: "blob", payment: { id: ID }, priceMsatPerMiB: 0 },
+    `a5617464${text("want")}${hash}66666f726d617464${text("blob")}` +
+    `677061796d656e74a1626964${id}` + "6f70726963654d7361745065724d694200",
+  ],
+  [
     { t: "have", blobs: [{ hash: HASH }, { sha256: SHA256 }] },
     `a2617464${text("have")}65626c6f627382a1${hash}a1667368613235365820${SHA256}`,
   ],

@@ -321,3 +321,21 @@ Deno.test("Provider lets no more answers of one peer wait for money than its lim
   equal(endings.filter(({ t, ms }) => t === "failed" && ms >= 140).length, 2);
   ok(endings.filter(({ ms }) => ms < 140).length === 3, JSON.stringify(endings));
 });
+
+Deno.test("Provider touches no payment and no credit at a price that the requester did not agree to", async () => {
+  await using shop = await Shop.start();
+  const { hash } = await shop.nodes.seeding.importBytes(content(10));
+  shop.gate.give(FETCHER, 64_000);
+  const line = await shop.nodes.open();
+  const want = { t: "want", hash, format: "blob" } as const;
+  for (const priceMsatPerMiB of [0, 999]) {
+    for (const paid of [undefined, payment(1, 1000)]) {
+      await line.send({ ...want, priceMsatPerMiB, ...(paid && { payment: paid }) });
+      deepEqual((await line.paidAnswer()).messages, [{ t: "payment-required", ...TERMS }]);
+    }
+  }
+  equal(shop.gate.asked.length, 0);
+  equal(shop.units, unitsOfMsat(64_000));
+  await line.send({ ...want, priceMsatPerMiB: 1000 });
+  equal((await line.paidAnswer()).messages.at(-1)!.t, "end");
+});
