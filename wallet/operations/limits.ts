@@ -41,3 +41,6 @@ export const RESTORE_KEYSET_TRIES_MAX = 4;
 
 /** Most top-ups made in one swap: a gigabyte takes about as many, and 60 outputs are signed at once. */
 export const STRIP_PARTS_MAX = 30;
+
+/** Most proofs redeemed in one swap: a hundred payments of three, 300 KiB; stock mints take a thousand. */
+export const REDEEM_INPUTS_MAX = 320;

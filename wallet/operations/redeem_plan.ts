@@ -2,10 +2,10 @@
 import { createHash } from "node:crypto";
 import type { Clock, Random } from "../../src/core/ports.ts";
 import { hashToCurveHex } from "../cashu.ts";
-import { INPUTS_PER_REQUEST_MAX } from "../limits.ts";
 import { inputFee } from "../selection/fees.ts";
 import type { IncomingPayment, WalletTransaction } from "../store/wallet_store.ts";
 import type { MintUrl, Proof } from "../types.ts";
+import { REDEEM_INPUTS_MAX } from "./limits.ts";
 import type { Operation } from "./operation.ts";
 import type { SagaContext } from "./saga.ts";
 import { newOperation, phaseName, usableMint } from "./transition.ts";
@@ -67,6 +67,8 @@ export function joinBatch(
     readonly policy: BatchPolicy;
     /** Has a redemption of its own, so that one bad token holds up nobody else's. */
     readonly alone?: boolean;
+    /** Closes the batch, whatever the policy says. */
+    readonly closes?: boolean;
   },
 ): Redemption {
   const { payment, proofs, policy } = request;
@@ -94,7 +96,7 @@ export function joinBatch(
     nowMs + policy.lingerMs,
     payment.redeemByMs ?? Infinity,
   );
-  const isFull = countOf(payments) >= policy.proofsMin;
+  const isFull = request.closes === true || countOf(payments) >= policy.proofsMin;
   const after = tx.updateOperation(before, {
     plan: { ...before.plan, payments, closeByMs },
     amount: before.amount + payment.amount,
@@ -180,6 +182,6 @@ function collecting(
   const open = tx.operations({ kind: "redeem", status: "open" }) as Redemption[];
   return open.find(({ mint, state, plan }) =>
     mint === wanted.mint && state === "collecting" && plan.isCredited === wanted.isCredited &&
-    countOf(plan.payments) + wanted.more <= INPUTS_PER_REQUEST_MAX
+    countOf(plan.payments) + wanted.more <= REDEEM_INPUTS_MAX
   );
 }

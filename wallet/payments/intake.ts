@@ -7,26 +7,32 @@
  */
 import { createHash } from "node:crypto";
 import { isSeedmintError, messageOf } from "../../src/core/errors.ts";
-import { hashToCurveHex } from "../cashu.ts";
-import { INPUTS_PER_REQUEST_MAX, TOKEN_CHARS_MAX } from "../limits.ts";
-import { AT_ONCE, joinBatch } from "../operations/redeem_plan.ts";
+import { hashToCurveHex, isPoint } from "../cashu.ts";
+import { INPUTS_PER_REQUEST_MAX, PROOFS_PER_PAYMENT_MAX, TOKEN_CHARS_MAX } from "../limits.ts";
+import { AT_ONCE, type BatchPolicy, joinBatch } from "../operations/redeem_plan.ts";
 import type { SagaContext } from "../operations/saga.ts";
+import { parseSpendingCondition } from "../outputs/p2pk_secret.ts";
 import { inputFee } from "../selection/fees.ts";
 import type { IncomingPayment, MintRecord, WalletReads } from "../store/wallet_store.ts";
 import { readTokenAt, TokenError, tokenMetadata } from "../token.ts";
-import { type Keyset, type MintUrl, type Proof, WALLET_UNIT } from "../types.ts";
+import { type Keyset, type MintUrl, type Proof, type ProofState, WALLET_UNIT } from "../types.ts";
 import {
   INFO_AGE_MS_MAX,
   INFO_WAIT_MS,
-  INTAKE_QUEUE_MAX,
+  INTAKE_KNOWN_MAX,
+  INTAKE_STRANGERS_MAX,
   PAYMENT_NAME_CHARS_MAX,
   PAYMENT_SAT_MAX,
+  PEER_TOKEN_CHARS_MAX,
   QUEUED_MAX,
   QUEUED_PER_PAYER_MAX,
+  QUEUED_SPACING_MS,
 } from "./limits.ts";
-import { areSignaturesValid, offlineAnswer } from "./offline.ts";
+import { offlineAnswer } from "./offline.ts";
 import { type PaymentRefusal, refusal, type TakeOutcome } from "./outcome.ts";
+import { PayerThrottle } from "./payer_throttle.ts";
 import { INTAKE_POLICY, type IntakePolicy } from "./policy.ts";
+import { HereVerifier, type Verifier } from "./proof_verifier.ts";
 import { RefusedTokens } from "./refused_tokens.ts";
 import { spendTrouble } from "./spendable.ts";
 
@@ -62,16 +68,27 @@ export class Intake {
   readonly #context: SagaContext;
   readonly #policy: IntakePolicy;
   readonly #refused: RefusedTokens<PaymentRefusal>;
-  #waitingCount = 0;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #throttle: PayerThrottle;
+  readonly #verifier: Verifier;
+  /** Payments of peers that are looked at. */
+  readonly #counts = { strangers: 0, known: 0 };
+  /** When a redemption of what does not count yet last began, or will. */
+  readonly #queuedAtMs = new Map<MintUrl, number>();
 
   constructor(
     context: SagaContext,
-    options: { readonly policy?: IntakePolicy } = {},
+    options: { readonly policy?: IntakePolicy; readonly verifier?: Verifier } = {},
   ) {
     this.#context = context;
     this.#policy = options.policy ?? INTAKE_POLICY;
     this.#refused = new RefusedTokens(context.clock);
+    this.#throttle = new PayerThrottle(context.clock);
+    this.#verifier = options.verifier ?? new HereVerifier();
+  }
+
+  /** A payment that was taken in came to nothing: its payer is heard less for a while. */
+  penalize(payer: string): void {
+    this.#throttle.charge(payer);
   }
 
   /**
@@ -91,41 +108,76 @@ export class Intake {
     if (known !== undefined) return known;
     const refusedBefore = this.#refused.get(tokenHash);
     if (refusedBefore !== undefined) return refusedBefore;
-    if (this.#waitingCount >= INTAKE_QUEUE_MAX) {
-      return refusal("busy", "many payments are being checked; send the same one again soon");
-    }
-    const outcome = await this.#inTurn(() => this.#takeNew(offer, tokenHash, signal));
+    const outcome = isOfPeer(offer)
+      ? await this.#takeOfPeer(offer, tokenHash, signal)
+      : await this.#takeNew(offer, tokenHash, { signal, isFirst: true });
     if (outcome.status === "refused" && outcome.isFinal && outcome.code !== "own") {
       this.#refused.add(tokenHash, outcome);
     }
     return outcome;
   }
 
-  /** One after the other: verifying takes the processor, and whoever comes twice meets the first. */
-  async #inTurn<T>(task: () => Promise<T>): Promise<T> {
-    this.#waitingCount++;
-    const mine = this.#last.then(task);
-    this.#last = mine.catch(() => {});
+  /** Before anything of it costs the processor: may its payer be heard, and is there room? */
+  async #takeOfPeer(
+    offer: PaymentOffer,
+    tokenHash: string,
+    signal: AbortSignal | undefined,
+  ): Promise<TakeOutcome> {
+    const { payer, token } = offer;
+    const isStranger = (this.#context.store.creditAccount(payer)?.paid ?? 0n) === 0n;
+    const lane = isStranger ? "strangers" : "known";
+    const countMax = isStranger ? INTAKE_STRANGERS_MAX : INTAKE_KNOWN_MAX;
+    if (this.#counts[lane] >= countMax) {
+      return refusal("busy", "many payments are being checked; send the same one again soon");
+    }
+    const admission = this.#throttle.admit(payer, { isStranger, tokenChars: token.length });
+    if ("retryMs" in admission) {
+      const busy = refusal(
+        "busy",
+        "too many payments came to nothing; send the same one again later",
+      );
+      return { ...busy, retryMs: admission.retryMs };
+    }
+    this.#counts[lane]++;
     try {
-      return await mine;
+      const outcome = await this.#takeNew(offer, tokenHash, { signal, isFirst: !isStranger });
+      this.#throttle.settle(admission, outcome);
+      return outcome;
+    } catch (error) {
+      this.#throttle.forgive(admission);
+      throw error;
     } finally {
-      this.#waitingCount--;
+      this.#counts[lane]--;
     }
   }
 
   async #takeNew(
     offer: PaymentOffer,
     tokenHash: string,
-    signal: AbortSignal | undefined,
+    { signal, isFirst }: { readonly signal: AbortSignal | undefined; readonly isFirst: boolean },
   ): Promise<TakeOutcome> {
     signal?.throwIfAborted();
-    // The same may have come a moment earlier, and have had its turn.
-    const known = this.#known(this.#context.store, offer, tokenHash);
-    if (known !== undefined) return known;
     const token = await this.#read(offer, signal);
     if ("status" in token) return token;
-    const offline = offer.alone ? undefined : await this.#offline(offer, token, signal);
+    if (offer.alone) return this.#commit(offer, { tokenHash, token, offline: undefined });
+    const isProven = await this.#isProven(token, isFirst);
+    signal?.throwIfAborted();
+    if (typeof isProven !== "boolean") return isProven;
+    if (!isProven && isOfPeer(offer) && this.#policy.unproven === "refuse") {
+      if (token.proofs.every(({ dleq }) => dleq?.r !== undefined)) this.penalize(offer.payer);
+      return refusal("malformed", "its ecash does not prove that the mint signed it (NUT-12)");
+    }
+    const offline = isProven ? await this.#offline(offer, token, signal) : undefined;
     return this.#commit(offer, { tokenHash, token, offline });
+  }
+
+  async #isProven(token: ReadToken, isFirst: boolean): Promise<boolean | TakeOutcome> {
+    try {
+      return await this.#verifier.verify(token.proofs, (id) => token.keysets.get(id), { isFirst });
+    } catch (error) {
+      if (!isSeedmintError(error)) throw error;
+      return refusal("busy", "many payments are being checked; send the same one again soon");
+    }
   }
 
   /** What was said of this payment before, if it was seen. */
@@ -156,8 +208,9 @@ export class Intake {
     const options = signal === undefined ? {} : { signal };
     try {
       const { token, keysets } = await readTokenAt(offer.token, api, options);
-      if (token.proofs.length > INPUTS_PER_REQUEST_MAX) {
-        return refusal("malformed", `the token has more than ${INPUTS_PER_REQUEST_MAX} proofs`);
+      const countMax = isOfPeer(offer) ? PROOFS_PER_PAYMENT_MAX : INPUTS_PER_REQUEST_MAX;
+      if (token.proofs.length > countMax) {
+        return refusal("malformed", `the token has more than ${countMax} proofs`);
       }
       return this.#checked(offer, mint, token.proofs, keysets);
     } catch (error) {
@@ -200,8 +253,7 @@ export class Intake {
     const locked = proofs.map(({ secret }) => spendTrouble(secret, context.keys.payment.publicKey))
       .find((trouble) => trouble !== undefined);
     if (locked !== undefined) return refusal("locked", locked);
-    const withYs = proofs.map((proof) => ({ ...proof, y: hashToCurveHex(proof.secret) }));
-    const seen = this.#seen(context.store, withYs.map((proof) => proof.y));
+    const seen = this.#seen(proofs.map(({ secret }) => context.store.stateOfSecret(secret)));
     if (seen !== undefined) return seen;
     const amount = proofs.reduce((sum, proof) => sum + proof.amount, 0n);
     if (amount > PAYMENT_SAT_MAX) {
@@ -219,12 +271,13 @@ export class Intake {
       // Another price may be lower.
       return { ...refusal("worthless", why), isFinal: credit <= 0n };
     }
+    const withYs = proofs.map((proof) => ({ ...proof, y: hashToCurveHex(proof.secret) }));
     return { mint, proofs: withYs, amount, credit, keysets };
   }
 
   /** Ecash that is known here is never taken again. */
-  #seen(reads: Pick<WalletReads, "proof">, ys: readonly string[]): TakeOutcome | undefined {
-    const states = new Set(ys.flatMap((y) => reads.proof(y)?.state ?? []));
+  #seen(found: readonly (ProofState | undefined)[]): TakeOutcome | undefined {
+    const states = new Set(found.filter((state) => state !== undefined));
     if (states.size === 0) return undefined;
     if (states.has("incoming")) {
       return { status: "conflict", reason: "this ecash came in another payment before" };
@@ -256,12 +309,6 @@ export class Intake {
       nowMs: clock.nowMs(),
     });
     if (!answer.offline) return undefined;
-    const isValid = await areSignaturesValid(
-      token.proofs,
-      (id) => token.keysets.get(id),
-      { clock, ...signal === undefined ? {} : { signal } },
-    );
-    if (!isValid) return undefined;
     return answer.redeemByMs === undefined ? {} : { redeemByMs: answer.redeemByMs };
   }
 
@@ -299,7 +346,8 @@ export class Intake {
     fault("redeem.take.before-commit");
     const outcome = store.transact((tx): TakeOutcome => {
       // Others may have come first while this one was checked.
-      const before = this.#known(tx, offer, tokenHash) ?? this.#seen(tx, ys) ??
+      const before = this.#known(tx, offer, tokenHash) ??
+        this.#seen(ys.map((y) => tx.proof(y)?.state)) ??
         this.#crowded(tx, offer, { token, isQueued: offline === undefined });
       if (before !== undefined) return before;
       const payment: Omit<IncomingPayment, "operationId"> = {
@@ -317,13 +365,47 @@ export class Intake {
       const operation = joinBatch(tx, this.#context, {
         payment,
         proofs: token.proofs,
-        policy: offline === undefined ? AT_ONCE : this.#policy.batch,
+        policy: offline === undefined
+          ? this.#queuedPolicy(offer, token.mint.url)
+          : this.#policy.batch,
         alone: offer.alone ?? false,
+        closes: offline !== undefined && this.#isAlmostExposed(tx, payment),
       });
+      const refundKey = isOfPeer(offer) ? refundKeyOf(token.proofs) : undefined;
+      if (refundKey !== undefined) tx.putRefundKey(offer.payer, refundKey);
       return { status: "taken", payment: { ...payment, operationId: operation.id } };
     });
     fault("redeem.take.after-commit");
     return outcome;
+  }
+
+  /**
+   * What does not count yet is redeemed at once, but those that come soon after are taken together: a
+   * stranger must not use up how often this mint lets us ask.
+   */
+  #queuedPolicy(offer: PaymentOffer, mint: MintUrl): BatchPolicy {
+    if (!isOfPeer(offer)) return AT_ONCE;
+    const nowMs = this.#context.clock.monotonicMs();
+    const lastMs = this.#queuedAtMs.get(mint) ?? -Infinity;
+    const atMs = lastMs > nowMs ? lastMs : Math.max(nowMs, lastMs + QUEUED_SPACING_MS);
+    this.#queuedAtMs.set(mint, atMs);
+    const waitMs = atMs - nowMs;
+    return { ...this.#policy.batch, idleMs: waitMs, lingerMs: waitMs };
+  }
+
+  /** So much is credited and not redeemed that soon nothing more could be: it is redeemed now. */
+  #isAlmostExposed(
+    reads: Pick<WalletReads, "incomingPayments">,
+    payment: Pick<IncomingPayment, "mint" | "payer" | "amount">,
+  ): boolean {
+    const { unredeemedPerMintMaxSat, unredeemedPerPayerMaxSat } = this.#policy;
+    let [ofMint, ofPayer] = [payment.amount, payment.amount];
+    for (const { mint, payer, amount } of reads.incomingPayments({ state: "credited" })) {
+      if (mint === payment.mint) ofMint += amount;
+      if (payer === payment.payer) ofPayer += amount;
+    }
+    return 4n * ofMint >= 3n * unredeemedPerMintMaxSat ||
+      4n * ofPayer >= 3n * unredeemedPerPayerMaxSat;
   }
 
   #crowded(
@@ -351,14 +433,32 @@ export class Intake {
   }
 }
 
+/** Not a token that the user pasted. */
+function isOfPeer({ payer, alone }: PaymentOffer): boolean {
+  return payer !== "local" && alone !== true;
+}
+
+/** Where all of it goes back to when nobody takes it: one key, or nowhere that is known. */
+function refundKeyOf(proofs: readonly Proof[]): string | undefined {
+  const keys = new Set(proofs.map(({ secret }) => {
+    const condition = parseSpendingCondition(secret);
+    return condition?.kind === "P2PK" && condition.refundKeys.length === 1
+      ? condition.refundKeys[0]
+      : undefined;
+  }));
+  const [key] = keys;
+  return keys.size === 1 && isPoint(key) ? key : undefined;
+}
+
 function shapeTrouble(offer: PaymentOffer): string | undefined {
   const isName = (text: unknown) =>
     typeof text === "string" && text.length > 0 && text.length <= PAYMENT_NAME_CHARS_MAX;
   if (!isName(offer.payer) || !isName(offer.paymentId)) {
     return `a payment id of 1 to ${PAYMENT_NAME_CHARS_MAX} characters is wanted`;
   }
-  if (typeof offer.token !== "string" || offer.token.length > TOKEN_CHARS_MAX) {
-    return `a token of at most ${TOKEN_CHARS_MAX} characters is wanted`;
+  const charsMax = isOfPeer(offer) ? PEER_TOKEN_CHARS_MAX : TOKEN_CHARS_MAX;
+  if (typeof offer.token !== "string" || offer.token.length > charsMax) {
+    return `a token of at most ${charsMax} characters is wanted`;
   }
   return undefined;
 }

@@ -9,14 +9,56 @@ export const PAYMENT_NAME_CHARS_MAX = 64;
  */
 export const PAYMENT_SAT_MAX = 1_000_000_000_000n;
 
-/** Payments whose proofs are verified or waited for at a time; others are told to come back. */
-export const INTAKE_QUEUE_MAX = 32;
+/** Payments of payers that never paid that are looked at at a time; others are told to come back. */
+export const INTAKE_STRANGERS_MAX = 32;
+
+/** The same of payers that have paid: strangers take nothing from them. */
+export const INTAKE_KNOWN_MAX = 64;
+
+/** Longest token taken from a peer, in characters: 16 proofs that are locked are about 9,000. */
+export const PEER_TOKEN_CHARS_MAX = 32_768;
+
+/** Threads that verify: a second helps while one has sixteen proofs of somebody else. */
+export const VERIFIERS_MAX = 2;
+
+/** Payments that wait for a thread, of those that have paid and of all others. */
+export const VERIFY_QUEUE_MAX = 128;
+
+/** Proofs verified in the calling thread while the first verifying thread loads. */
+export const VERIFY_HERE_PROOFS_MAX = 4;
+
+/** Verifying threads end when no payment came for this long. */
+export const VERIFY_IDLE_MS = 60_000;
+
+/** What a payer may get wrong before it is heard less: see `payer_throttle.ts`. */
+export const PAYER_ALLOWANCE = 4;
+
+/** How long one of it takes to grow back. */
+export const PAYER_REFILL_MS = 15_000;
+
+/** Payers whose allowance is remembered; who is forgotten has a whole one. */
+export const PAYERS_REMEMBERED_MAX = 10_000;
+
+/** Proofs of all payers together that never paid, which may come to nothing at once. */
+export const STRANGERS_ALLOWANCE = 1_000;
+
+/** How many of them grow back in a second: at 3 ms each, a third of one core. */
+export const STRANGERS_REFILL_PER_S = 100;
+
+/** Characters of a token for each proof, at least, so that its cost is known before it is read. */
+export const TOKEN_CHARS_PER_PROOF = 450;
+
+/** Longest time that a payer is told to wait for being heard again. */
+export const THROTTLE_RETRY_MS_MAX = 60_000;
+
+/** Redemptions of payments that do not count yet begin this far apart, for each mint. */
+export const QUEUED_SPACING_MS = 6_000;
 
 /** Payments of one payer that wait for their redemption; each may cost a request to a mint. */
-export const QUEUED_PER_PAYER_MAX = 8;
+export const QUEUED_PER_PAYER_MAX = 4;
 
 /** Payments of all payers that wait for their redemption. */
-export const QUEUED_MAX = 500;
+export const QUEUED_MAX = 100;
 
 /** Tokens remembered as worthless: 10,000 hashes take about a megabyte. */
 export const REFUSED_TOKENS_MAX = 10_000;

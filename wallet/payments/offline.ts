@@ -3,8 +3,6 @@
  * enough, and the mint's signatures prove themselves: then its payer cannot spend it twice, and what
  * remains is the risk that the mint itself is bad, which is bounded by the exposure.
  */
-import type { Clock } from "../../src/core/ports.ts";
-import { hasValidDleq } from "../cashu.ts";
 import { PROOFS_PER_PAYMENT_MAX } from "../limits.ts";
 import type { MintInfo } from "../mint/mint_api.ts";
 import { parseSpendingCondition } from "../outputs/p2pk_secret.ts";
@@ -45,7 +43,7 @@ export type OfflineAnswer =
   | { readonly offline: true; readonly redeemByMs?: number }
   | { readonly offline: false; readonly why: string };
 
-/** Everything but the signatures, which take time: {@link areSignaturesValid}. */
+/** Everything but the signatures, which take time: `proof_verifier.ts`. */
 export function offlineAnswer(facts: OfflineFacts): OfflineAnswer {
   const why = mintTrouble(facts) ?? amountTrouble(facts) ??
     facts.proofs.map((proof) => keysetTrouble(proof, facts) ?? lockTrouble(proof, facts))
@@ -60,21 +58,6 @@ export function offlineAnswer(facts: OfflineFacts): OfflineAnswer {
     offline: true,
     redeemByMs: Math.min(...locktimesS) * 1000 - LOCKTIME_SKEW_MS,
   };
-}
-
-/** Whether the mint signed every proof, by its own proof (NUT-12); about 10 ms each. */
-export async function areSignaturesValid(
-  proofs: readonly Proof[],
-  keysetOf: (id: string) => Keyset | undefined,
-  options: { readonly clock: Clock; readonly signal?: AbortSignal },
-): Promise<boolean> {
-  for (const proof of proofs) {
-    const keyset = keysetOf(proof.keysetId);
-    if (keyset === undefined || !hasValidDleq(proof, keyset)) return false;
-    // Others get their turn between two of them.
-    await options.clock.sleep(0, options.signal === undefined ? {} : { signal: options.signal });
-  }
-  return true;
 }
 
 function mintTrouble({ mint, info, nowMs }: OfflineFacts): string | undefined {

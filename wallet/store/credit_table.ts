@@ -107,9 +107,11 @@ export class CreditTable {
   putRefundKey(payer: string, publicKey: string): void {
     assert(/^0[23][0-9a-f]{64}$/.test(publicKey), "a refund goes to a key");
     this.#database.run(
-      "UPDATE credit_accounts SET refund_key = ? WHERE payer = ?",
+      `INSERT INTO credit_accounts (payer, paid, refund_key, moved_ms) VALUES (?, 0, ?, ?)
+       ON CONFLICT DO UPDATE SET refund_key = excluded.refund_key`,
+      named(payer, NAME_CHARS_MAX, "a payer"),
       publicKey,
-      payer,
+      this.#nowMs,
     );
   }
 

@@ -136,7 +136,7 @@ Deno.test("redeemSaga halves a batch that is refused until the bad payment is al
   for (const amount of [10n, 20n, 30n, 40n]) tokens.push(await tokenFrom(alice, amount));
   const keysets = await alice.context.mints.of(kit.url()).keysets();
   tokens[2] = forged(tokens[2]!, keysets.map((keyset) => keyset.id));
-  const intake = intakeOf(bob);
+  const intake = intakeOf(bob, { unproven: "queue" });
   const ids = new Set<string>();
   for (const [index, token] of tokens.entries()) {
     const payment = taken(await intake.take({ payer: `peer${index}`, paymentId: "p", token }));

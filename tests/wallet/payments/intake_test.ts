@@ -98,8 +98,9 @@ Deno.test("Intake redeems before it counts what is not locked to this node, or t
     "locktime too near": await tokenFrom(alice, 64n, { lockTo, locktimeS: nowS + 3600 }),
     "without DLEQ": await changed(world, locked, ({ dleq: _, ...proof }) => proof),
   };
+  const intake = intakeOf(bob, { unproven: "queue" });
   for (const [name, token] of Object.entries(tokens)) {
-    const payment = taken(await intakeOf(bob).take({ payer: name, paymentId: "a", token }));
+    const payment = taken(await intake.take({ payer: name, paymentId: "a", token }));
     assert.equal(payment.state, "queued", name);
     const redeemed = await bob.driveToEnd(payment.operationId!);
     assert.equal(redeemed.state, "redeemed", `${name}: ${redeemed.reason}`);
@@ -118,8 +119,11 @@ Deno.test("Intake gives no credit for a signature that does not prove itself", a
     (proof, index) =>
       index === 0 ? proof : { ...proof, dleq: { ...proof.dleq!, r: "0".repeat(63) + "1" } },
   );
-  const payment = taken(await intakeOf(bob).take({ payer: "p", paymentId: "a", token: forged }));
-  assert.equal(payment.state, "queued");
+  const offer = { payer: "p", paymentId: "a", token: forged };
+  assert.equal(refusedCode(await intakeOf(bob).take(offer)), "malformed");
+  assert.equal(bob.store.operations().length, 0, "no mint is asked about what a forger sends");
+  const patient = intakeOf(bob, { unproven: "queue" });
+  assert.equal(taken(await patient.take(offer)).state, "queued");
 });
 
 Deno.test("Intake refuses what this node cannot spend, at once and for good", async () => {
