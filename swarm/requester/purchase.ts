@@ -186,6 +186,8 @@ export class Purchase implements AsyncDisposable {
     if (payment !== undefined && !isAgreed) {
       open!.session.answered(payment.id, { answer: "refused", code: "price" });
     }
+    // It may have been taken and used up by others at once: it is asked what became of it.
+    if (payment !== undefined && isAgreed) this.#settleLater(ticket, { retryMs: 0 });
     ticket[Symbol.dispose]();
     if (isAgreed && open === this.#open) {
       // What falls due by that goes with the next want, which has to wait for it.
