@@ -13,6 +13,8 @@ import type {
 /** One transfer. */
 export interface TransferRequest {
   readonly hash: Hash;
+  /** Size of the content in bytes as somebody claims, so that not too much is set aside to pay for it. */
+  readonly claimedSize?: number;
   /** Peers to ask besides those that discovery finds. */
   readonly hints: readonly ProviderHint[];
   /** Relays of a ticket, asked besides those of the node. */

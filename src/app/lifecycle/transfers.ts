@@ -17,6 +17,7 @@ import type { PaymentChoice, PaymentShare, RelayStatus, Thrift } from "../api/me
 import type { TransferReport, TransferRequest, Transfers } from "../api/transfers.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
+import type { FetchPayer } from "./paying.ts";
 
 /** What fetching needs. */
 export interface SwarmTransfersOptions {
@@ -37,7 +38,7 @@ export interface SwarmTransfersOptions {
   /** Whether bytes may come over plain HTTP where a peer offers it. */
   readonly usesDirect: boolean;
   /** Who pays for a fetch that may pay. */
-  readonly payerOf?: (choice: PaymentChoice | undefined) => Payer | undefined;
+  readonly payerOf?: (choice: PaymentChoice | undefined) => FetchPayer | undefined;
   /** What counts where a fetch does not say. @default {"balanced"} */
   readonly thrift?: Thrift;
   readonly metrics?: Metrics;
@@ -103,7 +104,10 @@ export class SwarmTransfers implements Transfers {
     const { clock, metrics, log } = this.#options;
     const payer = this.#options.payerOf?.(request.payment);
     const [startMs, sinceMs] = [clock.monotonicMs(), clock.nowMs()];
-    const paid = () => payer?.paidFor?.(request.hash, sinceMs) ?? [];
+    const paid = () =>
+      (payer?.paidFor?.(request.hash, sinceMs) ?? []).filter((one) =>
+        one.paidSat + one.usedMsat > 0
+      );
     try {
       const report = this.#explained(await this.#fetch(request, payer, run));
       const whole = { ...report, payments: paid() };
@@ -129,14 +133,14 @@ export class SwarmTransfers implements Transfers {
   /** Runs it; when it returns, its sources are closed and what they cost is known. */
   async #fetch(
     request: TransferRequest,
-    payer: Payer | undefined,
+    payer: FetchPayer | undefined,
     run: Run,
   ): Promise<FetchReport> {
     const { clock, store, random, scores, herd, thrift: usual } = this.#options;
     await using stack = new AsyncDisposableStack();
     const progress: { leftBytes?: number } = {};
     const thrift = request.payment?.thrift ?? usual;
-    return await run({
+    const report = await run({
       store,
       clock,
       random,
@@ -154,12 +158,17 @@ export class SwarmTransfers implements Transfers {
       signal: request.signal,
       sourceOf: await this.#sources(stack, (peer) =>
         payer === undefined ? {} : {
-          pay: { payer, subject: request.hash, bytesMax: () => progress.leftBytes ?? peer.size },
+          pay: {
+            payer,
+            subject: request.hash,
+            bytesMax: () => progress.leftBytes ?? peer.size ?? request.claimedSize,
+          },
         }),
     }, (now) => {
       if (now.size !== undefined) progress.leftBytes = Math.max(0, now.size - now.bytes);
       tell(request, now);
     });
+    return withWaiting(report, payer?.waiting() ?? []);
   }
 
   /** Makes each peer a source once. */
@@ -253,6 +262,17 @@ export class SwarmTransfers implements Transfers {
       },
     };
   }
+}
+
+/** Tells of sellers that were left out since their payment was not ready when the fetch was over. */
+function withWaiting(report: FetchReport, peerIds: readonly string[]): FetchReport {
+  const hasSent = new Set(report.sources.map((source) => source.id));
+  const late = peerIds.filter((id) => !hasSent.has(id)).map((id) => ({
+    id,
+    code: "payment-required" as const,
+    message: "it asks a price, and the wallet was still making the payment; does its mint answer?",
+  }));
+  return late.length === 0 ? report : { ...report, failures: [...report.failures, ...late] };
 }
 
 function tell(

@@ -17,6 +17,7 @@ interface Work {
   readonly context: HandlerContext<"get">;
   readonly hints: readonly ProviderHint[];
   readonly relays: readonly string[];
+  readonly claimedSize: number | undefined;
   readonly sha256: Sha256 | undefined;
   readonly name: string | undefined;
 }
@@ -72,6 +73,7 @@ function workOf(
     context,
     hints,
     relays: ticket?.relays ?? [],
+    claimedSize: ticket?.kind === "blob" ? ticket.size : undefined,
     sha256,
     name: ticket?.name,
   };
@@ -155,6 +157,7 @@ function requestOf(
   const { params, context } = work;
   return {
     hash,
+    ...(work.claimedSize === undefined ? {} : { claimedSize: work.claimedSize }),
     hints: work.hints,
     relays: work.relays,
     ...(params.origin === undefined
