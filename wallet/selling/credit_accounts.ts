@@ -55,11 +55,6 @@ export class CreditAccounts implements AsyncDisposable {
     this.#live.get(payer)?.refresh();
   }
 
-  /** Payers that answers are under way to, or were a moment ago. */
-  get livePayers(): Iterable<string> {
-    return this.#live.keys();
-  }
-
   /** Writes down all that is only in memory: of one payer, or of all. */
   settle(payer?: string): void {
     if (payer !== undefined) this.#live.get(payer)?.settle();

@@ -87,6 +87,7 @@ export class LiveCredit {
     const units = bytes * priceMsatPerMiB;
     this.#left += units;
     this.#note(root, -bytes, -units);
+    if ((this.#charged.get(root)?.units ?? 0) < 0) this.#correct();
     this.#wake();
   }
 
@@ -122,6 +123,15 @@ export class LiveCredit {
   /** Books what was charged, and gives back what was drawn and is left. */
   settle(): void {
     if (this.isOpen) this.#write((tx) => void tx);
+  }
+
+  /** What was booked as sold was not sent: on disk at once, so that a crash costs no more than a slice. */
+  #correct(): void {
+    try {
+      this.settle();
+    } catch {
+      // It stays in memory, and is written with the next slice.
+    }
   }
 
   /** Books what was charged, and draws the next slice. */

@@ -38,6 +38,7 @@ export interface SellerParts {
 /** Sells bytes. There is one for a wallet: `Wallet.seller`. */
 export class Seller implements AsyncDisposable {
   readonly #engine: Engine;
+  readonly #intake: Intake;
   readonly #services: Services;
   readonly #accounts: CreditAccounts;
   readonly #payments: IncomingPayments;
@@ -48,6 +49,7 @@ export class Seller implements AsyncDisposable {
     const { context } = engine;
     const { store, clock, keys } = context;
     this.#engine = engine;
+    this.#intake = intake;
     this.#services = new Services({
       ...options,
       store,
@@ -210,12 +212,12 @@ export class Seller implements AsyncDisposable {
 
   /** Payments that were redeemed, or turned out dead, change what their payers have. */
   #heard(operationId: string): void {
-    const live = new Set(this.#accounts.livePayers);
-    if (live.size === 0) return;
     const { store } = this.#engine.context;
     if (store.operation(operationId)?.kind !== "redeem") return;
-    // One that died may not name its operation's other payments any more: all that are served are read.
-    for (const payer of live) this.#accounts.refresh(payer);
+    for (const { payer, state } of store.incomingPayments({ operationId })) {
+      if (state === "dead") this.#intake.penalize(payer);
+      this.#accounts.refresh(payer);
+    }
   }
 
   #guarded(task: () => void): void {
