@@ -286,17 +286,6 @@ Deno.test("a seller that was killed while it sold charges nothing twice when it 
   assert.ok(spentSat <= mostSat, `spent ${spentSat}, at most ${mostSat}`);
   const earned = await totalsOf(back);
   assert.ok(earned.provisionalSat! + earned.redeemedSat! <= spentSat);
-    console.log(
-      JSON.stringify(
-        (await runVerb("wallet", "history", ...ben.slice(0, 2))).lines.map((
-          l,
-        ) => [l.kind, l.state, l.amountSat, l.feeSat, l.reason]),
-      ),
-      firstSat,
-      done.payments,
-      earned,
-    );
-  }
   assert.deepEqual((await ok("wallet", "audit", ...back.data)).problems, []);
 });
 
