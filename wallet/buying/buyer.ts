@@ -85,7 +85,7 @@ export class Buyer {
   #open(request: BuyRequest): Session {
     const desk = this.#desk;
     const { context } = desk.engine;
-    const { peerId, subject, terms, bytesMax } = request;
+    const { peerId, terms, bytesMax } = request;
     if (peerId.length === 0 || peerId.length > PEER_ID_CHARS_MAX) {
       throw new Declined("the seller has no usable name");
     }

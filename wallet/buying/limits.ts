@@ -39,12 +39,6 @@ export const REST_MS = 3_000;
 /** What is told to be left is nothing when it buys less than this, in bytes: a chunk group. */
 export const NOTHING_BYTES = 16_384;
 
-/** How long nothing is bought of a seller that cheated, the first time; each further time is twice that. */
-export const AVOID_MS = 3_600_000;
-
-/** The longest that lasts: addresses change hands. */
-export const AVOID_MS_MAX = 30 * 24 * 3_600_000;
-
 /** Sellers keep unused credit so long; what is older is written off. */
 export const CREDIT_AGE_MS_MAX = 7 * 24 * 3_600_000;
 

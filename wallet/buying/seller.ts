@@ -3,11 +3,12 @@
  * of it is verified, and whether it cheated.
  */
 import { GROUP_BYTES, UNITS_PER_MSAT, UNITS_PER_SAT, unitsOf } from "../credit_units.ts";
+import { avoidSeller } from "../operations/avoid_seller.ts";
 import type { SagaContext } from "../operations/saga.ts";
 import type { SellerAccount, StripPart } from "../store/buying_store.ts";
 import type { WalletTransaction } from "../store/wallet_store.ts";
 import type { Answer, SellerTerms } from "./buying_api.ts";
-import { AVOID_MS, AVOID_MS_MAX, CREDIT_AGE_MS_MAX, USED_PER_WRITE } from "./limits.ts";
+import { CREDIT_AGE_MS_MAX, USED_PER_WRITE } from "./limits.ts";
 import { Prepaid, type TopUp } from "./prepaid.ts";
 
 /** See the head of this file. */
@@ -100,9 +101,7 @@ export class Seller {
   avoid(reason: string): void {
     const { store, clock, emit } = this.#context;
     this.write();
-    const strikes = store.sellerAccount(this.peerId)?.strikes ?? 0;
-    const untilMs = clock.nowMs() + Math.min(AVOID_MS_MAX, AVOID_MS * 2 ** Math.min(strikes, 30));
-    store.transact((tx) => tx.avoidSeller(this.peerId, { untilMs, reason }));
+    store.transact((tx) => avoidSeller(tx, this.peerId, { reason, nowMs: clock.nowMs() }));
     emit({ event: "attention", message: `The seller ${this.peerId} is avoided: ${reason}` });
     this.#changed();
   }

@@ -11,6 +11,8 @@ import type { Engine } from "../operations/engine.ts";
 import type { Operation } from "../operations/operation.ts";
 import { beginStrip, lockedUntilMs, type StripPlan } from "../operations/strip_plan.ts";
 import { beginSwap } from "../operations/swap_plan.ts";
+import { moneyMoved } from "../planner/coming_money.ts";
+import { COMING_MONEY_MS } from "../planner/limits.ts";
 import {
   arrivedSwap,
   letGo,
@@ -185,17 +187,21 @@ export class StripMaker implements AsyncDisposable {
     const { context } = this.#engine;
     const work = workOf(context.store, paymentId);
     const homeMint = this.#options.homeMint();
-    const way = await planStrip(context, {
-      accepted: order.kind.accepted,
-      net: BigInt(order.kind.minTopUpSat),
-      countMax: order.count,
-      feeMaxOf: order.feeMaxOf,
-      wasTried: (leg) => wasTried(work, leg),
-      signal,
-      ...homeMint === undefined ? {} : { homeMint },
-    });
-    if (way.kind === "way") return way;
-    throw new Declined(work.all[0]?.reason ?? way.reason);
+    const untilMs = context.clock.monotonicMs() + COMING_MONEY_MS;
+    for (;;) {
+      const way = await planStrip(context, {
+        accepted: order.kind.accepted,
+        net: BigInt(order.kind.minTopUpSat),
+        countMax: order.count,
+        feeMaxOf: order.feeMaxOf,
+        wasTried: (leg) => wasTried(work, leg),
+        signal,
+        ...homeMint === undefined ? {} : { homeMint },
+      });
+      if (way.kind === "way") return way;
+      if (await moneyMoved(this.#engine, { untilMs, signal })) continue;
+      throw new Declined(work.all[0]?.reason ?? way.reason);
+    }
   }
 
   /** Sets the most that the fees may be aside in the budgets. */

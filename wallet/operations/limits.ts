@@ -44,3 +44,9 @@ export const STRIP_PARTS_MAX = 30;
 
 /** Most proofs redeemed in one swap: a hundred payments of three, 300 KiB; stock mints take a thousand. */
 export const REDEEM_INPUTS_MAX = 320;
+
+/** How long nothing is bought of a seller that cheated, the first time; each further time is twice that. */
+export const AVOID_MS = 3_600_000;
+
+/** The longest that lasts: addresses change hands. */
+export const AVOID_MS_MAX = 30 * 24 * 3_600_000;

@@ -3,6 +3,7 @@ import { unreachable } from "../../src/core/assert.ts";
 import type { SignedProof } from "../outputs/exchange_types.ts";
 import type { StripPart } from "../store/buying_store.ts";
 import type { ProofRecord, WalletTransaction } from "../store/wallet_store.ts";
+import { avoidSeller } from "./avoid_seller.ts";
 import type { Operation } from "./operation.ts";
 import type { Saga, SagaContext, Step } from "./saga.ts";
 import type { StripPlan, StripState } from "./strip_plan.ts";
@@ -62,7 +63,7 @@ async function look(
   const gone = proofs.filter((_, index) => states[index]!.state === "SPENT");
   if (left.length === 0) {
     commit(context, operation, (tx) => {
-      settleParts(tx, operation, { gone, back: [] });
+      settleParts(tx, operation, { gone, back: [], atMs: nowMs });
       tx.updateOperation(operation, {
         state: "done",
         status: "done",
@@ -83,12 +84,12 @@ async function look(
       signal,
       planned: (plan) => plan,
       dropped: (plan) => plan,
-      learn: (tx) => settleParts(tx, operation, { gone, back: [] }),
+      learn: (tx) => settleParts(tx, operation, { gone, back: [], atMs: nowMs }),
     });
   }
   // Looked at by somebody's wish before its time: what is redeemed by now is known by now.
   commit(context, operation, (tx) => {
-    settleParts(tx, operation, { gone, back: [] });
+    settleParts(tx, operation, { gone, back: [], atMs: nowMs });
     tx.updateOperation(operation, { nextAtMs: fromMs });
   });
   return "rest";
@@ -106,7 +107,7 @@ function finishReclaim(
   const fee = sum - sumOf(proofs);
   const atMs = context.clock.nowMs();
   commit(context, operation, (tx) => {
-    settleParts(tx, operation, { gone: [], back });
+    settleParts(tx, operation, { gone: [], back, atMs });
     tx.insertProofs(proofs, { mint, state: "free" });
     tx.markOutputs(proofs.map((proof) => proof.blinded), "signed");
     tx.addLedger([
@@ -131,15 +132,25 @@ function finishReclaim(
 function settleParts(
   tx: WalletTransaction,
   operation: Operation<StripPlan>,
-  proofs: { readonly gone: readonly ProofRecord[]; readonly back: readonly ProofRecord[] },
+  proofs: {
+    readonly gone: readonly ProofRecord[];
+    readonly back: readonly ProofRecord[];
+    readonly atMs: number;
+  },
 ): void {
-  const { gone, back } = proofs;
+  const { gone, back, atMs } = proofs;
   tx.moveProofs([...gone, ...back].map((proof) => proof.y), "spent", operation.id);
   const isGone = new Set(gone.map((proof) => proof.y));
   const isBack = new Set(back.map((proof) => proof.y));
   for (const part of tx.stripParts({ operationId: operation.id })) {
     if (part.state === "returned") continue;
-    if (part.ys.some((y) => isGone.has(y))) tx.moveStripPart(part.paymentId, "claimed");
+    if (part.ys.some((y) => isGone.has(y))) {
+      if (part.state === "refused") {
+        const reason = "it redeemed a payment that it had refused";
+        avoidSeller(tx, part.peer, { reason, nowMs: atMs });
+      }
+      tx.moveStripPart(part.paymentId, "claimed");
+    }
     const backYs = part.ys.filter((y) => isBack.has(y));
     if (backYs.length === 0) continue;
     const now = tx.stripPart(part.paymentId)!;

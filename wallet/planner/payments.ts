@@ -29,20 +29,16 @@ import {
   wasTried,
   workOf,
 } from "./payment_work.ts";
+import { moneyMoved } from "./coming_money.ts";
+import {
+  ACCEPTED_MAX,
+  COMING_MONEY_MS,
+  LOCK_MS_MAX,
+  SUBJECT_CHARS_MAX,
+  WAYS_MAX,
+} from "./limits.ts";
 import { type AffordablePlan, planPayment, rankPlans } from "./plan_payment.ts";
 import { type LegCost, planningOf } from "./terms.ts";
-
-/** Ways to pay that are tried one after the other. */
-const WAYS_MAX = 3;
-
-/** Mints of a payee that are looked at. */
-const ACCEPTED_MAX = 50;
-
-/** Longest lock of a token: if the payee never redeems it, the money is away for so long. */
-const LOCK_MS_MAX = 30 * 24 * 3_600_000;
-
-/** Longest name of what a payment is for, in characters. */
-const SUBJECT_CHARS_MAX = 200;
 
 /** A request, read. */
 interface Wanted {
@@ -66,6 +62,9 @@ export interface PaymentsOptions {
   /** @default {PREPARE_MS} */
   readonly deadlineMs?: number;
 }
+
+/** A way to pay, and the amounts behind its fees. */
+type PricedPlan = AffordablePlan & { readonly cost: LegCost | undefined };
 
 /** Says no, in words for the caller. */
 class Declined extends Error {}
@@ -193,10 +192,22 @@ export class Payments {
     });
   }
 
-  async #plan(
+  /** The best way to pay that was not tried; money that is about to be free is waited for, not long. */
+  async #plan(wanted: Wanted, signal: AbortSignal): Promise<PricedPlan> {
+    const { clock } = this.#engine.context;
+    const untilMs = clock.monotonicMs() + COMING_MONEY_MS;
+    for (;;) {
+      const plan = await this.#planNow(wanted, signal);
+      if (plan.kind !== "insufficient") return plan;
+      if (!await moneyMoved(this.#engine, { untilMs, signal })) throw new Declined(plan.reason);
+    }
+  }
+
+  /** @throws {Declined} When what could be tried was tried. */
+  async #planNow(
     wanted: Wanted,
     signal: AbortSignal,
-  ): Promise<AffordablePlan & { readonly cost: LegCost | undefined }> {
+  ): Promise<PricedPlan | { readonly kind: "insufficient"; readonly reason: string }> {
     const { context } = this.#engine;
     const homeMint = this.#options.homeMint();
     const planning = await planningOf(context, wanted.accepted, {
@@ -219,7 +230,7 @@ export class Payments {
       throw new Declined(work.all[0]?.reason ?? "every way to pay was tried and failed");
     }
     const plan = planPayment(planning.holdings, wanted.accepted, wanted.amount, terms);
-    throw new Declined(plan.kind === "insufficient" ? plan.reason : "no way to pay");
+    return plan.kind === "insufficient" ? plan : { kind: "insufficient", reason: "no way to pay" };
   }
 
   /** Begins the best way to pay that was not tried: one operation, which its parent's name finds again. */

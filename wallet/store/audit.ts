@@ -3,6 +3,7 @@
  * the audit is for what they cannot see, and for a disk or a backup that is not what it was.
  */
 import type { SqlRow } from "../../src/sqlite/mod.ts";
+import { auditBuying } from "./audit_buying.ts";
 import { auditRequests } from "./audit_requests.ts";
 import { auditSelling } from "./audit_selling.ts";
 import type { Tables } from "./tables.ts";
@@ -13,7 +14,15 @@ const PROBLEM_COUNT_MAX = 100;
 /** What does not hold, in words without secrets; empty when all is well. */
 export function auditOf(tables: Tables): string[] {
   const problems: string[] = [];
-  for (const check of [ledgerAgainstProofs, ...CHECKS.map(checkOf), auditRequests, auditSelling]) {
+  for (
+    const check of [
+      ledgerAgainstProofs,
+      ...CHECKS.map(checkOf),
+      auditRequests,
+      auditSelling,
+      auditBuying,
+    ]
+  ) {
     for (const problem of check(tables)) {
       problems.push(problem);
       if (problems.length === PROBLEM_COUNT_MAX) return problems;

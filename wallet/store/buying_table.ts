@@ -155,7 +155,9 @@ export class BuyingTable {
 
   /** What a move of a part means for its seller's sums. */
   #follow(part: StripPart, state: StripPartState): void {
-    const paid = (state: StripPartState) => PAID.includes(state) ? part.net : 0n;
+    // What another copy of this wallet handed over was not paid by this one.
+    const isOurs = part.state !== "hidden" || state === "revealed";
+    const paid = (state: StripPartState) => isOurs && PAID.includes(state) ? part.net : 0n;
     const refused = (state: StripPartState) => state === "refused" ? part.net : 0n;
     const account = this.#accountOrNew(part.peer);
     const next = account.paid + paid(state) - paid(part.state);
