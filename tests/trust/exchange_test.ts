@@ -236,6 +236,8 @@ Deno.test("keep() takes a receipt once, and none that is not ours, of the viewer
   for (const one of refused) {
     assert.equal(await pair.provider.keep(VIEWER, one), false, one.slice(0, 80));
   }
+  const elsewhere = forgedBy(PROVIDER_SECRET, { providerPeer: STRANGER_PEER });
+  assert.equal(await pair.provider.keep(VIEWER, elsewhere), false, "our key at another peer");
   assert.equal(await pair.provider.keep({ peerId: STRANGER_PEER, fleet: false }, text), false);
   assert.equal(pair.providerStore.count, 0);
   assert.equal(await pair.provider.keep(VIEWER, text), true);
@@ -296,6 +298,13 @@ Deno.test("countersign() takes the bytes of earlier fetches that no receipt conf
   assert.notEqual(await pair.exchange(pair.subject(32 * MIB)), undefined);
 });
 
+Deno.test("countersign() takes what one receipt confirmed for no other", async () => {
+  using pair = new Pair();
+  assert.notEqual(await pair.exchange(), undefined);
+  pair.delivered = deliveredOf({ bytes: 128 * MIB, msat: 65_000 });
+  assert.equal(await pair.exchange(pair.subject(MIB)), undefined);
+});
+
 Deno.test("countersign() refuses a forged, foreign, unasked or replayed answer, and a key that is not the peer's", async () => {
   using pair = new Pair({ boundKey: keyOf(PROVIDER_SECRET) });
   const subject = pair.subject();
@@ -313,6 +322,13 @@ Deno.test("countersign() refuses a forged, foreign, unasked or replayed answer, 
   assert.equal(await pair.consumer.countersign(subject, { request: unasked, receipt }), undefined);
   const other = { ...subject, root: "ee".repeat(32) as Hash };
   assert.equal(await pair.consumer.countersign(other, { request, receipt }), undefined);
+  using unbound = new Pair();
+  const asked = await unbound.answered(unbound.subject(), (one) => ({
+    ...one,
+    receipt: { ...one.receipt, providerPeer: STRANGER_PEER },
+  }));
+  const stolen = { ...unbound.subject(), peerId: STRANGER_PEER };
+  assert.equal(await unbound.consumer.countersign(stolen, asked), undefined, "asked elsewhere");
   const elsewhere = { ...subject, peerId: STRANGER_PEER };
   assert.equal(await pair.consumer.countersign(elsewhere, { request, receipt }), undefined);
   for (const text of ["", "null", "[".repeat(20_000), "x".repeat(20_000)]) {
