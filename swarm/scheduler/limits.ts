@@ -7,6 +7,8 @@ const MIB = 1024 * 1024;
 export interface SchedulerLimits {
   /** Groups asked for first while the size is unknown, besides the last one: 4 MiB. */
   readonly openerGroups: number;
+  /** The same of a paid source: what it brings is lost, and bought again, if it proves no size. */
+  readonly paidOpenerGroups: number;
   /** The least a range has while more than that is left: below it round trips cost too much. */
   readonly rangeBytesMin: number;
   /** The most a range has: a lost connection loses at most what this takes to plan again. */
@@ -112,6 +114,7 @@ export interface SchedulerLimits {
 /** The limits that a node uses. */
 export const SCHEDULER_LIMITS: SchedulerLimits = {
   openerGroups: 4 * MIB / GROUP_BYTES,
+  paidOpenerGroups: 256 * 1024 / GROUP_BYTES,
   rangeBytesMin: MIB,
   rangeBytesMax: 128 * MIB,
   rangeTargetMs: 750,

@@ -8,7 +8,7 @@ import { beginRequest, isOriginFarAhead } from "./requests.ts";
 import { giveOriginRun } from "./origin_run.ts";
 import { pickGroups } from "./picking.ts";
 import { stealOrRace } from "./stealing.ts";
-import { isPaid, mayRace, reachOf, setReach } from "./thrift.ts";
+import { isPaid, mayProveToo, reachOf, setReach } from "./thrift.ts";
 import {
   assignedGroups,
   groupsOf,
@@ -141,11 +141,7 @@ function prepare(state: SchedulerState, source: SourceState, nowMs: number): voi
   const proofs = [...state.requests.values()].filter((request) =>
     request.source.kind === "peer" && request.unsent.has(groupCount - 1)
   );
-  const isBought = isPaid(source) &&
-    proofs.some((request) =>
-      request.source !== source && !mayRace(state, source, { victim: request, nowMs })
-    );
-  if (isBought) return;
+  if (proofs.some((victim) => !mayProveToo(state, source, { victim, nowMs }))) return;
   const alone = proofs.filter((request) => isProofAlone(request.unsent));
   // An opener that brings the whole blob proves it as fast as anything.
   const isSmall = groupCount <= state.limits.openerGroups + 1;
@@ -171,9 +167,11 @@ function giveOpener(state: SchedulerState, source: SourceState, nowMs: number): 
   const isSlow = openers.length === 1 &&
     nowMs - openers[0]!.startedMs > hedgeMs(state, openers[0]!.source);
   if (openers.length > 0 && !isSlow) return;
-  if (openers.some((victim) => !mayRace(state, source, { victim, nowMs }))) return;
+  if (openers.some((victim) => !mayProveToo(state, source, { victim, nowMs }))) return;
   const isAlone = hasOrigin || state.hasProofFailed || openers.length > 0;
-  const head = isAlone ? RangeSet.EMPTY : RangeSet.of(0, state.limits.openerGroups);
+  const { openerGroups, paidOpenerGroups } = state.limits;
+  const headCount = isPaid(source) ? paidOpenerGroups : openerGroups;
+  const head = isAlone ? RangeSet.EMPTY : RangeSet.of(0, headCount);
   const groups = state.missing.intersect(head.union(RangeSet.of(PAST_ANY_END)))
     .intersect(reachOf(source));
   if (!groups.has(PAST_ANY_END)) return;

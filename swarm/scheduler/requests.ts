@@ -222,6 +222,22 @@ export function endIdleSending(
   cancelRequest(state, request, { reason: "others bring what it sends next", nowMs });
 }
 
+/**
+ * What a paid source passed over it does not hold: it is not wanted of it any more, so that it is not
+ * paid for sending on what nobody wants.
+ */
+export function endPassedOver(
+  state: SchedulerState,
+  request: RequestState,
+  options: { readonly from: number; readonly nowMs: number },
+): void {
+  const { from, nowMs } = options;
+  if (!request.wanted.intersects(RangeSet.of(0, from))) return;
+  request.wanted = request.wanted.subtract(RangeSet.of(0, from));
+  if (!request.wanted.isEmpty || request.unsent.isEmpty) return;
+  cancelRequest(state, request, { reason: "it has nothing more that is wanted", nowMs });
+}
+
 /** Takes groups that are verified from every request, and ends those that have nothing left. */
 export function settleGroups(state: SchedulerState, groups: RangeSet, nowMs: number): void {
   for (const request of [...state.requests.values()]) {

@@ -18,6 +18,7 @@ import {
   coolSource,
   dropSource,
   endIdleSending,
+  endPassedOver,
   endRequest,
   noteClaim,
   noteFailure,
@@ -34,6 +35,7 @@ import {
   type SchedulerState,
   type SourceState,
 } from "./state.ts";
+import { isPaid } from "./thrift.ts";
 import type { SchedulerEffect, SchedulerEvent, SchedulerOptions, SourceFailure } from "./types.ts";
 import { fail, forgiveOwnSilence, watchEnd, watchOrigin, watchRequests } from "./watchdog.ts";
 
@@ -326,6 +328,7 @@ function applyVerified(
   }
   acceptGroups(state, options.groups, nowMs);
   endIdleSending(state, request, nowMs);
+  if (isPaid(source) && start > 0) endPassedOver(state, request, { from: start, nowMs });
 }
 
 function acceptGroups(

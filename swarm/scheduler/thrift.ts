@@ -19,8 +19,8 @@
  *
  * **Paying twice.** No group is wanted of two paid peers at a time, unless `racesPaid` allows it for
  * the races of the end game, and a paid peer is raced against no free one that makes progress. A free
- * peer may be raced against a paid one: that costs nothing. The last group, which proves the size, may
- * be asked twice of the same paid peer.
+ * peer may be raced against a paid one: that costs nothing. Only the last group, which proves the size,
+ * may be bought twice: nothing else can be planned before it came.
  *
  * **The fleet.** Its members are never charged, so they are free whatever they advertise; and while one
  * that comes before us fetches the same blob, it is waited for as it is before the origin is asked:
@@ -82,15 +82,31 @@ export function mayRace(
   return isStalled(state, source, options.nowMs);
 }
 
+/** Whether a paid `source` may be asked for the last group, which `victim` has not brought for long. */
+export function mayProveToo(
+  state: SchedulerState,
+  source: SourceState,
+  options: { readonly victim: RequestState; readonly nowMs: number },
+): boolean {
+  const { victim, nowMs } = options;
+  return !isPaid(source) || victim.source === source ||
+    nowMs - victim.startedMs >= state.limits.paidPatienceMs;
+}
+
 /** Whether `source` is at work and says nothing: then it is not counted on. */
 export function isStalled(state: SchedulerState, source: SourceState, nowMs: number): boolean {
-  if (source.requestCount === 0) return false;
+  const patienceMs = Math.max(state.limits.paidPatienceMs, 4 * latencyOf(state, source));
+  return source.requestCount > 0 && silenceOf(state, source, nowMs) >= patienceMs;
+}
+
+/** How long nothing came of what `source` is asked for; 0 while it is asked for nothing. */
+function silenceOf(state: SchedulerState, source: SourceState, nowMs: number): number {
+  if (source.requestCount === 0) return 0;
   let lastMs = source.lastProgressMs;
   for (const request of state.requests.values()) {
     if (request.source === source) lastMs = Math.max(lastMs, request.lastProgressMs);
   }
-  const patienceMs = Math.max(state.limits.paidPatienceMs, 4 * latencyOf(state, source));
-  return nowMs - lastMs >= patienceMs;
+  return nowMs - lastMs;
 }
 
 /** Whether an origin has to bring what only paid peers have, now that nobody else will turn up. */
@@ -124,7 +140,10 @@ function reachCheaply(
     if (source.priceMsatPerMiB !== price) coveredCheaper = covered;
     price = source.priceMsatPerMiB;
     source.reach = RangeSet.ALL.subtract(coveredCheaper);
-    if (mayStillBring(state, source)) covered = covered.union(groupsOf(source));
+    // A free source is given more time: with cheaper sellers that hang it would never end.
+    const isWaitedFor = source.failuresInRow === 0 &&
+      silenceOf(state, source, nowMs) < state.limits.progressMs;
+    if (isWaitedFor) covered = covered.union(groupsOf(source));
   }
 }
 

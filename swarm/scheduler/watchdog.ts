@@ -60,16 +60,16 @@ function silenceOf(request: RequestState, nowMs: number): number {
 
 function patienceOf(state: SchedulerState, request: RequestState): number {
   const { limits } = state;
-  const isBought = isPaid(request.source);
-  const patienceMs = request.hasFirstByte
-    ? isBought ? limits.paidProgressMs : limits.progressMs
-    : isBought
-    ? limits.paidFirstByteMs
-    : request.source.kind === "origin"
+  const { source, hasFirstByte } = request;
+  const patienceMs = hasFirstByte
+    ? limits.progressMs
+    : source.kind === "origin"
     ? limits.originFirstByteMs
     : limits.firstByteMs;
   // A peer behind a long line gets more time when it is tried again, or it could never serve.
-  return patienceMs * 2 ** Math.min(3, request.source.failuresInRow);
+  const doubledMs = patienceMs * 2 ** Math.min(3, source.failuresInRow);
+  if (!isPaid(source)) return doubledMs;
+  return Math.max(doubledMs, hasFirstByte ? limits.paidProgressMs : limits.paidFirstByteMs);
 }
 
 function silenceMax(state: SchedulerState, request: RequestState): number {

@@ -8,7 +8,9 @@ import {
   type SchedulerEffect,
   type SchedulerEvent,
   type SchedulerLimits,
+  type Thrift,
 } from "../../swarm/scheduler/mod.ts";
+import { Purchases } from "./purchases.ts";
 import { type Serving, SimulatedSource, type SourceModel } from "./swarm_model.ts";
 import type { VirtualClock } from "./virtual_clock.ts";
 
@@ -17,6 +19,8 @@ export interface FetchScene {
   readonly size: number;
   readonly held?: RangeSet;
   readonly policy?: FetchPolicy;
+  readonly thrift?: Thrift;
+  readonly racesPaid?: boolean;
   readonly peers: readonly (SourceModel & { readonly foundMs: number })[];
   readonly origin?: SourceModel;
   /** The origin at work, when several fetches share its line. */
@@ -36,6 +40,12 @@ export interface FetchResult {
   /** Bytes that a source sent, wanted or not. */
   readonly receivedBytes: number;
   readonly wastedBytes: number;
+  /** Bytes that each paid source sent, whether they were wanted or not. */
+  readonly boughtBySource: ReadonlyMap<string, number>;
+  /** What those cost, at the price of each. */
+  readonly paidMsat: number;
+  /** Bytes of groups that were bought of more than one source. */
+  readonly paidTwiceBytes: number;
   readonly originAskedMs: number | undefined;
   readonly firstOriginByteMs: number | undefined;
   readonly failures: readonly { readonly id: string; readonly code: string }[];
@@ -67,6 +77,7 @@ export class FetchSim {
   readonly #running = new Map<number, Running>();
   readonly #bytesBySource = new Map<string, number>();
   readonly #faults: string[] = [];
+  readonly #purchases = new Purchases();
   readonly #banned = new Set<string>();
   readonly #random: () => number;
   #held: RangeSet;
@@ -99,6 +110,8 @@ export class FetchSim {
     this.#held = scene.held ?? RangeSet.EMPTY;
     this.#scheduler = new Scheduler({
       policy: scene.policy ?? "swarm-first",
+      ...(scene.thrift === undefined ? {} : { thrift: scene.thrift }),
+      ...(scene.racesPaid === undefined ? {} : { racesPaid: scene.racesPaid }),
       hasOrigin: scene.origin !== undefined,
       seed: scene.seed,
       ...(scene.limits === undefined ? {} : { limits: scene.limits }),
@@ -158,6 +171,7 @@ export class FetchSim {
       bytesBySource: this.#bytesBySource,
       receivedBytes: this.#receivedBytes,
       wastedBytes: this.#receivedBytes - this.#newBytes,
+      ...this.#purchases.result(),
       originAskedMs: this.#originAskedMs,
       firstOriginByteMs: this.#firstOriginByteMs,
       failures: this.#scheduler.failures,
@@ -182,6 +196,7 @@ export class FetchSim {
       sourceId: model.id,
       kind: model.kind,
       tellsHoldings: model.tellsHoldings,
+      ...(model.priceMsatPerMiB === undefined ? {} : { priceMsatPerMiB: model.priceMsatPerMiB }),
       ...(fleet.fetchesBeforeUs === undefined
         ? {}
         : { isFleet: true, fetchesBeforeUs: fleet.fetchesBeforeUs }),
@@ -215,7 +230,11 @@ export class FetchSim {
         if (running === undefined) return this.#fault("it cancels what is not running");
         this.#cancelCount++;
         running.serving.cancel();
-        if (running.isIngesting) this.#receivedBytes += running.source.abandon();
+        if (running.isIngesting) {
+          const bytes = running.source.abandon();
+          this.#receivedBytes += bytes;
+          this.#purchases.sent(running.source.model, bytes);
+        }
         return this.#forget(effect.requestId)();
       }
       case "wind-up":
@@ -293,6 +312,7 @@ export class FetchSim {
     const running = this.#running.get(requestId)!;
     const groups = RangeSet.of(run.start, run.end);
     const { kind, id, holds, claimsSize } = running.source.model;
+    this.#purchases.verified(running.source.model, groups);
     const isKnown = claimsSize === undefined;
     if (isKnown && !holds.includes(groups)) this.#fault(`${id} gave what it does not hold`);
     const fresh = groups.subtract(this.#held).count * GROUP_BYTES;

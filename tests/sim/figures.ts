@@ -24,7 +24,8 @@ export function goodPeer(id: string, model: Partial<SourceModel> = {}) {
   } as const;
 }
 
-const ORIGIN: SourceModel = {
+/** An origin that works. */
+export const ORIGIN: SourceModel = {
   id: "origin",
   kind: "origin",
   latencyMs: 10,

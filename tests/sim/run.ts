@@ -5,7 +5,10 @@
  *     SIM_SEED=17 deno run --allow-env=SIM_SEED tests/sim/run.ts   # one seed again, told in full
  */
 import { parseArgs } from "node:util";
+import type { FetchScene } from "./fetch_sim.ts";
 import { figures } from "./figures.ts";
+import { pricedFigures } from "./priced_figures.ts";
+import { pricedFaultsOf, pricedSceneOf } from "./priced_scenes.ts";
 import { herd } from "./herd_sim.ts";
 import { faultsOf, runScene, sceneOf } from "./scenes.ts";
 
@@ -25,12 +28,16 @@ function main(): void {
   const first = Number(values.first);
   const startMs = performance.now();
   let doneCount = 0;
+  let boughtCount = 0;
   const bad: number[] = [];
   for (let seed = first; seed < first + count; seed++) {
     const scene = sceneOf(seed);
     const result = runScene(scene);
-    const faults = faultsOf(scene, result);
+    const priced = pricedSceneOf(seed);
+    const bought = runScene(priced);
+    const faults = [...faultsOf(scene, result), ...pricedFaultsOf(priced, bought)];
     if (result.outcome === "done") doneCount++;
+    if (bought.paidMsat > 0) boughtCount++;
     if (faults.length === 0) continue;
     bad.push(seed);
     console.log(`seed ${seed}: ${faults.join("; ")}; replay with SIM_SEED=${seed}`);
@@ -38,9 +45,10 @@ function main(): void {
   const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
   console.log(
     `${count} networks in ${seconds} s: ${doneCount} blobs complete, ` +
-      `${count - doneCount - bad.length} could not be, ${bad.length} broke an invariant`,
+      `${count - doneCount - bad.length} could not be, ${bad.length} broke an invariant; ` +
+      `with prices ${boughtCount} bought`,
   );
-  for (const line of figures()) console.log(line);
+  for (const line of [...figures(), ...pricedFigures()]) console.log(line);
   for (const nodeCount of [1, 4, 8, 16]) {
     console.log(herd({ nodeCount, size: 256 * 1024 * 1024 }).line);
   }
@@ -55,13 +63,16 @@ export function seedOfEnvironment(): number | undefined {
 }
 
 function replay(seed: number): void {
-  const scene = sceneOf(seed);
+  for (const scene of [sceneOf(seed), pricedSceneOf(seed)]) replayScene(seed, scene);
+}
+
+function replayScene(seed: number, scene: FetchScene): void {
   const show = (_key: string, value: unknown) =>
     value instanceof Map ? Object.fromEntries(value) : value === Infinity ? "endless" : value;
   console.log(JSON.stringify(scene, show, 1));
   const result = runScene(scene);
   console.log(JSON.stringify(result, show, 1));
-  const faults = faultsOf(scene, result);
+  const faults = pricedFaultsOf(scene, result);
   console.log(
     faults.length === 0 ? `seed ${seed}: all holds` : `seed ${seed}: ${faults.join("; ")}`,
   );

@@ -20,6 +20,8 @@ export interface SourceModel {
   readonly bandwidth: number;
   readonly holds: RangeSet;
   readonly tellsHoldings: boolean;
+  /** What it asks for a MiB; 0 or absent: nothing. It charges what it sends, wanted or not. */
+  readonly priceMsatPerMiB?: number;
   /** Sends a wrong group once it has sent so many. */
   readonly liesAfterGroups?: number;
   /** Claims this size instead of the true one. */
