@@ -1,5 +1,7 @@
 /** Limits of serving, each with its reason. The operator may change those of {@link ProviderLimits}. */
 
+import { assert } from "../../src/core/assert.ts";
+
 /** What one provider gives at most. `Infinity` for a rate means that nothing is held back. */
 export interface ProviderLimits {
   /** Open streams of one peer: its scheduler needs a handful, a fleet gateway some dozens. */
@@ -26,11 +28,11 @@ export interface ProviderLimits {
   readonly readerBytesPerSecondMin: number;
   /** Payments of one peer that are checked at one time; more are told `busy`. */
   readonly paymentsPerPeerMax: number;
-  /** Payments of all peers that are checked at one time: each holds a token of up to 32 KiB. */
+  /** Payments of all peers that are checked at one time: each may hold one of `requestsMax`. */
   readonly paymentsMax: number;
   /** Answers to one peer that wait for a top-up at one time; one more fails with `unpaid` at once. */
   readonly unpaidPerPeerMax: number;
-  /** Answers to all peers that wait for a top-up: most of `requestsMax` stays with who waits for none. */
+  /** Answers to all peers that wait for a top-up: with `paymentsMax` less than `requestsMax` by far. */
   readonly unpaidMax: number;
   /** Milliseconds that an answer whose credit is used up waits for a top-up: a slow mint's swap fits. */
   readonly unpaidMs: number;
@@ -50,11 +52,17 @@ export const PROVIDER_LIMITS: ProviderLimits = {
   stallMs: 20_000,
   readerBytesPerSecondMin: 2048,
   paymentsPerPeerMax: 8,
-  paymentsMax: 64,
+  paymentsMax: 32,
   unpaidPerPeerMax: 8,
   unpaidMax: 48,
   unpaidMs: 20_000,
 };
+
+const { paymentsMax, unpaidMax, requestsMax } = PROVIDER_LIMITS;
+assert(
+  paymentsMax + unpaidMax <= requestsMax * 0.75,
+  "who waits for money leaves room for who needs none",
+);
 
 /** How long we waited for a reader before its rate is judged, in milliseconds. */
 export const READER_JUDGED_AFTER_MS = 20_000;

@@ -66,9 +66,9 @@ export class Till {
     await Promise.all(this.#topUps);
   }
 
-  /** Has `payment` checked. Never throws, and answers within a bounded time. */
+  /** Has `payment` checked. Never throws, and answers within a bounded time, or when all is over. */
   async pay(viewer: Viewer, payment: PaymentOffer): Promise<PaymentAnswer> {
-    const { gate, metering, account, clock } = this.#options;
+    const { gate, metering, account, clock, signal } = this.#options;
     if (gate?.pay === undefined) return { answer: "refused", code: "unavailable" };
     const { distrustMs } = account;
     if (distrustMs > PAYMENT_ANSWER_MS) return busy(distrustMs);
@@ -76,13 +76,15 @@ export class Till {
     const checking = this.#check(gate, viewer, payment);
     checking.finally(() => metering.payments.close(account));
     const late = Promise.withResolvers<PaymentAnswer>();
-    const cancel = clock.timer(PAYMENT_ANSWER_MS, () => {
-      late.resolve({ answer: "pending", retryMs: PENDING_RETRY_MS });
-    });
+    const giveUp = () => late.resolve({ answer: "pending", retryMs: PENDING_RETRY_MS });
+    const cancel = clock.timer(PAYMENT_ANSWER_MS, giveUp);
+    signal.addEventListener("abort", giveUp, { once: true });
+    if (signal.aborted) giveUp();
     try {
       return await Promise.race([checking, late.promise]);
     } finally {
       cancel();
+      signal.removeEventListener("abort", giveUp);
     }
   }
 

@@ -4,11 +4,13 @@ import { systemClock } from "../../../src/host/system.ts";
 import { isSeedmintError } from "../../../src/core/errors.ts";
 import type { Hash } from "../../../src/core/hash.ts";
 import { RangeSet } from "../../../src/core/range_set.ts";
-import { messageFrame } from "../../../swarm/protocol/mod.ts";
+import { peerIdOfSecret } from "../../../swarm/net/peer_id.ts";
+import { BLOBS_PROTOCOL, messageFrame } from "../../../swarm/protocol/mod.ts";
 import { REFUSALS_BURST, REQUESTS_AHEAD_MAX } from "../../../swarm/provider/limits.ts";
+import { PROVIDER_LIMITS } from "../../../swarm/provider/mod.ts";
 import { payment } from "./memory_gate.ts";
 import { kinds, Shop } from "./shop.ts";
-import { content, FETCHER, type RawLine, until } from "./support.ts";
+import { content, FETCHER, RawLine, SEEDER, until } from "./support.ts";
 
 const MIB = 1024 * 1024;
 const ABSENT = "ee".repeat(32) as Hash;
@@ -190,6 +192,57 @@ Deno.test("Provider credits a payment whose stream broke while it was checked", 
   const again = await shop.nodes.open();
   await again.send({ t: "top-up", payment: { id: payment(1, 0).id } });
   equal((await again.next() as { creditMsat: number }).creditMsat, 1000);
+});
+
+Deno.test("Provider serves what is free while a thousand peers pay with garbage at once", async () => {
+  await using shop = await Shop.start();
+  const { gate, nodes } = shop;
+  const free = await nodes.seeding.importBytes(content(MIB, 5));
+  gate.free.add(free.hash);
+  let checking = 0;
+  let checkingMax = 0;
+  gate.beforePay = async () => {
+    checkingMax = Math.max(checkingMax, ++checking);
+    await systemClock.sleep(1);
+    checking -= 1;
+  };
+  const seeder = { peerId: SEEDER, addrs: nodes.seeder.addresses() };
+  const told = new Map<string, number>();
+  const payers = Array.from({ length: 1000 }, async (_, index) => {
+    const secret = Uint8Array.from(payment(index, 0).id);
+    const peerId = await peerIdOfSecret(new Uint8Array([...secret, ...secret]));
+    const network = nodes.hub.join(peerId, { mdns: false });
+    const line = new RawLine(await network.openStream(seeder, BLOBS_PROTOCOL));
+    await line.send({ t: "top-up", payment: { ...payment(index, 1), token: "garbage" } });
+    const { code } = await line.next() as { code: string };
+    told.set(code, (told.get(code) ?? 0) + 1);
+    line.stream.abort(new Error("done"));
+    await network[Symbol.asyncDispose]();
+  });
+  const line = await nodes.open();
+  await line.send({ t: "want", hash: free.hash, format: "blob" });
+  deepEqual(kinds((await line.paidAnswer()).messages), ["granted", "end"]);
+  await Promise.all(payers);
+  ok(checkingMax <= PROVIDER_LIMITS.paymentsMax, `${checkingMax} at one time`);
+  deepEqual([...told.keys()].toSorted(), ["busy", "malformed"]);
+  ok(told.get("malformed")! >= PROVIDER_LIMITS.paymentsMax);
+  await isWell(shop);
+});
+
+Deno.test("Provider stops at once while payments are checked and answers wait for money", async () => {
+  const shop = await Shop.start();
+  const { hash } = await shop.nodes.seeding.importBytes(content(MIB));
+  shop.gate.beforePay = () => new Promise(() => {});
+  const lines = await Promise.all([0, 1, 2].map(() => shop.nodes.open()));
+  shop.gate.give(FETCHER, 1);
+  await lines[0]!.send({ t: "want", hash, format: "blob" });
+  await lines[1]!.send({ t: "want", hash, format: "blob", payment: payment(1, 1) });
+  await lines[2]!.send({ t: "top-up", payment: payment(2, 1) });
+  await lines[2]!.stream.closeWrite();
+  await until(() => shop.gate.asked.length === 2 && shop.units < 0n);
+  const startedMs = performance.now();
+  await shop[Symbol.asyncDispose]();
+  ok(performance.now() - startedMs < 500);
 });
 
 Deno.test("Provider survives any mix of wants, payments and closes, and charges what it sends", async () => {
