@@ -3,7 +3,7 @@ import { utf8 } from "../../src/core/bytes.ts";
 import { type Hash, parseHash } from "../../src/core/hash.ts";
 import { CollectionIndex } from "../../src/app/lifecycle/collection_index.ts";
 import { PriceList, readPriceList, writePriceList } from "../../src/app/lifecycle/price_list.ts";
-import { systemClock } from "../../src/app/system.ts";
+import { systemClock } from "../../src/host/system.ts";
 import { encodeCollection } from "../../swarm/collection.ts";
 import { MemoryBlobStore } from "../../swarm/store/memory_store.ts";
 

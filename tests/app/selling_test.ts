@@ -11,7 +11,7 @@ import { priceOf } from "../../src/app/config/money_values.ts";
 import { PARAM_SCHEMAS } from "../../src/app/control/schemas.ts";
 import { formatMsat, formatPrice } from "../../src/app/output/format.ts";
 import { v } from "../../src/app/schema.ts";
-import { systemClock } from "../../src/app/system.ts";
+import { systemClock } from "../../src/host/system.ts";
 import { MemoryBlobStore } from "../../swarm/store/memory_store.ts";
 
 const NOTHING: Omit<EarningsRow, "key"> = {

@@ -9,7 +9,7 @@ import {
 import { durationSchema } from "../../config/values.ts";
 import { formatBytes, formatMsat, formatTable, printable } from "../../output/format.ts";
 import { v } from "../../schema.ts";
-import { systemClock } from "../../system.ts";
+import { systemClock } from "../../../host/system.ts";
 import { openNode } from "../support.ts";
 import type { VerbContext } from "../verb.ts";
 

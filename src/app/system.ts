@@ -1,2 +1,0 @@
-/** The machine's clock and chance, as the parts of the application name them. */
-export { systemClock, systemRandom } from "../host/system.ts";
