@@ -57,6 +57,12 @@ export const WANTS_PER_REQUEST_MAX = 5;
  */
 export const CREDIT_WAIT_MS = 1_000;
 
+/** After so long without a verified byte or a credited payment, nothing is on its way any more. */
+export const CREDIT_FLOW_MS = 2_000;
+
+/** Payments that a seller may refuse in one fetch, one after another: it has what it refuses. */
+export const REFUSED_PAYMENTS_MAX = 3;
+
 /** Sessions opened with one seller in one fetch: prices change now and then, not all the time. */
 export const SESSIONS_MAX = 4;
 

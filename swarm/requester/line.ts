@@ -55,13 +55,6 @@ export class Line {
     return frame;
   }
 
-  /** Resolves when the provider has closed; whatever it says before is left aside. */
-  async ended(): Promise<void> {
-    while (await this.#cancel.wait(this.#reader.next()) !== undefined) {
-      // Nothing more is expected, and the caller's deadline bounds it.
-    }
-  }
-
   /** Says that bytes of data which {@link next} gave are not used any more. */
   release(bytes: Uint8Array): void {
     this.#reader.release(bytes);

@@ -65,9 +65,8 @@ export class PaymentLine implements Disposable {
       const receipt = await cancel.wait(options.sign(message.receipt));
       if (receipt === undefined) return;
       await line.send({ t: "receipt", receipt });
-      // Not aborted before the provider has read it.
-      await cancel.wait(line.stream.closeWrite());
-      await cancel.wait(line.ended());
+      // Whatever it says: then it has read it.
+      await line.nextMessage();
     });
   }
 

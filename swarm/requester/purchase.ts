@@ -16,10 +16,16 @@ import type { DuePayment, Payer, PaymentTerms, PaySession, ReceiptBook } from ".
 import type { Denied, Granted, Pending } from "../protocol/mod.ts";
 import type { Cancellation } from "./cancellation.ts";
 import { unpaid, UnpaidError } from "./failure.ts";
-import { guardedSession } from "./guarded_session.ts";
-import { CLOSING_MS, CREDIT_WAIT_MS, PAID_BATCH_PART, SESSIONS_MAX } from "./limits.ts";
+import { GuardedSession, type Refusals } from "./guarded_session.ts";
+import {
+  CLOSING_MS,
+  CREDIT_FLOW_MS,
+  CREDIT_WAIT_MS,
+  PAID_BATCH_PART,
+  SESSIONS_MAX,
+} from "./limits.ts";
 import type { PaymentLine } from "./payment_line.ts";
-import { sameTerms, topUpBytes } from "./terms.ts";
+import { sameTerms, takesPaymentsOf, topUpBytes } from "./terms.ts";
 import { type Charge, type Open, PriceRaised, Ticket } from "./ticket.ts";
 import { type Asked, payDue, type Settled } from "./top_ups.ts";
 import { Turns } from "./turns.ts";
@@ -42,7 +48,7 @@ export interface PurchaseOptions {
   /** Terms that may be paid ahead. */
   readonly advertised: PaymentTerms | undefined;
   readonly line: PaymentLine;
-  readonly clock: Pick<Clock, "sleep" | "timer">;
+  readonly clock: Pick<Clock, "sleep" | "timer" | "monotonicMs">;
 }
 
 /** Refusals of a payment that say that nothing of it was kept; others leave that open. */
@@ -76,6 +82,9 @@ export class Purchase implements AsyncDisposable {
   #isDue = false;
   #trouble: string | undefined;
   #creditedCount = 0;
+  readonly #refusals: Refusals = { count: 0, code: "" };
+  /** When something last verified or was credited, on the monotonic clock. */
+  #flowedMs = -Infinity;
   #change = Promise.withResolvers<boolean>();
   #verifiedBytes = 0;
 
@@ -125,6 +134,9 @@ export class Purchase implements AsyncDisposable {
       }
       // Bytes that the seller has counted are on their way to other requests, or credit came since.
       const isCredited = this.#creditedCount > (demanded?.creditedCount ?? -1);
+      if (!isCredited && !this.#isFlowing) {
+        throw this.failure("it asks for more before it delivered what was paid for");
+      }
       isWaited = isCredited || !await this.#waitForDue(cancel);
     }
   }
@@ -183,7 +195,7 @@ export class Purchase implements AsyncDisposable {
   async required(ticket: Ticket, terms: PaymentTerms, cancel: Cancellation): Promise<boolean> {
     const { open, payment } = ticket;
     const isAgreed = open !== undefined && sameTerms(open.terms, terms);
-    if (payment !== undefined && !isAgreed) {
+    if (payment !== undefined && !isAgreed && !takesPaymentsOf(terms, open!.terms)) {
       open!.session.answered(payment.id, { answer: "refused", code: "price" });
     }
     // It may have been taken and used up by others at once: it is asked what became of it.
@@ -290,6 +302,10 @@ export class Purchase implements AsyncDisposable {
     }
   }
 
+  get #isFlowing(): boolean {
+    return this.#options.clock.monotonicMs() - this.#flowedMs < CREDIT_FLOW_MS;
+  }
+
   /** Waits until no session is being opened. */
   async #ready(cancel: Cancellation): Promise<void> {
     let seen: Promise<void> | undefined;
@@ -364,7 +380,7 @@ export class Purchase implements AsyncDisposable {
         this.#declined = { terms, reason: answer.reason };
         return;
       }
-      const session = guardedSession(answer.session);
+      const session = new GuardedSession(answer.session, this.#refusals);
       if (signal.aborted) return await session[Symbol.asyncDispose]();
       this.#declined = undefined;
       this.#open = { session, terms };
@@ -377,6 +393,7 @@ export class Purchase implements AsyncDisposable {
 
   #verified(bytes: number, priceMsatPerMiB: number): void {
     this.#verifiedBytes += bytes;
+    this.#flowedMs = this.#options.clock.monotonicMs();
     if (this.#open === undefined) return;
     const { session, terms } = this.#open;
     // The session counts at the price of its terms; the seller may have charged less.
@@ -386,6 +403,7 @@ export class Purchase implements AsyncDisposable {
 
   #credited(): void {
     this.#creditedCount += 1;
+    this.#flowedMs = this.#options.clock.monotonicMs();
     this.#trouble = undefined;
     this.#changed(false);
   }

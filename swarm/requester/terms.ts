@@ -43,6 +43,13 @@ export function sameTerms(a: PaymentTerms, b: PaymentTerms): boolean {
     new Set(a.mints).size === mints.size && a.mints.every((mint) => mints.has(mint));
 }
 
+/** Whether a payment made on `before` is one on `after` too. */
+export function takesPaymentsOf(after: PaymentTerms, before: PaymentTerms): boolean {
+  const mints = new Set(after.mints);
+  return after.p2pk === before.p2pk && after.minTopUpSat <= before.minTopUpSat &&
+    after.locktimeMin <= before.locktimeMin && before.mints.every((mint) => mints.has(mint));
+}
+
 /** Content that one least payment buys, in bytes; at least one. */
 export function topUpBytes(terms: PaymentTerms): number {
   return Math.max(1, Math.floor(terms.minTopUpSat * 1000 / terms.priceMsatPerMiB * MIB));

@@ -116,7 +116,7 @@ export class Market implements AsyncDisposable {
     const paid = unitsOfMsat(credited.size * this.gate.terms.minTopUpSat * 1000);
     equal(this.creditUnits, paid - BigInt(usedBytes) * BigInt(priceMsatPerMiB));
     for (const session of this.payer.sessions) {
-      ok(session.unverifiedMsatMax <= 2 * session.topUpMsat, "two least payments at most");
+      ok(session.atRiskMsatMax <= 2 * session.topUpMsat, "two least payments at most");
       equal(session.nextCountMax <= 1, true, "nobody pays beside another");
     }
   }

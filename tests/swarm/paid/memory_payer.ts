@@ -35,6 +35,7 @@ export class MemoryPayer implements Payer {
   spentMsat = 0;
   /** Sessions that are not disposed. */
   openCount = 0;
+  readonly #accounts = new Map<string, Account>();
 
   constructor(options: MemoryPayerOptions = {}) {
     this.options = options;
@@ -47,7 +48,11 @@ export class MemoryPayer implements Payer {
     if (request.terms.priceMsatPerMiB > priceMaxMsatPerMiB) {
       return { status: "declined", reason: `price-max is ${priceMaxMsatPerMiB} msat per MiB` };
     }
-    const session = new MemorySession(this, request.terms);
+    const session = new MemorySession(
+      this,
+      request.terms,
+      this.#accounts.getOrInsertComputed(request.peerId, () => new Account()),
+    );
     this.sessions.push(session);
     this.openCount += 1;
     return { status: "open", session };
@@ -65,6 +70,19 @@ export class MemoryPayer implements Payer {
 
 let lastId = 0;
 
+/** What is at one seller, whatever the session. */
+class Account {
+  readonly unanswered = new Map<string, PaymentOffer>();
+  /** Refused payments count too: the seller has them. */
+  handedMsat = 0;
+  verifiedMsat = 0;
+  refusedMsat = 0;
+
+  get atRiskMsat(): number {
+    return this.handedMsat - this.verifiedMsat;
+  }
+}
+
 /** Buying from one seller. */
 export class MemorySession implements PaySession {
   readonly terms: PaymentTerms;
@@ -73,18 +91,18 @@ export class MemorySession implements PaySession {
   readonly toldMsat: number[] = [];
   verifiedBytes = 0;
   /** The most that was ever handed over and not verified, in msat. */
-  unverifiedMsatMax = 0;
+  atRiskMsatMax = 0;
   /** Calls of `next` under way: never two. */
   #nextCount = 0;
   nextCountMax = 0;
   isDisposed = false;
   readonly #payer: MemoryPayer;
-  readonly #unanswered = new Map<string, PaymentOffer>();
+  readonly #account: Account;
   readonly #listeners = new Set<() => void>();
-  #handedMsat = 0;
 
-  constructor(payer: MemoryPayer, terms: PaymentTerms) {
+  constructor(payer: MemoryPayer, terms: PaymentTerms, account: Account) {
     this.#payer = payer;
+    this.#account = account;
     this.terms = terms;
   }
 
@@ -92,16 +110,12 @@ export class MemorySession implements PaySession {
     return this.terms.minTopUpSat * 1000;
   }
 
-  get unverifiedMsat(): number {
-    return this.#handedMsat - this.verifiedBytes * this.terms.priceMsatPerMiB / MIB;
-  }
-
   async next(): Promise<DuePayment> {
     this.#nextCount += 1;
     this.nextCountMax = Math.max(this.nextCountMax, this.#nextCount);
     try {
       await this.#payer.beforePay();
-      const [unanswered] = this.#unanswered.values();
+      const [unanswered] = this.#account.unanswered.values();
       if (unanswered !== undefined) return { due: "pay", payment: unanswered };
       if (!this.#isDue) return { due: "nothing" };
       const { budgetMsat = Infinity } = this.#payer.options;
@@ -116,10 +130,10 @@ export class MemorySession implements PaySession {
 
   answered(id: Uint8Array, answer: PaymentAnswer): void {
     this.answers.push([id.toHex(), answer]);
-    if (answer.answer === "credited") this.#unanswered.delete(id.toHex());
-    if (answer.answer === "refused" && answer.retryMs === undefined) {
-      if (this.#unanswered.delete(id.toHex())) this.#handedMsat -= this.topUpMsat;
-    }
+    const isOver = answer.answer === "credited" ||
+      (answer.answer === "refused" && answer.retryMs === undefined);
+    const isNews = isOver && this.#account.unanswered.delete(id.toHex());
+    if (isNews && answer.answer === "refused") this.#account.refusedMsat += this.topUpMsat;
     this.#tell();
   }
 
@@ -130,6 +144,7 @@ export class MemorySession implements PaySession {
 
   verified(bytes: number): void {
     this.verifiedBytes += bytes;
+    this.#account.verifiedMsat += bytes * this.terms.priceMsatPerMiB / MIB;
     this.#tell();
   }
 
@@ -145,7 +160,8 @@ export class MemorySession implements PaySession {
   }
 
   get #isDue(): boolean {
-    return this.unverifiedMsat <= this.topUpMsat / 2;
+    const { atRiskMsat, refusedMsat } = this.#account;
+    return atRiskMsat - refusedMsat <= this.topUpMsat / 2 && atRiskMsat <= this.topUpMsat;
   }
 
   #pay(): PaymentOffer {
@@ -153,10 +169,10 @@ export class MemorySession implements PaySession {
     new DataView(id.buffer).setUint32(0, ++lastId);
     const payment = { id, token: `pay:${this.topUpMsat}` };
     this.payments.push(payment);
-    this.#unanswered.set(id.toHex(), payment);
-    this.#handedMsat += this.topUpMsat;
+    this.#account.unanswered.set(id.toHex(), payment);
+    this.#account.handedMsat += this.topUpMsat;
     this.#payer.spentMsat += this.topUpMsat;
-    this.unverifiedMsatMax = Math.max(this.unverifiedMsatMax, this.unverifiedMsat);
+    this.atRiskMsatMax = Math.max(this.atRiskMsatMax, this.#account.atRiskMsat);
     return payment;
   }
 
