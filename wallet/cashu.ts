@@ -27,6 +27,9 @@ import {
 import { concatBytes, utf8 } from "../src/core/bytes.ts";
 import type { BlindSignature, Dleq, Keyset, PlannedOutput, Proof } from "./types.ts";
 
+/** Payment requests (NUT-18, NUT-26), read and written in `payment_request.ts`. */
+export { PaymentRequest as CashuPaymentRequest } from "@cashu/cashu-ts";
+
 /** Order of secp256k1. */
 const CURVE_ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
 
