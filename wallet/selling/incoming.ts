@@ -11,6 +11,7 @@ import {
   BUSY_RETRY_MS,
   IN_HAND_MAX,
   IN_HAND_PER_PAYER_MAX,
+  IN_HAND_STRANGERS_MAX,
   LATER_RETRY_MS,
   PAY_WAIT_MS,
   PENDING_RETRY_MS,
@@ -154,10 +155,14 @@ export class IncomingPayments {
   }
 
   #isCrowded(payer: string): boolean {
-    if (this.#inHand.size >= IN_HAND_MAX) return true;
+    const { size } = this.#inHand;
+    if (size >= IN_HAND_MAX) return true;
     let count = 0;
     for (const one of this.#inHand.values()) if (one.payer === payer) count++;
-    return count >= IN_HAND_PER_PAYER_MAX;
+    if (count >= IN_HAND_PER_PAYER_MAX) return true;
+    if (size < IN_HAND_STRANGERS_MAX) return false;
+    // What is left of the room is for those who have paid before.
+    return (this.#options.store.creditAccount(payer)?.paid ?? 0n) === 0n;
   }
 
   #noteRefusal(key: string, found: Result): void {

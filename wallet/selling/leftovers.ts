@@ -188,11 +188,11 @@ export class Leftovers implements Disposable {
     return no("unavailable", "the mint did not make the ecash; ask again later");
   }
 
-  /** One that the payer paid with, if it can be, and holds enough with room for the fee. */
+  /** One that the payer paid with, if it can be, and holds enough. */
   #mintFor(payer: string, amount: bigint): MintUrl | undefined {
     const { store } = this.#context;
     const holding = store.balances().filter(({ mint, free }) =>
-      free >= amount + 1n && store.mint(mint)?.blockedReason === undefined &&
+      free >= amount && store.mint(mint)?.blockedReason === undefined &&
       store.mint(mint) !== undefined
     );
     const known = store.mintsOfPayer(payer);

@@ -43,7 +43,10 @@ export const LATER_RETRY_MS = 30_000;
 export const IN_HAND_PER_PAYER_MAX = 4;
 
 /** Payments that are looked at, of all payers. */
-export const IN_HAND_MAX = 256;
+export const IN_HAND_MAX = 512;
+
+/** The same, when none of those that are looked at last may be of somebody who never paid. */
+export const IN_HAND_STRANGERS_MAX = 256;
 
 /** Refusals kept by payer and payment id, so that a question is answered as the payment was. */
 export const REFUSALS_KEPT_MAX = 4_096;
