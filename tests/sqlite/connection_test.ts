@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { SqliteConnection } from "../../src/sqlite/mod.ts";
+import { SeedmintError } from "../../src/core/errors.ts";
+import { openDamaged, SqliteConnection } from "../../src/sqlite/mod.ts";
 
 const MIGRATIONS = [
   `CREATE TABLE things (id INTEGER PRIMARY KEY, name TEXT UNIQUE, size INTEGER) STRICT;
@@ -152,4 +153,52 @@ Deno.test("SqliteConnection copies schema, version and rows to a private file", 
     assert.throws(() => database.copyTo(to), { code: "storage", message: /holds something/ });
     using memory = open(":memory:");
     memory.copyTo(join(directory, "memory.db"));
+  }));
+
+Deno.test("SqliteConnection tells of trouble in its owner's words, and lets what stops a commit through", () => {
+  const told = new SeedmintError("storage", "the owner's words");
+  let stops: Error | undefined;
+  using database = SqliteConnection.open(":memory:", {
+    migrations: MIGRATIONS,
+    synchronous: "off",
+    explain: () => told,
+    beforeCommit: () => {
+      if (stops !== undefined) throw stops;
+    },
+  });
+  assert.throws(() => database.all("SELECT * FROM nothing"), told);
+  stops = new Error("the disk broke");
+  assert.throws(
+    () => database.transaction(() => database.run("INSERT INTO log VALUES ('x')")),
+    stops,
+  );
+  stops = undefined;
+  assert.deepEqual(database.all("SELECT * FROM log"), []);
+});
+
+Deno.test("SqliteConnection goes on when there are more statements than it keeps", () => {
+  using database = open(":memory:");
+  for (let round = 0; round < 2; round++) {
+    for (let index = 0; index < 600; index++) {
+      assert.equal(database.get(`SELECT ${index} AS n`)?.n, index);
+    }
+  }
+});
+
+Deno.test("openDamaged() gives the rows before the damage, and nothing of what is no database", async () =>
+  await withDirectory(async (directory) => {
+    const path = join(directory, "a.db");
+    {
+      using database = open(path);
+      database.run("INSERT INTO log VALUES ('kept')");
+    }
+    const damaged = openDamaged(path)!;
+    assert.deepEqual(damaged.all("SELECT line FROM log").map(({ line }) => line), ["kept"]);
+    assert.deepEqual(damaged.all("SELECT * FROM nothing"), []);
+    damaged.close();
+    await Deno.writeFile(path, new Uint8Array(8192).fill(7));
+    const junk = openDamaged(path);
+    assert.deepEqual(junk?.all("SELECT * FROM log") ?? [], []);
+    junk?.close();
+    assert.equal(openDamaged(join(directory, "missing.db")), undefined);
   }));
