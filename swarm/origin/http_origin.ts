@@ -16,6 +16,7 @@ import {
   REDIRECT_COUNT_MAX,
   RETRY_AFTER_MS_MAX,
 } from "./limits.ts";
+import { OriginPayments, type OriginPayOptions } from "./origin_payments.ts";
 
 /** Options of {@link HttpOrigin}. */
 export interface HttpOriginOptions {
@@ -32,6 +33,13 @@ export interface HttpOriginOptions {
   readonly progressMs?: number;
   /** @default {ATTEMPT_COUNT_MAX} */
   readonly attemptCountMax?: number;
+  /** Buys from an origin that asks ecash (402). Absent: such an origin fails, in words. */
+  readonly pay?: OriginPayOptions;
+  /**
+   * Called before each request, redirects included: throws for a place that may not be asked, such as
+   * an address of a private network.
+   */
+  readonly checkUrl?: (url: URL) => Promise<void>;
   /** @default {globalThis.fetch} */
   readonly fetch?: typeof globalThis.fetch;
 }
@@ -61,6 +69,7 @@ export class HttpOrigin implements Origin {
   readonly #url: URL;
   readonly #options: HttpOriginOptions;
   readonly #fetch: typeof globalThis.fetch;
+  readonly #payments: OriginPayments;
 
   /** @throws {SyntaxError} If `url` is not an `http:` or `https:` URL. */
   constructor(options: HttpOriginOptions) {
@@ -68,13 +77,20 @@ export class HttpOrigin implements Origin {
     this.id = publicUrl(this.#url);
     this.#options = options;
     this.#fetch = options.fetch ?? globalThis.fetch;
+    this.#payments = new OriginPayments(this.id, options.pay);
+  }
+
+  /** Sat in ecash that was handed to the origin. */
+  get paidSat(): number {
+    return this.#payments.paidSat;
   }
 
   /**
    * Opens the bytes from `offset` on. A connection that breaks is opened again where it stopped, so
    * the body ends early only with an error.
    *
-   * @throws {SeedmintError} `not-found`, `denied`, `protocol`, `timeout`, `unavailable`, `busy`.
+   * @throws {SeedmintError} `not-found`, `denied`, `payment-required`, `protocol`, `timeout`,
+   * `unavailable`, `busy`.
    */
   async open(
     options: { readonly offset: number; readonly end?: number; readonly signal: AbortSignal },
@@ -180,11 +196,7 @@ export class HttpOrigin implements Origin {
     const abort = new AbortController();
     const signal = AbortSignal.any([stretch.signal, abort.signal]);
     try {
-      const response = await this.#withDeadline(this.#request(stretch, signal), {
-        ms: this.#options.headMs ?? HEAD_MS_MAX,
-        what: "did not answer",
-        signal: stretch.signal,
-      });
+      const response = await this.#paidResponse(stretch, signal);
       const answer = readAnswer(response, {
         id: this.id,
         position: stretch.position,
@@ -213,13 +225,35 @@ export class HttpOrigin implements Origin {
     }
   }
 
+  /** The answer to one GET, bought if need be: a payment takes its own time. */
+  async #paidResponse(stretch: Stretch, signal: AbortSignal): Promise<Response> {
+    while (true) {
+      const { token } = this.#payments;
+      const { response, url } = await this.#withDeadline(this.#request(stretch, signal), {
+        ms: this.#options.headMs ?? HEAD_MS_MAX,
+        what: "did not answer",
+        signal: stretch.signal,
+      });
+      const isOwnHost = url.origin === this.#url.origin;
+      const isRefusal = response.status === 400 && token !== undefined && isOwnHost;
+      if (response.status !== 402 && !isRefusal) return response;
+      await response.body?.cancel();
+      if (isRefusal) throw this.#payments.refused(response);
+      await this.#payments.pay({ response, url, isOwnHost, token, signal });
+    }
+  }
+
   /** One GET with its redirects. Whatever is ours alone stays with our own host. */
-  async #request(stretch: Stretch, signal: AbortSignal): Promise<Response> {
+  async #request(
+    stretch: Stretch,
+    signal: AbortSignal,
+  ): Promise<{ readonly response: Response; readonly url: URL }> {
     let url = this.#url;
     for (let hop = 0; hop <= REDIRECT_COUNT_MAX; hop++) {
       const isOwnHost = url.origin === this.#url.origin;
       const headers = headersOf(stretch, isOwnHost ? this.#ownHeaders() : {});
       let response: Response;
+      await this.#options.checkUrl?.(url);
       try {
         const target = withoutCredentials(url);
         response = await this.#fetch(target, { headers, redirect: "manual", signal });
@@ -228,7 +262,9 @@ export class HttpOrigin implements Origin {
         throw this.#error("unavailable", `it cannot be reached (${causeOf(cause, this.#url)})`);
       }
       const location = response.headers.get("location");
-      if (response.status < 300 || response.status >= 400 || location === null) return response;
+      if (response.status < 300 || response.status >= 400 || location === null) {
+        return { response, url };
+      }
       await response.body?.cancel();
       url = this.#redirected(url, location);
     }
@@ -250,6 +286,8 @@ export class HttpOrigin implements Origin {
       const pair = new TextEncoder().encode(`${user}:${decodeURIComponent(this.#url.password)}`);
       headers["authorization"] = `Basic ${pair.toBase64()}`;
     }
+    const { token } = this.#payments;
+    if (token !== undefined) headers["x-cashu"] = token;
     return headers;
   }
 

@@ -23,3 +23,18 @@ export const ETAG_CHARACTERS_MAX = 256;
 
 /** How often a plain stream looks whether peers brought what lies ahead: every 1 MiB. */
 export const LOOK_AHEAD_GROUPS = 64;
+
+/** Payments of one fetch to one origin: a server that is never satisfied gets no more. */
+export const PAYMENT_COUNT_MAX = 4;
+
+/** The most characters of payment requests in one answer: one of ten mints has some 800. */
+export const PAYMENT_REQUEST_CHARS_MAX = 16 * 1024;
+
+/** The most characters of a token that is shown to a server; ours of 16 proofs have 14,000. */
+export const TOKEN_CHARS_MAX = 24 * 1024;
+
+/** The most characters of a server's reason that are shown. */
+export const REASON_CHARS_MAX = 160;
+
+/** Servers that are asked for one blob on hints, and again as many that authors list. */
+export const SERVERS_MAX = 16;
