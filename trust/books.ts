@@ -19,6 +19,11 @@ export interface Delivered {
   readonly bytes: number;
   /** What it cost. */
   readonly msat: number;
+  /**
+   * What that peer was charged in all, whatever for: its receipts never come to more, even where the
+   * sums of a collection and of its children overlap.
+   */
+  readonly peerMsat?: number;
   /** When it began, in seconds since 1970. */
   readonly fromS: number;
   /** Payments of that peer that count, whatever for: those of earlier receipts are left out here. */

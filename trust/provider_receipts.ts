@@ -120,8 +120,13 @@ export class ProviderReceipts {
     store.writeOffDrafts(nowS - DRAFT_S);
     const draft = store.draft(peerId, root);
     const covered = store.covered(peerId, root);
-    const bytes = delivered.bytes - (covered?.bytes ?? 0);
-    const msat = delivered.msat - (covered?.msat ?? 0);
+    const { bytes, msat } = cappedAt(
+      (delivered.peerMsat ?? Infinity) - store.coveredMsat(peerId, root),
+      {
+        bytes: delivered.bytes - (covered?.bytes ?? 0),
+        msat: delivered.msat - (covered?.msat ?? 0),
+      },
+    );
     if (bytes <= 0 || msat <= 0) return undefined;
     const fromS = Math.min(nowS, draft?.fromS ?? covered?.toS ?? delivered.fromS);
     return {
@@ -130,4 +135,15 @@ export class ProviderReceipts {
       askedS: draft?.askedS ?? nowS,
     };
   }
+}
+
+/** No more than `msatMax`, and as many bytes as that is of the price. */
+function cappedAt(
+  msatMax: number,
+  sold: { readonly bytes: number; readonly msat: number },
+): { readonly bytes: number; readonly msat: number } {
+  if (sold.msat <= msatMax) return sold;
+  if (msatMax <= 0 || sold.bytes <= 0) return { bytes: 0, msat: 0 };
+  const bytes = Number(BigInt(sold.bytes) * BigInt(msatMax) / BigInt(sold.msat));
+  return { bytes, msat: msatMax };
 }

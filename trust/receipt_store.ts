@@ -168,6 +168,17 @@ export class ReceiptStore implements Disposable {
     return row === undefined ? undefined : coveredOf(row);
   }
 
+  /** What receipts and drafts of one peer come to, but for the draft about `root`. */
+  coveredMsat(peerId: string, root: Hash): number {
+    return this.#database.get(
+      `SELECT (SELECT total(msat) FROM covered WHERE peer = ?) +
+        (SELECT total(msat) FROM drafts WHERE peer = ? AND root <> ?) AS msat`,
+      peerId,
+      peerId,
+      root,
+    )!.msat as number;
+  }
+
   /** Adds what a receipt says, or what never will be in one. */
   cover(peerId: string, root: Hash, more: Covered): void {
     this.#database.run(

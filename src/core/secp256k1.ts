@@ -53,14 +53,17 @@ export function ecdsaRecover(signature: Uint8Array, digest: Uint8Array): Bytes {
 }
 
 /**
- * Whether a 64-byte ECDSA signature is valid, its `s` high or low.
- *
- * @throws {Error} If the key is no point of the curve, or a number is out of range.
+ * Whether a 64-byte ECDSA signature is valid, its `s` high or low; false, never an error, for anything
+ * malformed.
  */
 export function ecdsaVerify(
   signature: Uint8Array,
   digest: Uint8Array,
   publicKey: Uint8Array,
 ): boolean {
-  return secp256k1.verify(signature, digest, publicKey, { prehash: false, lowS: false });
+  try {
+    return secp256k1.verify(signature, digest, publicKey, { prehash: false, lowS: false });
+  } catch {
+    return false;
+  }
 }

@@ -201,6 +201,25 @@ Deno.test("what nobody signed within an hour is in no later receipt, and a late 
   assert.deepEqual([rest.bytes, rest.msat], [MIB, 1000]);
 });
 
+Deno.test("ask() never comes to more than the peer was charged, though sums of content overlap", async () => {
+  using pair = new Pair();
+  const child = "c1".repeat(32) as Hash;
+  // The collection's sum has the child in it; then as much of the child is bought again.
+  pair.delivered = deliveredOf({ peerMsat: 64_000 });
+  assert.notEqual(await pair.exchange(), undefined);
+  const request = (await pair.consumer.request(pair.subject(32 * MIB, child)))!;
+  pair.delivered = deliveredOf({ bytes: 32 * MIB, msat: 32_000, peerMsat: 64_000 });
+  assert.equal(await pair.provider.ask(VIEWER, request), undefined, "it was in the first");
+  pair.delivered = deliveredOf({ bytes: 64 * MIB, msat: 64_000, peerMsat: 96_000 });
+  const { receipt } = readReceipt((await pair.provider.ask(VIEWER, request))!)!;
+  assert.deepEqual([receipt.bytes, receipt.msat], [32 * MIB, 32_000]);
+  // What is signed and not countersigned counts, too, but not against itself.
+  const again = readReceipt((await pair.provider.ask(VIEWER, request))!)!;
+  assert.equal(again.receipt.msat, 32_000);
+  const other = (await pair.consumer.request(pair.subject(MIB, "d1".repeat(32) as Hash)))!;
+  assert.equal(await pair.provider.ask(VIEWER, other), undefined);
+});
+
 Deno.test("ask() signs nothing that was not delivered or not paid, and nothing with itself", async () => {
   using pair = new Pair();
   const request = (await pair.consumer.request(pair.subject()))!;
