@@ -9,7 +9,15 @@ import { styleText } from "node:util";
 import type { LogLevel, LogLevels } from "./config/values.ts";
 
 /** What a line belongs to. */
-export type LogCategory = "node" | "net" | "relay" | "control" | "transfer" | "store" | "wallet";
+export type LogCategory =
+  | "node"
+  | "net"
+  | "relay"
+  | "control"
+  | "transfer"
+  | "store"
+  | "wallet"
+  | "gateway";
 
 /** One category's voice. `fields` are kept apart from the text in JSON. */
 export type Log = (

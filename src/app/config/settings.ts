@@ -19,6 +19,7 @@ import {
   relayUrlSchema,
   textSchema,
 } from "./values.ts";
+import { GATEWAY_SETTINGS } from "./gateway_settings.ts";
 import { type Setting, setting } from "./setting.ts";
 import { WALLET_SETTINGS } from "./wallet_settings.ts";
 
@@ -203,26 +204,7 @@ export const SETTINGS = {
     schema: hostPortSchema,
   }),
   ...WALLET_SETTINGS,
-  gatewayListen: setting<{ hostname: string; port: number } | undefined>({
-    placeholder: "HOST:PORT",
-    default: undefined,
-    description: "Serve public blobs over HTTP and as a Blossom server here; off unless given",
-    schema: hostPortSchema,
-  }),
-  gatewayUploadKey: setting<readonly string[]>({
-    placeholder: "HEX",
-    default: [],
-    description: "Nostr public keys that may upload to --gateway-listen; nobody when none is named",
-    schema: listSchema(publicKeySchema),
-    isList: true,
-  }),
-  blossomCache: setting<boolean>({
-    default: "no",
-    description:
-      "Serve public blobs to programs of this machine at 127.0.0.1:24242, as Blossom says",
-    schema: booleanSchema,
-    isSwitch: true,
-  }),
+  ...GATEWAY_SETTINGS,
   relayListen: setting<{ hostname: string; port: number } | undefined>({
     placeholder: "HOST:PORT",
     default: undefined,

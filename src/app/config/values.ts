@@ -3,6 +3,7 @@
  * (text) and what a TOML file gives (text, numbers, booleans, lists), and its message says what was
  * wanted; who reports it adds where the value came from.
  */
+import { isIP } from "node:net";
 import { v } from "../schema.ts";
 
 const BYTE_UNITS: Readonly<Record<string, number>> = {
@@ -146,6 +147,23 @@ export const relayUrlSchema: Schema<string> = reader((input) => {
   throw new SyntaxError(
     "a relay URL such as wss://relay.example.org or ws://127.0.0.1:7777 wanted",
   );
+});
+
+/** An `http:` or `https:` URL without user, password, query or fragment, and without a slash at the end. */
+export const httpUrlSchema: Schema<string> = reader((input) => {
+  const url = URL.parse(String(input).trim());
+  const isHttp = url?.protocol === "http:" || url?.protocol === "https:";
+  if (url !== null && isHttp && !url.username && !url.password && !url.search && !url.hash) {
+    return url.href.replace(/\/$/, "");
+  }
+  throw new SyntaxError("a URL such as https://cdn.example.org wanted");
+});
+
+/** An IP address. */
+export const ipAddressSchema: Schema<string> = reader((input) => {
+  const text = String(input).trim();
+  if (isIP(text) !== 0) return text;
+  throw new SyntaxError("an IP address such as 192.0.2.7 or 2001:db8::7 wanted");
 });
 
 /** 64 hex digits: a public key of the fleet. */

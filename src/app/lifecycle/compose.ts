@@ -18,8 +18,9 @@ import { logOf } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { systemClock, systemRandom } from "../../host/system.ts";
 import { openTracing } from "../tracing.ts";
+import { startGateways } from "./gateway.ts";
 import { fleetHerd } from "./herd.ts";
-import { moneyProblems, openMoney } from "./money.ts";
+import { type MoneyParts, moneyProblems, openMoney } from "./money.ts";
 import { payerOf } from "./paying.ts";
 import { hintsOf, KnownPeers } from "./peers.ts";
 import {
@@ -47,6 +48,8 @@ export interface Composition extends AsyncDisposable {
   readonly metrics?: Metrics;
   /** The relay inside this node, if there is one. */
   readonly embeddedRelayUrl?: string;
+  /** Where public blobs are served over HTTP. */
+  readonly gatewayUrls: readonly string[];
 }
 
 /** Starts everything that `role` needs, in order; on failure what was started is ended. */
@@ -76,8 +79,10 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
     await startProvider({ ...common, network, metrics, tracing, gate: money.selling });
     await startDigests(common);
   }
+  const gatewayUrls = role === "node"
+    ? await startGateways({ ...common, gate: money.selling, metrics })
+    : [];
   const nostrKey = nostrPublicKey(identity.nostrSecret);
-  const herd = fleetHerd({ self: identity.peerId, members: config.fleet });
   const relays = () =>
     role === "store" ? relayUrls.map(unusedRelay) : poolsOf(pools).flatMap(relaysOf);
   const parts: NodeParts = {
@@ -91,22 +96,15 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
     ...(network === undefined ? {} : { network }),
     discovery,
     ...(announcer === undefined ? {} : { announcer }),
-    transfers: new SwarmTransfers({
-      store,
-      clock: systemClock,
-      random: systemRandom,
-      ...(network === undefined ? {} : { network }),
+    transfers: transfersOf({
+      ...common,
+      network,
       discovery,
-      discoveryOn: (relays) => openForeignDiscovery(relays, identity),
       relays,
-      scores: openScores(config, role, stack, problems),
-      ...(certificate === undefined ? {} : { certificate }),
-      ...(herd === undefined ? {} : { herd }),
-      usesDirect: config.direct !== "off",
-      payerOf: (choice) => payerOf(money.wallet, choice, config),
-      thrift: config.thrift,
-      ...(metrics === undefined ? {} : { metrics }),
-      log: logOf("transfer"),
+      certificate,
+      metrics,
+      money,
+      role,
     }),
     hintsOf,
     ...(tracing === undefined ? {} : { tracing }),
@@ -121,8 +119,41 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
     parts,
     ...(metrics === undefined ? {} : { metrics }),
     ...(embedded === undefined ? {} : { embeddedRelayUrl: embedded }),
+    gatewayUrls,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+function transfersOf(
+  options: Common & {
+    readonly network: Network | undefined;
+    readonly discovery: Discovery;
+    readonly relays: NodeParts["relays"];
+    readonly certificate: Uint8Array<ArrayBuffer> | undefined;
+    readonly metrics: Metrics | undefined;
+    readonly money: MoneyParts;
+    readonly role: Role;
+  },
+): SwarmTransfers {
+  const { config, store, identity, network, certificate, metrics, money, role } = options;
+  const herd = fleetHerd({ self: identity.peerId, members: config.fleet });
+  return new SwarmTransfers({
+    store,
+    clock: systemClock,
+    random: systemRandom,
+    ...(network === undefined ? {} : { network }),
+    discovery: options.discovery,
+    discoveryOn: (relays) => openForeignDiscovery(relays, identity),
+    relays: options.relays,
+    scores: openScores(config, role, options.stack, options.problems),
+    ...(certificate === undefined ? {} : { certificate }),
+    ...(herd === undefined ? {} : { herd }),
+    usesDirect: config.direct !== "off",
+    payerOf: (choice) => payerOf(money.wallet, choice, config),
+    thrift: config.thrift,
+    ...(metrics === undefined ? {} : { metrics }),
+    log: logOf("transfer"),
+  });
 }
 
 async function openMetrics(

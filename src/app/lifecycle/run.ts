@@ -31,6 +31,8 @@ export interface RunningNode {
   /** URLs of control and of metrics on loopback, when they were asked for. */
   readonly controlUrl?: string;
   readonly metricsUrl?: string;
+  /** URLs at which public blobs are served over HTTP. */
+  readonly gatewayUrls: readonly string[];
   /** Ends everything. @returns Whether all of it ended within the deadline. */
   readonly stop: () => Promise<boolean>;
 }
@@ -55,6 +57,7 @@ export async function runNode(config: Config): Promise<RunningNode> {
     ...(composition.embeddedRelayUrl ? { relayUrl: composition.embeddedRelayUrl } : {}),
     ...(control ? { controlUrl: control.address } : {}),
     ...(metrics ? { metricsUrl: metrics.address } : {}),
+    gatewayUrls: composition.gatewayUrls,
     stop: () => stopWithin(owned, config.stopDeadline),
   };
 }

@@ -1,14 +1,7 @@
 /** Fetching with the swarm that this node has: peers, discovery, scores, and the origin behind. */
 import { isSeedmintError, messageOf, SeedmintError } from "../../core/errors.ts";
 import type { Clock, Random } from "../../core/ports.ts";
-import type {
-  Discovery,
-  Network,
-  Origin,
-  Payer,
-  ProviderHint,
-  Source,
-} from "../../../swarm/ports.ts";
+import type { Discovery, Network, Origin, ProviderHint, Source } from "../../../swarm/ports.ts";
 import type { FetchBlobOptions, FetchReport, Herd } from "../../../swarm/fetch/mod.ts";
 import type { PathMemory, PeerSourceOptions } from "../../../swarm/requester/mod.ts";
 import type { ScoreBook } from "../../../swarm/score.ts";

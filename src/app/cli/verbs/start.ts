@@ -52,7 +52,8 @@ async function announceReady(
   const relays = status.relays.map((relay) => relay.url);
   if (out.json) {
     const { peerId, npub, addresses, data } = status;
-    out.object({ event: "ready", peerId, npub, addresses, relays, data });
+    const gateways = node.gatewayUrls;
+    out.object({ event: "ready", peerId, npub, addresses, relays, gateways, data });
     return;
   }
   for (const line of describeStatus(status, Date.now())) out.line(line);
@@ -63,6 +64,7 @@ async function announceReady(
   }
   if (moreCount > 0) out.line(`${" ".repeat(11)}and ${moreCount} more; see ls`);
   if (node.relayUrl !== undefined) out.line(`relay      ${node.relayUrl} (in this node)`);
+  for (const url of node.gatewayUrls) out.line(`http       ${url}`);
   if (node.controlUrl !== undefined) out.line(`control    ${node.controlUrl}`);
   if (node.metricsUrl !== undefined) out.line(`metrics    ${node.metricsUrl}/metrics`);
   out.line(`ready in ${formatDuration(ms)}; stop with Ctrl-C`);
