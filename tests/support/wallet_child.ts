@@ -5,11 +5,12 @@
  */
 import { systemRandom } from "../../src/host/system.ts";
 import { SeedmintError } from "../../src/core/errors.ts";
+import type { BuyingSession } from "../../wallet/buying/buying_api.ts";
 import { DEADLINES } from "../../wallet/mint/limits.ts";
 import { Wallet } from "../../wallet/wallet.ts";
 import type { PaymentRequest } from "../../wallet/wallet_api.ts";
 import { FastClock } from "./fast_clock.ts";
-import type { Command, Opening, Settled, WalletReport } from "./wallet_process.ts";
+import type { Command, DueReply, Opening, Settled, WalletReport } from "./wallet_process.ts";
 
 /** How long `settle` waits at most, in real milliseconds. */
 const SETTLE_MS_MAX = 60_000;
@@ -21,6 +22,7 @@ const encoder = new TextEncoder();
 let fault = parseFault(Deno.env.get("FAULT"));
 let wallet: Wallet | undefined;
 let clock: FastClock | undefined;
+let session: BuyingSession | undefined;
 
 function parseFault(text: string | undefined): { point: string; left: number } | undefined {
   if (text === undefined || text === "") return undefined;
@@ -85,6 +87,19 @@ async function answer(command: Command): Promise<unknown> {
       return await open_.confirm((await open_.preparePay(command.request)).id);
     case "swap":
       return await open_.confirm((await open_.prepareSwap(command.request)).id);
+    case "buy": {
+      const buyer = open_.buyer({ priceMaxMsatPerMiB: 1_000_000, confirmed: true });
+      const answer = await buyer.open(command.request);
+      if (answer.status === "declined") return { due: "declined", reason: answer.reason };
+      session = answer.session;
+      return await next(session);
+    }
+    case "next":
+      return await next(session!);
+    case "verified":
+      return session!.verified(command.bytes) ?? null;
+    case "answered":
+      return session!.answered(Uint8Array.fromHex(command.id), command.answer) ?? null;
     case "reclaim":
       return await open_.reclaim(command.id);
     case "settle":
@@ -95,6 +110,12 @@ async function answer(command: Command): Promise<unknown> {
   command satisfies never;
 }
 
+async function next(session_: BuyingSession): Promise<DueReply> {
+  const due = await session_.next();
+  if (due.due !== "pay") return due;
+  return { due: "pay", id: due.payment.id.toHex(), token: due.payment.token! };
+}
+
 /** Waits until nothing goes on by itself any more. */
 async function settle(open_: Wallet): Promise<Settled> {
   const deadlineMs = performance.now() + SETTLE_MS_MAX;
@@ -102,8 +123,7 @@ async function settle(open_: Wallet): Promise<Settled> {
     const open = await open_.pending();
     const moving = open.filter((operation) => {
       if (operation.status !== "open") return false;
-      const isGiven = operation.kind === "send" &&
-        (operation.state === "token-ready" || operation.state === "delivered");
+      const isGiven = ["token-ready", "delivered", "ready"].includes(operation.state);
       const dueMs = operation.nextAtMs ?? Infinity;
       return !isGiven || dueMs < clock!.nowMs() + SOON_MS;
     });

@@ -1,4 +1,5 @@
 /** A wallet in a child process, from the parent's side. */
+import type { Answer, BuyRequest } from "../../wallet/buying/buying_api.ts";
 import type {
   BalanceReport,
   HistoryEntry,
@@ -49,9 +50,20 @@ export type Command =
       readonly maxFeeSat?: number;
     };
   }
+  /** Opens a session with a seller and asks what is due. */
+  | { readonly do: "buy"; readonly request: BuyRequest }
+  | { readonly do: "next" }
+  | { readonly do: "verified"; readonly bytes: number }
+  | { readonly do: "answered"; readonly id: string; readonly answer: Answer }
   | { readonly do: "reclaim"; readonly id: string }
   | { readonly do: "settle" }
   | { readonly do: "report" };
+
+/** Answer to `buy` and `next`. */
+export type DueReply =
+  | { readonly due: "pay"; readonly id: string; readonly token: string }
+  | { readonly due: "nothing" }
+  | { readonly due: "declined"; readonly reason: string };
 
 /** Answer to `settle`. */
 export interface Settled {

@@ -3,14 +3,14 @@ import type { Engine } from "../operations/engine.ts";
 import type { Operation } from "../operations/operation.ts";
 import { COMING_LOOKED_AT_MAX } from "./limits.ts";
 
-/** States in which an operation waits for others, and nothing comes of waiting with it. */
+/** Kinds and states that wait for others, so that nothing comes of waiting with them. */
 const RESTING: ReadonlySet<string> = new Set([
-  "token-ready",
-  "delivered",
-  "ready",
-  "collecting",
-  "source-pending",
-  "pending",
+  "send token-ready",
+  "send delivered",
+  "strip ready",
+  "redeem collecting",
+  "swap source-pending",
+  "melt pending",
 ]);
 
 /** Kinds that spend free proofs and bring some back. */
@@ -62,7 +62,7 @@ function movingIds({ context }: Engine, withinMs: number): Set<string> {
     store.operations({ status: "open", dueMs, limit: COMING_LOOKED_AT_MAX })
       .filter(({ kind, state, plan }) => {
         const isHeld = (plan as { readonly holdUntilMs?: number }).holdUntilMs !== undefined;
-        return SPENDING.has(kind) && !RESTING.has(state) && !isHeld;
+        return SPENDING.has(kind) && !RESTING.has(`${kind} ${state}`) && !isHeld;
       }).map(({ id }) => id),
   );
 }
