@@ -147,8 +147,8 @@ export class ChildSink implements AsyncDisposable {
     return await store.ingestEncoded(child.hash, RangeSet.ALL, {
       ...this.#attributesOf(child.hash),
       size: child.size,
-      signal: cancel.signal,
-      ...(onVerified === undefined ? {} : {
+      // What is paid for is verified to its end, since the seller has counted it.
+      ...(onVerified === undefined ? { signal: cancel.signal } : {
         onVerified: ({ start, end }) => {
           onVerified(Math.min(end * GROUP_BYTES, child.size) - start * GROUP_BYTES);
         },

@@ -22,7 +22,7 @@ import {
   UNPAID_DIRECT_MAX,
 } from "./limits.ts";
 import type { PathMemory } from "./path_memory.ts";
-import { attributesOf, verifiedOf } from "./receive_blob.ts";
+import { attributesOf, watchedBy } from "./receive_blob.ts";
 
 /** What the operator and the tests decide about the direct path. */
 export interface DirectPathSettings {
@@ -178,8 +178,7 @@ async function receive(
   await using ingest = await store.ingestEncoded(request.hash, asked, {
     ...attributesOf(store, granted, request),
     size,
-    signal: cancel.signal,
-    ...verifiedOf(request, grant),
+    ...watchedBy(request, { grant, signal: cancel.signal }),
   });
   while (true) {
     const bytes = await cancel.wait(response.read());

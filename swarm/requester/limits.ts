@@ -81,6 +81,9 @@ export const PAYMENT_RETRY_MS_MAX = 10_000;
 /** The shortest such pause. */
 export const PAYMENT_RETRY_MS_MIN = 20;
 
+/** How long nothing more is tried after a payment that could not be made or brought, in milliseconds. */
+export const TROUBLE_PAUSE_MS = 1_000;
+
 /** Direct answers that may end early for want of money before the path itself is blamed. */
 export const UNPAID_DIRECT_MAX = 2;
 

@@ -23,6 +23,7 @@ import {
   CREDIT_WAIT_MS,
   PAID_BATCH_PART,
   SESSIONS_MAX,
+  TROUBLE_PAUSE_MS,
 } from "./limits.ts";
 import type { PaymentLine } from "./payment_line.ts";
 import { sameTerms, takesPaymentsOf, topUpBytes } from "./terms.ts";
@@ -81,6 +82,7 @@ export class Purchase implements AsyncDisposable {
   /** Whether something fell due that nobody looked at. */
   #isDue = false;
   #trouble: string | undefined;
+  #stopPause: (() => void) | undefined;
   #creditedCount = 0;
   readonly #refusals: Refusals = { count: 0, code: "" };
   /** When something last verified or was credited, on the monotonic clock. */
@@ -268,6 +270,7 @@ export class Purchase implements AsyncDisposable {
     const late = Promise.withResolvers<void>();
     const stop = clock.timer(CLOSING_MS, () => {
       this.#over.abort();
+      this.#stopPause?.();
       late.resolve();
     });
     const closing = this.#close();
@@ -279,6 +282,7 @@ export class Purchase implements AsyncDisposable {
   async #close(): Promise<void> {
     await this.#receipt();
     this.#over.abort(new SeedmintError("aborted", "the fetch is over"));
+    this.#stopPause?.();
     await this.#opening;
     await Promise.all(this.#paying);
     const open = this.#open;
@@ -409,9 +413,9 @@ export class Purchase implements AsyncDisposable {
   }
 
   #settled(settled: Settled): void {
-    if (settled.trouble !== undefined) this.#trouble = settled.trouble;
     this.#isSettled ||= settled.isSettled;
-    if (this.#isDue && settled.trouble === undefined) this.#fellDue();
+    if (settled.trouble !== undefined) this.#pause(settled.trouble);
+    else if (this.#isDue) this.#fellDue();
   }
 
   /** Hands the turn of a ticket on to who finds out what became of its payment. */
@@ -424,7 +428,8 @@ export class Purchase implements AsyncDisposable {
   #fellDue(): void {
     this.#isDue = true;
     this.#changed(true);
-    if (!this.#isSettled || this.#isToppingUp || this.#over.signal.aborted) return;
+    const isHindered = this.#isToppingUp || this.#stopPause !== undefined;
+    if (!this.#isSettled || isHindered || this.#over.signal.aborted) return;
     this.#isToppingUp = true;
     this.#track(this.#topUp());
   }
@@ -436,7 +441,18 @@ export class Purchase implements AsyncDisposable {
     if (open === undefined) turn[Symbol.dispose]();
     else await this.#pay(open.session, { turn });
     this.#isToppingUp = false;
-    if (this.#isDue && this.#trouble === undefined) this.#fellDue();
+    if (this.#isDue) this.#fellDue();
+  }
+
+  /** Tries nothing more for a moment: neither the wallet nor the seller is to be flooded. */
+  #pause(trouble: string): void {
+    this.#trouble = trouble;
+    this.#stopPause?.();
+    if (this.#over.signal.aborted) return;
+    this.#stopPause = this.#options.clock.timer(TROUBLE_PAUSE_MS, () => {
+      this.#stopPause = undefined;
+      if (this.#isDue) this.#fellDue();
+    });
   }
 
   async #pay(

@@ -6,7 +6,7 @@ import { encodedSize, truncateRanges } from "../bao/mod.ts";
 import { narrowedAttributes } from "../narrowing.ts";
 import type { SourceFetch } from "../ports.ts";
 import type { Granted } from "../protocol/mod.ts";
-import type { BlobAttributes, BlobStore } from "../store/blob_store.ts";
+import type { BlobAttributes, BlobStore, IngestOptions } from "../store/blob_store.ts";
 import type { Grant } from "./asking.ts";
 import type { Cancellation } from "./cancellation.ts";
 import { refusalOf } from "./failure.ts";
@@ -49,8 +49,7 @@ export async function receiveBlob(options: ReceiveBlobOptions): Promise<number |
   await using ingest = await store.ingestEncoded(request.hash, sent, {
     ...attributesOf(store, granted, request),
     size: granted.size,
-    signal: cancel.signal,
-    ...verifiedOf(request, grant),
+    ...watchedBy(request, { grant, signal: cancel.signal }),
   });
   while (true) {
     const frame = await line.next();
@@ -97,18 +96,23 @@ export function checkGrant(
   return { asked, sent };
 }
 
-/** Tells of verified groups whoever counts what they cost, and the caller. */
-export function verifiedOf(
+/**
+ * How an ingest ends and whom it tells of verified groups: the caller, and whoever counts what they
+ * cost. What was paid for and came before the caller gave up is verified to its end, since the seller
+ * has counted it.
+ */
+export function watchedBy(
   request: SourceFetch,
-  { granted: { size }, charge }: Grant,
-): Pick<SourceFetch, "onVerified"> {
+  { grant, signal }: { readonly grant: Grant; readonly signal: AbortSignal },
+): Pick<IngestOptions, "signal" | "onVerified"> {
   const { onVerified } = request;
-  if (charge === undefined) return onVerified === undefined ? {} : { onVerified };
+  const { granted: { size }, charge } = grant;
+  if (charge === undefined) return { signal, ...(onVerified === undefined ? {} : { onVerified }) };
   return {
     onVerified: (groups) => {
       const end = Math.min(groups.end * GROUP_BYTES, size);
       charge.verified(end - groups.start * GROUP_BYTES);
-      onVerified?.(groups);
+      if (!signal.aborted) onVerified?.(groups);
     },
   };
 }
