@@ -46,10 +46,12 @@ export class Market implements AsyncDisposable {
   readonly tap: Tap;
   readonly source: PeerSource;
   readonly seller: Network;
+  readonly #hub: MemoryHub;
   readonly #stack: AsyncDisposableStack;
 
   private constructor(
     options: MarketOptions,
+    hub: MemoryHub,
     parts: {
       readonly seller: Network;
       readonly buyer: Network;
@@ -57,6 +59,7 @@ export class Market implements AsyncDisposable {
     },
   ) {
     const { seller, buyer, stack } = parts;
+    this.#hub = hub;
     this.seller = seller;
     this.#stack = stack;
     this.gate.terms = options.terms ?? DEAR;
@@ -81,12 +84,14 @@ export class Market implements AsyncDisposable {
 
   static async start(options: MarketOptions = {}): Promise<Market> {
     const stack = new AsyncDisposableStack();
+    const { latencyMs } = options;
+    const hub = new MemoryHub({ clock: systemClock, ...(latencyMs && { latencyMs }) });
     const [seller, buyer] = options.isTcp === true
       ? await Promise.all([1, 2].map((fill) => tcpNetwork(fill)))
-      : memoryNetworks(options.latencyMs);
+      : [hub.join(SEEDER), hub.join(FETCHER)];
     stack.use(seller!);
     stack.use(buyer!);
-    const market = new Market(options, { seller: seller!, buyer: buyer!, stack });
+    const market = new Market(options, hub, { seller: seller!, buyer: buyer!, stack });
     stack.use(
       await Provider.start({
         network: seller!,
@@ -101,6 +106,11 @@ export class Market implements AsyncDisposable {
     );
     stack.use(market.source);
     return market;
+  }
+
+  /** Breaks the connection; another can be opened. */
+  disconnect(): void {
+    this.#hub.disconnect(SEEDER, FETCHER);
   }
 
   /** What the buyer has at the seller, in msat/2^20. */
@@ -126,11 +136,6 @@ export class Market implements AsyncDisposable {
     equal(this.payer.openCount, 0, "every session is closed");
     equal(this.gate.openCount, 0, "every meter is closed");
   }
-}
-
-function memoryNetworks(latencyMs: (() => number) | undefined): readonly Network[] {
-  const hub = new MemoryHub({ clock: systemClock, ...(latencyMs && { latencyMs }) });
-  return [hub.join(SEEDER), hub.join(FETCHER)];
 }
 
 async function tcpNetwork(fill: number): Promise<Network> {
