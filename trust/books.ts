@@ -39,11 +39,16 @@ export interface DeliveryBooks {
 /** What was handed over to one peer, ever. */
 export interface Paid {
   readonly msat: number;
+  /**
+   * Content of the root that was bought of it, in bytes, as far as it is written down. Where it is known,
+   * a receipt may also be for fetches that ended without one, as in a crash.
+   */
+  readonly rootBytes?: number;
   readonly payments: readonly Payment[];
 }
 
 /** What a consumer knows. */
 export interface PurchaseBooks {
   /** Undefined when nothing was. */
-  paid(peerId: string): Promise<Paid | undefined>;
+  paid(peerId: string, root: Hash): Promise<Paid | undefined>;
 }

@@ -6,7 +6,7 @@ import type { Bytes } from "../src/core/bytes.ts";
 import type { Hash } from "../src/core/hash.ts";
 import type { Clock, Random } from "../src/core/ports.ts";
 import { schnorrPublicKey } from "../src/core/secp256k1.ts";
-import type { PurchaseBooks } from "./books.ts";
+import type { Paid, PurchaseBooks } from "./books.ts";
 import { commitmentOf, type Opening } from "./commitment.ts";
 import {
   CLOCK_SKEW_S,
@@ -96,14 +96,14 @@ export class ConsumerReceipts {
     if (pending.peerId !== subject.peerId || !this.#isBetweenUs(receipt, subject.peerId)) {
       return undefined;
     }
-    const paid = await books.paid(subject.peerId);
+    const paid = await books.paid(subject.peerId, subject.root);
     if (paid === undefined || !verifyReceipt(signed, "provider")) return undefined;
     return store.transaction(() => {
       const { provider, id } = receipt;
       const before = store.get({ role: "consumer", provider, id });
       // Its way back was cut off: the seller gets what it did not, and asks for the rest later.
       if (before?.peerId === subject.peerId) return writeReceipt(before.signed);
-      if (before !== undefined || !this.#isTrue(receipt, subject)) return undefined;
+      if (before !== undefined || !this.#isTrue(receipt, subject, paid)) return undefined;
       const ours = new Set(paid.payments.flatMap(({ id, ys }) => [id, ...ys]));
       const named = evidenceKeys(receipt);
       if (!named.every((key) => ours.has(key) && !store.isCounted("consumer", key))) {
@@ -135,10 +135,15 @@ export class ConsumerReceipts {
   }
 
   /** Whether time and bytes are what we counted, as closely as two sides can count. */
-  #isTrue(receipt: ByteReceipt, subject: Purchased): boolean {
+  #isTrue(receipt: ByteReceipt, subject: Purchased, paid: Paid): boolean {
     const nowS = this.#options.clock.nowMs() / 1000;
     if (Math.abs(receipt.toS - nowS) > CLOCK_SKEW_S) return false;
-    const bytesMax = this.#unconfirmed.get(aboutOf(subject)) ?? subject.bytes;
+    const { store } = this.#options;
+    const confirmed = store.sums("consumer", subject.peerId, subject.root).bytes;
+    const bytesMax = Math.max(
+      this.#unconfirmed.get(aboutOf(subject)) ?? subject.bytes,
+      (paid.rootBytes ?? 0) - confirmed,
+    );
     return receipt.bytes >= subject.bytes - toleranceOf(subject.bytes) &&
       receipt.bytes <= bytesMax + toleranceOf(bytesMax);
   }

@@ -147,17 +147,20 @@ export class ReceiptStore implements Disposable {
     return this.#database.get(sql, role, key) !== undefined;
   }
 
-  /** What the receipts of one other side come to. */
+  /** What the receipts of one other side come to, about `root` or about everything. */
   sums(
     role: ReceiptRole,
     peerId: string,
+    root?: Hash,
   ): { readonly bytes: number; readonly msat: number } {
     // A sum of reals: one of integers throws once it is past what fits.
     const row = this.#database.get(
       `SELECT total(bytes) AS bytes, total(msat) AS msat FROM receipts
-       WHERE peer = ? AND role = ?`,
+       WHERE peer = ? AND role = ? AND (? IS NULL OR root = ?)`,
       peerId,
       role,
+      root ?? null,
+      root ?? null,
     )!;
     return { bytes: row.bytes as number, msat: row.msat as number };
   }

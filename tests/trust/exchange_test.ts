@@ -317,6 +317,17 @@ Deno.test("countersign() takes the bytes of earlier fetches that no receipt conf
   assert.notEqual(await pair.exchange(pair.subject(32 * MIB)), undefined);
 });
 
+Deno.test("countersign() takes what its books have of fetches that ended without a receipt, once", async () => {
+  using pair = new Pair();
+  pair.delivered = deliveredOf({ bytes: 60 * MIB, msat: 60_000 });
+  assert.equal(await pair.exchange(pair.subject(MIB)), undefined, "nobody knows of the rest");
+  pair.paid = { ...pair.paid!, rootBytes: 60 * MIB };
+  assert.notEqual(await pair.exchange(pair.subject(MIB)), undefined);
+  pair.delivered = deliveredOf({ bytes: 90 * MIB, msat: 90_000 });
+  pair.paid = { ...pair.paid, rootBytes: 61 * MIB };
+  assert.equal(await pair.exchange(pair.subject(MIB)), undefined, "it was confirmed before");
+});
+
 Deno.test("countersign() takes what one receipt confirmed for no other", async () => {
   using pair = new Pair();
   assert.notEqual(await pair.exchange(), undefined);
