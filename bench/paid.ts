@@ -83,9 +83,16 @@ interface Market {
 }
 
 async function openMarket(directory: string, stack: AsyncDisposableStack): Promise<Market> {
-  const lightning = stack.use(await service("lightning", ["--port", "0"]));
+  const lightning = stack.use(await service("lightning", ["--data", `${directory}/lightning`]));
   const mint = stack.use(
-    await service("mint", ["--name", "M", "--lightning", lightning.url, "--port", "0"]),
+    await service("mint", [
+      "--name",
+      "M",
+      "--lightning",
+      lightning.url,
+      "--data",
+      `${directory}/mint`,
+    ]),
   );
   const seller = stack.use(await startPeer(`${directory}/seller`, mint.url));
   const files = [
