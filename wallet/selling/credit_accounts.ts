@@ -79,15 +79,14 @@ export class CreditAccounts implements AsyncDisposable {
   }
 
   /** Gives back what is drawn; meters that are still open have nothing left then. */
-  [Symbol.asyncDispose](): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     for (const cancel of this.#lingering.values()) cancel();
     this.#lingering.clear();
     try {
-      this.settle();
+      await Promise.resolve(this.settle());
     } finally {
       this.#live.clear();
     }
-    return Promise.resolve();
   }
 
   #of(payer: string): LiveCredit {

@@ -70,13 +70,16 @@ export class LiveCredit {
   /** Charges groups from the first on, as long as anything is left before each. Returns how many. */
   take(groupSizes: readonly number[], charge: Charge): number {
     const { root, priceMsatPerMiB } = charge;
+    const now: Charged = { bytes: 0, units: 0 };
     let count = 0;
     for (const size of groupSizes) {
       const units = size * priceMsatPerMiB;
-      if (this.#left < units && this.#free > 0n) this.#refill(charge);
+      if (this.#left < units && this.#free > 0n) this.#refill(charge, now);
       if (this.#left <= 0) break;
       this.#left -= units;
       this.#note(root, size, units);
+      now.bytes += size;
+      now.units += units;
       count++;
     }
     return count;
@@ -122,7 +125,7 @@ export class LiveCredit {
 
   /** Books what was charged, and gives back what was drawn and is left. */
   settle(): void {
-    if (this.isOpen) this.#write((tx) => void tx);
+    if (this.isOpen) this.#write(() => 0n);
   }
 
   /** What was booked as sold was not sent: on disk at once, so that a crash costs no more than a slice. */
@@ -134,25 +137,35 @@ export class LiveCredit {
     }
   }
 
-  /** Books what was charged, and draws the next slice. */
-  #refill({ priceMsatPerMiB, sliceUnits }: Charge): void {
+  /**
+   * Books what was charged, and draws the next slice. What is charged at this moment is not sent yet: it
+   * stays a part of what is drawn, unless that is most of a slice.
+   */
+  #refill({ root, priceMsatPerMiB, sliceUnits }: Charge, now: Charged): void {
+    const isKept = BigInt(now.units) * 2n <= sliceUnits;
     this.#write((tx) => {
       const free = this.#freeOf(tx);
       const units = free < sliceUnits ? free : sliceUnits;
-      if (units <= 0n) return;
+      if (units <= 0n) return 0n;
       tx.drawCredit(this.payer, { units, priceMsatPerMiB });
       return units;
-    });
+    }, isKept ? { root, ...now } : undefined);
   }
 
   /** The one transaction. Memory follows once it is on disk. */
-  #write(draw: (tx: WalletTransaction) => bigint | void): void {
+  #write(
+    draw: (tx: WalletTransaction) => bigint,
+    kept?: Charged & { readonly root: string },
+  ): void {
     const { store, fault, clock } = this.#context;
     const day = Math.floor(clock.nowMs() / DAY_MS);
     fault("sell.slice.before-commit");
     const { units, free } = store.transact((tx) => {
       if (this.#drawn > 0n) tx.returnCredit(this.payer, this.#drawn);
-      for (const [root, { bytes, units }] of this.#charged) {
+      for (const [root, charged] of this.#charged) {
+        const isKept = root === kept?.root;
+        const bytes = charged.bytes - (isKept ? kept.bytes : 0);
+        const units = charged.units - (isKept ? kept.units : 0);
         if (units === 0 && bytes === 0) continue;
         tx.addSale({
           day,
@@ -163,12 +176,16 @@ export class LiveCredit {
           units: BigInt(units),
         });
       }
-      const units = draw(tx) ?? 0n;
+      const units = draw(tx);
       return { units, free: this.#freeOf(tx) };
     });
     this.#charged.clear();
+    if (kept !== undefined) {
+      const { root, bytes, units } = kept;
+      this.#charged.set(root, { bytes, units });
+    }
     this.#drawn = units;
-    this.#left = Number(units);
+    this.#left = Number(units) - (kept?.units ?? 0);
     this.#free = free;
     fault("sell.slice.after-commit");
   }

@@ -107,7 +107,7 @@ export class SellingWorld implements AsyncDisposable {
 
   /** The seller as it is after its process ended, or died. */
   async reopen(): Promise<void> {
-    if (!this.wallet.isDead) await this.seller[Symbol.asyncDispose]();
+    await this.#stop();
     this.wallet = await this.wallet.reopen();
     this.seller = this.#newSeller();
   }
@@ -120,7 +120,17 @@ export class SellingWorld implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.wallet.isDead) await this.seller[Symbol.asyncDispose]();
+    await this.#stop();
+  }
+
+  /** Of a process that died only the timers are left to be ended. */
+  async #stop(): Promise<void> {
+    const { isDead } = this.wallet;
+    try {
+      await this.seller[Symbol.asyncDispose]();
+    } catch (error) {
+      if (!isDead) throw error;
+    }
   }
 
   #newSeller(): Seller {
