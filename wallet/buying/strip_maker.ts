@@ -10,7 +10,7 @@ import type { Clock } from "../../src/core/ports.ts";
 import type { Engine } from "../operations/engine.ts";
 import type { Operation } from "../operations/operation.ts";
 import { beginStrip, lockedUntilMs, type StripPlan } from "../operations/strip_plan.ts";
-import { beginSwap } from "../operations/swap_plan.ts";
+import { beginSwap, hasArrived } from "../operations/swap_plan.ts";
 import { moneyMoved } from "../planner/coming_money.ts";
 import { COMING_MONEY_MS } from "../planner/limits.ts";
 import {
@@ -18,6 +18,7 @@ import {
   letGo,
   parentOf,
   pause,
+  paymentIdOf,
   settlePayment,
   wasTried,
   workOf,
@@ -115,8 +116,10 @@ export class StripMaker implements AsyncDisposable {
     );
     try {
       const begun = this.#begunBefore(order.kind);
-      if (begun !== undefined) await this.#untilReady(begun.id, stop.signal);
-      else await this.#order(order, stop.signal);
+      if (begun !== undefined && await this.#untilReady(begun.id, stop.signal)) return;
+      const swap = this.#swapBefore(order.kind);
+      if (swap !== undefined) await arrivedSwap(this.#engine, swap.id, stop.signal);
+      await this.#order(order, stop.signal);
     } finally {
       cancel();
     }
@@ -130,6 +133,17 @@ export class StripMaker implements AsyncDisposable {
         ["planned", "prepared", "swap-inflight"].includes(operation.state) &&
         serves(operation, kind, clock)
       );
+  }
+
+  /** Money on its way into a mint of the seller's, for a strip that a process before this one wanted. */
+  #swapBefore({ peer, accepted }: PartKind): Operation | undefined {
+    const { store } = this.#engine.context;
+    return store.operations({ kind: "swap", status: "open" }).find((operation) => {
+      const paymentId = paymentIdOf(operation);
+      const payment = paymentId === undefined ? undefined : store.outgoing(paymentId);
+      return payment?.payee === peer && payment.amount === 0n && !hasArrived(operation) &&
+        operation.peerMint !== undefined && accepted.includes(operation.peerMint);
+    });
   }
 
   async #order(order: StripOrder, signal: AbortSignal): Promise<void> {

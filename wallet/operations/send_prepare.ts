@@ -15,7 +15,7 @@ import type { SagaContext, Step } from "./saga.ts";
 import { inTokenOrder, type SendPlan } from "./send_plan.ts";
 import { sumOf } from "./sums.ts";
 import { LAZY } from "./backoff.ts";
-import { commit, fail, phaseName, usableMint } from "./transition.ts";
+import { commit, fail, failShort, phaseName, usableMint } from "./transition.ts";
 
 /** What a send will spend. */
 interface Choice {
@@ -65,9 +65,10 @@ export async function prepare(
     });
     return plan.holdUntilMs === undefined ? "again" : "rest";
   } catch (error) {
-    if (!isSeedmintError(error, "denied") && !isSeedmintError(error, "payment-required")) {
-      throw error;
+    if (isSeedmintError(error, "payment-required")) {
+      return failShort(context, operation, error.message);
     }
+    if (!isSeedmintError(error, "denied")) throw error;
     return fail(context, operation, error.message);
   }
 }

@@ -18,7 +18,7 @@ import { assertAble, grossOf } from "./send_prepare.ts";
 import { lockedUntilMs, type StripPlan } from "./strip_plan.ts";
 import { refundableFromMs } from "./take_back.ts";
 import { sumOf } from "./sums.ts";
-import { commit, fail, phaseName, usableMint } from "./transition.ts";
+import { commit, fail, failShort, phaseName, usableMint } from "./transition.ts";
 
 /** Outputs that the change of a swap takes at most, by far: powers of two. */
 const CHANGE_OUTPUTS_MAX = 50;
@@ -66,9 +66,10 @@ export async function prepareStrip(
     });
     return "again";
   } catch (error) {
-    if (!isSeedmintError(error, "denied") && !isSeedmintError(error, "payment-required")) {
-      throw error;
+    if (isSeedmintError(error, "payment-required")) {
+      return failShort(context, operation, error.message);
     }
+    if (!isSeedmintError(error, "denied")) throw error;
     return fail(context, operation, error.message);
   }
 }

@@ -159,3 +159,23 @@ export function fail(context: SagaContext, operation: Operation, reason: string)
   });
   return "rest";
 }
+
+/** As {@link fail}, for lack of free ecash: the same may go well as soon as some is back. */
+export function failShort(
+  context: SagaContext,
+  operation: Operation<object>,
+  reason: string,
+): "rest" {
+  commit(context, operation, (tx) => {
+    const plan = { ...operation.plan, isShort: true };
+    const over = { state: "failed", status: "failed", nextAtMs: null, reason } as const;
+    tx.updateOperation(operation, { ...over, plan });
+  });
+  return "rest";
+}
+
+/** Whether an operation failed for lack of free ecash alone. */
+export function wasShort(operation: Pick<Operation, "status" | "plan">): boolean {
+  return operation.status === "failed" &&
+    (operation.plan as { readonly isShort?: boolean }).isShort === true;
+}

@@ -3,6 +3,7 @@ import type { Clock } from "../../src/core/ports.ts";
 import type { Engine } from "../operations/engine.ts";
 import type { Operation } from "../operations/operation.ts";
 import { hasArrived } from "../operations/swap_plan.ts";
+import { wasShort } from "../operations/transition.ts";
 import type { OutgoingPayment, WalletReads, WalletStore } from "../store/wallet_store.ts";
 import type { PaymentLeg } from "./plan_payment.ts";
 
@@ -90,10 +91,10 @@ export function letGo(engine: Engine, paymentId: string): void {
   }
 }
 
-/** Whether `leg` was tried for this payment and failed. */
+/** Whether `leg` was tried for this payment and failed for more than a lack of money at that moment. */
 export function wasTried(work: PaymentWork, leg: PaymentLeg): boolean {
   return work.all.some((operation) =>
-    operation.status === "failed" &&
+    operation.status === "failed" && !wasShort(operation) &&
     (leg.kind === "direct"
       ? operation.kind !== "swap" && operation.mint === leg.mint
       : operation.kind === "swap" && operation.mint === leg.from && operation.peerMint === leg.to)

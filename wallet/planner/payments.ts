@@ -13,6 +13,7 @@ import type { Engine } from "../operations/engine.ts";
 import type { Operation } from "../operations/operation.ts";
 import { beginSend, markDelivered, type SendPlan, tokenProofs } from "../operations/send_plan.ts";
 import { beginSwap } from "../operations/swap_plan.ts";
+import { wasShort } from "../operations/transition.ts";
 import { type Budgets, budgetTrouble } from "../payments/budgets.ts";
 import { PAYMENT_NAME_CHARS_MAX, PREPARE_MS } from "../payments/limits.ts";
 import type { OutgoingPayment } from "../store/wallet_store.ts";
@@ -221,7 +222,8 @@ export class Payments {
     };
     const work = workOf(context.store, wanted.paymentId);
     const plans = rankPlans(planning.holdings, wanted.accepted, wanted.amount, terms);
-    const failedCount = work.all.filter((operation) => operation.status === "failed").length;
+    const failedCount =
+      work.all.filter((operation) => operation.status === "failed" && !wasShort(operation)).length;
     const next = plans.find((plan) => !wasTried(work, plan));
     if (next !== undefined && failedCount < WAYS_MAX) {
       return { ...next, cost: planning.costOf(next, wanted.amount) };

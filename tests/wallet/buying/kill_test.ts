@@ -55,6 +55,19 @@ function handedOver({ directory }: WalletFolder, peerId: string): string[] {
   }
 }
 
+/** What counts against budgets, in sat. */
+function booked({ directory }: WalletFolder): number {
+  const database = new DatabaseSync(join(directory, "wallet.db"), { readOnly: true });
+  try {
+    const row = database.prepare(
+      "SELECT sum(cost) AS sum FROM outgoing_payments WHERE state <> 'returned'",
+    ).get() as { sum: number };
+    return row.sum;
+  } finally {
+    database.close();
+  }
+}
+
 async function dies(child: WalletProcess, task: Promise<unknown>): Promise<void> {
   const late = setTimeout(() => child.kill(), 60_000);
   await task.catch((error) => {
@@ -112,6 +125,32 @@ Deno.test("a buyer killed while its mint answers pays from the strip that was ma
   await goesOn(world, folder, "peer");
   assert.equal(world.effects("/v1/swap"), 1, "one swap has effect");
 });
+
+for (
+  const point of [
+    "swap.intent.after-commit",
+    "swap.melt.after-send",
+    "swap.mint.before-send",
+    "swap.issuing.after-commit",
+  ]
+) {
+  Deno.test(`a buyer killed at ${point}, on the way into its seller's mint, swaps once and pays`, async () => {
+    await using world = await MatrixWorld.start({ mints: 2, feePpk: 100 });
+    const folder = await world.funded("buyer", START_SAT);
+    const wanted = request(world, "peer");
+    const request_ = { ...wanted, terms: { ...wanted.terms, mints: [world.urls[1]!] } };
+    const child = await world.open(folder, { fault: `${point}:1` });
+    await dies(child, child.ask({ do: "buy", request: request_ }));
+    await using again = await world.open(folder);
+    const first = await again.ask<DueReply>({ do: "buy", request: request_ });
+    assert.ok(first.due === "pay", JSON.stringify(first));
+    const report = await world.settled(again);
+    world.assertConserved([report]);
+    assert.equal(world.effects("/v1/melt/bolt11"), 1, "one swap has effect");
+    const fees = report.history.reduce((sum, { feeSat }) => sum + feeSat, 0);
+    assert.equal(booked(folder), fees + 65, "what it cost is in the budgets, and nothing more");
+  });
+}
 
 for (const point of LATE) {
   Deno.test(`a buyer killed at ${point} has back what was not redeemed once it is back itself`, async () => {

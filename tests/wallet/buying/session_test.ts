@@ -328,3 +328,75 @@ Deno.test("preparePayment() of a buyer pays once within its policy", async () =>
   assert.equal(paid!.paidSat, 50);
   assert.equal(paid!.peerId, "https://seller.example");
 });
+
+Deno.test("two fetches that pay from one coin at once both get their top-ups", async () => {
+  await using kit = await startKit();
+  const [alice, bob, carol] = [
+    buyingWallet(kit),
+    buyingWallet(kit, "bob"),
+    buyingWallet(kit, "carol"),
+  ];
+  await alice.fund(1024n);
+  await using desk = deskOf(alice);
+  const buyer = buyerOf(desk);
+  const sessions = await Promise.all(
+    [bob, carol].map((wallet, index) =>
+      opened(buyer, new TestSeller(wallet).terms, {
+        peerId: `${SELLER}${index}`,
+        bytesMax: 256 * MIB,
+      })
+    ),
+  );
+  const dues = await Promise.all(sessions.map((session) => session.next()));
+  for (const due of dues) paymentOf(due);
+  assert.equal(alice.free(), 512n);
+  for (const session of sessions) await session[Symbol.asyncDispose]();
+});
+
+Deno.test("fetches of one seller at once share what is prepaid there, and its two top-ups at risk", async () => {
+  await using kit = await startKit();
+  const [alice, bob] = [buyingWallet(kit), buyingWallet(kit, "bob")];
+  await alice.fund(2000n);
+  await using desk = deskOf(alice);
+  const seller = new TestSeller(bob);
+  const buyer = buyerOf(desk);
+  const sessions = await Promise.all(
+    ["11", "22", "33"].map((digits) =>
+      opened(buyer, seller.terms, { bytesMax: 500 * MIB, subject: digits.repeat(32) as Hash })
+    ),
+  );
+  const first = paymentOf(await sessions[0]!.next());
+  for (const session of sessions) {
+    assert.deepEqual(paymentOf(await session.next()), first, "it is not answered yet");
+  }
+  sessions[0]!.answered(first.id, await seller.take(first));
+  for (const session of sessions) assert.deepEqual(await session.next(), { due: "nothing" });
+  sessions[1]!.verified(32 * MIB);
+  const dues = await Promise.all(sessions.map((session) => session.next()));
+  const ids = new Set(dues.map((due) => paymentOf(due).id.toHex()));
+  assert.equal(ids.size, 1, "one payment is due, whoever asks");
+  assert.equal(kit.mints[0]!.admin.requests("/v1/swap").length, 1);
+  for (const session of sessions) await session[Symbol.asyncDispose]();
+});
+
+Deno.test("onDue() tells once that a payment is due, and not again for what was declined", async () => {
+  await using kit = await startKit();
+  const [alice, bob] = [buyingWallet(kit), buyingWallet(kit, "bob")];
+  await alice.fund(64n);
+  await using desk = deskOf(alice);
+  const seller = new TestSeller(bob);
+  await using session = await opened(buyerOf(desk), seller.terms, { bytesMax: 500 * MIB });
+  const first = paymentOf(await session.next());
+  session.answered(first.id, await seller.take(first));
+  let told = 0;
+  session.onDue(() => told++);
+  session.verified(31 * MIB);
+  assert.equal(told, 0);
+  session.verified(MIB);
+  assert.equal(told, 1);
+  session.verified(MIB);
+  assert.equal(told, 1);
+  assert.match(whyNot(await session.next()), /0 sat are free|no mint where money is free/);
+  session.verified(MIB);
+  assert.equal(told, 1, "nobody asks again and again for what is not to be had");
+});

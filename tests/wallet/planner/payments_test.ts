@@ -7,6 +7,9 @@ import { requestReclaim } from "../../../wallet/operations/send_plan.ts";
 import type { PaymentOutcome, PaymentRequest } from "../../../wallet/wallet_api.ts";
 import { intakeOf, payingWallet, taken } from "../payments/payments_world.ts";
 
+/** A key to lock to, so that each payment takes a swap. */
+const LOCK = "034f355bdcb7cc0af728ef3cceb9615d90684bb5b2ca5f859ab0f0b704075871aa";
+
 function paymentsOf(wallet: TestWallet, budgets: Budgets = BUDGETS, deadlineMs = 30_000): Payments {
   return new Payments(wallet.engine, { budgets, homeMint: () => undefined, deadlineMs });
 }
@@ -240,4 +243,25 @@ Deno.test("Payments declines when the mint does not answer in time, and lets go 
   );
   ready(again);
   assert.deepEqual(alice.troubles(), []);
+});
+
+Deno.test("Payments waits for change that an operation of its own is about to bring, and not longer", async () => {
+  await using kit = await startKit();
+  const alice = payingWallet(kit, "alice");
+  await alice.fund(512n);
+  const payments = paymentsOf(alice);
+  // The first takes the only coin; its change is what pays the second.
+  const [first, second] = await Promise.all([
+    payments.prepare(asked(kit, 0, { paymentId: "p1", priceSat: 240, lockTo: LOCK })),
+    payments.prepare(asked(kit, 0, { paymentId: "p2", priceSat: 240, lockTo: LOCK })),
+  ]);
+  ready(first);
+  ready(second);
+  const startMs = performance.now();
+  assert.match(
+    declined(await payments.prepare(asked(kit, 0, { paymentId: "p3", priceSat: 240 }))),
+    /32 sat are free/,
+  );
+  assert.ok(performance.now() - startMs < 2_000, "nothing is on its way: no wait");
+  assert.equal(alice.free(), 32n);
 });
