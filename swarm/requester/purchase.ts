@@ -69,6 +69,9 @@ const FINAL_REFUSALS: ReadonlySet<string> = new Set([
 export class Purchase implements AsyncDisposable {
   readonly #options: PurchaseOptions;
   readonly #turns = new Turns();
+  /** Aborted when nothing more is to be paid. */
+  readonly #enough = new AbortController();
+  /** Aborted when what is on its way is given up, too. */
   readonly #over = new AbortController();
   readonly #paying = new Set<Promise<void>>();
   #opening: Promise<void> | undefined;
@@ -263,28 +266,30 @@ export class Purchase implements AsyncDisposable {
     return unpaid(this.#trouble ?? why, this.#open?.terms.priceMsatPerMiB);
   }
 
-  /** Gets the receipt, ends the session and what is under way. Bounded, and never throws. */
+  /**
+   * Waits for the answer to a payment on its way, gets the receipt, and ends the session. Bounded, and
+   * never throws.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     const { clock, line } = this.#options;
     this.#stopDue?.();
+    this.#stopPause?.();
+    this.#enough.abort();
     const late = Promise.withResolvers<void>();
     const stop = clock.timer(CLOSING_MS, () => {
       this.#over.abort();
-      this.#stopPause?.();
       late.resolve();
     });
-    const closing = this.#close();
-    await Promise.race([closing, late.promise]);
+    await Promise.race([this.#close(), late.promise]);
     stop();
     line[Symbol.dispose]();
   }
 
   async #close(): Promise<void> {
-    await this.#receipt();
-    this.#over.abort(new SeedmintError("aborted", "the fetch is over"));
-    this.#stopPause?.();
     await this.#opening;
     await Promise.all(this.#paying);
+    await this.#receipt();
+    this.#over.abort();
     const open = this.#open;
     this.#open = undefined;
     await open?.session[Symbol.asyncDispose]();
@@ -362,7 +367,7 @@ export class Purchase implements AsyncDisposable {
   /** Replaces the session. Never throws. */
   async #openSession(terms: PaymentTerms): Promise<void> {
     const { settings: { payer, subject, bytesMax }, peerId } = this.#options;
-    const { signal } = this.#over;
+    const { signal } = this.#enough;
     // A payment on its way is answered to the session that made it.
     using _turn = await this.#turns.take();
     this.#stopDue?.();
@@ -400,8 +405,8 @@ export class Purchase implements AsyncDisposable {
     this.#flowedMs = this.#options.clock.monotonicMs();
     if (this.#open === undefined) return;
     const { session, terms } = this.#open;
-    // The session counts at the price of its terms; the seller may have charged less.
-    const part = Math.min(1, priceMsatPerMiB / terms.priceMsatPerMiB);
+    // The session counts at the price of its terms, and an answer under way may have another.
+    const part = priceMsatPerMiB / terms.priceMsatPerMiB;
     session.verified(part === 1 ? bytes : Math.floor(bytes * part));
   }
 
@@ -429,7 +434,7 @@ export class Purchase implements AsyncDisposable {
     this.#isDue = true;
     this.#changed(true);
     const isHindered = this.#isToppingUp || this.#stopPause !== undefined;
-    if (!this.#isSettled || isHindered || this.#over.signal.aborted) return;
+    if (!this.#isSettled || isHindered || this.#enough.signal.aborted) return;
     this.#isToppingUp = true;
     this.#track(this.#topUp());
   }
@@ -448,7 +453,7 @@ export class Purchase implements AsyncDisposable {
   #pause(trouble: string): void {
     this.#trouble = trouble;
     this.#stopPause?.();
-    if (this.#over.signal.aborted) return;
+    if (this.#enough.signal.aborted) return;
     this.#stopPause = this.#options.clock.timer(TROUBLE_PAUSE_MS, () => {
       this.#stopPause = undefined;
       if (this.#isDue) this.#fellDue();
@@ -467,6 +472,7 @@ export class Purchase implements AsyncDisposable {
       line,
       clock,
       signal: this.#over.signal,
+      enough: this.#enough.signal,
       onCredited: () => this.#credited(),
       ...(asked === undefined ? {} : { asked }),
     });

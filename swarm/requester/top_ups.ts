@@ -24,19 +24,23 @@ export interface PayDueOptions {
   readonly session: PaySession;
   readonly line: PaymentLine;
   readonly clock: Pick<Clock, "sleep">;
+  /** Ends everything. */
   readonly signal: AbortSignal;
+  /** Nothing more is to be paid; what is on its way is still waited for. */
+  readonly enough: AbortSignal;
   readonly asked?: Asked;
   readonly onCredited: () => void;
 }
 
 /** See the head of this file. Bounded in steps and, by the pauses of each, in time. Never throws. */
 export async function payDue(options: PayDueOptions): Promise<Settled> {
-  const { session, line, clock, signal } = options;
+  const { session, line, clock, signal, enough } = options;
   let asked: Asked | undefined = options.asked;
   let trouble = "it did not say what became of a payment";
   for (let fruitless = 0; fruitless < FRUITLESS_PAYMENTS_MAX; fruitless++) {
-    if (asked !== undefined && !await slept(clock, { ms: asked.retryMs, signal })) break;
-    const due = await session.next({ signal });
+    if (asked !== undefined && !await slept(clock, { ms: asked.retryMs, signal: enough })) break;
+    if (enough.aborted) break;
+    const due = await session.next({ signal: enough });
     if (due.due === "nothing") return { isSettled: true };
     if (due.due === "declined") return { isSettled: true, trouble: due.reason };
     const { payment } = due;
@@ -55,7 +59,7 @@ export async function payDue(options: PayDueOptions): Promise<Settled> {
     if (answer.answer === "refused") trouble = `it refused a payment (${answer.code})`;
     asked = askedAfter(payment, answer);
   }
-  return { isSettled: false, trouble: signal.aborted ? "the fetch is over" : trouble };
+  return { isSettled: false, trouble: enough.aborted ? "the fetch is over" : trouble };
 }
 
 /** Without the token, when the seller said that it looks at it already. */

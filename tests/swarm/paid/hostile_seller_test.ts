@@ -2,6 +2,7 @@ import { equal, ok, rejects } from "node:assert/strict";
 import { systemClock } from "../../../src/host/system.ts";
 import type { ErrorCode } from "../../../src/core/errors.ts";
 import { isSeedmintError } from "../../../src/core/errors.ts";
+import type { Clock } from "../../../src/core/ports.ts";
 import type { Hash } from "../../../src/core/hash.ts";
 import { RangeSet } from "../../../src/core/range_set.ts";
 import type { PaymentOffer } from "../../../swarm/ports.ts";
@@ -31,7 +32,7 @@ class Deal implements AsyncDisposable {
 
   constructor(
     answer: (script: Script, request: Want | PaymentOffer) => Promise<void>,
-    options: MemoryPayerOptions = {},
+    options: MemoryPayerOptions & { readonly clock?: Clock } = {},
   ) {
     this.payer = new MemoryPayer(options);
     const peer = {
@@ -47,7 +48,7 @@ class Deal implements AsyncDisposable {
         if (next.t === "want") await answer(script, next);
         if (next.t === "top-up") await answer(script, next.payment);
       }
-    }, { peer, pay });
+    }, { peer, pay, clock: options.clock ?? systemClock });
   }
 
   get store(): MemoryBlobStore {
@@ -197,7 +198,39 @@ Deno.test("PeerSource gives up a seller that takes a payment and stalls when it 
   equal(deal.payer.payments.length, 1);
 });
 
-/** What breaks the line for payments, and on how many of them. */
+/** A clock whose timers run a thousand times faster, to see what is bounded in time. */
+const HURRIED: Clock = {
+  ...systemClock,
+  nowMs: () => systemClock.nowMs(),
+  monotonicMs: () => systemClock.monotonicMs(),
+  sleep: (ms, options) => systemClock.sleep(ms / 1000, options),
+  timer: (ms, callback) => systemClock.timer(ms / 1000, callback),
+};
+
+Deno.test("PeerSource gives up a seller by itself that takes a payment and stalls", async () => {
+  await using deal = new Deal(() => Promise.resolve(), { clock: HURRIED });
+  await rejects(deal.fetch(), (error) => isSeedmintError(error, "timeout"));
+  equal(deal.payer.payments.length, 1);
+});
+
+Deno.test("PeerSource replaces a line for payments on which nothing is answered", async () => {
+  let count = 0;
+  await using deal = new Deal(async (script, request) => {
+    if (isWant(request)) {
+      await script.say(GRANTED);
+      await script.data(ENCODING.subarray(0, TOP_UP_BYTES));
+      while (count < 3) await systemClock.sleep(1);
+      await systemClock.sleep(30);
+      return await script.say({ t: "failed", code: "unpaid" });
+    }
+    count += 1;
+  }, { clock: HURRIED });
+  await rejects(deal.fetch(), (error) => {
+    ok(isSeedmintError(error, "payment-required"), String(error));
+    return /did not answer a payment in time/.test(error.message);
+  });
+});
+
 Deno.test("PeerSource replaces a line for payments that breaks, and pays nothing twice", async () => {
   const paid = new Map<string, number>();
   let breakCount = 4;
