@@ -25,7 +25,7 @@ Deno.test("the demo plays all its acts, one JSON line each, and leaves nothing b
   const lines = out.trim().split("\n").map((line) => JSON.parse(line));
   assert.deepEqual(
     lines.map(({ act, ok, message }) => ({ act, ok, message })),
-    ["swarm", "liar", "origin", "resume", "wallet"].map((act) => ({
+    ["swarm", "liar", "origin", "resume", "wallet", "paid"].map((act) => ({
       act,
       ok: true,
       message: undefined,
@@ -46,6 +46,16 @@ Deno.test("the demo plays all its acts, one JSON line each, and leaves nothing b
   for (const { owedSat, payerSat, payeeSat, agree } of books) {
     assert.deepEqual([owedSat, agree], [payerSat + payeeSat, true]);
   }
+  const { sellers, afterKill, verified } = lines[5];
+  assert.equal(verified, true);
+  assert.deepEqual(
+    sellers.map(({ mint, agrees }: Record<string, unknown>) => ({ mint, agrees })),
+    [{ mint: "A", agrees: true }, { mint: "B", agrees: true }],
+  );
+  for (const { bytes, paidSat, usedMsat, earnedMsat } of sellers) {
+    assert.ok(bytes > 0 && earnedMsat >= usedMsat && paidSat * 1000 >= earnedMsat);
+  }
+  assert.ok(afterKill.lostMsat <= 2 * 18_000, `${afterKill.lostMsat} msat lost`);
   assert.deepEqual(await Array.fromAsync(Deno.readDir(temporary)), []);
 });
 
