@@ -15,4 +15,4 @@
 export type { DirectPathSettings } from "./direct_path.ts";
 export { PathMemory } from "./path_memory.ts";
 export { PeerSource, type PeerSourceOptions } from "./peer_source.ts";
-export type { PaySettings } from "./purchase.ts";
+export type { PaySettings } from "./sessions.ts";

@@ -33,8 +33,9 @@ import { namePeer, refusalOf } from "./failure.ts";
 import { type Line, LinePool } from "./line.ts";
 import { type Path, PathMemory } from "./path_memory.ts";
 import { PaymentLine } from "./payment_line.ts";
-import { type PaySettings, Purchase } from "./purchase.ts";
+import { Purchase } from "./purchase.ts";
 import { receiveBlob } from "./receive_blob.ts";
+import type { PaySettings } from "./sessions.ts";
 import { termsOfHint } from "./terms.ts";
 import { PriceRaised } from "./ticket.ts";
 

@@ -1,46 +1,29 @@
 /**
- * Buying from one peer: one session for all its requests, data paths and streams.
- *
- *     none ── terms of the advert, or of `payment-required` ──> opening ──> open ──┐
- *       ^                                                          │  ^            │ other terms
- *       └──────────────── declined: ask without paying <───────────┘  └────────────┘
+ * Buying from one peer: one session for all its requests, data paths and streams (`sessions.ts`).
  *
  * What is due first goes with a want; what falls due later goes over a line of its own. At any time
  * at most one payment is on its way: whoever pays has the turn until it is answered, so nothing is
  * sent twice at once, and what was never answered is given again by the session, with its id.
  */
 import { SeedmintError } from "../../src/core/errors.ts";
-import type { Hash } from "../../src/core/hash.ts";
 import type { Clock } from "../../src/core/ports.ts";
-import type { DuePayment, Payer, PaymentTerms, PaySession, ReceiptBook } from "../ports.ts";
+import type { DuePayment, PaymentTerms, PaySession } from "../ports.ts";
 import type { Denied, Granted, Pending } from "../protocol/mod.ts";
 import type { Cancellation } from "./cancellation.ts";
 import { unpaid, UnpaidError } from "./failure.ts";
-import { GuardedSession, type Refusals } from "./guarded_session.ts";
 import {
   CLOSING_MS,
   CREDIT_FLOW_MS,
   CREDIT_WAIT_MS,
   PAID_BATCH_PART,
-  SESSIONS_MAX,
   TROUBLE_PAUSE_MS,
 } from "./limits.ts";
 import type { PaymentLine } from "./payment_line.ts";
+import { type PaySettings, Sessions } from "./sessions.ts";
 import { sameTerms, takesPaymentsOf, topUpBytes } from "./terms.ts";
 import { type Charge, type Open, PriceRaised, Ticket } from "./ticket.ts";
 import { type Asked, payDue, type Settled } from "./top_ups.ts";
 import { Turns } from "./turns.ts";
-
-/** How a source pays. */
-export interface PaySettings {
-  readonly payer: Payer;
-  /** What the fetch as a whole is for: the blob, or the collection that it is part of. */
-  readonly subject: Hash;
-  /** Content that may be bought of this peer, in bytes, as far as it is known when it is asked. */
-  readonly bytesMax?: number | (() => number | undefined);
-  /** Asks for a receipt at the end. @default none is asked for */
-  readonly receipts?: ReceiptBook;
-}
 
 /** Options of {@link Purchase}. */
 export interface PurchaseOptions {
@@ -74,20 +57,17 @@ export class Purchase implements AsyncDisposable {
   /** Aborted when what is on its way is given up, too. */
   readonly #over = new AbortController();
   readonly #paying = new Set<Promise<void>>();
-  #opening: Promise<void> | undefined;
-  #openedCount = 0;
-  #open: Open | undefined;
-  #stopDue: (() => void) | undefined;
-  #declined: { readonly terms: PaymentTerms; readonly reason: string } | undefined;
+  readonly #sessions: Sessions;
   /** Whether a want may go without a payment: the first was taken, or none is to be had. */
   #isSettled = false;
+  /** Whether anything was granted for money: before, what is due waits for a want to go with. */
+  #isServed = false;
   #isToppingUp = false;
   /** Whether something fell due that nobody looked at. */
   #isDue = false;
   #trouble: string | undefined;
   #stopPause: (() => void) | undefined;
   #creditedCount = 0;
-  readonly #refusals: Refusals = { count: 0, code: "" };
   /** When something last verified or was credited, on the monotonic clock. */
   #flowedMs = -Infinity;
   #change = Promise.withResolvers<boolean>();
@@ -95,6 +75,15 @@ export class Purchase implements AsyncDisposable {
 
   constructor(options: PurchaseOptions) {
     this.#options = options;
+    this.#sessions = new Sessions({
+      ...options,
+      turns: this.#turns,
+      signal: this.#enough.signal,
+      onReplace: () => {
+        this.#isSettled = false;
+      },
+      onDue: () => this.#fellDue(),
+    });
   }
 
   /** Payments that the seller credited, those told twice counted twice. */
@@ -104,8 +93,7 @@ export class Purchase implements AsyncDisposable {
 
   /** Opens a session on the advertised terms, so that it is there when the peer is reached. */
   begin(): void {
-    const { advertised } = this.#options;
-    if (advertised !== undefined && this.#opening === undefined) this.#reopen(advertised);
+    this.#sessions.begin();
   }
 
   /**
@@ -117,13 +105,13 @@ export class Purchase implements AsyncDisposable {
   async ticket(cancel: Cancellation, demanded: Ticket | undefined): Promise<Ticket> {
     let isWaited = false;
     while (true) {
-      await this.#ready(cancel);
-      const open = this.#open;
+      await this.#sessions.ready(cancel);
+      const open = this.#sessions.open;
       const creditedCount = this.#creditedCount;
       const isEnough = this.#isSettled && demanded === undefined;
       if (open === undefined || isEnough || isWaited) return new Ticket({ open, creditedCount });
       const turn = await this.#turns.take((before) => cancel.wait(before));
-      if (open !== this.#open || (this.#isSettled && demanded === undefined)) {
+      if (open !== this.#sessions.open || (this.#isSettled && demanded === undefined)) {
         turn[Symbol.dispose]();
         continue;
       }
@@ -183,10 +171,11 @@ export class Purchase implements AsyncDisposable {
     if (open === undefined) throw new PriceRaised(price, 0);
     const { terms } = open;
     if (price > terms.priceMsatPerMiB) throw new PriceRaised(price, terms.priceMsatPerMiB);
-    if (open === this.#open) this.#settled({ isSettled: true });
+    this.#isServed = true;
+    if (open === this.#sessions.open) this.#settled({ isSettled: true });
     return {
       verified: (bytes) => this.#verified(bytes, price),
-      told: (left) => this.#open?.session.told(left),
+      told: (left) => this.#sessions.open?.session.told(left),
       batchBytesMax: Math.ceil(topUpBytes(terms) / PAID_BATCH_PART),
     };
   }
@@ -206,24 +195,22 @@ export class Purchase implements AsyncDisposable {
     // It may have been taken and used up by others at once: it is asked what became of it.
     if (payment !== undefined && isAgreed) this.#settleLater(ticket, { retryMs: 0 });
     ticket[Symbol.dispose]();
-    if (isAgreed && open === this.#open) {
-      // What falls due by that goes with the next want, which has to wait for it.
-      this.#isSettled = false;
+    if (isAgreed && open === this.#sessions.open) {
       open.session.told(0);
       return true;
     }
-    await this.#agree(terms, cancel);
+    await this.#sessions.agree(terms, cancel);
     return false;
   }
 
   /** As {@link required}, of a grant that names no more than its price. */
   async repriced(priceMsatPerMiB: number, cancel: Cancellation): Promise<void> {
-    await this.#ready(cancel);
-    const terms = this.#open?.terms;
+    await this.#sessions.ready(cancel);
+    const terms = this.#sessions.open?.terms;
     if (terms === undefined) {
       throw unpaid("it grants at a price without saying its terms", priceMsatPerMiB);
     }
-    await this.#agree({ ...terms, priceMsatPerMiB }, cancel);
+    await this.#sessions.agree({ ...terms, priceMsatPerMiB }, cancel);
   }
 
   /** The seller looks at the payment: it is asked what became of it before anything else is paid. */
@@ -263,7 +250,7 @@ export class Purchase implements AsyncDisposable {
 
   /** The error for a price that is not paid because of `why`, or of what is known already. */
   failure(why: string): SeedmintError {
-    return unpaid(this.#trouble ?? why, this.#open?.terms.priceMsatPerMiB);
+    return unpaid(this.#trouble ?? why, this.#sessions.open?.terms.priceMsatPerMiB);
   }
 
   /**
@@ -272,7 +259,7 @@ export class Purchase implements AsyncDisposable {
    */
   async [Symbol.asyncDispose](): Promise<void> {
     const { clock, line } = this.#options;
-    this.#stopDue?.();
+    this.#sessions.silence();
     this.#stopPause?.();
     this.#enough.abort();
     const late = Promise.withResolvers<void>();
@@ -286,13 +273,11 @@ export class Purchase implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    await this.#opening;
+    await this.#sessions.settled();
     await Promise.all(this.#paying);
     await this.#receipt();
     this.#over.abort();
-    const open = this.#open;
-    this.#open = undefined;
-    await open?.session[Symbol.asyncDispose]();
+    await this.#sessions.close();
   }
 
   async #receipt(): Promise<void> {
@@ -315,15 +300,6 @@ export class Purchase implements AsyncDisposable {
     return this.#options.clock.monotonicMs() - this.#flowedMs < CREDIT_FLOW_MS;
   }
 
-  /** Waits until no session is being opened. */
-  async #ready(cancel: Cancellation): Promise<void> {
-    let seen: Promise<void> | undefined;
-    while (seen !== this.#opening) {
-      seen = this.#opening;
-      if (seen !== undefined) await cancel.wait(seen);
-    }
-  }
-
   /** Waits a while for a payment to fall due. False when none did, or one was credited meanwhile. */
   async #waitForDue(cancel: Cancellation): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
@@ -340,71 +316,11 @@ export class Purchase implements AsyncDisposable {
     this.#change = Promise.withResolvers();
   }
 
-  async #agree(terms: PaymentTerms, cancel: Cancellation): Promise<void> {
-    await this.#ready(cancel);
-    const isOpen = () => this.#open !== undefined && sameTerms(this.#open.terms, terms);
-    if (isOpen()) return;
-    const declined = this.#declined;
-    if (declined === undefined || !sameTerms(declined.terms, terms)) {
-      if (this.#openedCount >= SESSIONS_MAX) {
-        throw unpaid("it changes its price again and again", terms.priceMsatPerMiB);
-      }
-      this.#reopen(terms);
-      await this.#ready(cancel);
-    }
-    if (!isOpen()) {
-      const reason = this.#declined?.reason ?? "its price changed meanwhile";
-      throw unpaid(reason, terms.priceMsatPerMiB);
-    }
-  }
-
-  #reopen(terms: PaymentTerms): void {
-    this.#openedCount += 1;
-    const before = this.#opening ?? Promise.resolve();
-    this.#opening = before.then(() => this.#openSession(terms));
-  }
-
-  /** Replaces the session. Never throws. */
-  async #openSession(terms: PaymentTerms): Promise<void> {
-    const { settings: { payer, subject, bytesMax }, peerId } = this.#options;
-    const { signal } = this.#enough;
-    // A payment on its way is answered to the session that made it.
-    using _turn = await this.#turns.take();
-    this.#stopDue?.();
-    const old = this.#open;
-    this.#open = undefined;
-    this.#isSettled = false;
-    await old?.session[Symbol.asyncDispose]();
-    if (signal.aborted) return;
-    const bytes = typeof bytesMax === "function" ? bytesMax() : bytesMax;
-    const request = {
-      peerId,
-      subject,
-      terms,
-      ...(bytes === undefined ? {} : { bytesMax: bytes }),
-    };
-    try {
-      const answer = await payer.open(request, { signal });
-      if (answer.status === "declined") {
-        this.#declined = { terms, reason: answer.reason };
-        return;
-      }
-      const session = new GuardedSession(answer.session, this.#refusals);
-      if (signal.aborted) return await session[Symbol.asyncDispose]();
-      this.#declined = undefined;
-      this.#open = { session, terms };
-      this.#stopDue = session.onDue(() => this.#fellDue());
-    } catch {
-      // Its words may hold what nobody else should read.
-      this.#declined = { terms, reason: "the wallet failed" };
-    }
-  }
-
   #verified(bytes: number, priceMsatPerMiB: number): void {
     this.#verifiedBytes += bytes;
     this.#flowedMs = this.#options.clock.monotonicMs();
-    if (this.#open === undefined) return;
-    const { session, terms } = this.#open;
+    if (this.#sessions.open === undefined) return;
+    const { session, terms } = this.#sessions.open;
     // The session counts at the price of its terms, and an answer under way may have another.
     const part = priceMsatPerMiB / terms.priceMsatPerMiB;
     session.verified(part === 1 ? bytes : Math.floor(bytes * part));
@@ -434,7 +350,7 @@ export class Purchase implements AsyncDisposable {
     this.#isDue = true;
     this.#changed(true);
     const isHindered = this.#isToppingUp || this.#stopPause !== undefined;
-    if (!this.#isSettled || isHindered || this.#enough.signal.aborted) return;
+    if (!this.#isServed || isHindered || this.#enough.signal.aborted) return;
     this.#isToppingUp = true;
     this.#track(this.#topUp());
   }
@@ -442,7 +358,7 @@ export class Purchase implements AsyncDisposable {
   async #topUp(): Promise<void> {
     const turn = await this.#turns.take();
     this.#isDue = false;
-    const open = this.#open;
+    const open = this.#sessions.open;
     if (open === undefined) turn[Symbol.dispose]();
     else await this.#pay(open.session, { turn });
     this.#isToppingUp = false;
