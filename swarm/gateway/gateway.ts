@@ -5,7 +5,7 @@ import { withDeadline } from "../provider/deadline.ts";
 import { answerRequest, type Answers, answersOf } from "./answers.ts";
 import { type Client, Clients } from "./clients.ts";
 import { closeQuietly, Exchange } from "./exchange.ts";
-import { GATEWAY_LIMITS, type GatewayLimits } from "./limits.ts";
+import { GATEWAY_LIMITS, type GatewayLimits, LINGER_BYTES_MAX, LINGER_MS } from "./limits.ts";
 import { type RequestHead, RequestReader } from "./message.ts";
 import type { GatewayOptions } from "./options.ts";
 import { Refusal } from "./refusal.ts";
@@ -125,7 +125,7 @@ export class Gateway implements AsyncDisposable {
         clients: this.#clients,
         limits: this.#limits,
         clock: this.#options.clock,
-        isLocal: this.#options.localCache !== undefined && isLoopbackHost(connection.address),
+        isLocal: this.#isLocal(connection, head),
         signal: over.signal,
       });
       if (read instanceof Refusal) return await exchange.refuse(read);
@@ -155,6 +155,12 @@ export class Gateway implements AsyncDisposable {
     } finally {
       stopHead?.();
     }
+  }
+
+  /** Whether a program of this machine asks its cache, and no proxy for somebody else. */
+  #isLocal({ address }: Connection, { headers }: RequestHead): boolean {
+    if (this.#options.localCache === undefined || !isLoopbackHost(address)) return false;
+    return !["forwarded", "via", "x-forwarded-for"].some((name) => headers.has(name));
   }
 
   /** Who asks: the other end, or whom a proxy of ours names last. */
@@ -228,10 +234,6 @@ async function lingering(
     stop();
   }
 }
-
-/** How much is read, and for how long, of a connection that we are done with. */
-const LINGER_MS = 1000;
-const LINGER_BYTES_MAX = 256 * 1024;
 
 function checkSettings(options: GatewayOptions, hostname: string): void {
   if (options.localCache !== undefined && !isLoopbackHost(hostname)) {

@@ -66,6 +66,16 @@ export const BODY_BYTES_MAX = 64 * 1024;
 /** An unwanted body up to this size is read away, so that its sender sees the answer. */
 export const DRAIN_BYTES_MAX = 1024 * 1024;
 
+/** How much is read of a connection that we are done with, and for how long in milliseconds. */
+export const LINGER_BYTES_MAX = 256 * 1024;
+export const LINGER_MS = 1000;
+
+/** What one `GET /list` counts for among the requests of an address: it looks at every upload. */
+export const LIST_COST = 50;
+
+/** The largest collection that a session is opened for, in bytes: 20,000 children and their names. */
+export const SESSION_COLLECTION_BYTES_MAX = 2 * 1024 * 1024;
+
 /** Content read and sent at once: measured best between 64 KiB and 1 MiB on the direct path. */
 export const PIECE_BYTES = 256 * 1024;
 

@@ -11,7 +11,12 @@ import { readCollection } from "../read_whole.ts";
 import type { BlobRecord, BlobStore } from "../store/blob_store.ts";
 import { isServed } from "./blobs.ts";
 import type { Exchange } from "./exchange.ts";
-import { BODY_BYTES_MAX, BURST_SECONDS, SESSION_BLOBS_MAX } from "./limits.ts";
+import {
+  BODY_BYTES_MAX,
+  BURST_SECONDS,
+  SESSION_BLOBS_MAX,
+  SESSION_COLLECTION_BYTES_MAX,
+} from "./limits.ts";
 import type { Price } from "./prices.ts";
 import type { Purse } from "./purses.ts";
 import { busy, notFound, Refusal } from "./refusal.ts";
@@ -76,6 +81,9 @@ async function wantedBlobs({ store }: SessionParts, body: Uint8Array): Promise<B
   if (collection !== undefined) {
     const root = store.status(collection);
     if (!isServed(root) || root.kind !== "collection") throw notFound();
+    if (root.size > SESSION_COLLECTION_BYTES_MAX) {
+      throw new Refusal(413, "The collection is too large; open a session for some of its blobs");
+    }
     add(root);
     for (const child of await childrenOf(store, root)) add(store.status(child));
   }

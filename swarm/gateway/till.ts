@@ -104,9 +104,14 @@ export class Till {
     });
   }
 
-  /** What the purse has, in msat. */
+  /** What the purse has, in msat. @throws {Refusal} 503 */
   creditOf(purse: Purse | undefined): number {
-    return purse === undefined ? 0 : this.#options.gate?.creditOf?.(purse.viewer) ?? 0;
+    if (purse === undefined) return 0;
+    try {
+      return this.#options.gate?.creditOf?.(purse.viewer) ?? 0;
+    } catch {
+      throw busy(503, "It cannot be sold at the moment; try again later", 30);
+    }
   }
 
   /** Whether the purse has what `price` asks. One msat may be lost to rounding down. */

@@ -10,6 +10,7 @@ import type { Exchange } from "./exchange.ts";
 import {
   BODY_BYTES_MAX,
   HINT_FETCH_MS,
+  LIST_COST,
   LIST_LIMIT_MAX,
   UPLOAD_BYTES_MAX,
   UPLOADS_MAX,
@@ -77,6 +78,7 @@ export class Uploads {
       throw busy(503, "Too many uploads at one time; try again later", 10);
     }
     this.#count++;
+    const startedMs = this.#options.clock.nowMs();
     let record: BlobRecord;
     try {
       record = await this.#import(exchange, offer, known);
@@ -84,7 +86,7 @@ export class Uploads {
       this.#count--;
     }
     exchange.bytes = record.size;
-    await this.#claim(exchange, record, { offer, isNew: known === undefined });
+    await this.#claim(exchange, record, { offer, isNew: isNewSince(startedMs, known, record) });
   }
 
   /** `DELETE /<sha256>`: takes back what the key uploaded. */
@@ -110,6 +112,9 @@ export class Uploads {
 
   /** `GET /list/<key>`: what an allowed key uploaded, the newest first. */
   async list(exchange: Exchange, publicKey: string): Promise<void> {
+    if (!exchange.client.requests.tryTake(LIST_COST)) {
+      throw busy(429, "Too many requests from your address; try again later", 5);
+    }
     const { query } = exchange.head;
     const since = numberIn(query, "since") ?? 0;
     const until = numberIn(query, "until") ?? Infinity;
@@ -155,6 +160,7 @@ export class Uploads {
     const known = store.findBySha256(sha256);
     const offer: Offer = { sha256, size: 0, mediaType: undefined, authorization };
     if (isServed(known)) return await this.#claim(exchange, known, { offer, isNew: false });
+    const startedMs = clock.nowMs();
     const late = new AbortController();
     const stop = clock.timer(HINT_FETCH_MS, () => late.abort());
     try {
@@ -167,7 +173,7 @@ export class Uploads {
       });
       const record = isHere ? store.findBySha256(sha256) : undefined;
       if (record === undefined) throw new Error("not found");
-      await this.#claim(exchange, record, { offer, isNew: known === undefined });
+      await this.#claim(exchange, record, { offer, isNew: isNewSince(startedMs, known, record) });
     } catch (error) {
       if (error instanceof Refusal) throw error;
       throw new Refusal(502, "The blob could not be had from there; upload the bytes");
@@ -293,6 +299,15 @@ export class Uploads {
       blake3: record.hash,
     };
   }
+}
+
+/** Whether the upload brought the blob: one without a SHA-256 on record may have been here before. */
+function isNewSince(
+  startedMs: number,
+  known: BlobRecord | undefined,
+  record: BlobRecord,
+): boolean {
+  return known === undefined && record.addedMs >= startedMs;
 }
 
 /** The file extension that goes with a media type; `bin` for most. */

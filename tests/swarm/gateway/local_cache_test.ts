@@ -57,6 +57,7 @@ Deno.test("the local cache fetches nothing for pages, and answers to no foreign 
     { "sec-fetch-mode": "no-cors", "sec-fetch-site": "cross-site" },
     { referer: "https://page.example/" },
     { "user-agent": "Mozilla/5.0" },
+    { "x-forwarded-for": "192.0.2.1" },
   ];
   for (const headers of marks) assert.equal((await ask(world, path, { headers })).status, 404);
   const rebound = await ask(world, path, { headers: { host: "page.example:24242" } });

@@ -225,6 +225,22 @@ Deno.test("DELETE leaves what the operator added, pinned or needs, and what othe
   assert.ok(world.store.status(hash));
 });
 
+Deno.test("DELETE leaves a blob of the operator whose SHA-256 nobody had computed yet", async () => {
+  await using world = await withUploads();
+  const { store } = world;
+  const own = await store.importBytes(BYTES);
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  // As of a blob that came from peers a moment ago.
+  const find = store.findBySha256.bind(store);
+  store.findBySha256 = () => undefined;
+  const put = authorization({ verb: "upload", x: [SHA256] });
+  assert.equal((await upload(world, { authorization: put })).status, 200);
+  store.findBySha256 = find;
+  const headers = { authorization: authorization({ verb: "delete", x: [SHA256] }) };
+  assert.equal((await ask(world, `/${SHA256}`, { method: "DELETE", headers })).status, 204);
+  assert.ok(store.status(own.hash));
+});
+
 Deno.test("PUT /upload publishes nothing that the operator hid", async () => {
   await using world = await withUploads();
   const { hash } = await world.store.importBytes(BYTES, {
