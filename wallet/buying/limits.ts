@@ -42,6 +42,12 @@ export const NOTHING_BYTES = 16_384;
 /** Sellers keep unused credit so long; what is older is written off. */
 export const CREDIT_AGE_MS_MAX = 7 * 24 * 3_600_000;
 
+/**
+ * Of what was verified, a seller may have sent this part more on streams that broke off: about as much as
+ * the last ranges that are raced. It is given up, at most half a top-up at a time.
+ */
+export const WASTE_PART = 32n;
+
 /** What is used is written each time this part of a top-up more is: a crash forgets at most so much. */
 export const USED_PER_WRITE = 8n;
 

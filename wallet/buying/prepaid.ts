@@ -57,6 +57,11 @@ export class Prepaid {
     return this.#paid;
   }
 
+  /** What the seller says is less than what we reckon. */
+  get missing(): bigint {
+    return this.#missing;
+  }
+
   /** What the seller could keep without having delivered; negative when it delivered ahead. */
   get atRisk(): bigint {
     return this.#paid - this.#used - this.#lost;

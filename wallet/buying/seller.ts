@@ -8,7 +8,7 @@ import type { SagaContext } from "../operations/saga.ts";
 import type { SellerAccount, StripPart } from "../store/buying_store.ts";
 import type { WalletTransaction } from "../store/wallet_store.ts";
 import type { Answer, SellerTerms } from "./buying_api.ts";
-import { CREDIT_AGE_MS_MAX, USED_PER_WRITE } from "./limits.ts";
+import { CREDIT_AGE_MS_MAX, USED_PER_WRITE, WASTE_PART } from "./limits.ts";
 import { Prepaid, type TopUp } from "./prepaid.ts";
 
 /** See the head of this file. */
@@ -19,6 +19,8 @@ export class Seller {
   readonly #listeners = new Set<() => void>();
   #written: bigint;
   #lost: bigint;
+  /** Whether nothing was heard of it yet. */
+  #isFresh = true;
   /** What was used when the seller last said that nothing is left. */
   #emptyAt: bigint | undefined;
 
@@ -47,6 +49,7 @@ export class Seller {
 
   /** Content that verified. Returns what it cost, in units. */
   verified(bytes: number, terms: SellerTerms): bigint {
+    this.#isFresh = false;
     const cost = this.prepaid.verified(bytes, terms.priceMsatPerMiB);
     const least = BigInt(terms.minTopUpSat) * UNITS_PER_SAT;
     if ((this.prepaid.used - this.#written) * USED_PER_WRITE >= least) this.write();
@@ -57,6 +60,8 @@ export class Seller {
   told(creditMsat: number, terms: SellerTerms): void {
     if (!Number.isSafeInteger(creditMsat) || creditMsat < 0) return;
     this.prepaid.told(creditMsat);
+    if (this.#isFresh) this.#settleWaste(creditMsat, terms);
+    this.#isFresh = false;
     const group = unitsOf(GROUP_BYTES, terms.priceMsatPerMiB);
     const isEmpty = BigInt(creditMsat) * UNITS_PER_MSAT <= group;
     this.#emptyAt = isEmpty ? this.prepaid.used : undefined;
@@ -104,6 +109,25 @@ export class Seller {
     store.transact((tx) => avoidSeller(tx, this.peerId, { reason, nowMs: clock.nowMs() }));
     emit({ event: "attention", message: `The seller ${this.peerId} is avoided: ${reason}` });
     this.#changed();
+  }
+
+  /**
+   * What the seller counted before and we did not, as it says before anything is on its way: bytes of
+   * streams that we broke off. A little for what was delivered is given up, so that it does not add up
+   * to what looks like a lie; more is not, whoever is right.
+   */
+  #settleWaste(creditMsat: number, terms: SellerTerms): void {
+    const { missing, used } = this.prepaid;
+    const half = BigInt(terms.minTopUpSat) * UNITS_PER_SAT / 2n;
+    const allowed = used / WASTE_PART - this.#lost;
+    if (missing <= 0n || missing > half || missing > allowed) return;
+    this.#lost += missing;
+    this.#context.store.transact((tx) => this.writeIn(tx));
+    this.prepaid.reload({
+      ...sumsOf(this.#context.store.sellerAccount(this.peerId)),
+      lost: this.#lost,
+    });
+    this.prepaid.told(creditMsat);
   }
 
   /** Called after every change, until the returned function is. */

@@ -400,3 +400,38 @@ Deno.test("onDue() tells once that a payment is due, and not again for what was 
   session.verified(MIB);
   assert.equal(told, 1, "nobody asks again and again for what is not to be had");
 });
+
+Deno.test("bytes lost with broken streams do not add up to a lie, as long as they are few for what was delivered", async () => {
+  await using kit = await startKit();
+  const [alice, bob] = [buyingWallet(kit), buyingWallet(kit, "bob")];
+  await alice.fund(8000n);
+  await using desk = deskOf(alice);
+  const seller = new TestSeller(bob);
+  const buyer = buyerOf(desk);
+  for (let fetch = 0; fetch < 12; fetch++) {
+    await using session = await opened(buyer, seller.terms, { bytesMax: 400 * MIB });
+    session.told(seller.creditMsat);
+    await stream(session, seller, { bytes: 400 * MIB });
+    // Sent, and nobody was there to verify it any more.
+    assert.ok(seller.serve(10 * MIB) > 0);
+  }
+  const account = alice.store.sellerAccount(SELLER)!;
+  assert.equal(account.strikes, 0);
+  assert.ok(account.lost > 0n && account.lost <= account.used / 32n);
+});
+
+Deno.test("what a seller claims to have sent beyond that is never given up", async () => {
+  await using kit = await startKit();
+  const [alice, bob] = [buyingWallet(kit), buyingWallet(kit, "bob")];
+  await alice.fund(2000n);
+  await using desk = deskOf(alice);
+  const seller = new TestSeller(bob);
+  const buyer = buyerOf(desk);
+  {
+    await using session = await opened(buyer, seller.terms, { bytesMax: 400 * MIB });
+    await stream(session, seller, { bytes: 20 * MIB });
+  }
+  await using session = await opened(buyer, seller.terms, { bytesMax: 400 * MIB });
+  session.told(20_000);
+  assert.equal(alice.store.sellerAccount(SELLER)!.lost, 0n);
+});
