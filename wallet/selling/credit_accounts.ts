@@ -3,7 +3,7 @@ import { messageOf } from "../../src/core/errors.ts";
 import { shownMsat, UNITS_PER_SAT } from "../credit_units.ts";
 import type { SagaContext } from "../operations/saga.ts";
 import { LINGER_MS } from "./limits.ts";
-import { type Charge, LiveCredit } from "./live_credit.ts";
+import { type Charge, LiveCredit, type Unbooked } from "./live_credit.ts";
 import type { Meter } from "./selling_api.ts";
 
 /** What an answer is charged for, and when its reader is told that credit runs out. */
@@ -53,6 +53,11 @@ export class CreditAccounts implements AsyncDisposable {
   /** Payments of the payer moved. */
   refresh(payer: string): void {
     this.#live.get(payer)?.refresh();
+  }
+
+  /** Sales that are only in memory. */
+  *unbooked(): Iterable<Unbooked> {
+    for (const credit of this.#live.values()) yield* credit.unbooked();
   }
 
   /** Writes down all that is only in memory: of one payer, or of all. */

@@ -2,6 +2,7 @@
 import { msatOf } from "../credit_units.ts";
 import type { IncomeTotal, SaleTotal } from "../store/selling_store.ts";
 import type { WalletReads } from "../store/wallet_store.ts";
+import type { Unbooked } from "./live_credit.ts";
 import type { EarningsBy, EarningsReport, EarningsRow } from "./selling_api.ts";
 
 const DAY_MS = 86_400_000;
@@ -17,14 +18,23 @@ interface Sums {
   redeemed: bigint;
 }
 
+/** What is asked. */
+export interface EarningsQuery {
+  readonly by: EarningsBy;
+  /** Milliseconds since 1970. @default {0} */
+  readonly sinceMs?: number;
+  readonly nowMs: number;
+  /** Sales of this moment that are not in the books yet. */
+  readonly unbooked: Iterable<Unbooked>;
+}
+
 /**
  * Adds up what the books say since then. Sales are kept by whole days (UTC): those of the day that
  * `sinceMs` is in are all counted.
  */
 export function earningsOf(
   reads: Pick<WalletReads, "saleTotals" | "incomeTotals">,
-  by: EarningsBy,
-  sinceMs = 0,
+  { by, sinceMs = 0, nowMs, unbooked }: EarningsQuery,
 ): EarningsReport {
   const rows = new Map<string, Sums>();
   const total = noSums();
@@ -40,6 +50,11 @@ export function earningsOf(
       // What was not content has no address.
       if (by === "content" && sale.kind !== "content") continue;
       addAll(keyOf(by, sale.key), (sums) => addSale(sums, sale));
+    }
+    const today = Math.floor(nowMs / DAY_MS);
+    for (const { payer, root, bytes, units } of today < sinceDay ? [] : unbooked) {
+      const key = by === "day" ? `${today}` : by === "peer" ? payer : root;
+      addAll(keyOf(by, key), (sums) => addSale(sums, { key, kind: "content", bytes, units }));
     }
   }
   if (by !== "content") {

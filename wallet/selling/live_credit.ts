@@ -25,6 +25,14 @@ export interface Charge {
   readonly sliceUnits: bigint;
 }
 
+/** A sale that is only in memory. */
+export interface Unbooked {
+  readonly payer: string;
+  readonly root: string;
+  readonly bytes: number;
+  readonly units: bigint;
+}
+
 /** What was charged of one root since the last transaction. Below 0 when more was given back. */
 interface Charged {
   bytes: number;
@@ -114,6 +122,13 @@ export class LiveCredit {
       this.#waiters.add(woken);
       signal.addEventListener("abort", aborted, { once: true });
     });
+  }
+
+  /** What was charged and is not on disk yet; below 0 for what was given back of what is. */
+  *unbooked(): Iterable<Unbooked> {
+    for (const [root, { bytes, units }] of this.#charged) {
+      yield { payer: this.payer, root, bytes, units: BigInt(units) };
+    }
   }
 
   /** Payments moved: reads what is there now. One that died is taken back from what is drawn, too. */

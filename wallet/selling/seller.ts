@@ -173,17 +173,22 @@ export class Seller implements AsyncDisposable {
   earnings(
     { by, sinceMs }: { readonly by: EarningsBy; readonly sinceMs?: number },
   ): EarningsReport {
-    this.#accounts.settle();
-    return earningsOf(this.#engine.context.store, by, sinceMs);
+    const { store, clock } = this.#engine.context;
+    return earningsOf(store, {
+      by,
+      nowMs: clock.nowMs(),
+      unbooked: this.#accounts.unbooked(),
+      ...sinceMs === undefined ? {} : { sinceMs },
+    });
   }
 
   /** What a peer was ever sold of `root`, for a receipt. */
   soldTo(peerId: string, root: Hash): { readonly bytes: number; readonly msat: number } {
-    this.#accounts.settle(peerId);
     let bytes = 0;
     let units = 0n;
-    for (const sale of this.#engine.context.store.sales({ payer: peerId })) {
-      if (sale.root !== root) continue;
+    const booked = this.#engine.context.store.sales({ payer: peerId });
+    for (const sale of [...booked, ...this.#accounts.unbooked()]) {
+      if (sale.root !== root || sale.payer !== peerId) continue;
       bytes += sale.bytes;
       units += sale.units;
     }

@@ -24,7 +24,6 @@ async function live(world: SellingWorld, tokens: readonly string[], seen: Seen):
     seen.sent += meter.take(groups(500));
   }
   await meter[Symbol.asyncDispose]();
-  world.seller.earnings({ by: "day" });
   await world.redeemAll();
   const answer = await world.seller.refund(viewer(seen.peer));
   if (answer.status === "refunded") seen.refunded.set(answer.token, answer.amountSat);
@@ -53,7 +52,7 @@ Deno.test("a seller killed at any point gives no credit twice, loses no more tha
     // Once more, as the payer would go on.
     await live(world, tokens, seen);
     await world.redeemAll();
-    world.seller.earnings({ by: "day" });
+    await world.reopen();
     const account = world.wallet.store.creditAccount(seen.peer)!;
     assert.equal(account.paid, 200n, "each payment counts once");
     assert.equal(account.drawn, 0n);
