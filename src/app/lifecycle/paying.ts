@@ -13,7 +13,7 @@ import type { WalletHost } from "./wallet.ts";
 export type PayingDefaults = Pick<Config, "pay" | "priceMax">;
 
 /** A payer that knows whom a payment is not ready for. */
-export interface FetchPayer extends Payer {
+export interface FetchPayer extends Required<Payer> {
   /** Peers whose payment is being made: their bytes wait for it, as when a mint does not answer. */
   waiting(): readonly string[];
 }

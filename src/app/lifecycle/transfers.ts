@@ -10,6 +10,7 @@ import type { PaymentChoice, PaymentShare, RelayStatus, Thrift } from "../api/me
 import type { TransferReport, TransferRequest, Transfers } from "../api/transfers.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
+import { paymentRequests } from "./gateway.ts";
 import type { FetchPayer } from "./paying.ts";
 
 /** What fetching needs. */
@@ -44,7 +45,10 @@ type Common = Omit<FetchBlobOptions, "hash" | "origin" | "onProgress">;
 /** What is run. */
 type Run = (
   common: Common,
-  onProgress: NonNullable<FetchBlobOptions["onProgress"]>,
+  own: {
+    readonly onProgress: NonNullable<FetchBlobOptions["onProgress"]>;
+    readonly payer: FetchPayer | undefined;
+  },
 ) => Promise<FetchReport>;
 
 /** {@link Transfers} over the swarm. */
@@ -59,32 +63,28 @@ export class SwarmTransfers implements Transfers {
 
   async fetchBlob(request: TransferRequest): Promise<TransferReport> {
     const { fetchBlob } = await import("../../../swarm/fetch/mod.ts");
-    const origin = await this.#origin(request);
-    return await this.#measured(request, (common, onProgress) =>
-      fetchBlob({
+    const originOf = await this.#origins(request);
+    return await this.#measured(request, (common, { onProgress, payer }) => {
+      const origin = originOf?.(request.origin!.url, payer);
+      return fetchBlob({
         ...common,
         hash: request.hash,
         ...(origin === undefined ? {} : { origin }),
         onProgress,
-      }));
+      });
+    });
   }
 
   async fetchChildren(request: TransferRequest): Promise<TransferReport> {
     const { fetchCollection } = await import("../../../swarm/fetch/mod.ts");
-    const { HttpOrigin } = await import("../../../swarm/origin/mod.ts");
-    const base = request.origin?.url;
-    return await this.#measured(request, (common, onProgress) =>
+    const originOf = await this.#origins(request);
+    return await this.#measured(request, (common, { onProgress, payer }) =>
       fetchCollection({
         ...common,
         hash: request.hash,
         onProgress,
-        ...(base === undefined || request.policy === "swarm-only" ? {} : {
-          originOf: (child) =>
-            new HttpOrigin({
-              url: childUrl(base, child.name),
-              clock: this.#options.clock,
-              ...(request.origin?.headers ? { headers: request.origin.headers } : {}),
-            }),
+        ...(originOf === undefined ? {} : {
+          originOf: (child) => originOf(childUrl(request.origin!.url, child.name), payer),
         }),
       }));
   }
@@ -157,9 +157,12 @@ export class SwarmTransfers implements Transfers {
             bytesMax: () => progress.leftBytes ?? peer.size ?? request.claimedSize,
           },
         }),
-    }, (now) => {
-      if (now.size !== undefined) progress.leftBytes = Math.max(0, now.size - now.bytes);
-      tell(request, now);
+    }, {
+      payer,
+      onProgress: (now) => {
+        if (now.size !== undefined) progress.leftBytes = Math.max(0, now.size - now.bytes);
+        tell(request, now);
+      },
     });
     return withWaiting(report, payer?.waiting() ?? []);
   }
@@ -226,14 +229,24 @@ export class SwarmTransfers implements Transfers {
       .map(({ url, problem }) => `relay${problem!.includes(url) ? "" : ` ${url}`}: ${problem}`);
   }
 
-  async #origin(request: TransferRequest): Promise<Origin | undefined> {
+  /** How an origin is made of a URL; undefined when none is to be asked. It is paid as peers are. */
+  async #origins(
+    request: TransferRequest,
+  ): Promise<((url: string, payer: FetchPayer | undefined) => Origin) | undefined> {
     if (request.origin === undefined || request.policy === "swarm-only") return undefined;
     const { HttpOrigin } = await import("../../../swarm/origin/mod.ts");
-    return new HttpOrigin({
-      url: request.origin.url,
-      clock: this.#options.clock,
-      ...(request.origin.headers === undefined ? {} : { headers: request.origin.headers }),
-    });
+    const { headers } = request.origin;
+    const { clock, random } = this.#options;
+    const requests = request.payment === undefined ? undefined : await paymentRequests();
+    return (url, payer) =>
+      new HttpOrigin({
+        url,
+        clock,
+        ...(headers === undefined ? {} : { headers }),
+        ...(payer === undefined || requests === undefined
+          ? {}
+          : { pay: { payer, requests, subject: request.hash, random } }),
+      });
   }
 
   /** All ways to find peers, each search ended after `timeoutMs`. */
