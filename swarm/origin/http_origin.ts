@@ -33,8 +33,11 @@ export interface HttpOriginOptions {
   readonly progressMs?: number;
   /** @default {ATTEMPT_COUNT_MAX} */
   readonly attemptCountMax?: number;
-  /** Buys from an origin that asks ecash (402). Absent: such an origin fails, in words. */
-  readonly pay?: OriginPayOptions;
+  /**
+   * Buys from an origin that asks ecash (402); an {@link OriginPayments} is shared by the origins of
+   * one fetch. Absent: such an origin fails, in words.
+   */
+  readonly pay?: OriginPayOptions | OriginPayments;
   /**
    * Called before each request, redirects included: throws for a place that may not be asked, such as
    * an address of a private network.
@@ -77,10 +80,12 @@ export class HttpOrigin implements Origin {
     this.id = publicUrl(this.#url);
     this.#options = options;
     this.#fetch = options.fetch ?? globalThis.fetch;
-    this.#payments = new OriginPayments(this.id, options.pay);
+    this.#payments = options.pay instanceof OriginPayments
+      ? options.pay
+      : new OriginPayments(options.pay);
   }
 
-  /** Sat in ecash that was handed to the origin. */
+  /** Sat in ecash that was handed to the origin, and to those that share its payments. */
   get paidSat(): number {
     return this.#payments.paidSat;
   }
@@ -228,18 +233,25 @@ export class HttpOrigin implements Origin {
   /** The answer to one GET, bought if need be: a payment takes its own time. */
   async #paidResponse(stretch: Stretch, signal: AbortSignal): Promise<Response> {
     while (true) {
-      const { token } = this.#payments;
+      const token = this.#payments.tokenFor(this.#url);
       const { response, url } = await this.#withDeadline(this.#request(stretch, signal), {
         ms: this.#options.headMs ?? HEAD_MS_MAX,
         what: "did not answer",
         signal: stretch.signal,
       });
       const isOwnHost = url.origin === this.#url.origin;
-      const isRefusal = response.status === 400 && token !== undefined && isOwnHost;
-      if (response.status !== 402 && !isRefusal) return response;
+      const { id } = this;
+      const refused = response.status === 400 && isOwnHost ? token : undefined;
+      if (response.status !== 402 && refused === undefined) {
+        if (response.ok && isOwnHost && token !== undefined) {
+          this.#payments.taken(this.#url, token);
+        }
+        return response;
+      }
       await response.body?.cancel();
-      if (isRefusal) throw this.#payments.refused(response);
-      await this.#payments.pay({ response, url, isOwnHost, token, signal });
+      const shown = { id, url: isOwnHost ? this.#url : url };
+      if (refused !== undefined) this.#payments.refused(response, { ...shown, token: refused });
+      else await this.#payments.pay({ ...shown, response, isOwnHost, token, signal });
     }
   }
 
@@ -286,7 +298,7 @@ export class HttpOrigin implements Origin {
       const pair = new TextEncoder().encode(`${user}:${decodeURIComponent(this.#url.password)}`);
       headers["authorization"] = `Basic ${pair.toBase64()}`;
     }
-    const { token } = this.#payments;
+    const token = this.#payments.tokenFor(this.#url);
     if (token !== undefined) headers["x-cashu"] = token;
     return headers;
   }

@@ -11,5 +11,5 @@
 export { addFromOrigin, type AddFromOriginOptions } from "./add_from_origin.ts";
 export { fetchFromServers, type FromServersOptions } from "./from_servers.ts";
 export { HttpOrigin, type HttpOriginOptions } from "./http_origin.ts";
-export type { OriginPayOptions } from "./origin_payments.ts";
+export { OriginPayments, type OriginPayOptions } from "./origin_payments.ts";
 export { OriginSource } from "./origin_source.ts";

@@ -1,7 +1,8 @@
 /**
- * Buying from an HTTP server that answers 402 (NUT-24, Blossom BUD-07). What may be spent is the payer's
+ * Buying from HTTP servers that answer 402 (NUT-24, Blossom BUD-07). What may be spent is the payer's
  * policy; here is that a fetch pays few times, within its own bound, and shows one token as long as
- * the server takes it.
+ * the server takes it: also for other URLs of the same server, where what is left of a token may
+ * pay for the next layer of an image. A server that refuses that is shown a token for its URL alone.
  */
 import { SeedmintError } from "../../src/core/errors.ts";
 import type { Hash } from "../../src/core/hash.ts";
@@ -15,7 +16,7 @@ import {
   TOKEN_CHARS_MAX,
 } from "./limits.ts";
 
-/** With what, and how much, an origin may be paid. */
+/** With what, and how much, origins may be paid. */
 export interface OriginPayOptions {
   readonly payer: Pick<Payer, "preparePayment">;
   readonly requests: Pick<PaymentRequests, "decodePaymentRequest">;
@@ -24,94 +25,123 @@ export interface OriginPayOptions {
   readonly random: Random;
   /** The most sat of all payments together; the payer's own budgets hold besides. */
   readonly satMax?: number;
-  /** The most payments. @default {PAYMENT_COUNT_MAX} */
+  /** The most payments for one URL. @default {PAYMENT_COUNT_MAX} */
   readonly countMax?: number;
 }
 
+/** One request, and the origin that it is for. */
+export interface Shown {
+  /** The origin as it may be shown. */
+  readonly id: string;
+  readonly url: URL;
+}
+
 /** One refusal to serve without money. */
-export interface Demand {
+export interface Demand extends Shown {
   /** The answer with status 402. */
   readonly response: Response;
-  /** Where the request went, after redirects. */
-  readonly url: URL;
-  /** Whether that is the origin itself and not somewhere it sent us on to. */
+  /** Whether it is the origin itself and not somewhere it sent us on to. */
   readonly isOwnHost: boolean;
   /** The token that the request carried. */
   readonly token: string | undefined;
   readonly signal: AbortSignal;
 }
 
-/** The payments of one fetch to one origin. */
+/** The payments of one fetch, to one origin or, when origins share it, to several. */
 export class OriginPayments {
-  readonly #id: string;
   readonly #options: OriginPayOptions | undefined;
-  #token: string | undefined;
+  /** What each URL was bought with, to be shown again. */
+  readonly #tokens = new Map<string, string>();
+  /** The newest token of each server: what is left of it may pay for another URL. */
+  readonly #newest = new Map<string, string>();
+  /** Servers that refused a token which was bought for another URL of theirs. */
+  readonly #strict = new Set<string>();
+  /** Payments under way, by server. */
+  readonly #buying = new Map<string, Promise<void>>();
+  /** Payments by URL. */
+  readonly #counts = new Map<string, number>();
   #paidSat = 0;
-  #count = 0;
-  #buying: Promise<void> | undefined;
 
-  /** @param id The origin as it may be shown. */
-  constructor(id: string, options: OriginPayOptions | undefined) {
-    this.#id = id;
+  constructor(options: OriginPayOptions | undefined) {
     this.#options = options;
   }
 
-  /** What to show the origin's own host: the same token again, until it is used up. */
-  get token(): string | undefined {
-    return this.#token;
+  /** What to show `url`, which must be the origin's own. */
+  tokenFor(url: URL): string | undefined {
+    const shared = this.#strict.has(url.origin) ? undefined : this.#newest.get(url.origin);
+    return this.#tokens.get(url.href) ?? shared;
   }
 
-  /** Sat in tokens that were made for this origin. */
+  /** Sat in tokens that were made. */
   get paidSat(): number {
     return this.#paidSat;
   }
 
   /**
-   * Buys what the answer asks, so that {@link token} is another one afterwards. Requests that were
-   * refused together pay once.
+   * Buys what the answer asks, so that {@link tokenFor} is another one afterwards. Requests that were
+   * refused together pay one after the other, and only what is still asked then.
    *
    * @throws {SeedmintError} `payment-required`, in words, if it cannot or may not be paid.
    */
   async pay(demand: Demand): Promise<void> {
-    while (this.#buying !== undefined) await this.#buying.catch(() => {});
+    const { url, token } = demand;
+    for (let other; (other = this.#buying.get(url.origin)) !== undefined;) {
+      await other.catch(() => {});
+    }
     // Somebody bought while this request was on its way.
-    if (this.#token !== demand.token) return;
-    this.#buying = this.#pay(demand);
+    if (demand.isOwnHost && this.tokenFor(url) !== token) return;
+    const buying = this.#pay(demand);
+    this.#buying.set(url.origin, buying);
     try {
-      await this.#buying;
+      await buying;
     } finally {
-      this.#buying = undefined;
+      this.#buying.delete(url.origin);
     }
   }
 
-  /** A refusal of the token that was shown. It stays in the wallet's books, to be taken back. */
-  refused(response: Response): SeedmintError {
-    return this.#error(`it refused the payment${reasonIn(response)}`);
+  /** Hears that `token` was taken for `url`: it is shown again when the connection breaks. */
+  taken(url: URL, token: string): void {
+    this.#tokens.set(url.href, token);
   }
 
-  async #pay({ response, url, isOwnHost, signal }: Demand): Promise<void> {
+  /**
+   * Hears that the token shown was refused (400). It stays in the wallet's books, to be taken back.
+   * Returns if the same may be asked again, since it was bought for another URL.
+   *
+   * @throws {SeedmintError} `payment-required` if it was bought for this one.
+   */
+  refused(response: Response, { id, url, token }: Shown & { readonly token: string }): void {
+    if (this.#tokens.get(url.href) === token) {
+      throw errorOf(id, `it refused the payment${reasonIn(response)}`);
+    }
+    this.#strict.add(url.origin);
+  }
+
+  async #pay(demand: Demand): Promise<void> {
+    const { id, response, url, isOwnHost, signal } = demand;
     const asked = this.#read(response);
     const sum = asked === undefined ? "money" : `${asked.amountSat} sat`;
     const options = this.#options;
     if (options?.payer.preparePayment === undefined) {
-      throw this.#error(`it asks ${sum} in ecash, and nothing is set up to pay it`);
+      throw errorOf(id, `it asks ${sum} in ecash, and nothing is set up to pay it`);
     }
     if (asked === undefined) {
-      throw this.#error("it asks for money in a way that this wallet cannot pay");
+      throw errorOf(id, "it asks for money in a way that this wallet cannot pay");
     }
-    if (!isOwnHost) throw this.#error(`it sends us on to a server that asks ${sum}`);
+    if (!isOwnHost) throw errorOf(id, `it sends us on to a server that asks ${sum}`);
     const countMax = options.countMax ?? PAYMENT_COUNT_MAX;
-    if (this.#count >= countMax) {
-      throw this.#error(`it asks for another ${sum} after ${countMax} payments`);
+    const count = this.#counts.get(url.href) ?? 0;
+    if (count >= countMax) {
+      throw errorOf(id, `it asks for another ${sum} after ${countMax} payments`);
     }
     if (this.#paidSat + asked.amountSat > (options.satMax ?? Infinity)) {
-      throw this.#error(`it asks ${sum}, more than the budget of this fetch; raise it`);
+      throw errorOf(id, `it asks ${sum}, more than the budget of this fetch; raise it`);
     }
     // Without a lock whoever reads the token on its way can spend it.
     if (asked.p2pk === undefined && url.protocol !== "https:" && !isLoopback(url)) {
-      throw this.#error(`it asks ${sum} without a lock over a connection that others can read`);
+      throw errorOf(id, `it asks ${sum} without a lock over a connection that others can read`);
     }
-    this.#count++;
+    this.#counts.set(url.href, count + 1);
     const prepared = await options.payer.preparePayment({
       paymentId: `http-${options.random.bytes(16).toHex()}`,
       mints: asked.mints,
@@ -123,13 +153,14 @@ export class OriginPayments {
       signal,
     });
     if (prepared.status === "declined") {
-      throw this.#error(`it asks ${sum}, and the wallet declined: ${prepared.reason}`);
+      throw errorOf(id, `it asks ${sum}, and the wallet declined: ${prepared.reason}`);
     }
     this.#paidSat += asked.amountSat;
     if (!/^cashu[A-Za-z0-9_=-]+$/.test(prepared.token) || prepared.token.length > TOKEN_CHARS_MAX) {
-      throw this.#error("the wallet's token does not fit a header");
+      throw errorOf(id, "the wallet's token does not fit a header");
     }
-    this.#token = prepared.token;
+    this.#tokens.set(url.href, prepared.token);
+    this.#newest.set(url.origin, prepared.token);
   }
 
   /** The first request of the answer that can be paid: it may carry both encodings. */
@@ -145,10 +176,10 @@ export class OriginPayments {
     }
     return undefined;
   }
+}
 
-  #error(why: string): SeedmintError {
-    return new SeedmintError("payment-required", `Cannot fetch from origin ${this.#id}: ${why}`);
-  }
+function errorOf(id: string, why: string): SeedmintError {
+  return new SeedmintError("payment-required", `Cannot fetch from origin ${id}: ${why}`);
 }
 
 /** What the server says for people, as far as it may be shown. */

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import type { Hash } from "../../../src/core/hash.ts";
 import { systemClock, systemRandom } from "../../../src/host/system.ts";
-import { addFromOrigin, HttpOrigin, type OriginPayOptions } from "../../../swarm/origin/mod.ts";
+import {
+  addFromOrigin,
+  HttpOrigin,
+  OriginPayments,
+  type OriginPayOptions,
+} from "../../../swarm/origin/mod.ts";
 import type { Payer } from "../../../swarm/ports.ts";
 import { MemoryBlobStore } from "../../../swarm/store/mod.ts";
 import { fakeRequests, startWorld, tokenOf, type World } from "../gateway/support.ts";
@@ -197,4 +202,57 @@ Deno.test("HttpOrigin sends no ecash without a lock over a connection that other
   });
   await assert.rejects(readAll(origin), /without a lock/);
   assert.equal(payer.asked.length, 0);
+});
+
+Deno.test("origins that share payments pay one server once, as long as a token lasts", async () => {
+  const { world } = await withSold();
+  await using _ = world;
+  world.seller.terms = { ...world.seller.terms, minTopUpSat: 64 };
+  const payer = fakePayer();
+  const pay = new OriginPayments({
+    payer,
+    requests: fakeRequests,
+    subject: SUBJECT,
+    random: systemRandom,
+  });
+  const layers = [];
+  for (let index = 0; index < 5; index++) {
+    const bytes = content(250_000 + index, index + 10);
+    const { hash } = await world.store.importBytes(bytes);
+    const url = urlOf(world, `/blob/${hash}`);
+    layers.push({ bytes, origin: new HttpOrigin({ url, clock: systemClock, pay }) });
+  }
+  // 15 sat each: one payment of 64 lasts for four of them, and a second is made for the fifth.
+  for (const { origin, bytes } of layers) assert.deepEqual(await readAll(origin), bytes);
+  assert.equal(payer.asked.length, 2);
+  const { usedMsat } = world.seller.books();
+  for (const { origin, bytes } of layers) assert.deepEqual(await readAll(origin), bytes);
+  assert.equal(
+    world.seller.books().usedMsat,
+    usedMsat,
+    "each again with its own token, for nothing",
+  );
+  assert.equal(pay.paidSat, world.seller.books().paidMsat / 1000);
+});
+
+Deno.test("origins that share payments buy each URL of a server that wants it so", async () => {
+  const { creqA } = fakeRequests.encodePaymentRequest(TERMS, 5, 2_000_000_000);
+  const bought = new Map<string, string>();
+  const payer = fakePayer();
+  await withServer((request) => {
+    const token = request.headers.get("x-cashu");
+    if (token === null) return new Response(null, { status: 402, headers: { "x-cashu": creqA } });
+    const { pathname } = new URL(request.url);
+    if ((bought.get(token) ?? pathname) !== pathname) return new Response(null, { status: 400 });
+    bought.set(token, pathname);
+    return new Response(pathname);
+  }, async (url) => {
+    const options = { payer, requests: fakeRequests, subject: SUBJECT, random: systemRandom };
+    const pay = new OriginPayments(options);
+    for (const path of ["/a", "/b", "/c", "/a"]) {
+      const origin = new HttpOrigin({ url: new URL(path, url).href, clock: systemClock, pay });
+      assert.equal(new TextDecoder().decode(await readAll(origin)), path);
+    }
+  });
+  assert.equal(payer.asked.length, 3);
 });
