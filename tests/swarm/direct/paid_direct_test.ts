@@ -48,7 +48,7 @@ class Asker implements Disposable {
       await this.#client.post({
         hostname: "127.0.0.1",
         port: this.#shop.nodes.provider.directPort!,
-        answerMs: 1000,
+        answerMs: 10_000,
         body: () => {
           const counter = this.#counter++;
           return encodeDirectRequest({ session, hash: this.#hash, ranges, counter }, key);
@@ -230,7 +230,7 @@ Deno.test("Provider stops while a direct answer waits for money", async () => {
   await systemClock.sleep(20);
   const startedMs = performance.now();
   await shop[Symbol.asyncDispose]();
-  ok(performance.now() - startedMs < 500);
+  ok(performance.now() - startedMs < 5000);
   ok(isSeedmintError((await getting).error, "reset"));
   await rejects(Deno.connect({ hostname: "127.0.0.1", port: shop.nodes.provider.directPort! }));
 });

@@ -74,6 +74,7 @@ Deno.test("Provider checks no more payments of a stream, or of a peer, at one ti
   for (let index = 0; index < 50; index++) {
     await one.send({ t: "top-up", payment: payment(index, 1000) });
   }
+  await until(() => checkingMax === 4);
   await systemClock.sleep(20);
   equal(checkingMax, 4);
   const others = await Promise.all([1, 2, 3].map(() => nodes.open()));
@@ -85,6 +86,7 @@ Deno.test("Provider checks no more payments of a stream, or of a peer, at one ti
     for (let index = 0; index < 4; index++) told.push(await line.next());
     return told;
   }));
+  await until(() => checkingMax === 8);
   await systemClock.sleep(20);
   equal(checkingMax, 8);
   checked.resolve();
@@ -102,6 +104,7 @@ Deno.test("Provider slows a payer whose payments are refused before the gate see
   await using shop = await Shop.start();
   const { gate, nodes } = shop;
   const lines = await Promise.all([0, 1, 2, 3].map(() => nodes.open()));
+  const startedMs = performance.now();
   for (const line of lines) {
     for (let index = 0; index < 10; index++) {
       await line.send({ t: "top-up", payment: { id: new Uint8Array(16), token: "garbage" } });
@@ -112,14 +115,16 @@ Deno.test("Provider slows a payer whose payments are refused before the gate see
     deepEqual(refused, { t: "refused", paymentId: new Uint8Array(16), code: "malformed" });
   }
   await systemClock.sleep(300);
-  ok(gate.asked.length <= REFUSALS_BURST + 9, `${gate.asked.length} payments were checked`);
+  // Those that were looked at before the first was refused, and one a second.
+  const countMax = REFUSALS_BURST + 8 + Math.ceil((performance.now() - startedMs) / 1000);
+  ok(gate.asked.length <= countMax, `${gate.asked.length} payments were checked`);
   for (const line of lines) line.stream.abort(new Error("enough"));
   // Content with credit is as good as before.
   await isWell(shop);
 });
 
 Deno.test("Provider queues a few wants behind an answer and reads no more, whatever they are", async () => {
-  await using shop = await Shop.start({ provider: { limits: { unpaidMs: 400 } } });
+  await using shop = await Shop.start({ provider: { limits: { unpaidMs: 10_000 } } });
   const { hash } = await shop.nodes.seeding.importBytes(content(4 * MIB));
   shop.gate.give(FETCHER, 100);
   const line = await shop.nodes.open();
@@ -152,17 +157,17 @@ Deno.test("Provider takes a top-up that stands behind a few wants while an answe
 });
 
 Deno.test("Provider drops a stream on which nothing but silence follows a top-up", async () => {
-  await using shop = await Shop.start({ provider: { limits: { idleMs: 60 } } });
+  await using shop = await Shop.start({ provider: { limits: { idleMs: 400 } } });
   const line = await shop.nodes.open();
-  for (let index = 0; index < 4; index++) {
-    await systemClock.sleep(30);
+  for (let index = 0; index < 5; index++) {
+    await systemClock.sleep(120);
     await line.send({ t: "top-up", payment: payment(index, 1000) });
     equal((await line.next() as { t: string }).t, "credited");
   }
   const startedMs = performance.now();
   await rejects(line.next(), (error) => isSeedmintError(error, "reset"));
   const ms = performance.now() - startedMs;
-  ok(ms > 40 && ms < 500, `${ms} ms`);
+  ok(ms > 380 && ms < 5000, `${ms} ms`);
 });
 
 Deno.test("Provider answers a top-up to its end when the requester closes after it", async () => {
@@ -242,7 +247,7 @@ Deno.test("Provider stops at once while payments are checked and answers wait fo
   await until(() => shop.gate.asked.length === 2 && shop.units < 0n);
   const startedMs = performance.now();
   await shop[Symbol.asyncDispose]();
-  ok(performance.now() - startedMs < 500);
+  ok(performance.now() - startedMs < 5000);
 });
 
 Deno.test("Provider survives any mix of wants, payments and closes, and charges what it sends", async () => {

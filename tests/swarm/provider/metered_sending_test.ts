@@ -17,7 +17,7 @@ const ROOT = "11".repeat(32) as Hash;
 const VIEWER = { peerId: "payer", fleet: false };
 
 /** A sending into memory, with `unpaidMs` of patience. */
-function sending(unpaidMs = 50) {
+function sending(unpaidMs = 20_000) {
   const gate = new MemoryGate();
   const limits = { ...PROVIDER_LIMITS, unpaidMs };
   const metering = new Metering({ limits, clock: systemClock });

@@ -307,7 +307,7 @@ Deno.test("Provider ends an answer that waits for money as soon as the requester
 });
 
 Deno.test("Provider lets no more answers of one peer wait for money than its limit", async () => {
-  const limits = { unpaidPerPeerMax: 2, unpaidMs: 150 };
+  const limits = { unpaidPerPeerMax: 2, unpaidMs: 1000 };
   await using shop = await Shop.start({ provider: { limits } });
   const { hash } = await shop.nodes.seeding.importBytes(content(4 * MIB));
   shop.gate.give(FETCHER, 100);
@@ -318,8 +318,8 @@ Deno.test("Provider lets no more answers of one peer wait for money than its lim
     const last = (await line.paidAnswer()).messages.at(-1)!;
     return { t: last.t, ms: performance.now() - startedMs };
   }));
-  equal(endings.filter(({ t, ms }) => t === "failed" && ms >= 140).length, 2);
-  ok(endings.filter(({ ms }) => ms < 140).length === 3, JSON.stringify(endings));
+  equal(endings.filter(({ t, ms }) => t === "failed" && ms >= 990).length, 2);
+  ok(endings.filter(({ ms }) => ms < 990).length === 3, JSON.stringify(endings));
 });
 
 Deno.test("Provider touches no payment and no credit at a price that the requester did not agree to", async () => {
