@@ -135,7 +135,11 @@ Deno.test("verifyReceipt() refuses signatures of other keys, of the other side, 
     { providerSig: "f".repeat(128) },
   ];
   for (const change of wrong) {
-    assert.equal(verifyReceipt({ ...signed, ...change }, "both"), false, Object.keys(change)[0]);
+    assert.equal(
+      verifyReceipt({ ...signed, ...change }, "both"),
+      false,
+      String(Object.keys(change)[0]),
+    );
   }
   assert.equal(verifyReceipt(signed, "both"), true);
 });
