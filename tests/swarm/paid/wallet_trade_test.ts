@@ -144,3 +144,25 @@ Deno.test("a real buyer pays for a collection and its children in one session", 
   const bytes = children.reduce((sum, [, child]) => sum + child.length, size);
   trade.check(root, bytes, sinceMs);
 });
+
+Deno.test("a real buyer takes no seller for a cheat when its own requests are many and given up", async () => {
+  await using trade = await Trade.start();
+  const size = 12 * MIB;
+  const bytes = content(size);
+  const { hash } = await trade.seeding.importBytes(bytes);
+  await using source = trade.source(hash, true);
+  await source.fetch({ hash, groups: RangeSet.of(767), signal: never() });
+  for (let round = 0; round < 4; round++) {
+    const stop = new AbortController();
+    const end = round < 3 ? setTimeout(() => stop.abort(new Error("enough")), 60) : undefined;
+    const ends = await Promise.allSettled(Array.from({ length: 6 }, (_, index) => {
+      const groups = RangeSet.of(index * 128, index * 128 + 128);
+      return source.fetch({ hash, size, groups, signal: stop.signal });
+    }));
+    clearTimeout(end);
+    for (const result of ends) {
+      if (result.status === "rejected" && !stop.signal.aborted) throw result.reason;
+    }
+  }
+  ok(equalBytes(await bytesOf(trade.fetching, hash), bytes));
+});
