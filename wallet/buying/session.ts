@@ -31,11 +31,12 @@ import type {
   SellerTerms,
 } from "./buying_api.ts";
 import { Declined, reasonOf } from "./declined.ts";
-import { HIDDEN_LEFT_MIN, REFUSALS_MAX, REST_MS } from "./limits.ts";
+import { HIDDEN_LEFT_MIN, REFUSALS_MAX } from "./limits.ts";
 import { budgetLeft, type Spending, spendTrouble, stripCount, stripFeeMax } from "./policy.ts";
 import type { TopUp } from "./prepaid.ts";
 import { isFinal, type Seller } from "./seller.ts";
 import { type PartKind, serves, type StripMaker, type StripOrder } from "./strip_maker.ts";
+import { rested, waitFor } from "./waiting.ts";
 
 /** Times that a session waits for something before it gives up on one call. */
 const WAITS_MAX = 8;
@@ -101,7 +102,6 @@ export class Session implements BuyingSession {
 
   /** Prepares what will be needed first. */
   begin(): void {
-    this.#parts.context.store.transact((tx) => this.#writeIn(tx));
     this.#isActionable = this.#wantsPayment();
     if (this.needsMoney) this.#refill();
   }
@@ -376,37 +376,4 @@ export class Session implements BuyingSession {
 function paying(part: StripPart, reads: WalletReads): Due {
   const id = Uint8Array.fromHex(part.paymentId);
   return { due: "pay", payment: { id, token: tokenOfPart(reads, part) } };
-}
-
-/** @throws `signal.reason`, or what the task throws. */
-async function waitFor<T>(task: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return await task;
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  if (signal.aborted) onAbort();
-  try {
-    return await Promise.race([task, aborted]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
-}
-
-/** Whether nothing came of a seller for a while that says that nothing is left. */
-async function rested(
-  clock: SagaContext["clock"],
-  seller: Seller,
-  signal: AbortSignal | undefined,
-): Promise<boolean> {
-  const moved = Promise.withResolvers<boolean>();
-  const off = seller.onChange(() => {
-    if (!seller.saysEmpty) moved.resolve(false);
-  });
-  const cancel = clock.timer(REST_MS, () => moved.resolve(true));
-  try {
-    return await waitFor(moved.promise, signal);
-  } finally {
-    off();
-    cancel();
-  }
 }
