@@ -86,6 +86,11 @@ export class Intake {
     this.#verifier = options.verifier ?? new HereVerifier();
   }
 
+  /** Payments may come soon: what takes long to load is loaded. */
+  prepare(): void {
+    this.#verifier.prepare?.();
+  }
+
   /** A payment that was taken in came to nothing: its payer is heard less for a while. */
   penalize(payer: string): void {
     this.#throttle.charge(payer);

@@ -28,7 +28,7 @@ export const VERIFY_QUEUE_MAX = 128;
 export const VERIFY_HERE_PROOFS_MAX = 4;
 
 /** Verifying threads end when no payment came for this long. */
-export const VERIFY_IDLE_MS = 60_000;
+export const VERIFY_IDLE_MS = 300_000;
 
 /** What a payer may get wrong before it is heard less: see `payer_throttle.ts`. */
 export const PAYER_ALLOWANCE = 4;

@@ -36,6 +36,8 @@ export interface Verifier {
     keysetOf: (id: string) => Keyset | undefined,
     options?: VerifyOptions,
   ): Promise<boolean>;
+  /** Payments may come soon. */
+  prepare?(): void;
 }
 
 /** The proofs with their keys; undefined if one has none, or no word of its own. */
@@ -100,6 +102,15 @@ export class ThreadVerifier implements Verifier, AsyncDisposable {
     this.#threadCountMax = mayVerifyInThreads() ? wanted : 0;
   }
 
+  /** Payments may come soon: a thread loads its code. */
+  prepare(): void {
+    if (this.#isDisposed || this.#threads.size > 0) return;
+    const thread = this.#start();
+    if (thread === undefined) return;
+    this.#idle.push(thread);
+    this.#restSoon();
+  }
+
   /** Threads that there are. */
   get threadCount(): number {
     return this.#threads.size;
@@ -137,19 +148,23 @@ export class ThreadVerifier implements Verifier, AsyncDisposable {
     for (;;) {
       const job = this.#first[0] ?? this.#rest[0];
       if (job === undefined) return;
-      const thread = this.#idle.pop() ?? this.#start();
-      const isSmall = job.claims.length <= VERIFY_HERE_PROOFS_MAX;
-      const isHere = !this.#isBusyHere &&
-        (thread === undefined ? this.#threadCountMax === 0 : !thread.isReady && isSmall);
-      if (isHere) {
-        if (thread !== undefined) this.#idle.push(thread);
+      if (!this.#isBusyHere && this.#isForHere(job)) {
         this.#take();
         this.#run(job, undefined);
-      } else if (thread !== undefined) {
-        this.#take();
-        this.#run(job, thread);
-      } else return;
+        continue;
+      }
+      const thread = this.#idle.pop() ?? this.#start();
+      if (thread === undefined) return;
+      this.#take();
+      this.#run(job, thread);
     }
+  }
+
+  /** While no thread is ready, what is small is done sooner here. */
+  #isForHere(job: Job): boolean {
+    if (this.#threadCountMax === 0) return true;
+    return job.claims.length <= VERIFY_HERE_PROOFS_MAX &&
+      ![...this.#threads].some((thread) => thread.isReady);
   }
 
   #take(): void {
@@ -187,6 +202,8 @@ export class ThreadVerifier implements Verifier, AsyncDisposable {
       else this.#idle.push(thread);
       if (!this.#isDisposed) {
         this.#dispatch();
+        // More are likely to come, and by then it has loaded.
+        this.prepare();
         this.#restSoon();
       }
     }

@@ -72,6 +72,7 @@ export class Seller implements AsyncDisposable {
     });
     this.#guarded(() => this.#accounts.recover());
     this.#leftovers.start();
+    if (this.#services.isSelling) intake.prepare();
   }
 
   /** Whether `root` costs nothing for anyone. Asks no disk; when in doubt it is not free. */
@@ -151,7 +152,9 @@ export class Seller implements AsyncDisposable {
    * @throws {SyntaxError | RangeError} For an id, a price or a mint that cannot be.
    */
   setService(service: Pick<Service, "id"> & Partial<Service>): Service {
-    return this.#services.set(service);
+    const set = this.#services.set(service);
+    if (this.#services.isSelling) this.#intake.prepare();
+    return set;
   }
 
   /** Takes a price away. */
