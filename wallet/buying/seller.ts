@@ -105,6 +105,8 @@ export class Seller {
   /** It cheated: nothing is bought of it for a while. What it has of us is given up after that. */
   avoid(reason: string): void {
     const { store, clock, emit } = this.#context;
+    // Sessions that saw the same say it once.
+    if (this.trouble !== undefined) return;
     this.write();
     store.transact((tx) => avoidSeller(tx, this.peerId, { reason, nowMs: clock.nowMs() }));
     emit({ event: "attention", message: `The seller ${this.peerId} is avoided: ${reason}` });
