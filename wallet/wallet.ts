@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { SeedmintError } from "../src/core/errors.ts";
+import type { Hash } from "../src/core/hash.ts";
 import { restoreBackup, writeBackup } from "./backup/mod.ts";
 import { inLanes } from "./lanes.ts";
 import { Buyer } from "./buying/buyer.ts";
@@ -20,6 +21,7 @@ import type { PaymentOffer } from "./payments/intake.ts";
 import type { PaymentRefusal } from "./payments/outcome.ts";
 import { planPayment } from "./planner/plan_payment.ts";
 import { planningOf } from "./planner/terms.ts";
+import { booksOf, type PeerBooks } from "./receipt_books.ts";
 import { Seller } from "./selling/seller.ts";
 import type { SellerOptions } from "./selling/selling_api.ts";
 import type { MintUrl } from "./types.ts";
@@ -207,6 +209,13 @@ export class Wallet implements WalletApi, AsyncDisposable {
    */
   seller(options: SellerOptions = {}): Seller {
     return this.#seller ??= this.#stack.use(new Seller(this.#parts, options));
+  }
+
+  /** What a peer was sold of `root` and paid for, and what it was paid, for receipts. */
+  booksOf(peerId: string, root: Hash): PeerBooks {
+    this.#seller?.soldTo(peerId, root); // writes down what is only in memory
+    this.#parts.buying.write();
+    return booksOf(this.#parts.store, peerId, root);
   }
 
   /** What became of a payment to us; undefined if it is not known. */

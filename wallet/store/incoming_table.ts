@@ -52,6 +52,10 @@ export class IncomingTable {
       // As text, so that the index of what is open serves.
       wanted.push(`state = '${filter.state}'`);
     }
+    if (filter.payer !== undefined) {
+      wanted.push("payer = ?");
+      values.push(filter.payer);
+    }
     if (filter.operationId !== undefined) {
       wanted.push("operation_id = ?");
       values.push(filter.operationId);

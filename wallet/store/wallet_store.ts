@@ -10,6 +10,7 @@ import type {
 } from "../operations/operation.ts";
 import type { MintTrust, MintUrl, PlannedOutput, Proof, ProofState } from "../types.ts";
 import type { BuyingChanges, BuyingReads } from "./buying_store.ts";
+import type { ChannelChanges, ChannelReads } from "./channel_store.ts";
 import type { SellingChanges, SellingReads } from "./selling_store.ts";
 
 /** Another process or task changed the operation first: read it again and look what is left to do. */
@@ -198,6 +199,7 @@ export interface LedgerFilter {
 
 /** Which payments to us. */
 export interface IncomingFilter {
+  readonly payer?: string;
   readonly state?: IncomingPayment["state"];
   readonly operationId?: string;
 }
@@ -215,7 +217,7 @@ export type OperationChange<Plan> =
   & { readonly nextAtMs?: number | null; readonly reason?: string | null };
 
 /** Everything that can be read. */
-export interface WalletReads extends SellingReads, BuyingReads {
+export interface WalletReads extends SellingReads, BuyingReads, ChannelReads {
   operation<Plan = unknown>(id: string): Operation<Plan> | undefined;
   /** Newest first; with `dueMs`, the longest due first. */
   operations(filter?: OperationFilter): Operation[];
@@ -249,7 +251,8 @@ export interface WalletReads extends SellingReads, BuyingReads {
 }
 
 /** Changes, all of them inside one transaction. Each asserts what must hold and throws on a mistake. */
-export interface WalletTransaction extends WalletReads, SellingChanges, BuyingChanges {
+export interface WalletTransaction
+  extends WalletReads, SellingChanges, BuyingChanges, ChannelChanges {
   insertOperation(operation: Operation): void;
   /**
    * Writes the changed fields; `rev`, `updatedMs` and, when the state changes, `attempts` (0) follow.

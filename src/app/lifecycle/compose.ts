@@ -76,7 +76,7 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
     : undefined;
   const tracing = await openTracing(systemClock);
   if (role === "node" && network !== undefined) {
-    await startProvider({ ...common, network, metrics, tracing, gate: money.selling });
+    await startProvider({ ...common, network, metrics, tracing, money });
     await startDigests(common);
   }
   const gatewayUrls = role === "node"
@@ -150,6 +150,7 @@ function transfersOf(
     ...(herd === undefined ? {} : { herd }),
     usesDirect: config.direct !== "off",
     payerOf: (choice) => payerOf(money.wallet, choice, config),
+    receipts: money.receipts,
     thrift: config.thrift,
     ...(metrics === undefined ? {} : { metrics }),
     log: logOf("transfer"),

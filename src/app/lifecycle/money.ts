@@ -3,6 +3,8 @@ import type { BlobStore } from "../../../swarm/store/blob_store.ts";
 import type { Config } from "../config/settings.ts";
 import { logOf } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
+import type { Identity } from "../identity.ts";
+import { NodeReceipts } from "./receipts.ts";
 import { NodeSelling } from "./selling.ts";
 import { WalletHost } from "./wallet.ts";
 
@@ -10,6 +12,7 @@ import { WalletHost } from "./wallet.ts";
 export interface MoneyParts {
   readonly wallet: WalletHost;
   readonly selling: NodeSelling;
+  readonly receipts: NodeReceipts;
 }
 
 /**
@@ -20,6 +23,7 @@ export async function openMoney(
   options: {
     readonly config: Config;
     readonly store: BlobStore;
+    readonly identity: Identity;
     readonly stack: AsyncDisposableStack;
     /** Whether what is under way in the wallet goes on by itself. */
     readonly resumes: boolean;
@@ -45,10 +49,20 @@ export async function openMoney(
       log,
     }),
   );
-  return { wallet, selling };
+  const receipts = stack.use(
+    new NodeReceipts({
+      dataDirectory: config.data,
+      identity: options.identity,
+      wallet: () => wallet.opened(),
+      log,
+    }),
+  );
+  return { wallet, selling, receipts };
 }
 
 /** What does not work of it, in words. */
-export function moneyProblems({ wallet, selling }: MoneyParts): readonly string[] {
+export function moneyProblems(
+  { wallet, selling }: Pick<MoneyParts, "wallet" | "selling">,
+): readonly string[] {
   return [...wallet.problems(), ...selling.problems()];
 }

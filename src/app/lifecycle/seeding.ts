@@ -1,12 +1,13 @@
 /** What makes a node a seeder: it serves peers, and it tells relays what it has. */
 import { join } from "node:path";
 import { isSeedmintError } from "../../core/errors.ts";
-import type { Announcer, Gate, Network } from "../../../swarm/ports.ts";
+import type { Announcer, Network } from "../../../swarm/ports.ts";
 import { logOf } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { systemClock, systemRandom } from "../../host/system.ts";
 import type { Tracing } from "../tracing.ts";
 import type { Common } from "./compose.ts";
+import type { MoneyParts } from "./money.ts";
 import type { Pools } from "./relays.ts";
 import type { NodeSelling } from "./selling.ts";
 
@@ -19,10 +20,10 @@ export async function startProvider(
     readonly network: Network;
     readonly metrics: Metrics | undefined;
     readonly tracing: Tracing | undefined;
-    readonly gate: Gate;
+    readonly money: Pick<MoneyParts, "selling" | "receipts">;
   },
 ): Promise<void> {
-  const { config, store, network, metrics, tracing, gate, stack } = options;
+  const { config, store, network, metrics, tracing, money, stack } = options;
   const { Provider } = await import("../../../swarm/provider/mod.ts");
   const { Fleet } = await import("../../../swarm/fleet.ts");
   const log = logOf("transfer");
@@ -36,7 +37,8 @@ export async function startProvider(
     await Provider.start({
       network,
       store,
-      gate,
+      gate: money.selling,
+      receipts: money.receipts,
       fleet,
       clock: systemClock,
       random: systemRandom,

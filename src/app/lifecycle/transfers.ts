@@ -1,7 +1,14 @@
 /** Fetching with the swarm that this node has: peers, discovery, scores, and the origin behind. */
 import { isSeedmintError, messageOf, SeedmintError } from "../../core/errors.ts";
 import type { Clock, Random } from "../../core/ports.ts";
-import type { Discovery, Network, Origin, ProviderHint, Source } from "../../../swarm/ports.ts";
+import type {
+  Discovery,
+  Network,
+  Origin,
+  ProviderHint,
+  ReceiptBook,
+  Source,
+} from "../../../swarm/ports.ts";
 import type { FetchBlobOptions, FetchReport, Herd } from "../../../swarm/fetch/mod.ts";
 import type { PathMemory, PeerSourceOptions } from "../../../swarm/requester/mod.ts";
 import type { ScoreBook } from "../../../swarm/score.ts";
@@ -33,6 +40,8 @@ export interface SwarmTransfersOptions {
   readonly usesDirect: boolean;
   /** Who pays for a fetch that may pay. */
   readonly payerOf?: (choice: PaymentChoice | undefined) => FetchPayer | undefined;
+  /** Asks those who were paid for receipts. */
+  readonly receipts?: ReceiptBook;
   /** What counts where a fetch does not say. @default {"balanced"} */
   readonly thrift?: Thrift;
   readonly metrics?: Metrics;
@@ -129,7 +138,7 @@ export class SwarmTransfers implements Transfers {
     payer: FetchPayer | undefined,
     run: Run,
   ): Promise<FetchReport> {
-    const { clock, store, random, scores, herd, thrift: usual } = this.#options;
+    const { clock, store, random, scores, herd, receipts, thrift: usual } = this.#options;
     await using stack = new AsyncDisposableStack();
     const progress: { leftBytes?: number } = {};
     const thrift = request.payment?.thrift ?? usual;
@@ -155,6 +164,7 @@ export class SwarmTransfers implements Transfers {
             payer,
             subject: request.hash,
             bytesMax: () => progress.leftBytes ?? peer.size ?? request.claimedSize,
+            ...(receipts === undefined ? {} : { receipts }),
           },
         }),
     }, {

@@ -1,0 +1,112 @@
+/**
+ * Receipts for bytes: this node signs what its wallet's books say that it sold, countersigns what they
+ * say that it bought, and keeps both. Opened when the first one is asked for.
+ */
+import { join } from "node:path";
+import { messageOf } from "../../core/errors.ts";
+import type { Hash } from "../../core/hash.ts";
+import { systemClock, systemRandom } from "../../host/system.ts";
+import type { ReceiptBook, Receipts, Viewer } from "../../../swarm/ports.ts";
+import type { ConsumerReceipts, ProviderReceipts, ReceiptStore } from "../../../trust/mod.ts";
+import type { Wallet } from "../../../wallet/wallet.ts";
+import type { Identity } from "../identity.ts";
+import type { Log } from "../log.ts";
+
+/** What {@link NodeReceipts} works with. */
+export interface NodeReceiptsOptions {
+  readonly dataDirectory: string;
+  readonly identity: Pick<Identity, "nostrSecret" | "peerId">;
+  /** The wallet while it is open: without its books nothing is signed. */
+  readonly wallet: () => Wallet | undefined;
+  readonly log: Log;
+}
+
+interface Opened {
+  readonly store: ReceiptStore;
+  readonly provider: ProviderReceipts;
+  readonly consumer: ConsumerReceipts;
+}
+
+/** Both sides' receipts of a node. A receipt that cannot be had is never a reason not to trade. */
+export class NodeReceipts implements Receipts, ReceiptBook, Disposable {
+  readonly #options: NodeReceiptsOptions;
+  #opening: Promise<Opened> | undefined;
+  #store: ReceiptStore | undefined;
+  #isClosed = false;
+
+  constructor(options: NodeReceiptsOptions) {
+    this.#options = options;
+  }
+
+  ask(
+    viewer: Viewer,
+    request: Parameters<Receipts["ask"]>[1],
+  ): ReturnType<Receipts["ask"]> {
+    return this.#guarded(async () => (await this.#open()).provider.ask(viewer, request), undefined);
+  }
+
+  keep(viewer: Viewer, text: string): Promise<boolean> {
+    return this.#guarded(async () => (await this.#open()).provider.keep(viewer, text), false);
+  }
+
+  request(subject: Parameters<ReceiptBook["request"]>[0]): ReturnType<ReceiptBook["request"]> {
+    return this.#guarded(async () => (await this.#open()).consumer.request(subject), undefined);
+  }
+
+  countersign(
+    ...[subject, answer]: Parameters<ReceiptBook["countersign"]>
+  ): ReturnType<ReceiptBook["countersign"]> {
+    return this.#guarded(
+      async () => (await this.#open()).consumer.countersign(subject, answer),
+      undefined,
+    );
+  }
+
+  [Symbol.dispose](): void {
+    this.#isClosed = true;
+    this.#store?.[Symbol.dispose]();
+    this.#store = undefined;
+  }
+
+  async #open(): Promise<Opened> {
+    return await (this.#opening ??= this.#openStore());
+  }
+
+  async #openStore(): Promise<Opened> {
+    const { ConsumerReceipts, ProviderReceipts, ReceiptStore } = await import(
+      "../../../trust/mod.ts"
+    );
+    if (this.#isClosed) throw new Error("the node is stopping");
+    const { dataDirectory, identity, wallet } = this.#options;
+    const store = this.#store = ReceiptStore.open(join(dataDirectory, "receipts.sqlite"));
+    const common = {
+      store,
+      signer: { secretKey: identity.nostrSecret, publishes: false },
+      peerId: identity.peerId,
+      clock: systemClock,
+      random: systemRandom,
+    };
+    const booksOf = (peerId: string, root: Hash) =>
+      Promise.resolve().then(() => wallet()?.booksOf(peerId, root));
+    return {
+      store,
+      provider: new ProviderReceipts({
+        ...common,
+        books: { delivered: async (...about) => (await booksOf(...about))?.delivered },
+      }),
+      consumer: new ConsumerReceipts({
+        ...common,
+        books: { paid: async (...about) => (await booksOf(...about))?.paid },
+      }),
+    };
+  }
+
+  async #guarded<T>(task: () => Promise<T>, without: T): Promise<T> {
+    try {
+      return await task();
+    } catch (error) {
+      this.#options.log("warning", "a receipt cannot be had", { error: messageOf(error) });
+      return without;
+    }
+  }
+}
