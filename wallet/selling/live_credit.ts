@@ -176,7 +176,11 @@ export class LiveCredit {
     const day = Math.floor(clock.nowMs() / DAY_MS);
     fault("sell.slice.before-commit");
     const { units, free } = store.transact((tx) => {
-      if (this.#drawn > 0n) tx.returnCredit(this.payer, this.#drawn);
+      const account = tx.creditAccount(this.payer);
+      // A backup that was taken over knows nothing of what is only in memory.
+      if (account === undefined) return { units: 0n, free: 0n };
+      const drawn = account.drawn < this.#drawn ? account.drawn : this.#drawn;
+      if (drawn > 0n) tx.returnCredit(this.payer, drawn);
       for (const [root, charged] of this.#charged) {
         const isKept = root === kept?.root;
         const bytes = charged.bytes - (isKept ? kept.bytes : 0);

@@ -207,6 +207,30 @@ Deno.test("A crash loses to the payer at most the slice that was drawn, and the 
   assert.deepEqual(books.store.audit(), []);
 });
 
+Deno.test("A backup that is taken over meanwhile leaves out what only memory knew, and goes on", async () => {
+  const directory = Deno.makeTempDirSync({ prefix: "seedmint-credit-" });
+  try {
+    using books = new Books();
+    books.store.copyTo(`${directory}/empty.db`);
+    books.pay("p", 100n);
+    books.store.copyTo(`${directory}/paid.db`);
+    for (const name of ["paid", "empty"]) {
+      const meter = books.meter("p");
+      assert.equal(meter.take(groups(100)), 100);
+      meter.giveBack(50 * GROUP);
+      books.store.importFrom(`${directory}/${name}.db`, { replace: true });
+      await meter[Symbol.asyncDispose]();
+      await books.clock.advance(1_000);
+      assert.deepEqual(books.store.audit(), []);
+    }
+    assert.equal(books.meter("p").take(groups(1)), 0);
+    books.pay("p", 64n);
+    assert.equal(books.meter("p").take(groups(1)), 1);
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
+});
+
 Deno.test("Meter.take of 64 groups costs microseconds between draws", () => {
   using books = new Books();
   books.pay("p", 100_000n);
