@@ -22,6 +22,7 @@ import {
   pointFromHex,
   type Proof as CashuProof,
   schnorrSignDigest,
+  schnorrVerifyDigest,
   SigAll,
 } from "@cashu/cashu-ts";
 import { concatBytes, utf8 } from "../src/core/bytes.ts";
@@ -257,6 +258,44 @@ export function schnorrSign(digest: Uint8Array, secretKeyHex: string): string {
   return schnorrSignDigest(digest, secretKeyHex);
 }
 
+/** Whether `signature` (64 bytes in hex) of BIP-340 is of `digest` by the holder of the key. */
+export function isSchnorrSignature(
+  signature: string,
+  { digest, publicKey }: { readonly digest: Uint8Array; readonly publicKey: string },
+): boolean {
+  if (!/^[0-9a-f]{128}$/.test(signature)) return false;
+  try {
+    return schnorrVerifyDigest(signature, digest, publicKey);
+  } catch {
+    return false;
+  }
+}
+
+/** What the holders of two keys have in common (ECDH): 32 bytes, the same from either side. */
+export function sharedSecret(secretKeyHex: string, publicKeyHex: string): Uint8Array {
+  const point = pointFromHex(publicKeyHex).multiply(BigInt(`0x${secretKeyHex}`));
+  return sha256(point.toBytes(true).subarray(1));
+}
+
+/** What is signed for inputs of SIG_ALL (NUT-11): 32 bytes over them and `outputs`, in request order. */
+export function sigAllDigest(
+  inputs: readonly Pick<Proof, "secret" | "C">[],
+  outputs: readonly Pick<PlannedOutput, "amount" | "keysetId" | "blinded">[],
+  quoteId?: string,
+): Uint8Array {
+  const ordered = inRequestOrder(outputs).map((output) => ({
+    amount: Amount.from(output.amount),
+    id: output.keysetId,
+    B_: output.blinded,
+  }));
+  const digests = SigAll.computeDigests(
+    inputs.map(({ secret, C }) => ({ secret, C })),
+    ordered,
+    quoteId,
+  );
+  return Uint8Array.fromHex(digests.v0);
+}
+
 /**
  * The order of outputs in every request: by amount, then by B_, which is random, so that the mint
  * does not see which are sent and which are kept.
@@ -293,14 +332,8 @@ export function signP2pkProofs(
       return withSignature(proof, schnorrSign(sha256(utf8(proof.secret)), secretKeyHex));
     });
   }
-  const outputs = inRequestOrder(options.outputs ?? []).map((output) => ({
-    amount: Amount.from(output.amount),
-    id: output.keysetId,
-    B_: output.blinded,
-  }));
-  const inputs = proofs.map(({ secret, C }) => ({ secret, C }));
-  const digest = SigAll.computeDigests(inputs, outputs, options.quoteId).v0;
-  const signature = schnorrSign(Uint8Array.fromHex(digest), secretKeyHex);
+  const digest = sigAllDigest(proofs, options.outputs ?? [], options.quoteId);
+  const signature = schnorrSign(digest, secretKeyHex);
   return proofs.map((proof, index) => index === 0 ? withSignature(proof, signature) : proof);
 }
 

@@ -38,7 +38,8 @@ export function operationView(operation: Operation): OperationView {
 export function feeMaxOf(operation: Operation): bigint | undefined {
   switch (operation.kind) {
     case "send":
-    case "strip": {
+    case "strip":
+    case "channel": {
       const { feeMaxSat } = operation.plan as SendPlan | StripPlan;
       return feeMaxSat === undefined ? undefined : BigInt(feeMaxSat);
     }
@@ -50,6 +51,7 @@ export function feeMaxOf(operation: Operation): bigint | undefined {
     case "fund":
     case "redeem":
     case "restore":
+    case "channel-close":
       return operation.status === "done" ? operation.fee : undefined;
   }
 }

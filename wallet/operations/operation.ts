@@ -12,6 +12,10 @@ export type OperationKind =
   | "send"
   /** Ecash out: top-ups for one seller, many made by one swap and handed over one by one (NUT-11). */
   | "strip"
+  /** Ecash out: a payment channel with one seller, funded by one swap (NUT-11, SIG_ALL). */
+  | "channel"
+  /** Ecash in: a payment channel of one payer, closed by one swap. */
+  | "channel-close"
   /** Ecash in: tokens and payments redeemed in one swap (NUT-03). */
   | "redeem"
   /** Lightning out: an invoice paid by a melt (NUT-05, NUT-08). */

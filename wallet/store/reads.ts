@@ -2,6 +2,7 @@
 import type { FrozenRequest, Operation } from "../operations/operation.ts";
 import type { MintUrl, ProofState } from "../types.ts";
 import type { Purchase, SellerAccount, StripPart, StripPartFilter } from "./buying_store.ts";
+import type { BalanceRecord, ChannelRecord } from "./channel_store.ts";
 import type {
   CreditAccount,
   CreditFilter,
@@ -203,5 +204,31 @@ export class Reads implements WalletReads {
 
   outgoingPayments(filter: SpendFilter): OutgoingPayment[] {
     return this.tables.outgoing.list(filter);
+  }
+
+  channel(id: string): ChannelRecord | undefined {
+    return this.tables.channels.get(id);
+  }
+
+  channelOf(operationId: string): ChannelRecord | undefined {
+    return this.tables.channels.of(operationId);
+  }
+
+  openChannels(
+    filter: { readonly payer?: string; readonly mint?: MintUrl } = {},
+  ): ChannelRecord[] {
+    return this.tables.channels.open(filter);
+  }
+
+  signedBalances(operationId: string): BalanceRecord[] {
+    return this.tables.channels.balances(operationId);
+  }
+
+  lastBalance(operationId: string): BalanceRecord | undefined {
+    return this.tables.channels.lastBalance(operationId);
+  }
+
+  signedBalance(paymentId: string): BalanceRecord | undefined {
+    return this.tables.channels.balance(paymentId);
   }
 }

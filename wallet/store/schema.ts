@@ -9,6 +9,7 @@
  */
 import { AMOUNT_SAT_MAX } from "../limits.ts";
 import { BUYING_SCHEMA, BUYING_TABLES } from "./schema_buying.ts";
+import { CHANNEL_SCHEMA, CHANNEL_TABLES } from "./schema_channel.ts";
 import { SELLING_SCHEMA, SELLING_TABLES } from "./schema_selling.ts";
 
 const AMOUNT = `INTEGER NOT NULL CHECK (%s BETWEEN 0 AND ${AMOUNT_SAT_MAX})`;
@@ -218,6 +219,7 @@ export const MIGRATIONS: readonly string[] = [
   OPERATIONS + PROOFS + BOOKS,
   "ALTER TABLE requests ADD COLUMN doubt_since_ms INTEGER;",
   SELLING_SCHEMA + BUYING_SCHEMA,
+  CHANNEL_SCHEMA,
 ];
 
 /** Tables whose rows are the wallet, in an order that foreign keys allow; `coins` follows `proofs`. */
@@ -236,4 +238,5 @@ export const TABLES: readonly string[] = [
   "routes",
   ...SELLING_TABLES,
   ...BUYING_TABLES,
+  ...CHANNEL_TABLES,
 ];

@@ -2,6 +2,7 @@
 import type { Clock } from "../../src/core/ports.ts";
 import type { SqliteConnection } from "../../src/sqlite/mod.ts";
 import { BuyingTable } from "./buying_table.ts";
+import { ChannelTable } from "./channel_table.ts";
 import { CountersTable } from "./counters_table.ts";
 import { CreditTable } from "./credit_table.ts";
 import { IncomingTable } from "./incoming_table.ts";
@@ -32,6 +33,7 @@ export interface Tables {
   readonly credit: CreditTable;
   readonly selling: SellingTable;
   readonly buying: BuyingTable;
+  readonly channels: ChannelTable;
 }
 
 /** The tables of `database`, whose counters are those of the seed with `seedFingerprint`. */
@@ -56,5 +58,6 @@ export function tablesOf(
     credit,
     selling: new SellingTable(database),
     buying: new BuyingTable(database, options.clock),
+    channels: new ChannelTable(database),
   };
 }

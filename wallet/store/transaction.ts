@@ -2,6 +2,7 @@
 import { assert } from "../../src/core/assert.ts";
 import type { FrozenRequest, Operation } from "../operations/operation.ts";
 import type { MintUrl, PlannedOutput, Proof, ProofState } from "../types.ts";
+import type { BalanceRecord, ChannelChanges, ChannelRecord } from "./channel_store.ts";
 import type { Purchase, StripPart, StripPartState } from "./buying_store.ts";
 import { Reads } from "./reads.ts";
 import type { CreditRefund, SaleRecord, ServiceRecord } from "./selling_store.ts";
@@ -181,6 +182,21 @@ export class Transaction extends Reads implements WalletTransaction {
 
   putPurchase(purchase: Purchase): void {
     this.#tables.buying.putPurchase(purchase);
+  }
+
+  insertChannel(channel: ChannelRecord): void {
+    this.#tables.channels.insert(channel);
+  }
+
+  updateChannel(
+    id: string,
+    change: Parameters<ChannelChanges["updateChannel"]>[1],
+  ): ChannelRecord {
+    return this.#tables.channels.update(id, change);
+  }
+
+  insertSignedBalance(record: BalanceRecord): void {
+    this.#tables.channels.insertBalance(record);
   }
 
   get #tables(): Tables {
