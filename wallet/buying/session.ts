@@ -193,7 +193,8 @@ export class Session implements BuyingSession {
     const { store, clock } = this.#parts.context;
     return store.stripParts({ peer: this.kind.peer, states: ["revealed"] }).find((part) => {
       const operation = store.operation<StripPlan>(part.operationId)!;
-      return operation.state === "ready" && lockedUntilMs(operation.plan) > clock.nowMs() &&
+      return operation.kind === "strip" && operation.state === "ready" &&
+        lockedUntilMs(operation.plan) > clock.nowMs() &&
         operation.plan.lock.publicKey === this.kind.publicKey;
     });
   }
@@ -210,8 +211,8 @@ export class Session implements BuyingSession {
   }
 
   #isUsable(operation: Operation<StripPlan>, clock: SagaContext["clock"]): boolean {
-    return operation.state === "ready" && operation.status === "open" &&
-      serves(operation, this.kind, clock) &&
+    return operation.kind === "strip" && operation.state === "ready" &&
+      operation.status === "open" && serves(operation, this.kind, clock) &&
       this.#parts.context.store.mint(operation.mint)?.blockedReason === undefined;
   }
 
