@@ -79,6 +79,8 @@ export interface SchedulerLimits {
   readonly paidFirstByteMs: number;
   /** The same without progress: a top-up may have to be swapped at its mint. */
   readonly paidProgressMs: number;
+  /** A paid source with a score below this is a last resort: four failures and no success, or a lie. */
+  readonly paidScoreMin: number;
   /** How long the cheapest fetch waits for free sources to be found before it buys. */
   readonly freeFirstMs: number;
   /** Failures in a row after which the cheapest fetch buys what that source could bring for less. */
@@ -148,6 +150,7 @@ export const SCHEDULER_LIMITS: SchedulerLimits = {
   paidPatienceMs: 500,
   paidFirstByteMs: 5000,
   paidProgressMs: 4000,
+  paidScoreMin: 0.17,
   freeFirstMs: 1500,
   freeFailuresMax: 2,
   stealMsMin: 100,

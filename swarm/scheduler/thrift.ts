@@ -10,6 +10,9 @@
  *                a dearer one is at least twice as fast. What nobody else has is bought at once.
  *     fastest    The price is ignored: the plan is the one without prices.
  *
+ * Cheaper is who asks less for what it delivers: a bad score counts as a higher price. And whoever is
+ * known to lie, or to fail nearly always, is paid for nothing that anybody else has, in any thrift.
+ *
  * **The origin.** It costs no ecash, but sparing it is what a swarm is for, and whoever sells content
  * does so to carry that load. So only `cheapest` prefers it to paid peers, and asks for it at once when
  * all that is left of the swarm asks a price. `balanced` and `fastest` prefer paid peers: the origin
@@ -40,6 +43,9 @@ import {
   type SourceState,
 } from "./state.ts";
 
+/** The score of a source that nothing is known of. */
+const STRANGER_SCORE = 0.5;
+
 /** Whether asking `source` costs something. */
 export function isPaid(source: SourceState): boolean {
   return source.priceMsatPerMiB > 0 && !source.isFleet;
@@ -60,7 +66,17 @@ export function setReach(state: SchedulerState, nowMs: number): void {
     source.rank = 0;
     if (source.dropped === undefined && isPaid(source)) paid.push(source);
   }
-  if (paid.length === 0 || state.thrift === "fastest") return;
+  if (paid.length === 0) return;
+  if (state.thrift !== "fastest") reachByThrift(state, paid, nowMs);
+  const distrusted = paid.filter((source) => scoreOf(source) < state.limits.paidScoreMin);
+  if (distrusted.length > 0) reachLast(state, distrusted, nowMs);
+}
+
+function reachByThrift(
+  state: SchedulerState,
+  paid: readonly SourceState[],
+  nowMs: number,
+): void {
   const ordered = state.thrift === "cheapest" ? cheapestFirst(paid) : worthiestFirst(state, paid);
   for (const [index, source] of ordered.entries()) source.rank = index + 1;
   const live = [...state.sources.values()].filter((source) => source.dropped === undefined);
@@ -122,6 +138,21 @@ export function isOriginCheaper(state: SchedulerState): boolean {
   return paid.subtract(free).intersects(state.missing);
 }
 
+/** Who is not trusted brings what nobody else can. */
+function reachLast(
+  state: SchedulerState,
+  distrusted: readonly SourceState[],
+  nowMs: number,
+): void {
+  let covered = RangeSet.EMPTY;
+  for (const source of state.sources.values()) {
+    const isRelied = !distrusted.includes(source) && isUsable(source, nowMs) &&
+      !isStalled(state, source, nowMs);
+    if (isRelied) covered = covered.union(reachOf(source));
+  }
+  for (const source of distrusted) source.reach = source.reach.subtract(covered);
+}
+
 /** See `cheapest` at the head of this file. */
 function reachCheaply(
   state: SchedulerState,
@@ -137,8 +168,8 @@ function reachCheaply(
   let price = 0;
   let coveredCheaper = covered;
   for (const source of ordered) {
-    if (source.priceMsatPerMiB !== price) coveredCheaper = covered;
-    price = source.priceMsatPerMiB;
+    if (askingOf(source) !== price) coveredCheaper = covered;
+    price = askingOf(source);
     source.reach = RangeSet.ALL.subtract(coveredCheaper);
     // A free source is given more time: with cheaper sellers that hang it would never end.
     const isWaitedFor = source.failuresInRow === 0 &&
@@ -228,7 +259,19 @@ function isTooSlow(
 }
 
 function cheapestFirst(paid: readonly SourceState[]): SourceState[] {
-  return [...paid].sort((a, b) => a.priceMsatPerMiB - b.priceMsatPerMiB);
+  return [...paid].sort((a, b) => askingOf(a) - askingOf(b));
+}
+
+/**
+ * The price to compare with: who failed before, and more so who lied, is dearer than it says, as if what
+ * it does not deliver had to be paid as well. Nobody gains by being known: 0.5 is a stranger's score.
+ */
+function askingOf(source: SourceState): number {
+  return source.priceMsatPerMiB * Math.max(1, STRANGER_SCORE / Math.max(0.001, scoreOf(source)));
+}
+
+function scoreOf(source: SourceState): number {
+  return source.prior.score ?? STRANGER_SCORE;
 }
 
 /** The cheapest first, unless a dearer one is at least twice as fast. */

@@ -8,10 +8,16 @@ import {
   type SchedulerEffect,
   type SchedulerEvent,
   type SchedulerLimits,
+  type SourcePrior,
   type Thrift,
 } from "../../swarm/scheduler/mod.ts";
 import { Purchases } from "./purchases.ts";
-import { type Serving, SimulatedSource, type SourceModel } from "./swarm_model.ts";
+import {
+  type RequestListener,
+  type Serving,
+  SimulatedSource,
+  type SourceModel,
+} from "./swarm_model.ts";
 import type { VirtualClock } from "./virtual_clock.ts";
 
 /** A fetch to be simulated. */
@@ -21,7 +27,8 @@ export interface FetchScene {
   readonly policy?: FetchPolicy;
   readonly thrift?: Thrift;
   readonly racesPaid?: boolean;
-  readonly peers: readonly (SourceModel & { readonly foundMs: number })[];
+  readonly peers:
+    readonly (SourceModel & { readonly foundMs: number; readonly prior?: SourcePrior })[];
   readonly origin?: SourceModel;
   /** The origin at work, when several fetches share its line. */
   readonly sharedOrigin?: SimulatedSource;
@@ -49,6 +56,12 @@ export interface FetchResult {
   readonly originAskedMs: number | undefined;
   readonly firstOriginByteMs: number | undefined;
   readonly failures: readonly { readonly id: string; readonly code: string }[];
+  /** What the fetch learned of its sources. */
+  readonly measured: readonly {
+    readonly id: string;
+    readonly latencyMs?: number;
+    readonly throughput?: number;
+  }[];
   /** Broken invariants, in words. */
   readonly faults: readonly string[];
   readonly cancelCount: number;
@@ -175,6 +188,7 @@ export class FetchSim {
       originAskedMs: this.#originAskedMs,
       firstOriginByteMs: this.#firstOriginByteMs,
       failures: this.#scheduler.failures,
+      measured: [...this.#scheduler.measured()],
       faults: this.#faults,
       cancelCount: this.#cancelCount,
       requestCount: this.#requestCount,
@@ -191,11 +205,13 @@ export class FetchSim {
   }
 
   #announce(model: SourceModel, fleet: { fetchesBeforeUs?: boolean } = {}): void {
+    const { prior } = this.#scene.peers.find(({ id }) => id === model.id) ?? {};
     this.#dispatch({
       type: "source-added",
       sourceId: model.id,
       kind: model.kind,
       tellsHoldings: model.tellsHoldings,
+      ...(prior === undefined ? {} : { prior }),
       ...(model.priceMsatPerMiB === undefined ? {} : { priceMsatPerMiB: model.priceMsatPerMiB }),
       ...(fleet.fetchesBeforeUs === undefined
         ? {}
@@ -290,7 +306,7 @@ export class FetchSim {
         this.#dispatch({ type: "finished", requestId });
         resync();
       },
-      failed: (code: "corrupt" | "reset" | "not-found" | "unavailable" | "timeout") => {
+      failed: (code: Parameters<RequestListener["failed"]>[0]) => {
         if (code === "corrupt") this.#banned.add(id);
         const resync = this.#forget(requestId);
         this.#dispatch({ type: "failed", requestId, code, message: code });
@@ -311,7 +327,7 @@ export class FetchSim {
   #onVerified(requestId: number, run: { readonly start: number; readonly end: number }): void {
     const running = this.#running.get(requestId)!;
     const groups = RangeSet.of(run.start, run.end);
-    const { kind, id, holds, claimsSize } = running.source.model;
+    const { kind, id, holds, claimsSize, till } = running.source.model;
     this.#purchases.verified(running.source.model, groups);
     const isKnown = claimsSize === undefined;
     if (isKnown && !holds.includes(groups)) this.#fault(`${id} gave what it does not hold`);
@@ -329,6 +345,7 @@ export class FetchSim {
     if (this.#isSizeProven && !this.#scheduler.progress().isSizeProven) {
       this.#dispatch({ type: "held", groups: this.#held, size: this.#scene.size });
     }
+    till?.verified(groups.count * GROUP_BYTES);
     this.onHeld();
     this.#dispatch({ type: "verified", requestId, groups: run });
   }

@@ -1,5 +1,5 @@
 /**
- * The scheduler through many simulated networks, and the figures that docs/testing quotes.
+ * The scheduler through many simulated networks, a market, and the figures that docs/testing quotes.
  *
  *     deno run tests/sim/run.ts --seeds 10000          # the nightly task
  *     SIM_SEED=17 deno run --allow-env=SIM_SEED tests/sim/run.ts   # one seed again, told in full
@@ -10,20 +10,22 @@ import { figures } from "./figures.ts";
 import { pricedFigures } from "./priced_figures.ts";
 import { pricedFaultsOf, pricedSceneOf } from "./priced_scenes.ts";
 import { herd } from "./herd_sim.ts";
+import { faultsOfMarket, Market, marketLines, type MarketOptions } from "./market/mod.ts";
 import { faultsOf, runScene, sceneOf } from "./scenes.ts";
 
-if (import.meta.main) main();
+if (import.meta.main) await main();
 
-function main(): void {
+async function main(): Promise<void> {
   const { values } = parseArgs({
     args: Deno.args,
     options: {
       seeds: { type: "string", default: "10000" },
       first: { type: "string", default: "1" },
+      days: { type: "string", default: "20" },
     },
   });
   const replayed = seedOfEnvironment();
-  if (replayed !== undefined) return replay(replayed);
+  if (replayed !== undefined) return await replay(replayed);
   const count = Number(values.seeds);
   const first = Number(values.first);
   const startMs = performance.now();
@@ -52,7 +54,17 @@ function main(): void {
   for (const nodeCount of [1, 4, 8, 16]) {
     console.log(herd({ nodeCount, size: 256 * 1024 * 1024 }).line);
   }
-  if (bad.length > 0) Deno.exit(1);
+  const isSound = await tellMarket({ seed: first, days: Number(values.days) });
+  if (bad.length > 0 || !isSound) Deno.exit(1);
+}
+
+/** Runs a market and tells how it went; true when all held. */
+async function tellMarket(options: MarketOptions): Promise<boolean> {
+  await using market = new Market(options).run();
+  for (const line of marketLines(market)) console.log(line);
+  const faults = faultsOfMarket(market);
+  for (const fault of faults.slice(0, 20)) console.log(`market ${options.seed}: ${fault}`);
+  return faults.length === 0;
 }
 
 /** The seed to replay, if there is one; without the right to read it there is none. */
@@ -62,11 +74,13 @@ export function seedOfEnvironment(): number | undefined {
   return text === undefined ? undefined : Number(text);
 }
 
-function replay(seed: number): void {
-  for (const scene of [sceneOf(seed), pricedSceneOf(seed)]) replayScene(seed, scene);
+async function replay(seed: number): Promise<void> {
+  const isSound = [sceneOf(seed), pricedSceneOf(seed)].map((scene) => replayScene(seed, scene));
+  isSound.push(await tellMarket({ seed, days: 5 }));
+  if (isSound.includes(false)) Deno.exit(1);
 }
 
-function replayScene(seed: number, scene: FetchScene): void {
+function replayScene(seed: number, scene: FetchScene): boolean {
   const show = (_key: string, value: unknown) =>
     value instanceof Map ? Object.fromEntries(value) : value === Infinity ? "endless" : value;
   console.log(JSON.stringify(scene, show, 1));
@@ -76,5 +90,5 @@ function replayScene(seed: number, scene: FetchScene): void {
   console.log(
     faults.length === 0 ? `seed ${seed}: all holds` : `seed ${seed}: ${faults.join("; ")}`,
   );
-  if (faults.length > 0) Deno.exit(1);
+  return faults.length === 0;
 }

@@ -10,6 +10,21 @@ import type { VirtualClock } from "./virtual_clock.ts";
 /** What a stream lets be under way without an answer. */
 const WINDOW_BYTES = 1024 * 1024;
 
+/** Groups of a piece that had left when its request ended. */
+const CROSSING_GROUPS = 4;
+
+/** Says how much of a request is paid for, where a simulated source is paid. */
+export interface Till {
+  /** How many of `count` groups are sent now; less than 1: what {@link more} says. */
+  take(count: number): number;
+  /** Gives back what was taken and not sent. */
+  giveBack(count: number): void;
+  /** Calls back once more is paid for, with false if that is not to be expected, or never. */
+  more(callback: (isPaid: boolean) => void): void;
+  /** The requester verified this many bytes. */
+  verified(bytes: number): void;
+}
+
 /** How a simulated source behaves. */
 export interface SourceModel {
   readonly id: string;
@@ -22,6 +37,10 @@ export interface SourceModel {
   readonly tellsHoldings: boolean;
   /** What it asks for a MiB; 0 or absent: nothing. It charges what it sends, wanted or not. */
   readonly priceMsatPerMiB?: number;
+  /** Takes payments; without one nothing is looked at but the price. */
+  readonly till?: Till;
+  /** Groups in a piece, for coarse simulations. @default 16, or less on a slow link. */
+  readonly pieceGroups?: number;
   /** Sends a wrong group once it has sent so many. */
   readonly liesAfterGroups?: number;
   /** Claims this size instead of the true one. */
@@ -42,7 +61,9 @@ export interface RequestListener {
   verified(start: number, end: number): void;
   received(bytes: number): void;
   finished(): void;
-  failed(code: "corrupt" | "reset" | "not-found" | "unavailable" | "timeout"): void;
+  failed(
+    code: "corrupt" | "reset" | "not-found" | "unavailable" | "timeout" | "payment-required",
+  ): void;
 }
 
 /** A request at work. */
@@ -75,7 +96,8 @@ export class SimulatedSource {
 
   /** Progress is told about every 50 ms, and at most in pieces of 16 groups. */
   get #pieceGroups(): number {
-    return Math.min(16, Math.max(1, Math.floor((this.model.bandwidth * 0.05) / GROUP_BYTES)));
+    return this.model.pieceGroups ??
+      Math.min(16, Math.max(1, Math.floor((this.model.bandwidth * 0.05) / GROUP_BYTES)));
   }
 
   isIn(spans: readonly (readonly [number, number])[] | undefined): boolean {
@@ -154,9 +176,20 @@ export class SimulatedSource {
     if (left.isEmpty) {
       return end(() => options.isShort ? listener.failed("not-found") : listener.finished());
     }
-    const piece = left.take(this.#pieceGroups);
+    const { till } = this.model;
+    const wished = left.take(this.#pieceGroups);
+    const paidCount = till === undefined ? wished.count : till.take(wished.count);
+    if (paidCount < 1) {
+      return till!.more((isPaid) => {
+        if (isOver()) return;
+        if (isPaid) this.#send(left, options);
+        else end(() => listener.failed("payment-required"));
+      });
+    }
+    const piece = paidCount === wished.count ? wished : wished.take(paidCount);
     this.#transmit(piece.count, (isLost) => {
-      if (isOver()) return;
+      // What was on its way when the request ended is charged; what had not left yet is not.
+      if (isOver()) return till?.giveBack(Math.max(0, piece.count - CROSSING_GROUPS));
       if (isLost) return end(() => listener.failed("reset"));
       const { model } = this;
       // A false size changes the shape of the tree: what the two trees share verifies, no more.

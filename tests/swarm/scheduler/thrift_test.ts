@@ -318,6 +318,27 @@ Deno.test("A paid peer that passed over all that is wanted of it is stopped", ()
   );
 });
 
+Deno.test("Who is known to lie or to fail is dearer than it says, and a last resort in any thrift", () => {
+  const asked = (thrift: "cheapest" | "balanced" | "fastest", score: number) => {
+    const desk = new Desk({ thrift });
+    desk.add("doubtful", 900, { prior: { score } });
+    desk.add("good", 1000, { prior: { score: 0.9 } });
+    desk.start();
+    desk.tell({ type: "discovery-ended" });
+    return new Set(desk.asked().map(({ sourceId }) => sourceId));
+  };
+  for (const thrift of ["cheapest", "balanced"] as const) {
+    assert.deepEqual(asked(thrift, 0.5), new Set(["doubtful"]), thrift);
+    assert.deepEqual(asked(thrift, 0.3), new Set(["good"]), thrift);
+  }
+  assert.deepEqual(asked("fastest", 0.3), new Set(["good", "doubtful"]));
+  assert.deepEqual(asked("fastest", 0.1), new Set(["good"]));
+  const desk = new Desk();
+  desk.start();
+  desk.add("liar", 1000, { prior: { score: 0.01 } });
+  assert.equal(desk.asked("liar").length, 1, "nobody else has it");
+});
+
 Deno.test("A payment that is not agreed takes the peer out, and is told", () => {
   const desk = new Desk({ hasOrigin: true });
   desk.start();
