@@ -17,6 +17,8 @@
  * | {@link discovery} | `swarm/discovery` | find peers, and be found, by Nostr adverts |
  * | {@link protocol} | `swarm/protocol` | the messages of `/seedmint/blobs/1` |
  * | {@link nostr} | `src/nostr` | events, a pool of relays, an embedded relay |
+ * | {@link gateway} | `swarm/gateway` | serve public blobs over HTTP |
+ * | {@link trust} | `trust` | receipts for bytes, signed by both sides |
  * | {@link wallet} | `wallet` | Cashu ecash at several mints, in operations that survive any crash |
  *
  * Nothing here starts anything or asks for a permission when it is imported; libp2p loads when
@@ -69,6 +71,8 @@ export * as requester from "./swarm/requester/mod.ts";
 export * as fetching from "./swarm/fetch/mod.ts";
 export * as origin from "./swarm/origin/mod.ts";
 export * as discovery from "./swarm/discovery/mod.ts";
+export * as gateway from "./swarm/gateway/mod.ts";
+export * as trust from "./trust/mod.ts";
 export * as protocol from "./swarm/protocol/mod.ts";
 export { type CollectionChild, decodeCollection, encodeCollection } from "./swarm/collection.ts";
 export { Fleet, issueCertificate, verifyCertificate } from "./swarm/fleet.ts";
@@ -78,9 +82,16 @@ export type {
   ByteStream,
   Discovery,
   Gate,
+  GateDecision,
+  Meter,
   Network,
   Origin,
+  PaidTo,
   Payer,
+  PaymentAnswer,
+  PaymentOffer,
+  PaymentTerms,
+  PaySession,
   PeerAddress,
   ProviderHint,
   Source,

@@ -38,6 +38,7 @@ export async function openMoney(
       ...measured,
       resumes,
       onOpened: (opened) => selling.walletOpened(opened),
+      onMints: () => selling.mintsChanged(),
     }),
   );
   const selling: NodeSelling = stack.use(

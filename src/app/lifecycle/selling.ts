@@ -14,6 +14,8 @@ import type {
   Viewer,
 } from "../../../swarm/ports.ts";
 import type { BlobStore } from "../../../swarm/store/blob_store.ts";
+import { systemClock } from "../../host/system.ts";
+import { MINTS_AGE_MS } from "../../../wallet/selling/limits.ts";
 import type { Seller, Service, ServiceId } from "../../../wallet/selling/mod.ts";
 import type { Wallet } from "../../../wallet/wallet.ts";
 import type { Selling, SellingAccess, ServiceRow } from "../api/selling.ts";
@@ -25,6 +27,9 @@ import { PriceList, readPriceList, writePriceList } from "./price_list.ts";
 
 /** When a payer may send a payment again that came while the wallet was not open. */
 const CLOSED_RETRY_MS = 15_000;
+
+/** How much later than the seller's memory of the mints ends it is asked again. */
+const SOON_MS = 200;
 
 const CONTENT = "content:";
 
@@ -44,6 +49,7 @@ export class NodeSelling implements SellingAccess, Gate, Disposable {
   readonly #index: CollectionIndex;
   readonly #listeners = new Set<() => void>();
   readonly #stops: (() => void)[] = [];
+  #cancelTelling: () => void = () => {};
   #prices: PriceList;
   #seller: Seller | undefined;
 
@@ -89,7 +95,14 @@ export class NodeSelling implements SellingAccess, Gate, Disposable {
     return () => this.#listeners.delete(listener);
   }
 
+  /** The mints whose ecash is taken are others now: what adverts say of them changes soon. */
+  mintsChanged(): void {
+    this.#cancelTelling();
+    this.#cancelTelling = systemClock.timer(MINTS_AGE_MS + SOON_MS, () => this.#tell());
+  }
+
   [Symbol.dispose](): void {
+    this.#cancelTelling();
     this.#seller = undefined;
     for (const stop of this.#stops) stop();
   }
@@ -191,6 +204,10 @@ export class NodeSelling implements SellingAccess, Gate, Disposable {
         error: messageOf(error),
       });
     }
+    this.#tell();
+  }
+
+  #tell(): void {
     for (const listener of this.#listeners) listener();
   }
 }

@@ -57,7 +57,16 @@ export interface WalletHostOptions {
   readonly resumes?: boolean;
   /** Called each time that the wallet was opened, before anybody gets it. */
   readonly onOpened?: (wallet: Wallet) => Promise<void>;
+  /** Called when mints may have been listed or taken off the list. */
+  readonly onMints?: () => void;
 }
+
+/** Methods after which the list of mints may be another one. */
+const MINT_METHODS: ReadonlySet<string> = new Set([
+  "wallet.addMint",
+  "wallet.removeMint",
+  "wallet.restore",
+]);
 
 /** The wallet of a running node, or of a verb that may need one. */
 export class WalletHost implements WalletAccess, AsyncDisposable {
@@ -94,7 +103,9 @@ export class WalletHost implements WalletAccess, AsyncDisposable {
 
   /** Asks the wallet; opens it first if nobody did. */
   readonly call: WalletCall = async (method, params, options) => {
-    return await callsOf(await this.open(), this.#config)(method, params, options);
+    const result = await callsOf(await this.open(), this.#config)(method, params, options);
+    if (MINT_METHODS.has(method)) this.#options.onMints?.();
+    return result;
   };
 
   async open(): Promise<Wallet> {
@@ -159,6 +170,7 @@ export class WalletHost implements WalletAccess, AsyncDisposable {
     if (wallet === undefined || this.#isClosed) return;
     try {
       this.#mintProblems = await listMints(wallet, this.#config);
+      this.#options.onMints?.();
     } catch (error) {
       this.#mintProblems = [`the mints of the settings cannot be listed: ${messageOf(error)}`];
     }
