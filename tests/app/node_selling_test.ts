@@ -77,7 +77,7 @@ Deno.test("without a wallet everything is free, and no wallet is made", async ()
         { decision: "free" },
       );
       assert.equal(selling.creditOf(STRANGER), 0);
-      assert.deepEqual([...Deno.readDirSync(config.data)].map(({ name }) => name), []);
+      assert.deepEqual(await Array.fromAsync(Deno.readDir(config.data)), []);
     })
   );
 });
