@@ -208,7 +208,7 @@ Deno.test("A crash loses to the payer at most the slice that was drawn, and the 
 });
 
 Deno.test("A backup that is taken over meanwhile leaves out what only memory knew, and goes on", async () => {
-  const directory = Deno.makeTempDirSync({ prefix: "seedmint-credit-" });
+  const directory = await Deno.makeTempDir({ prefix: "seedmint-credit-" });
   try {
     using books = new Books();
     books.store.copyTo(`${directory}/empty.db`);
@@ -227,7 +227,7 @@ Deno.test("A backup that is taken over meanwhile leaves out what only memory kne
     books.pay("p", 64n);
     assert.equal(books.meter("p").take(groups(1)), 1);
   } finally {
-    Deno.removeSync(directory, { recursive: true });
+    await Deno.remove(directory, { recursive: true });
   }
 });
 
