@@ -3,48 +3,12 @@ import fc from "fast-check";
 import type { Hash } from "../../../src/core/hash.ts";
 import { type NostrEvent, tagValue, verifyEvent } from "../../../src/nostr/nostr.ts";
 import { readAdvert, readNodeAdvert } from "../../../swarm/discovery/advert.ts";
-import { MemoryAdvertState } from "../../../swarm/discovery/advert_state.ts";
 import { verifyBinding } from "../../../swarm/discovery/binding.ts";
-import {
-  NostrAnnouncer,
-  type NostrAnnouncerOptions,
-} from "../../../swarm/discovery/nostr_announcer.ts";
-import { type PeerOffer, termsOf } from "../../../swarm/discovery/peer_offer.ts";
-import { ManualClock } from "../../support/manual_clock.ts";
-import { seededRandom } from "../../support/seeded_random.ts";
-import { digestOf, FakePool, FakeStore, hashOf, identity } from "./support.ts";
+import type { PeerOffer } from "../../../swarm/discovery/peer_offer.ts";
+import { ann, hashesIn, nowS, setUp } from "./announcer_scene.ts";
+import { digestOf, type FakePool, hashOf } from "./support.ts";
 
-const ann = await identity(1);
 const HOUR_MS = 3_600_000;
-
-/** An announcer with everything around it in memory. */
-function setUp(
-  options: Partial<Omit<NostrAnnouncerOptions, "relays">> & { fleet?: boolean } = {},
-) {
-  const clock = new ManualClock();
-  const store = new FakeStore();
-  const pool = new FakePool();
-  const fleetPool = new FakePool();
-  const state = options.state ?? new MemoryAdvertState();
-  const errors: Error[] = [];
-  const start = () =>
-    NostrAnnouncer.start({
-      store,
-      relays: { public: pool, ...(options.fleet === false ? {} : { fleet: fleetPool }) },
-      identity: ann,
-      offer: () => ({ addrs: ["/ip4/192.0.2.1/tcp/1"] }),
-      clock,
-      random: seededRandom(1),
-      onError: (error) => errors.push(error),
-      ...options,
-      state,
-    });
-  return { clock, store, pool, fleetPool, state, errors, start };
-}
-
-const hashesIn = (events: readonly NostrEvent[]) =>
-  events.filter((event) => event.kind === 30081 && event.content !== "")
-    .map((event) => tagValue(event, "d") as Hash);
 
 /** What readers believe after these events: the newest of each address, minus what was withdrawn. */
 function believed(pool: FakePool, nowS: number): Hash[] {
@@ -55,8 +19,6 @@ function believed(pool: FakePool, nowS: number): Hash[] {
   return [...newest.values()].map((event) => readAdvert(event, { nowS })?.hash)
     .filter((hash) => hash !== undefined).sort();
 }
-
-const nowS = (clock: ManualClock) => Math.floor(clock.nowMs() / 1000);
 
 Deno.test("NostrAnnouncer advertises what the store holds, and the node", async () => {
   const { clock, store, pool, start } = setUp();
@@ -374,79 +336,6 @@ Deno.test("NostrAnnouncer publishes the node anew when its addresses change", as
   assert.deepEqual(node.addrs, ["/new"]);
   const claim = { nostrKey: ann.nostrKey, peerId: ann.peerId, p2pk: offer.p2pk };
   assert.ok(await verifyBinding(node.binding!, claim, { nowS: nowS(clock) }));
-});
-
-const KEY = `02${"a".repeat(64)}`;
-const TERMS = {
-  priceMsatPerMiB: 5,
-  mints: ["https://mint.example"],
-  p2pk: KEY,
-  minTopUpSat: 64,
-  locktimeMin: 90,
-};
-
-/** The newest advert of a blob there. */
-function newestOf(pool: FakePool, hash: Hash, clock: ManualClock) {
-  const event = pool.published.findLast((one) => one.kind === 30081 && tagValue(one, "d") === hash);
-  return event === undefined ? undefined : readAdvert(event, { nowS: nowS(clock) });
-}
-
-Deno.test("NostrAnnouncer advertises each blob with its own price, free ones without", async () => {
-  const priced = hashOf(1);
-  const { clock, store, pool, fleetPool, start } = setUp({
-    offer: () => ({ addrs: ["/ip4/192.0.2.1/tcp/1"], ...TERMS, priceMsatPerMiB: 9 }),
-    offerFor: (hash) =>
-      hash === priced ? TERMS : hash === hashOf(2) ? { ...TERMS, priceMsatPerMiB: 0 } : undefined,
-  });
-  store.put(1);
-  store.put(2);
-  store.put(3);
-  store.put(4, { visibility: "fleet" });
-  await using _announcer = start();
-  await clock.advance(1000);
-  const sold = newestOf(pool, priced, clock)!;
-  assert.deepEqual(termsOf(sold), TERMS);
-  const claim = { nostrKey: ann.nostrKey, peerId: ann.peerId, p2pk: KEY };
-  assert.ok(await verifyBinding(sold.binding!, claim, { nowS: nowS(clock) }));
-  for (const hash of [hashOf(2), hashOf(3)]) {
-    const free = newestOf(pool, hash, clock)!;
-    assert.deepEqual(termsOf(free), {});
-    assert.ok(
-      await verifyBinding(free.binding!, { ...claim, p2pk: undefined }, { nowS: nowS(clock) }),
-    );
-  }
-  assert.equal(newestOf(fleetPool, hashOf(4), clock)!.priceMsatPerMiB, undefined);
-  const nodes = [pool, fleetPool].map((one) =>
-    readNodeAdvert(one.published.find(({ kind }) => kind === 13081)!, { nowS: nowS(clock) })!
-  );
-  assert.equal(nodes[0]!.priceMsatPerMiB, 9);
-  assert.deepEqual(termsOf(nodes[1]!), {}, "the fleet is never charged");
-});
-
-Deno.test("NostrAnnouncer publishes a blob anew when its terms change, and no other", async () => {
-  const prices = new Map([[hashOf(1), 5]]);
-  const { clock, store, pool, start } = setUp({
-    offerFor: (hash) => ({ ...TERMS, priceMsatPerMiB: prices.get(hash) ?? 0 }),
-  });
-  store.put(1);
-  store.put(2);
-  store.put(3);
-  await using announcer = start();
-  await clock.advance(1000);
-  const { length } = pool.published;
-  announcer.offerChanged();
-  await clock.advance(1000);
-  assert.deepEqual(pool.published.slice(length).map(({ kind }) => kind), [13081]);
-  prices.set(hashOf(1), 7).set(hashOf(2), 1);
-  announcer.offerChanged();
-  await clock.advance(1000);
-  assert.deepEqual(hashesIn(pool.published.slice(length + 1)).sort(), [hashOf(1), hashOf(2)]);
-  assert.equal(newestOf(pool, hashOf(1), clock)!.priceMsatPerMiB, 7);
-  prices.delete(hashOf(1));
-  announcer.announce(hashOf(1));
-  await clock.advance(1000);
-  assert.equal(newestOf(pool, hashOf(1), clock)!.priceMsatPerMiB, undefined);
-  assert.deepEqual(announcer.status(), { advertCount: 3, pendingCount: 0 });
 });
 
 Deno.test("NostrAnnouncer ends at once, whatever is under way, and leaves no timer", async () => {
