@@ -31,6 +31,8 @@ interface Shop {
   readonly data: readonly string[];
   readonly peerId: string;
   readonly address: string;
+  /** URLs of its HTTP gateway. */
+  readonly gateways: readonly string[];
   process: ChildProcess;
 }
 
@@ -62,6 +64,7 @@ async function openShop(
     ...{ name, data, process },
     peerId: String(ready.peerId),
     address: (ready.addresses as string[])[0]!,
+    gateways: ready.gateways as string[],
   };
   await waitFor(async () => (await runVerb("wallet", "mints", ...data)).lines.length === 1);
   await setPrice(shop, price);
@@ -332,6 +335,34 @@ Deno.test("a price that rises in the middle is not paid above price-max, and the
   const paidSat = sum(payments, (one) => one.paidSat);
   assert.ok(paidSat > 0 && paidSat <= mostSat(64), `paid ${paidSat}`);
   assert.deepEqual((await ok("wallet", "audit", ...ben.slice(0, 2))).problems, []);
+});
+
+Deno.test("an origin that asks ecash is paid as a peer is, when it is another node's HTTP gateway", async () => {
+  await using bench = await Bench.open();
+  const market = await openMarket(bench);
+  const [a] = market.mints as [string];
+  const film = testBytes(4 * MIB, 7);
+  const path = bench.path("film");
+  await Deno.writeFile(path, film);
+  const gateway = ["--gateway-listen", "127.0.0.1:0"];
+  const shop = await openShop(market, { name: "shop", mint: a, price: 2000, flags: gateway });
+  const hash = await seed(shop, path);
+  const url = `${shop.gateways[0]}/blob/${hash}`;
+  const asked = await fetch(url);
+  assert.equal(asked.status, 402);
+  assert.match(asked.headers.get("x-cashu") ?? "", /^creq/i);
+  await asked.body?.cancel();
+  const ben = await openBuyer(market, { name: "ben", sat: 100, mint: a });
+  const output = bench.path("out");
+  const done = lastOf(0, await runVerb("get", hash, "--origin", url, "-o", output, ...ben), "get");
+  assert.deepEqual(await Deno.readFile(output), film);
+  assert.ok(sum(paymentsOf(done), (one) => one.paidSat) >= 8, JSON.stringify(done.payments));
+  const earned = await totalsOf(shop);
+  assert.ok(isAbout(earned.soldBytes!, film.length), `sold ${earned.soldBytes}`);
+  const poor = ["--data", bench.path("poor"), "--no-mdns", "--no-pay"];
+  const refused = await runVerb("get", hash, "--origin", url, ...poor);
+  assert.equal(refused.code, 1);
+  assert.match(String(refused.lines.at(-1)?.message), /402|price|pay/);
 });
 
 Deno.test("two sellers at two mints are paid out of ecash of a third, and the fleet pays nothing", async () => {
