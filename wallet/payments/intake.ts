@@ -9,13 +9,14 @@ import { createHash } from "node:crypto";
 import { isSeedmintError, messageOf } from "../../src/core/errors.ts";
 import { hashToCurveHex, isPoint } from "../cashu.ts";
 import { INPUTS_PER_REQUEST_MAX, PROOFS_PER_PAYMENT_MAX, TOKEN_CHARS_MAX } from "../limits.ts";
-import { AT_ONCE, type BatchPolicy, joinBatch } from "../operations/redeem_plan.ts";
+import { AT_ONCE, joinBatch } from "../operations/redeem_plan.ts";
 import type { SagaContext } from "../operations/saga.ts";
 import { parseSpendingCondition } from "../outputs/p2pk_secret.ts";
 import { inputFee } from "../selection/fees.ts";
 import type { IncomingPayment, MintRecord, WalletReads } from "../store/wallet_store.ts";
 import { readTokenAt, TokenError, tokenMetadata } from "../token.ts";
 import { type Keyset, type MintUrl, type Proof, type ProofState, WALLET_UNIT } from "../types.ts";
+import { exposureWith, QueuedPace } from "./exposure.ts";
 import {
   INFO_AGE_MS_MAX,
   INFO_WAIT_MS,
@@ -26,7 +27,6 @@ import {
   PEER_TOKEN_CHARS_MAX,
   QUEUED_MAX,
   QUEUED_PER_PAYER_MAX,
-  QUEUED_SPACING_MS,
 } from "./limits.ts";
 import { offlineAnswer } from "./offline.ts";
 import { type PaymentRefusal, refusal, type TakeOutcome } from "./outcome.ts";
@@ -72,8 +72,7 @@ export class Intake {
   readonly #verifier: Verifier;
   /** Payments of peers that are looked at. */
   readonly #counts = { strangers: 0, known: 0 };
-  /** When a redemption of what does not count yet last began, or will. */
-  readonly #queuedAtMs = new Map<MintUrl, number>();
+  readonly #pace: QueuedPace;
 
   constructor(
     context: SagaContext,
@@ -83,6 +82,7 @@ export class Intake {
     this.#policy = options.policy ?? INTAKE_POLICY;
     this.#refused = new RefusedTokens(context.clock);
     this.#throttle = new PayerThrottle(context.clock);
+    this.#pace = new QueuedPace(context.clock);
     this.#verifier = options.verifier ?? new HereVerifier();
   }
 
@@ -297,9 +297,6 @@ export class Intake {
     signal: AbortSignal | undefined,
   ): Promise<{ readonly redeemByMs?: number } | undefined> {
     const { store, clock, keys } = this.#context;
-    const unredeemed = store.incomingPayments({ state: "credited" });
-    const sumOf = (payments: readonly IncomingPayment[]) =>
-      payments.reduce((sum, payment) => sum + payment.amount, 0n);
     const answer = offlineAnswer({
       mint: token.mint,
       info: await this.#recentInfo(token.mint.url, signal),
@@ -308,8 +305,8 @@ export class Intake {
       publicKey: keys.payment.publicKey,
       credit: token.credit,
       price: offer.price ?? 1n,
-      unredeemedOfMint: sumOf(unredeemed.filter((one) => one.mint === token.mint.url)),
-      unredeemedOfPayer: sumOf(unredeemed.filter((one) => one.payer === offer.payer)),
+      unredeemedOfMint: store.unredeemedSat({ mint: token.mint.url }),
+      unredeemedOfPayer: store.unredeemedSat({ payer: offer.payer }),
       policy: this.#policy,
       nowMs: clock.nowMs(),
     });
@@ -345,12 +342,15 @@ export class Intake {
     },
   ): TakeOutcome {
     const { store, clock, fault } = this.#context;
-    const { token, offline, tokenHash } = found;
+    const { token, tokenHash } = found;
     const nowMs = clock.nowMs();
     const ys = token.proofs.map((proof) => proof.y);
     fault("redeem.take.before-commit");
     const outcome = store.transact((tx): TakeOutcome => {
-      // Others may have come first while this one was checked.
+      // Others may have come first while this one was checked, and taken the room.
+      const { mint, amount } = { mint: token.mint.url, amount: token.amount };
+      const exposure = exposureWith(tx, { mint, payer: offer.payer, amount }, this.#policy);
+      const offline = exposure === "over" ? undefined : found.offline;
       const before = this.#known(tx, offer, tokenHash) ??
         this.#seen(ys.map((y) => tx.proof(y)?.state)) ??
         this.#crowded(tx, offer, { token, isQueued: offline === undefined });
@@ -370,11 +370,13 @@ export class Intake {
       const operation = joinBatch(tx, this.#context, {
         payment,
         proofs: token.proofs,
-        policy: offline === undefined
-          ? this.#queuedPolicy(offer, token.mint.url)
-          : this.#policy.batch,
+        policy: offline !== undefined
+          ? this.#policy.batch
+          : isOfPeer(offer)
+          ? this.#pace.next(mint, this.#policy.batch)
+          : AT_ONCE,
         alone: offer.alone ?? false,
-        closes: offline !== undefined && this.#isAlmostExposed(tx, payment),
+        closes: offline !== undefined && exposure === "high",
       });
       const refundKey = isOfPeer(offer) ? refundKeyOf(token.proofs) : undefined;
       if (refundKey !== undefined) tx.putRefundKey(offer.payer, refundKey);
@@ -384,47 +386,15 @@ export class Intake {
     return outcome;
   }
 
-  /**
-   * What does not count yet is redeemed at once, but those that come soon after are taken together: a
-   * stranger must not use up how often this mint lets us ask.
-   */
-  #queuedPolicy(offer: PaymentOffer, mint: MintUrl): BatchPolicy {
-    if (!isOfPeer(offer)) return AT_ONCE;
-    const nowMs = this.#context.clock.monotonicMs();
-    const lastMs = this.#queuedAtMs.get(mint) ?? -Infinity;
-    const atMs = lastMs > nowMs ? lastMs : Math.max(nowMs, lastMs + QUEUED_SPACING_MS);
-    this.#queuedAtMs.set(mint, atMs);
-    const waitMs = atMs - nowMs;
-    return { ...this.#policy.batch, idleMs: waitMs, lingerMs: waitMs };
-  }
-
-  /** So much is credited and not redeemed that soon nothing more could be: it is redeemed now. */
-  #isAlmostExposed(
-    reads: Pick<WalletReads, "incomingPayments">,
-    payment: Pick<IncomingPayment, "mint" | "payer" | "amount">,
-  ): boolean {
-    const { unredeemedPerMintMaxSat, unredeemedPerPayerMaxSat } = this.#policy;
-    let [ofMint, ofPayer] = [payment.amount, payment.amount];
-    for (const { mint, payer, amount } of reads.incomingPayments({ state: "credited" })) {
-      if (mint === payment.mint) ofMint += amount;
-      if (payer === payment.payer) ofPayer += amount;
-    }
-    return 4n * ofMint >= 3n * unredeemedPerMintMaxSat ||
-      4n * ofPayer >= 3n * unredeemedPerPayerMaxSat;
-  }
-
   #crowded(
-    reads: Pick<WalletReads, "incomingPayments" | "balances">,
+    reads: Pick<WalletReads, "incomingPayments" | "unredeemedSat" | "balances">,
     offer: PaymentOffer,
     found: { readonly token: ReadToken; readonly isQueued: boolean },
   ): PaymentRefusal | undefined {
     const { mint, amount } = found.token;
     const held = reads.balances().find((balance) => balance.mint === mint.url);
     // What is queued is anybody's word: it may not take the room of what proves itself.
-    const coming = found.isQueued ? held?.incoming ?? 0n : reads.incomingPayments({
-      state: "credited",
-    }).filter((payment) => payment.mint === mint.url)
-      .reduce((sum, payment) => sum + payment.amount, 0n);
+    const coming = found.isQueued ? held?.incoming ?? 0n : reads.unredeemedSat({ mint: mint.url });
     const holding = (held?.free ?? 0n) + (held?.reserved ?? 0n) + coming;
     if (mint.exposureMaxSat !== undefined && holding + amount > mint.exposureMaxSat) {
       return refusal("exposure", "this node holds as much of this mint as it wants to");

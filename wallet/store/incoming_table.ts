@@ -66,6 +66,17 @@ export class IncomingTable {
     ).map(fromRow);
   }
 
+  /** Sum of the amounts that are credited and not redeemed. */
+  unredeemed(filter: { readonly mint: string } | { readonly payer: string }): bigint {
+    const [column, value] = "mint" in filter ? ["mint", filter.mint] : ["payer", filter.payer];
+    const row = this.#database.get(
+      `SELECT CAST(coalesce(sum(amount), 0) AS TEXT) AS total FROM incoming_payments
+       WHERE state = 'credited' AND +${column} = ?`,
+      value,
+    );
+    return BigInt(row!.total as string);
+  }
+
   put(payment: IncomingPayment): void {
     const found = this.get(payment.payer, payment.paymentId);
     if (found === undefined) return this.#insert(payment);

@@ -116,6 +116,10 @@ export class Reads implements WalletReads {
     return this.tables.incoming.list(filter);
   }
 
+  unredeemedSat(filter: { readonly mint: MintUrl } | { readonly payer: string }): bigint {
+    return this.tables.incoming.unredeemed(filter);
+  }
+
   outgoing(paymentId: string): OutgoingPayment | undefined {
     return this.tables.outgoing.get(paymentId);
   }

@@ -243,6 +243,8 @@ export interface WalletReads extends SellingReads, BuyingReads, ChannelReads {
   ledger(filter?: LedgerFilter): LedgerEntry[];
   incoming(payer: string, paymentId: string): IncomingPayment | undefined;
   incomingPayments(filter: IncomingFilter): IncomingPayment[];
+  /** Sum of payments of a mint, or of a payer, that are credited and not redeemed. */
+  unredeemedSat(filter: { readonly mint: MintUrl } | { readonly payer: string }): bigint;
   outgoing(paymentId: string): OutgoingPayment | undefined;
   /** Sum of `cost` of payments that are reserved or spent. */
   spentSat(filter: SpendFilter): bigint;
