@@ -20,7 +20,7 @@ const CHEATERS: readonly SellerConduct[] = SELLER_CONDUCTS.filter(isCheater);
 const HONEST_GAIN_MIN = 1.25;
 
 /** What a cheater keeps at a third or later meeting with a buyer at most, as a share of the first. */
-const LATER_SHARE_MAX = 0.55;
+const LATER_SHARE_MAX = 0.65;
 
 /** What cheaters, two sellers in five, may take of all that honest buyers pay in the first days. */
 const STOLEN_SHARE_MAX = 0.2;
