@@ -115,6 +115,7 @@ export function openParts(options: WalletOptions, stack: AsyncDisposableStack): 
     intake: new Intake(engine.context, {
       policy: { ...INTAKE_POLICY, ...options.intake },
       verifier: stack.use(new ThreadVerifier({ clock })),
+      onTaken: () => resumer?.wake(),
     }),
     payments,
     buying,

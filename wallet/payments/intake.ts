@@ -63,6 +63,16 @@ interface ReadToken {
   readonly keysets: ReadonlyMap<string, Keyset>;
 }
 
+/** Options of {@link Intake}. */
+export interface IntakeOptions {
+  /** @default {INTAKE_POLICY} */
+  readonly policy?: IntakePolicy;
+  /** @default {one in the calling thread} */
+  readonly verifier?: Verifier;
+  /** Called when a payment waits for its redemption: its time may be now. */
+  readonly onTaken?: () => void;
+}
+
 /** The place where payments come in. */
 export class Intake {
   readonly #context: SagaContext;
@@ -70,13 +80,14 @@ export class Intake {
   readonly #refused: RefusedTokens<PaymentRefusal>;
   readonly #throttle: PayerThrottle;
   readonly #verifier: Verifier;
+  readonly #onTaken: () => void;
   /** Payments of peers that are looked at. */
   readonly #counts = { strangers: 0, known: 0 };
   readonly #pace: QueuedPace;
 
   constructor(
     context: SagaContext,
-    options: { readonly policy?: IntakePolicy; readonly verifier?: Verifier } = {},
+    options: IntakeOptions = {},
   ) {
     this.#context = context;
     this.#policy = options.policy ?? INTAKE_POLICY;
@@ -84,6 +95,7 @@ export class Intake {
     this.#throttle = new PayerThrottle(context.clock);
     this.#pace = new QueuedPace(context.clock);
     this.#verifier = options.verifier ?? new HereVerifier();
+    this.#onTaken = options.onTaken ?? (() => {});
   }
 
   /** Payments may come soon: what takes long to load is loaded. */
@@ -383,6 +395,7 @@ export class Intake {
       return { status: "taken", payment: { ...payment, operationId: operation.id } };
     });
     fault("redeem.take.after-commit");
+    if (outcome.status === "taken") this.#onTaken();
     return outcome;
   }
 

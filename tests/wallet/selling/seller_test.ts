@@ -92,6 +92,14 @@ Deno.test("Wallet.seller sells with threads that verify, wakes who waits, and cl
       }
       await woken;
       assert.equal(meter.creditMsat, 190_000);
+      // What has to be redeemed first is redeemed by itself, at once.
+      const plain = await tokenFrom(buyer, 64n);
+      const other = { viewer: viewer("other"), payment: { id: idOf("three"), token: plain } };
+      assert.equal((await seller.pay(other)).answer, "pending");
+      const patient = seller.openMeter({ ...other, root: FILM, priceMsatPerMiB: 2_000 });
+      await patient.more(AbortSignal.timeout(20_000));
+      assert.equal(patient.creditMsat, 64_000);
+      await patient[Symbol.asyncDispose]();
       assert.equal(meter.take(groups(128)), 128);
       await meter[Symbol.asyncDispose]();
     }
