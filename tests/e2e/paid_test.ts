@@ -10,7 +10,7 @@ import {
   type VerbResult,
 } from "../../devnet/processes.ts";
 import { ReceiptStore, verifyReceipt } from "../../trust/mod.ts";
-import { Bench, type Devnet, fundWallet, lastOf, ok, testBytes } from "./support.ts";
+import { Bench, type Devnet, fundWallet, lastOf, metricsOf, ok, testBytes } from "./support.ts";
 
 const MIB = 2 ** 20;
 const TOP_UP_SAT = 16;
@@ -160,7 +160,8 @@ Deno.test("a paid fetch: the buyer swaps, pays and verifies, and the seller earn
   const film = testBytes(48 * MIB);
   const path = bench.path("film");
   await Deno.writeFile(path, film);
-  const shop = await openShop(market, { name: "shop", mint: a, price: 2000 });
+  const flags = ["--log-level", "debug"];
+  const shop = await openShop(market, { name: "shop", mint: a, price: 2000, flags });
   const hash = await seed(shop, path);
   const ben = await openBuyer(market, { name: "ben", sat: 400, mint: b });
 
@@ -200,6 +201,11 @@ Deno.test("a paid fetch: the buyer swaps, pays and verifies, and the seller earn
   assert.equal((status.selling as JsonLine).pricedCount, 1);
   assert.deepEqual((await ok("wallet", "audit", ...ben.slice(0, 2))).problems, []);
   assert.deepEqual((await ok("wallet", "audit", ...shop.data)).problems, []);
+  const metrics = await metricsOf(bench.path("shop"));
+  assert.match(metrics, new RegExp(`seedmint_sold_bytes_total ${earned.soldBytes}\\b`));
+  assert.match(metrics, /seedmint_payments_total\{answer="credited",code=""\} [1-9]/);
+  assert.match(metrics, /seedmint_income_sat\{mint="127\.0\.0\.1:\d+",state="provisional"\}/);
+  for (const text of [metrics, shop.process.stderr]) assert.doesNotMatch(text, /cashu[AB]|creq/i);
   await shop.process.stop();
   assertReceipt(bench.path("shop"), { role: "provider", root: hash, bytes: earned.soldBytes! });
   assertReceipt(bench.path("ben"), { role: "consumer", root: hash, bytes: earned.soldBytes! });

@@ -94,6 +94,14 @@ export async function fundWallet(
   lastOf(0, await funding.result(), "wallet fund");
 }
 
+/** What a node tells Prometheus over its control socket. */
+export async function metricsOf(dataDirectory: string): Promise<string> {
+  using client = Deno.createHttpClient({
+    proxy: { transport: "unix", path: `${dataDirectory}/control.sock` },
+  });
+  return await (await fetch("http://seedmint/metrics", { client })).text();
+}
+
 /** As {@link ok}, with a text on stdin. */
 export async function fed(input: string, ...args: string[]): Promise<JsonLine> {
   return lastOf(0, await feedVerb(input, ...args), args.slice(0, 2).join(" "));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type JsonLine, runVerb } from "../../devnet/processes.ts";
-import { Bench, type Devnet, failed, fed, ok } from "./support.ts";
+import { Bench, type Devnet, failed, fed, metricsOf, ok } from "./support.ts";
 
 /** The verbs of one wallet. */
 function walletAt(directory: string) {
@@ -179,13 +179,6 @@ Deno.test("a running node keeps the wallet: verbs go through it, status and metr
   assert.equal(await process.stop(), 0);
   assert.equal(await ann.total(), 479);
 });
-
-async function metricsOf(dataDirectory: string): Promise<string> {
-  using client = Deno.createHttpClient({
-    proxy: { transport: "unix", path: `${dataDirectory}/control.sock` },
-  });
-  return await (await fetch("http://seedmint/metrics", { client })).text();
-}
 
 async function waitFor(condition: () => Promise<boolean>): Promise<void> {
   const deadline = AbortSignal.timeout(60_000);
