@@ -49,7 +49,11 @@ export async function startGateways(
     );
   }
   // What this node has, programs of its own user have: they are asked no price.
-  if (config.blossomCache) urls.push(await start(options, { ...CACHE_ADDRESS, localCache: {} }));
+  if (config.blossomCache) {
+    const { fetchFromServers } = await import("./blossom_fetch.ts");
+    const localCache = { fetchBySha256: fetchFromServers(options) };
+    urls.push(await start(options, { ...CACHE_ADDRESS, localCache }));
+  }
   return urls.filter((url) => url !== undefined);
 }
 
