@@ -50,3 +50,6 @@ export const AVOID_MS = 3_600_000;
 
 /** The longest that lasts: addresses change hands. */
 export const AVOID_MS_MAX = 30 * 24 * 3_600_000;
+
+/** Looks for the change of a channel before a person is told: a mint may be behind for a while. */
+export const CHANGE_TRIES_MAX = 20;

@@ -9,6 +9,7 @@ import { swapBody } from "../outputs/requests.ts";
 import { inputFee } from "../selection/fees.ts";
 import { termsOf } from "../selection/terms.ts";
 import type { ProofRecord, WalletTransaction } from "../store/wallet_store.ts";
+import type { PlannedOutput, Proof } from "../types.ts";
 import { LAZY } from "./backoff.ts";
 import { LOCKTIME_SKEW_MS, PLAN_ROUNDS_MAX } from "./limits.ts";
 import type { Operation } from "./operation.ts";
@@ -50,6 +51,11 @@ export async function planReclaim<Plan extends ReclaimPlan>(
     readonly dropped: (plan: Plan) => Plan;
     /** What else is known by now, in the same transaction. */
     readonly learn: (tx: WalletTransaction) => void;
+    /** Signs for SIG_ALL, over the outputs. @default {each proof is signed by the refund key} */
+    readonly sign?: (
+      proofs: readonly ProofRecord[],
+      outputs: readonly PlannedOutput[],
+    ) => readonly Proof[];
   },
 ): Promise<Step> {
   const { proofs, signal } = options;
@@ -69,7 +75,7 @@ export async function planReclaim<Plan extends ReclaimPlan>(
     return "rest";
   }
   // Signed once, before it is written down: a second signature would be another request (R2).
-  const inputs = plan.lock === undefined
+  const signed = plan.lock === undefined || options.sign !== undefined
     ? proofs
     : signedForRefund(proofs, context.keys.payment.secretKey);
   const reclaimRound = plan.reclaimRound + 1;
@@ -83,6 +89,7 @@ export async function planReclaim<Plan extends ReclaimPlan>(
       keys: context.keys,
       firstCounter,
     });
+    const inputs = options.sign?.(proofs, outputs) ?? signed;
     tx.insertOutputs(id, phase, { mint, outputs });
     tx.freezeRequest({
       operationId: id,

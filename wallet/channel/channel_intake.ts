@@ -1,0 +1,418 @@
+/**
+ * Channels in which we are paid: opening one, and the balances that its payer signs. A message counts as
+ * soon as its balance and signature are on disk with the payment and the credit, in one transaction.
+ * Nothing asks the mint: what an open channel owes us is as good as its mint, until its expiry comes near.
+ */
+import { createHash } from "node:crypto";
+import { isSeedmintError } from "../../src/core/errors.ts";
+import { closeByMs, type ClosePlan, endOfRecord, wantClose } from "../operations/channel_close.ts";
+import type { Engine } from "../operations/engine.ts";
+import { newOperation } from "../operations/transition.ts";
+import { INFO_AGE_MS_MAX, OFFLINE_NUTS } from "../payments/limits.ts";
+import { PayerThrottle } from "../payments/payer_throttle.ts";
+import { INTAKE_POLICY, type IntakePolicy } from "../payments/policy.ts";
+import { HereVerifier, type Verifier } from "../payments/proof_verifier.ts";
+import type { ChannelRecord } from "../store/channel_store.ts";
+import type { IncomingPayment, MintRecord } from "../store/wallet_store.ts";
+import { type Keyset, WALLET_UNIT } from "../types.ts";
+import {
+  CHANNEL_MARGIN_MS,
+  CHANNEL_SAT_MAX,
+  CHANNEL_UPDATES_MAX,
+  CHANNEL_USE_MS,
+  CHANNELS_MAX,
+  CHANNELS_PER_PAYER_MAX,
+  FEE_PPK_MAX,
+} from "./limits.ts";
+import { type ChannelMessage, decodeChannelMessage } from "./message.ts";
+import { ChannelEnd, type ChannelTerms, creditOf } from "./terms.ts";
+
+/** A message as its payer sends it. */
+export interface ChannelOffer {
+  readonly payer: string;
+  readonly paymentId: string;
+  readonly message: string;
+  /** The least that one payment must be, in sat. @default {1} */
+  readonly topUpMinSat?: number;
+  /** Mints that it may be of. @default {all that are listed} */
+  readonly mints?: ReadonlySet<string>;
+}
+
+/** What became of it. */
+export type ChannelOutcome =
+  | { readonly answer: "credited" }
+  | { readonly answer: "refused"; readonly code: string; readonly retryMs?: number };
+
+/** When a payer may come again that found no room. */
+const BUSY_RETRY_MS = 5_000;
+
+/** Ends of channels kept at hand, with their outputs. */
+const ENDS_KEPT_MAX = 256;
+
+/** See the head of this file. */
+export class ChannelTill {
+  readonly #engine: Engine;
+  readonly #policy: IntakePolicy;
+  readonly #verifier: Verifier;
+  readonly #throttle: PayerThrottle;
+  /** By channel; those used longest ago come first. */
+  readonly #ends = new Map<string, { readonly end: ChannelEnd; readonly keyset: Keyset }>();
+
+  constructor(
+    engine: Engine,
+    options: { readonly policy?: IntakePolicy; readonly verifier?: Verifier } = {},
+  ) {
+    this.#engine = engine;
+    this.#policy = options.policy ?? INTAKE_POLICY;
+    this.#verifier = options.verifier ?? new HereVerifier();
+    this.#throttle = new PayerThrottle(engine.context.clock);
+  }
+
+  /**
+   * Takes a message. Never throws for what a payer sends or a mint does.
+   *
+   * @throws {SeedmintError} `storage` or `no-space`
+   */
+  async pay(offer: ChannelOffer): Promise<ChannelOutcome> {
+    const { store } = this.#engine.context;
+    const tokenHash = createHash("sha256").update(offer.message).digest("hex");
+    const known = store.incoming(offer.payer, offer.paymentId);
+    if (known !== undefined) return knownOutcome(known, tokenHash);
+    const isStranger = (store.creditAccount(offer.payer)?.paid ?? 0n) === 0n;
+    const tokenChars = offer.message.length;
+    const admission = this.#throttle.admit(offer.payer, { isStranger, tokenChars });
+    if ("retryMs" in admission) return refused("busy", admission.retryMs);
+    const outcome = await this.#look(offer, tokenHash);
+    if (outcome.answer === "credited" || !BLAMED.has(outcome.code)) {
+      this.#throttle.forgive(admission);
+    } else this.#throttle.charge(offer.payer, 2);
+    return outcome;
+  }
+
+  /** Has every channel closed that is open: of one payer, or of all. */
+  closeAll(reason: string, { payer }: { readonly payer?: string } = {}): void {
+    const { store, clock } = this.#engine.context;
+    const open = store.openChannels(payer === undefined ? {} : { payer });
+    store.transact((tx) => {
+      for (const { operationId } of open) {
+        wantClose(tx, operationId, { reason, nowMs: clock.nowMs() });
+      }
+    });
+    for (const { operationId } of open) this.#drive(operationId);
+  }
+
+  async #look(offer: ChannelOffer, tokenHash: string): Promise<ChannelOutcome> {
+    const message = decodeChannelMessage(offer.message);
+    if (message === undefined) return refused("malformed");
+    const { store } = this.#engine.context;
+    const record = store.channel(message.channelId);
+    if (record === undefined) {
+      return message.open === undefined
+        ? refused("unavailable")
+        : await this.#open(offer, { ...message, open: message.open }, tokenHash);
+    }
+    if (record.payer !== offer.payer) return refused("conflict");
+    if (record.state !== "open") return refused("spent");
+    const known = await this.#endOf(record);
+    if (known === undefined) return refused("unavailable", BUSY_RETRY_MS);
+    return this.#update(offer, { message, known, tokenHash });
+  }
+
+  /** A balance of a channel that is open. Synchronous: nothing comes between the checks and the disk. */
+  #update(
+    offer: ChannelOffer,
+    found: {
+      readonly message: ChannelMessage;
+      readonly known: { readonly end: ChannelEnd; readonly keyset: Keyset };
+      readonly tokenHash: string;
+    },
+  ): ChannelOutcome {
+    const { message, known: { end, keyset }, tokenHash } = found;
+    const { store, clock, fault } = this.#engine.context;
+    const record = store.channel(message.channelId)!;
+    const { balance } = message;
+    if (record.state !== "open") return refused("spent");
+    // What is below, or the same again, was counted with the highest.
+    if (balance <= record.balance) return { answer: "credited" };
+    const expiryS = end.terms.expiryS;
+    if (clock.nowMs() >= closeByMs({ expiryS })) return refused("locked");
+    if (record.updateCount >= CHANNEL_UPDATES_MAX) return refused("exposure");
+    if (balance > end.sums.balanceMax) return refused("malformed");
+    if (message.keysetId !== keyset.id) return refused("malformed");
+    const credit = creditOf(balance, end.sums);
+    const more = credit - record.credit;
+    const isFull = balance === end.sums.balanceMax;
+    if (more < BigInt(offer.topUpMinSat ?? 1) && !isFull) return refused("price");
+    if (!end.isSigned(message, keyset)) return refused("malformed");
+    fault("channel-close.take.before-commit");
+    store.transact((tx) => {
+      const nowMs = clock.nowMs();
+      tx.updateChannel(record.id, {
+        balance,
+        credit,
+        signature: message.signature,
+        updateCount: record.updateCount + 1,
+        movedMs: nowMs,
+      });
+      const amount = balance - record.balance;
+      tx.putIncoming(paymentOf(offer, { record, tokenHash, amount, credit: more, expiryS, nowMs }));
+      if (isFull) wantClose(tx, record.operationId, { reason: "it is full", nowMs });
+    });
+    fault("channel-close.take.after-commit");
+    if (isFull) this.#drive(record.operationId);
+    return { answer: "credited" };
+  }
+
+  async #open(
+    offer: ChannelOffer,
+    message: ChannelMessage & { readonly open: ChannelTerms },
+    tokenHash: string,
+  ): Promise<ChannelOutcome> {
+    const { open } = message;
+    const { context } = this.#engine;
+    const early = this.#termsTrouble(offer, open);
+    if (early !== undefined) return early;
+    const keyset = await this.#keysetFor(open);
+    if ("answer" in keyset) return keyset;
+    const end = new ChannelEnd(open, { keyset, key: context.keys.payment });
+    const { balance } = message;
+    if (message.keysetId !== open.keysetId) return refused("malformed");
+    if (balance > end.sums.balanceMax) return refused("malformed");
+    const credit = creditOf(balance, end.sums);
+    if (credit < BigInt(Math.max(1, offer.topUpMinSat ?? 1))) return refused("price");
+    if (!end.isSigned(message, keyset)) return refused("malformed");
+    const full = this.#roomTrouble(offer, end);
+    if (full !== undefined) return full;
+    const isProven = await this.#isProven(end, keyset, offer.payer);
+    if (typeof isProven !== "boolean") return isProven;
+    if (!isProven) return refused("malformed");
+    // Others may have come in meanwhile, or the same one.
+    const late = this.#termsTrouble(offer, open) ?? this.#roomTrouble(offer, end);
+    if (late !== undefined) return late;
+    if (context.store.channel(end.id) !== undefined) return await this.#look(offer, tokenHash);
+    this.#insert(offer, { message, end, credit, tokenHash });
+    this.#keep(end, keyset);
+    return { answer: "credited" };
+  }
+
+  /** What can be told of it without asking anybody. */
+  #termsTrouble(offer: ChannelOffer, open: ChannelTerms): ChannelOutcome | undefined {
+    const { store, keys, clock } = this.#engine.context;
+    const mint = store.mint(open.mint);
+    if (mint === undefined || offer.mints?.has(open.mint) === false) return refused("mint");
+    if (mint.blockedReason !== undefined || mint.trust !== "trusted") return refused("mint");
+    if (open.seller !== keys.payment.publicKey) return refused("locked");
+    const leastMs = clock.nowMs() + CHANNEL_MARGIN_MS + CHANNEL_USE_MS;
+    if (open.expiryS * 1000 < leastMs) return refused("locked");
+    return undefined;
+  }
+
+  /** The keyset of its funding, if the mint can be relied on. */
+  async #keysetFor(open: ChannelTerms): Promise<Keyset | (ChannelOutcome & { answer: "refused" })> {
+    const { mints, clock } = this.#engine.context;
+    const api = mints.of(open.mint);
+    try {
+      const cached = api.cachedInfo();
+      const isRecent = cached !== undefined && clock.nowMs() - cached.atMs <= INFO_AGE_MS_MAX;
+      const info = isRecent ? cached.info : await api.info({ fresh: true });
+      if (!OFFLINE_NUTS.every((nut) => info.nuts.has(nut))) return refused("mint");
+      const keyset = await api.keyset(open.keysetId);
+      if (keyset.unit !== WALLET_UNIT) return refused("unit");
+      const isLasting = (keyset.finalExpiry ?? Infinity) > open.expiryS;
+      if (!keyset.active || !isLasting || keyset.inputFeePpk > FEE_PPK_MAX) return refused("mint");
+      const hasKeys = open.proofs.every(({ amount }) => keyset.keys[amount.toString()]);
+      return hasKeys ? keyset : refused("malformed");
+    } catch (error) {
+      if (isSeedmintError(error, "storage") || isSeedmintError(error, "no-space")) throw error;
+      if (isSeedmintError(error, "not-found")) return refused("mint");
+      return refused("unavailable", BUSY_RETRY_MS);
+    }
+  }
+
+  /** Whether more may be owed to us in channels, and whether its ecash is new here. */
+  #roomTrouble(offer: ChannelOffer, end: ChannelEnd): ChannelOutcome | undefined {
+    const { store } = this.#engine.context;
+    const { capacity } = end.sums;
+    const open = store.openChannels();
+    const ofPayer = open.filter(({ payer }) => payer === offer.payer);
+    if (open.length >= CHANNELS_MAX || ofPayer.length >= CHANNELS_PER_PAYER_MAX) {
+      return refused("busy");
+    }
+    if (capacity > CHANNEL_SAT_MAX) return refused("exposure");
+    const ids = new Set(open.map(({ operationId }) => operationId));
+    const others = store.incomingPayments({ state: "credited" })
+      .filter(({ operationId }) => operationId === undefined || !ids.has(operationId));
+    const sum = (list: readonly { readonly amount: bigint }[]) =>
+      list.reduce((total, { amount }) => total + amount, 0n);
+    const held = (list: readonly ChannelRecord[]) =>
+      list.reduce((total, record) => total + record.capacity, 0n);
+    const { mint } = end.terms;
+    const atMint = sum(others.filter((one) => one.mint === mint)) +
+      held(open.filter((one) => one.mint === mint)) + capacity;
+    const byPayer = sum(others.filter((one) => one.payer === offer.payer)) + held(ofPayer) +
+      capacity;
+    const { unredeemedPerMintMaxSat, unredeemedPerPayerMaxSat } = this.#policy;
+    if (atMint > unredeemedPerMintMaxSat || byPayer > unredeemedPerPayerMaxSat) {
+      return refused("exposure");
+    }
+    if (isAboveExposure(store.mint(mint)!, store.balances(), atMint)) return refused("exposure");
+    const seen = end.inputs.some(({ secret }) => store.stateOfSecret(secret) !== undefined);
+    return seen && store.channel(end.id) === undefined ? refused("conflict") : undefined;
+  }
+
+  async #isProven(
+    end: ChannelEnd,
+    keyset: Keyset,
+    payer: string,
+  ): Promise<boolean | ChannelOutcome> {
+    const isFirst = (this.#engine.context.store.creditAccount(payer)?.paid ?? 0n) > 0n;
+    try {
+      return await this.#verifier.verify(end.inputs, () => keyset, { isFirst });
+    } catch (error) {
+      if (!isSeedmintError(error)) throw error;
+      return refused("busy", BUSY_RETRY_MS);
+    }
+  }
+
+  #insert(
+    offer: ChannelOffer,
+    found: {
+      readonly message: ChannelMessage;
+      readonly end: ChannelEnd;
+      readonly credit: bigint;
+      readonly tokenHash: string;
+    },
+  ): void {
+    const { context } = this.#engine;
+    const { store, clock, fault } = context;
+    const { message, end, credit, tokenHash } = found;
+    const { mint, expiryS } = end.terms;
+    const nowMs = clock.nowMs();
+    const { balance, keysetId, signature } = message;
+    const operation = newOperation<ClosePlan>(context, {
+      kind: "channel-close",
+      state: "open",
+      mint,
+      amount: balance,
+      plan: {
+        channelId: end.id,
+        round: 0,
+        expiryS,
+        balanceMaxSat: Number(end.sums.balanceMax),
+      },
+    });
+    const record: ChannelRecord = {
+      id: end.id,
+      operationId: operation.id,
+      payer: offer.payer,
+      mint,
+      terms: offer.message,
+      capacity: end.sums.capacity,
+      balance,
+      credit,
+      keysetId,
+      signature,
+      updateCount: 1,
+      state: "open",
+      movedMs: nowMs,
+      createdMs: nowMs,
+    };
+    fault("channel-close.take.before-commit");
+    store.transact((tx) => {
+      tx.insertOperation(operation);
+      tx.insertChannel(record);
+      tx.insertProofs(end.inputs, { mint, state: "incoming", operationId: operation.id });
+      const amount = balance;
+      tx.putIncoming(paymentOf(offer, { record, tokenHash, amount, credit, expiryS, nowMs }));
+      // What its payer may have back goes to the key that it named.
+      tx.putRefundKey(offer.payer, end.terms.buyer);
+    });
+    fault("channel-close.take.after-commit");
+    this.#drive(operation.id);
+  }
+
+  async #endOf(
+    record: ChannelRecord,
+  ): Promise<{ readonly end: ChannelEnd; readonly keyset: Keyset } | undefined> {
+    const kept = this.#ends.get(record.id);
+    if (kept !== undefined) {
+      this.#keep(kept.end, kept.keyset);
+      return kept;
+    }
+    const { context } = this.#engine;
+    const api = context.mints.of(record.mint);
+    try {
+      const keyset = api.cachedKeyset(record.keysetId) ?? await api.keyset(record.keysetId);
+      const end = endOfRecord(context, record, keyset);
+      this.#keep(end, keyset);
+      return { end, keyset };
+    } catch (error) {
+      if (isSeedmintError(error, "storage") || isSeedmintError(error, "no-space")) throw error;
+      return undefined;
+    }
+  }
+
+  #keep(end: ChannelEnd, keyset: Keyset): void {
+    this.#ends.delete(end.id);
+    this.#ends.set(end.id, { end, keyset });
+    for (const oldest of this.#ends.keys()) {
+      if (this.#ends.size <= ENDS_KEPT_MAX) break;
+      this.#ends.delete(oldest);
+    }
+  }
+
+  #drive(operationId: string): void {
+    this.#engine.drive(operationId).catch(() => {
+      // It is in the journal: whoever drives what is due goes on with it.
+    });
+  }
+}
+
+/** What only who errs or lies sends. */
+const BLAMED: ReadonlySet<string> = new Set(["malformed", "locked", "conflict", "price", "mint"]);
+
+function refused(code: string, retryMs?: number): ChannelOutcome & { readonly answer: "refused" } {
+  return { answer: "refused", code, ...retryMs === undefined ? {} : { retryMs } };
+}
+
+function knownOutcome(payment: IncomingPayment, tokenHash: string): ChannelOutcome {
+  if (payment.tokenHash !== tokenHash) return refused("conflict");
+  return payment.state === "dead" ? refused("spent") : { answer: "credited" };
+}
+
+function paymentOf(
+  offer: ChannelOffer,
+  found: {
+    readonly record: Pick<ChannelRecord, "mint" | "operationId">;
+    readonly tokenHash: string;
+    readonly amount: bigint;
+    readonly credit: bigint;
+    readonly expiryS: number;
+    readonly nowMs: number;
+  },
+): IncomingPayment {
+  const { record, tokenHash, amount, credit, expiryS, nowMs } = found;
+  return {
+    paymentId: offer.paymentId,
+    payer: offer.payer,
+    tokenHash,
+    mint: record.mint,
+    amount,
+    credit,
+    state: "credited",
+    redeemByMs: closeByMs({ expiryS }),
+    operationId: record.operationId,
+    version: 1,
+    createdMs: nowMs,
+  };
+}
+
+function isAboveExposure(
+  mint: MintRecord,
+  balances: readonly { readonly mint: string; readonly free: bigint; readonly reserved: bigint }[],
+  coming: bigint,
+): boolean {
+  if (mint.exposureMaxSat === undefined) return false;
+  const held = balances.find((one) => one.mint === mint.url);
+  return (held?.free ?? 0n) + (held?.reserved ?? 0n) + coming > mint.exposureMaxSat;
+}
