@@ -134,10 +134,13 @@ export class Leftovers implements Disposable {
     if (this.#accounts.isInUse(payer)) return no("in-use", "an answer is under way");
     this.#accounts.settle(payer);
     const account = store.creditAccount(payer);
-    const amount = account === undefined ? 0n : leftOf(account) / UNITS_PER_SAT;
-    if (account === undefined || amount < REFUND_MIN_SAT) {
+    const left = account === undefined ? 0n : leftOf(account) / UNITS_PER_SAT;
+    if (account === undefined || left < REFUND_MIN_SAT) {
       return no("dust", `less than ${REFUND_MIN_SAT} sat are left; they stay usable`);
     }
+    // Real money is given back for real money only.
+    const amount = left - store.unredeemedSat({ payer });
+    if (amount < REFUND_MIN_SAT) return no("unavailable", "its payments are not redeemed yet");
     const { refundKey } = account;
     if (refundKey === undefined) {
       return no("no-key", "no payment named a key that ecash can go back to");

@@ -61,6 +61,7 @@ Deno.test("Seller pays back nothing of dust, to nobody without a key, and once a
   };
   assert.equal(await codeOf("stranger"), "dust");
   await world.credit("p", 64n);
+  assert.equal(await codeOf("p"), "unavailable", "what it paid is not redeemed");
   await world.redeemAll();
   const before = await world.seller.refund(viewer("p"));
   assert.equal(before.status, "refunded");
