@@ -8,6 +8,8 @@ const DOING: Readonly<Record<OperationView["kind"], string>> = {
   fund: "fund",
   send: "send",
   strip: "buy bytes with",
+  channel: "open a channel of",
+  "channel-close": "close a channel of",
   redeem: "receive",
   melt: "pay",
   swap: "swap",
