@@ -118,7 +118,11 @@ export class Services {
     };
   }
 
-  /** The least that any payment must be, in sat; undefined while nothing is sold. */
+  /**
+   * The least that any payment must be, in sat, on its face; undefined while nothing is sold. A payment
+   * names no content, so that the lowest of all prices counts; that little of the content is left makes
+   * no smaller one worth taking: what is left of the payment stays credit.
+   */
   get leastTopUpSat(): number | undefined {
     let least: number | undefined;
     for (const service of this.#priced()) {
