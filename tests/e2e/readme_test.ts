@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 /** A fence that takes longer is ended and fails. */
-const FENCE_MS_MAX = 60_000;
+const FENCE_MS_MAX = 150_000;
 /** How long what a fence left running may take to stop when asked. */
 const STOP_MS_MAX = 8_000;
 
