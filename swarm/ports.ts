@@ -229,6 +229,8 @@ export interface PaymentTerms {
   readonly p2pk: string;
   /** The least minutes until the payer may take an unused payment back. */
   readonly locktimeMin: number;
+  /** The most that a payment channel of this payer may hold, in sat; absent where there are none. */
+  readonly channelSat?: number;
 }
 
 /** What a {@link Gate} decides on a request for content. */

@@ -108,7 +108,7 @@ export class Housekeeper implements AsyncDisposable {
 
   #catchUp(): void {
     const { store } = this.#engine.context;
-    for (const kind of ["send", "strip", "swap"] as const) {
+    for (const kind of ["send", "strip", "channel", "swap"] as const) {
       for (const operation of store.operations({ kind, limit: LOOK_BACK_COUNT })) {
         const paymentId = paymentIdOf(operation);
         if (paymentId !== undefined) settlePayment(store, paymentId);

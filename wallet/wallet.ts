@@ -208,7 +208,9 @@ export class Wallet implements WalletApi, AsyncDisposable {
    * ends with the wallet.
    */
   seller(options: SellerOptions = {}): Seller {
-    return this.#seller ??= this.#stack.use(new Seller(this.#parts, options));
+    return this.#seller ??= this.#stack.use(
+      new Seller(this.#parts, { channel: this.#parts.channels, ...options }),
+    );
   }
 
   /** What a peer was sold of `root` and paid for, and what it was paid, for receipts. */

@@ -1,12 +1,15 @@
 /** The parts of an open wallet, put together. */
 import { parseSeedWords } from "../src/core/keys.ts";
 import { BuyingDesk } from "./buying/desk.ts";
+import { ChannelTill } from "./channel/channel_intake.ts";
 import { FundHints } from "./fund_hints.ts";
 import { Housekeeper } from "./housekeeper.ts";
 import { walletKeysOf } from "./keys.ts";
 import { MintList } from "./listed_mints.ts";
 import { ListedMints } from "./mint/mints.ts";
 import { openHintSocket } from "./mint/quote_hints.ts";
+import { channelSaga } from "./operations/channel.ts";
+import { channelCloseSaga } from "./operations/channel_close.ts";
 import { Engine } from "./operations/engine.ts";
 import { fundSaga } from "./operations/fund.ts";
 import { meltSaga } from "./operations/melt.ts";
@@ -32,6 +35,7 @@ export interface WalletParts {
   readonly engine: Engine;
   readonly list: MintList;
   readonly intake: Intake;
+  readonly channels: ChannelTill;
   readonly payments: Payments;
   readonly buying: BuyingDesk;
   readonly housekeeper: Housekeeper;
@@ -70,6 +74,8 @@ export function openParts(options: WalletOptions, stack: AsyncDisposableStack): 
       fundSaga,
       sendSaga,
       stripSaga,
+      channelSaga,
+      channelCloseSaga,
       redeemSaga,
       meltSaga,
       swapSaga,
@@ -107,16 +113,19 @@ export function openParts(options: WalletOptions, stack: AsyncDisposableStack): 
   );
   const resumer = options.resumes === false ? undefined : stack.use(new Resumer(engine));
   startHints(options, { engine, resumer, stack });
+  const policy = { ...INTAKE_POLICY, ...options.intake };
+  const verifier = stack.use(new ThreadVerifier({ clock }));
   return {
     options,
     store,
     engine,
     list,
     intake: new Intake(engine.context, {
-      policy: { ...INTAKE_POLICY, ...options.intake },
-      verifier: stack.use(new ThreadVerifier({ clock })),
+      policy,
+      verifier,
       onTaken: () => resumer?.wake(),
     }),
+    channels: new ChannelTill(engine, { policy, verifier, onTaken: () => resumer?.wake() }),
     payments,
     buying,
     housekeeper,

@@ -171,6 +171,7 @@ const READERS: {
     mints: fields.texts("mints", { countMax: MINTS_MAX, lengthMax: MINT_URL_LENGTH_MAX }),
     p2pk: fields.matching("p2pk", /^0[23][0-9a-f]{64}$/),
     locktimeMin: fields.uint("locktimeMin", 2 ** 32),
+    ...fields.optional("channelSat", (name) => fields.uint(name, Number.MAX_SAFE_INTEGER)),
   }),
   pending: (fields) => ({
     t: "pending",

@@ -54,7 +54,7 @@
  * | provider answers | fields |
  * |---|---|
  * | `granted` | `size`, `hash`?, `ranges`?, `visibility`?, `priceMsatPerMiB`?, `creditMsat`?, `direct`? |
- * | `payment-required` | `priceMsatPerMiB`, `minTopUpSat`, `mints`, `p2pk`, `locktimeMin` |
+ * | `payment-required` | `priceMsatPerMiB`, `minTopUpSat`, `mints`, `p2pk`, `locktimeMin`, `channelSat`? |
  * | `pending` | `paymentId`, `retryMs` |
  * | `denied` | `code`, `retryMs`? |
  * | `not-found` | |
@@ -149,8 +149,8 @@
  *
  * What is charged is the content of chunk groups, each whole and before its first byte is sent: `n`
  * bytes cost `n * priceMsatPerMiB / 2^20` msat, and nothing is rounded but what messages say of
- * credit. The hash tree is free, a child of a collection counts like a blob, and the data path
- * makes no difference. What was charged and not begun to be sent when an answer ended is given
+ * credit. The hash tree is free, a child of a collection counts like a blob at the price of the
+ * collection, and the data path makes no difference. A child that costs more by itself is `missing`. What was charged and not begun to be sent when an answer ended is given
  * back.
  *
  * A group is sent as long as any credit is left, so that a requester may come to owe a part of one

@@ -31,8 +31,9 @@ function minTopUpSatAt(priceMsatPerMiB: number): number {
 
 /** The terms of an answer. */
 export function termsOfAnswer(answer: PaymentRequired): PaymentTerms {
-  const { priceMsatPerMiB, minTopUpSat, mints, p2pk, locktimeMin } = answer;
-  return { priceMsatPerMiB, minTopUpSat, mints, p2pk, locktimeMin };
+  const { priceMsatPerMiB, minTopUpSat, mints, p2pk, locktimeMin, channelSat } = answer;
+  const terms = { priceMsatPerMiB, minTopUpSat, mints, p2pk, locktimeMin };
+  return channelSat === undefined ? terms : { ...terms, channelSat };
 }
 
 /** Whether both mean the same; mints in any order. */

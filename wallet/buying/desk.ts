@@ -95,7 +95,7 @@ export class BuyingDesk implements AsyncDisposable {
   /** Top-ups came back, or are gone. */
   #heard(id: string): void {
     const operation = this.engine.context.store.operation(id);
-    if (operation?.kind !== "strip") return;
+    if (operation?.kind !== "strip" && operation?.kind !== "channel") return;
     const { peer } = (operation as Operation<StripPlan>).plan;
     this.#counters.get(peer)?.seller.reload();
   }

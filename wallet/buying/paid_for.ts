@@ -37,7 +37,8 @@ function paidTo(
   let [paid, fee] = [0n, 0n];
   for (const { amount, cost, operationId } of payments) {
     // A top-up costs what its token holds; a row without an amount is what making it cost.
-    const isTopUp = operationId !== undefined && reads.operation(operationId)?.kind === "strip";
+    const kind = operationId === undefined ? undefined : reads.operation(operationId)?.kind;
+    const isTopUp = kind === "strip" || kind === "channel";
     if (isTopUp) paid += cost;
     else {
       const token = cost < amount ? cost : amount;

@@ -16,6 +16,8 @@ import type { ChannelRecord } from "../store/channel_store.ts";
 import type { IncomingPayment, MintRecord } from "../store/wallet_store.ts";
 import { type Keyset, WALLET_UNIT } from "../types.ts";
 import {
+  ALLOWANCE_MS,
+  ALLOWANCES_KEPT_MAX,
   CHANNEL_MARGIN_MS,
   CHANNEL_SAT_MAX,
   CHANNEL_UPDATES_MAX,
@@ -49,23 +51,59 @@ const BUSY_RETRY_MS = 5_000;
 /** Ends of channels kept at hand, with their outputs. */
 const ENDS_KEPT_MAX = 256;
 
+/** Options of {@link ChannelTill}. */
+export interface ChannelTillOptions {
+  readonly policy?: IntakePolicy;
+  readonly verifier?: Verifier;
+  /**
+   * The most that a channel may hold of who never paid, in sat. A payer can make its mint refuse the
+   * closing swap, for a few sat, by having one of the outputs signed before (they are known to both): so
+   * what a channel may hold is no more than what its payer has paid for good.
+   * @default {0n}
+   */
+  readonly strangersSatMax?: bigint;
+  /** Called when a channel was opened, or is to be closed. */
+  readonly onTaken?: () => void;
+}
+
 /** See the head of this file. */
 export class ChannelTill {
   readonly #engine: Engine;
   readonly #policy: IntakePolicy;
   readonly #verifier: Verifier;
   readonly #throttle: PayerThrottle;
+  readonly #strangersSatMax: bigint;
+  readonly #onTaken: () => void;
+  /** Those asked for longest ago come first. */
+  readonly #allowances = new Map<string, { readonly sat: number; readonly untilMs: number }>();
   /** By channel; those used longest ago come first. */
   readonly #ends = new Map<string, { readonly end: ChannelEnd; readonly keyset: Keyset }>();
 
   constructor(
     engine: Engine,
-    options: { readonly policy?: IntakePolicy; readonly verifier?: Verifier } = {},
+    options: ChannelTillOptions = {},
   ) {
     this.#engine = engine;
     this.#policy = options.policy ?? INTAKE_POLICY;
     this.#verifier = options.verifier ?? new HereVerifier();
     this.#throttle = new PayerThrottle(engine.context.clock);
+    this.#strangersSatMax = options.strangersSatMax ?? 0n;
+    this.#onTaken = options.onTaken ?? (() => {});
+  }
+
+  /** The most that a channel of the payer may hold, in sat; 0 for none. */
+  allowanceOf(payer: string): number {
+    const nowMs = this.#engine.context.clock.monotonicMs();
+    const kept = this.#allowances.get(payer);
+    if (kept !== undefined && kept.untilMs > nowMs) return kept.sat;
+    const sat = Number(this.#allowance(payer));
+    this.#allowances.delete(payer);
+    this.#allowances.set(payer, { sat, untilMs: nowMs + ALLOWANCE_MS });
+    for (const oldest of this.#allowances.keys()) {
+      if (this.#allowances.size <= ALLOWANCES_KEPT_MAX) break;
+      this.#allowances.delete(oldest);
+    }
+    return sat;
   }
 
   /**
@@ -99,6 +137,16 @@ export class ChannelTill {
       }
     });
     for (const { operationId } of open) this.#drive(operationId);
+  }
+
+  #allowance(payer: string): bigint {
+    const { store } = this.#engine.context;
+    const { redeemed, dead } = store.paidBy(payer);
+    const owed = store.openChannels({ payer }).reduce((sum, { capacity }) => sum + capacity, 0n);
+    // Who took back what it had paid is no stranger any more.
+    const earned = dead > 0n ? redeemed - dead : redeemed + this.#strangersSatMax;
+    const left = (earned < CHANNEL_SAT_MAX ? earned : CHANNEL_SAT_MAX) - owed;
+    return left > 0n ? left : 0n;
   }
 
   async #look(offer: ChannelOffer, tokenHash: string): Promise<ChannelOutcome> {
@@ -238,7 +286,7 @@ export class ChannelTill {
     if (open.length >= CHANNELS_MAX || ofPayer.length >= CHANNELS_PER_PAYER_MAX) {
       return refused("busy");
     }
-    if (capacity > CHANNEL_SAT_MAX) return refused("exposure");
+    if (capacity > this.#allowance(offer.payer)) return refused("exposure");
     const ids = new Set(open.map(({ operationId }) => operationId));
     const others = store.incomingPayments({ state: "credited" })
       .filter(({ operationId }) => operationId === undefined || !ids.has(operationId));
@@ -364,7 +412,7 @@ export class ChannelTill {
   #drive(operationId: string): void {
     this.#engine.drive(operationId).catch(() => {
       // It is in the journal: whoever drives what is due goes on with it.
-    });
+    }).finally(this.#onTaken);
   }
 }
 

@@ -21,6 +21,12 @@ export const CHANNEL_TOP_UPS_MIN = 31;
 /** Most sat in one channel: what its seller declares to risk with one payer until it is closed. */
 export const CHANNEL_SAT_MAX = 20_000n;
 
+/** How long it is remembered what a payer may owe in a channel: it is asked with every request. */
+export const ALLOWANCE_MS = 10_000;
+
+/** Payers for which that is remembered. */
+export const ALLOWANCES_KEPT_MAX = 1_000;
+
 /** Balances signed in one channel at most; each is a row on both sides. */
 export const CHANNEL_UPDATES_MAX = 4_096;
 

@@ -63,10 +63,10 @@ export function cancel(context: SagaContext, id: string): Operation {
     // An invoice that was shown may be paid at any time: only its expiry ends the watch.
     const payable = operation.kind === "fund" &&
       (operation.plan as { readonly quoteId?: string }).quoteId !== undefined;
-    const given = (operation.kind === "send" || operation.kind === "strip") &&
+    const given = ["send", "strip", "channel"].includes(operation.kind) &&
       tx.proofs({ operationId: id, state: "outgoing" }).length > 0;
     // Proofs of payments that we took are not the wallet's to hand back.
-    const taken = operation.kind === "redeem";
+    const taken = operation.kind === "redeem" || operation.kind === "channel-close";
     if (operation.status === "done" || sent || payable || given || taken) {
       throw new SeedmintError(
         "denied",

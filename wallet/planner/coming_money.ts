@@ -8,6 +8,7 @@ const RESTING: ReadonlySet<string> = new Set([
   "send token-ready",
   "send delivered",
   "strip ready",
+  "channel ready",
   "redeem collecting",
   "swap source-pending",
   "melt pending",
@@ -17,6 +18,7 @@ const RESTING: ReadonlySet<string> = new Set([
 const SPENDING: ReadonlySet<Operation["kind"]> = new Set([
   "send",
   "strip",
+  "channel",
   "melt",
   "swap",
   "redeem",

@@ -32,7 +32,7 @@ export interface PaymentWork {
   readonly send: Operation | undefined;
   /** The newest swap that has not failed, if there is one. */
   readonly swap: Operation | undefined;
-  /** The newest strip that has not failed, if there is one. */
+  /** The newest strip or channel that has not failed, if there is one. */
   readonly strip: Operation | undefined;
   readonly all: readonly Operation[];
 }
@@ -44,15 +44,20 @@ export function workOf(reads: Pick<WalletReads, "operations">, paymentId: string
   return {
     send: live.find((operation) => operation.kind === "send"),
     swap: live.find((operation) => operation.kind === "swap"),
-    strip: live.find((operation) => operation.kind === "strip"),
+    strip: live.find((operation) => isOfTopUps(operation)),
     all,
   };
 }
 
 /** Whether the token of a send exists, and is not taken back; or the top-ups of a strip do. */
 export function hasToken(operation: Operation): boolean {
-  const states = operation.kind === "strip" ? STRIP_STATES : TOKEN_STATES;
+  const states = isOfTopUps(operation) ? STRIP_STATES : TOKEN_STATES;
   return states.has(operation.state);
+}
+
+/** Whether what it makes is handed over bit by bit. */
+export function isOfTopUps({ kind }: Pick<Operation, "kind">): boolean {
+  return kind === "strip" || kind === "channel";
 }
 
 /** The swap, as soon as its ecash is here or it ended: its change may come later. */

@@ -120,7 +120,12 @@ export class IncomingPayments {
   ): Promise<Result> {
     const { intake, services, channel } = this.#options;
     if (token.startsWith(CHANNEL_PREFIX)) {
-      return await channel?.pay({ payer, paymentId, message: token }) ?? refused("malformed");
+      // While nothing is sold, only what was taken before is answered for.
+      const topUpMinSat = services.leastTopUpSat ?? Number.MAX_SAFE_INTEGER;
+      const mints = services.acceptedMints;
+      const offer = { payer, paymentId, message: token, topUpMinSat };
+      return await channel?.pay(mints === undefined ? offer : { ...offer, mints }) ??
+        refused("malformed");
     }
     const least = services.leastTopUpSat;
     const mints = services.acceptedMints;

@@ -43,12 +43,14 @@ export class Seller implements AsyncDisposable {
   readonly #accounts: CreditAccounts;
   readonly #payments: IncomingPayments;
   readonly #leftovers: Leftovers;
+  readonly #channel: SellerOptions["channel"];
   readonly #off: () => void;
 
   constructor({ engine, intake }: SellerParts, options: SellerOptions = {}) {
     const { context } = engine;
     const { store, clock, keys } = context;
     this.#engine = engine;
+    this.#channel = options.channel;
     this.#intake = intake;
     this.#services = new Services({
       ...options,
@@ -93,7 +95,8 @@ export class Seller implements AsyncDisposable {
       const terms = this.#services.termsOf(request.root);
       if (terms === undefined) return { decision: "free" };
       if (terms.mints.length === 0) return { decision: "deny", code: "unavailable" };
-      return { decision: "pay", ...terms };
+      const channelSat = this.#channelSatOf(request.viewer);
+      return { decision: "pay", ...terms, ...channelSat > 0 ? { channelSat } : {} };
     });
   }
 
@@ -221,10 +224,20 @@ export class Seller implements AsyncDisposable {
   /** Payments that were redeemed, or turned out dead, change what their payers have. */
   #heard(operationId: string): void {
     const { store } = this.#engine.context;
-    if (store.operation(operationId)?.kind !== "redeem") return;
+    const kind = store.operation(operationId)?.kind;
+    if (kind !== "redeem" && kind !== "channel-close") return;
     for (const { payer, state } of store.incomingPayments({ operationId })) {
       if (state === "dead") this.#intake.penalize(payer);
       this.#accounts.refresh(payer);
+    }
+  }
+
+  /** Whoever cannot be told of channels is told of none. */
+  #channelSatOf({ peerId }: Viewer): number {
+    try {
+      return this.#channel?.allowanceOf?.(peerId) ?? 0;
+    } catch {
+      return 0;
     }
   }
 

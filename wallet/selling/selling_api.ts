@@ -23,6 +23,8 @@ export interface PaymentTerms {
   readonly p2pk: string;
   /** The least minutes until the payer may take an unused payment back. */
   readonly locktimeMin: number;
+  /** The most that a payment channel of this payer may hold, in sat; absent where there are none. */
+  readonly channelSat?: number;
 }
 
 /** What is decided on a request for content. */
@@ -134,12 +136,26 @@ export interface ChannelIntake {
    * @returns What became of it.
    */
   pay(
-    request: { readonly payer: string; readonly paymentId: string; readonly message: string },
+    request: {
+      readonly payer: string;
+      readonly paymentId: string;
+      readonly message: string;
+      /** The least that one payment must be, in sat. */
+      readonly topUpMinSat?: number;
+      /** Mints that it may be of. @default {all that are listed} */
+      readonly mints?: ReadonlySet<string>;
+    },
   ): Promise<
     | { readonly answer: "credited" }
     | { readonly answer: "pending"; readonly retryMs: number }
     | { readonly answer: "refused"; readonly code: string; readonly retryMs?: number }
   >;
+}
+
+/** A {@link ChannelIntake} that says whom it takes messages of. */
+export interface ChannelDesk extends ChannelIntake {
+  /** The most that a channel of the payer may hold, in sat; 0 for none. */
+  allowanceOf(payer: string): number;
 }
 
 /** Options of `Wallet.seller`. */
@@ -149,5 +165,5 @@ export interface SellerOptions {
   /** Who may be shown `hash`, from memory. @default {by no visibility} */
   readonly visibilityOf?: (hash: Hash) => Visibility | undefined;
   /** @default {messages of channels are refused} */
-  readonly channel?: ChannelIntake;
+  readonly channel?: ChannelIntake & Partial<ChannelDesk>;
 }

@@ -51,6 +51,8 @@ export interface ChannelReads {
   channelOf(operationId: string): ChannelRecord | undefined;
   /** Those that are open or closing, the oldest first. */
   openChannels(filter?: { readonly payer?: string; readonly mint?: MintUrl }): ChannelRecord[];
+  /** What a payer's payments came to, in sat: those that are ours for good, and those that were lost. */
+  paidBy(payer: string): { readonly redeemed: bigint; readonly dead: bigint };
   /** What we signed in a channel, the lowest first. */
   signedBalances(operationId: string): BalanceRecord[];
   /** The highest that we signed. */

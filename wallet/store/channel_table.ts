@@ -55,6 +55,16 @@ export class ChannelTable {
     ).map(channelOf);
   }
 
+  paidBy(payer: string): { readonly redeemed: bigint; readonly dead: bigint } {
+    const row = this.#database.get(
+      `SELECT CAST(coalesce(sum(iif(state = 'redeemed', credit, 0)), 0) AS TEXT) AS redeemed,
+         CAST(coalesce(sum(iif(state = 'dead', credit, 0)), 0) AS TEXT) AS dead
+       FROM incoming_payments WHERE payer = ?`,
+      payer,
+    );
+    return { redeemed: BigInt(row!.redeemed as string), dead: BigInt(row!.dead as string) };
+  }
+
   insert(channel: ChannelRecord): void {
     assert(/^[0-9a-f]{64}$/.test(channel.id), "a channel's id is 64 hex digits");
     this.#database.run(

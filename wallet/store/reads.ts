@@ -224,6 +224,10 @@ export class Reads implements WalletReads {
     return this.tables.channels.open(filter);
   }
 
+  paidBy(payer: string): { readonly redeemed: bigint; readonly dead: bigint } {
+    return this.tables.channels.paidBy(payer);
+  }
+
   signedBalances(operationId: string): BalanceRecord[] {
     return this.tables.channels.balances(operationId);
   }

@@ -87,6 +87,20 @@ export const VECTORS: readonly (readonly [Message, string])[] = [
     "6b6d696e546f7055705361740a6f70726963654d7361745065724d69421903e8",
   ],
   [
+    {
+      t: "payment-required",
+      priceMsatPerMiB: 1000,
+      minTopUpSat: 10,
+      mints: ["https://mint.example"],
+      p2pk: `02${"55".repeat(32)}`,
+      locktimeMin: 60,
+      channelSat: 2000,
+    },
+    `a7617470${text("payment-required")}647032706b7842${text(`02${"55".repeat(32)}`)}` +
+    `656d696e74738174${text("https://mint.example")}6a6368616e6e656c5361741907d0` +
+    "6b6c6f636b74696d654d696e183c6b6d696e546f7055705361740a6f70726963654d7361745065724d69421903e8",
+  ],
+  [
     { t: "pending", paymentId: ID, retryMs: 500 },
     `a3617467${text("pending")}6772657472794d731901f4697061796d656e744964${id}`,
   ],

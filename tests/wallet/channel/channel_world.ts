@@ -170,5 +170,5 @@ export class ChannelWorld {
 }
 
 function tillOf(wallet: TestWallet): ChannelTill {
-  return new ChannelTill(wallet.engine, { policy: INTAKE_POLICY });
+  return new ChannelTill(wallet.engine, { policy: INTAKE_POLICY, strangersSatMax: 20_000n });
 }
