@@ -205,7 +205,11 @@ export class Session implements BuyingSession {
     const known = new Map<string, boolean>();
     return store.stripParts({ peer: this.kind.peer, states: ["hidden"] }).filter((part) => {
       const id = part.operationId;
-      if (!known.has(id)) known.set(id, this.#isUsable(store.operation<StripPlan>(id)!, clock));
+      if (!known.has(id)) {
+        // What came out of a backup may have been handed over since: it rests until it comes back.
+        const isOld = store.proof(part.ys[0]!)?.needsRecheck === true;
+        known.set(id, !isOld && this.#isUsable(store.operation<StripPlan>(id)!, clock));
+      }
       return known.get(id);
     });
   }

@@ -89,7 +89,10 @@ async function recheck(
       const { state } = states[index]!;
       // What an operation has its hand on is that operation's to settle.
       if (state === "SPENT" && now.state === "free") lost.push(now);
-      else if (state === "UNSPENT" && now.needsRecheck === true) tx.markChecked([y]);
+      // What is out stays marked: unspent does not mean that nobody was given it since the backup.
+      else if (state === "UNSPENT" && now.needsRecheck === true && now.state !== "outgoing") {
+        tx.markChecked([y]);
+      }
     }
     const lostSat = lost.reduce((sum, proof) => sum + proof.amount, 0n);
     tx.moveProofs(lost.map((proof) => proof.y), "spent", operation.id);
