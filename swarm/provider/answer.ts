@@ -16,7 +16,7 @@ import { firstRuns } from "./lookup.ts";
 import type { MeteredSending } from "./metered_sending.ts";
 import type { Account, Metering } from "./metering.ts";
 import type { Sender } from "./sender.ts";
-import { type ServingTerms, termsOf } from "./terms.ts";
+import { childrenOn, type ServingTerms, termsOf } from "./terms.ts";
 import type { Till } from "./till.ts";
 
 /** How the answer to a want ended, for metrics. */
@@ -163,9 +163,10 @@ async function sendCollection(answer: Answer, terms: ServingTerms): Promise<Outc
   const granted = grantOf(answer, terms, { asked: RangeSet.EMPTY, groups: RangeSet.EMPTY });
   const wanted = want.children ?? RangeSet.ALL;
   const { visibility } = record;
+  const isOnTerms = childrenOn(terms, { gate: context.gate, viewer });
   return await granting(answer, terms, granted, async (metered) => {
     await sendPieces({
-      pieces: childItems({ store, viewer, visibility, children, wanted, signal }),
+      pieces: childItems({ store, viewer, visibility, children, wanted, isOnTerms, signal }),
       send: (item) => sendChildItem(item, sender, metered),
     });
   });

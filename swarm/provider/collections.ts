@@ -59,8 +59,8 @@ export class CollectionCache {
 }
 
 /**
- * Yields the wanted children in order. A child that is only partly here, not seen, or seen by fewer
- * than the collection is missing: asked for alone, it comes with its own visibility.
+ * Yields the wanted children in order. A child that is only partly here, not seen, seen by fewer than
+ * the collection, or not to be had on its terms is missing: asked for alone, it comes with its own.
  */
 export async function* childItems(
   options: {
@@ -70,6 +70,8 @@ export async function* childItems(
     readonly visibility: Visibility;
     readonly children: readonly CollectionChild[];
     readonly wanted: RangeSet;
+    /** Whether a child goes on the collection's terms. */
+    readonly isOnTerms: (child: Hash) => boolean | Promise<boolean>;
     readonly signal: AbortSignal;
   },
 ): AsyncGenerator<ChildItem, void, undefined> {
@@ -80,7 +82,8 @@ export async function* childItems(
     const child = children[index]!;
     const record = lookUp(store, { hash: child.hash }, options.viewer);
     const isHeld = record?.state === "complete" && record.size === child.size &&
-      (record.visibility === "public" || options.visibility !== "public");
+      (record.visibility === "public" || options.visibility !== "public") &&
+      await options.isOnTerms(child.hash);
     if (isHeld && child.size <= GROUP_BYTES) {
       batch.push({ index, read: readSmall(store, child) });
     } else if (isHeld) {

@@ -1,5 +1,6 @@
 /** On which terms a want is answered, as the gate decides and the credit allows. */
-import type { RangeSet } from "../../src/core/range_set.ts";
+import type { Hash } from "../../src/core/hash.ts";
+import { RangeSet } from "../../src/core/range_set.ts";
 import type { Gate, Meter, PaymentAnswer, PaymentTerms, Viewer } from "../ports.ts";
 import type { Denied, Payment, PaymentRequired, Pending } from "../protocol/mod.ts";
 import type { BlobRecord } from "../store/blob_store.ts";
@@ -67,6 +68,28 @@ export async function termsOf(request: TermsRequest, groups: RangeSet): Promise<
   return refused({ t: "denied", code: "internal" });
 }
 
+/**
+ * Whether a child goes on the terms of its collection. One that costs more by itself does not: who
+ * prices a blob sells it at no other price because somebody lists it. A gate that fails refuses.
+ */
+export function childrenOn(
+  terms: ServingTerms,
+  { gate, viewer }: { readonly gate: Gate | undefined; readonly viewer: Viewer },
+): (child: Hash) => boolean | Promise<boolean> {
+  const paidMsatPerMiB = terms.kind === "free" ? 0 : terms.priceMsatPerMiB;
+  const decided = async (gate: Gate, root: Hash) => {
+    try {
+      if (gate.isFree?.(root) === true) return true;
+      const decision = await gate.decide({ viewer, root, groups: RangeSet.ALL });
+      return decision.decision === "free" ||
+        (decision.decision === "pay" && decision.priceMsatPerMiB <= paidMsatPerMiB);
+    } catch {
+      return false;
+    }
+  };
+  return (child) => gate === undefined || decided(gate, child);
+}
+
 /** What is answered for a payment that does not count, or not yet; undefined when it counts. */
 function refusalOf(
   answer: PaymentAnswer,
@@ -109,8 +132,16 @@ function paidTerms(
 }
 
 function requiredOf(terms: PaymentTerms): PaymentRequired {
-  const { priceMsatPerMiB, minTopUpSat, mints, p2pk, locktimeMin } = terms;
-  return { t: "payment-required", priceMsatPerMiB, minTopUpSat, mints, p2pk, locktimeMin };
+  const { priceMsatPerMiB, minTopUpSat, mints, p2pk, locktimeMin, channelSat } = terms;
+  return {
+    t: "payment-required",
+    priceMsatPerMiB,
+    minTopUpSat,
+    mints,
+    p2pk,
+    locktimeMin,
+    ...channelSat === undefined ? {} : { channelSat },
+  };
 }
 
 function refused(message: Denied | PaymentRequired | Pending): Terms {
