@@ -58,9 +58,15 @@ export const PROVIDER_LIMITS: ProviderLimits = {
   unpaidMs: 20_000,
 };
 
+/** Payments that wait, or are checked, of peers that had some refused: each may hold a request, too. */
+export const DISTRUSTED_MAX = 16;
+
+/** The same, of one peer: it may prove itself with one at a time. */
+export const DISTRUSTED_PER_PEER_MAX = 1;
+
 const { paymentsMax, unpaidMax, requestsMax } = PROVIDER_LIMITS;
 assert(
-  paymentsMax + unpaidMax <= requestsMax * 0.75,
+  paymentsMax + DISTRUSTED_MAX + unpaidMax <= requestsMax * 0.75,
   "who waits for money leaves room for who needs none",
 );
 

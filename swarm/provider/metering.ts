@@ -9,6 +9,8 @@ import { DATA_FRAME_BYTES_MAX } from "../protocol/limits.ts";
 import {
   BURST_BYTES_MIN,
   BURST_SECONDS,
+  DISTRUSTED_MAX,
+  DISTRUSTED_PER_PEER_MAX,
   IDLE_ACCOUNTS_MAX,
   type ProviderLimits,
   RECEIPTS_BURST,
@@ -29,6 +31,8 @@ export class Metering {
   readonly sliceBytes: number;
   /** Payments being checked. */
   readonly payments: Slots;
+  /** The same, of peers that had some refused lately. */
+  readonly distrusted: Slots;
   /** Answers that wait for a top-up. */
   readonly unpaid: Slots;
   #streamCount = 0;
@@ -45,6 +49,7 @@ export class Metering {
     this.#rate = bytesBucket(options.limits.bytesPerSecond, options.clock);
     const { paymentsMax, paymentsPerPeerMax, unpaidMax, unpaidPerPeerMax } = options.limits;
     this.payments = new Slots({ max: paymentsMax, perPeerMax: paymentsPerPeerMax });
+    this.distrusted = new Slots({ max: DISTRUSTED_MAX, perPeerMax: DISTRUSTED_PER_PEER_MAX });
     this.unpaid = new Slots({ max: unpaidMax, perPeerMax: unpaidPerPeerMax });
   }
 

@@ -72,9 +72,12 @@ export class Till {
     if (gate?.pay === undefined) return { answer: "refused", code: "unavailable" };
     const { distrustMs } = account;
     if (distrustMs > PAYMENT_ANSWER_MS) return busy(distrustMs);
-    if (!metering.payments.open(account)) return busy(BUSY_RETRY_MS);
+    // Who must wait does so in places of its own: peer ids cost nothing, and those that wait would
+    // keep everybody else from paying.
+    const places = distrustMs > 0 ? metering.distrusted : metering.payments;
+    if (!places.open(account)) return busy(Math.max(distrustMs, BUSY_RETRY_MS));
     const checking = this.#check(gate, viewer, payment);
-    checking.finally(() => metering.payments.close(account));
+    checking.finally(() => places.close(account));
     const late = Promise.withResolvers<PaymentAnswer>();
     const giveUp = () => late.resolve({ answer: "pending", retryMs: PENDING_RETRY_MS });
     const cancel = clock.timer(PAYMENT_ANSWER_MS, giveUp);
