@@ -15,7 +15,8 @@ import { beginFund } from "./operations/fund_plan.ts";
 import { beginMelt, payableInvoice } from "./operations/melt_plan.ts";
 import type { Operation } from "./operations/operation.ts";
 import { beginRestore, type RestorePlan } from "./operations/restore_plan.ts";
-import { beginSend, markDelivered, requestReclaim, tokenOf } from "./operations/send_plan.ts";
+import { requestReclaim } from "./operations/reclaim_request.ts";
+import { beginSend, markDelivered, tokenOf } from "./operations/send_plan.ts";
 import { beginSwap } from "./operations/swap_plan.ts";
 import type { PaymentOffer } from "./payments/intake.ts";
 import type { PaymentRefusal } from "./payments/outcome.ts";
@@ -162,10 +163,8 @@ export class Wallet implements WalletApi, AsyncDisposable {
     const token = request.token.trim();
     const paymentId = createHash("sha256").update(token).digest("hex");
     assertNew(this.#parts.store.incoming("local", paymentId));
-    const outcome = await intake.take(
-      { payer: "local", paymentId, token, alone: true },
-      options,
-    );
+    const offer = { payer: "local", paymentId, token, alone: true };
+    const outcome = await intake.take(offer, options);
     if (outcome.status === "refused") throw notReceived(outcome);
     if (outcome.status === "conflict") {
       throw new SeedmintError("denied", `Cannot receive the token: ${outcome.reason}`);
@@ -173,10 +172,8 @@ export class Wallet implements WalletApi, AsyncDisposable {
     this.#wake();
     const operation = await engine.drive(outcome.payment.operationId!, options);
     if (operation.status === "failed") {
-      throw new SeedmintError(
-        "denied",
-        `Cannot receive the token: ${operation.reason ?? operation.state}`,
-      );
+      const why = operation.reason ?? operation.state;
+      throw new SeedmintError("denied", `Cannot receive the token: ${why}`);
     }
     const received = operation.status === "done" ? operation.amount - operation.fee : 0n;
     return { operation: operationView(operation), receivedSat: satNumber(received) };

@@ -23,6 +23,7 @@ export {
 } from "./melt_plan.ts";
 export type { MeltState } from "./melt_transition.ts";
 export type * from "./operation.ts";
+export * from "./reclaim_request.ts";
 export * from "./restore.ts";
 export {
   beginRestore,
@@ -37,7 +38,6 @@ export {
   beginSend,
   FAULT_POINTS as SEND_FAULT_POINTS,
   markDelivered,
-  requestReclaim,
   type SendPlan,
   type SendRequest,
   type SendState,

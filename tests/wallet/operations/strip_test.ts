@@ -10,6 +10,7 @@ import {
   type StripRequest,
   tokenOfPart,
 } from "../../../wallet/operations/strip_plan.ts";
+import { requestReclaim } from "../../../wallet/operations/reclaim_request.ts";
 import type { StripPart } from "../../../wallet/store/buying_store.ts";
 import { startKit, type TestWallet, type WalletKit } from "../../support/wallet_kit.ts";
 import { assertConserved, PAYEE } from "./send_support.ts";
@@ -223,3 +224,24 @@ for (const point of FAULT_POINTS) {
     assertConserved(kit, alice, 0n);
   });
 }
+
+Deno.test("requestReclaim() of a strip says until when it is locked, and after that has it tried at once", async () => {
+  await using kit = await startKit();
+  const alice = stripWallet(kit);
+  await alice.fund(300n);
+  const { id } = await strip(alice, { count: 3 });
+  assert.throws(() => requestReclaim(alice.context, id), {
+    code: "denied",
+    message: /locked to their seller until \d{4}-/,
+  });
+  kit.clock.jump(2 * HOUR_MS + 120_000);
+  const operation = alice.store.operation(id)!;
+  alice.store.transact((tx) =>
+    tx.updateOperation(operation, { nextAtMs: kit.clock.nowMs() + HOUR_MS })
+  );
+  assert.equal((await alice.engine.drive(id)).state, "ready", "it rests");
+  requestReclaim(alice.context, id);
+  assert.equal((await alice.engine.drive(id)).state, "done");
+  assert.equal(requestReclaim(alice.context, id).state, "done", "asked again, it is over");
+  assertConserved(kit, alice, 0n);
+});
