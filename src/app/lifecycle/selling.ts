@@ -28,6 +28,9 @@ import { PriceList, readPriceList, writePriceList } from "./price_list.ts";
 /** When a payer may send a payment again that came while the wallet was not open. */
 const CLOSED_RETRY_MS = 15_000;
 
+/** How often the time that it takes to add up sales passes before that is done again. */
+const SOLD_REST = 20;
+
 /** How much later than the seller's memory of the mints ends it is asked again. */
 const SOON_MS = 200;
 
@@ -52,6 +55,7 @@ export class NodeSelling implements SellingAccess, Gate, Disposable {
   #cancelTelling: () => void = () => {};
   #prices: PriceList;
   #seller: Seller | undefined;
+  #sold: { readonly figures: SoldFigures; readonly untilMs: number } | undefined;
 
   private constructor(options: NodeSellingOptions, prices: PriceList, index: CollectionIndex) {
     this.#options = options;
@@ -143,17 +147,19 @@ export class NodeSelling implements SellingAccess, Gate, Disposable {
     return priceMsatPerMiB === undefined ? undefined : { priceMsatPerMiB };
   }
 
-  /** What was sold so far, for metrics. */
+  /**
+   * What was sold so far, for metrics. Adding up takes longer the more was sold: it may take a
+   * twentieth of the time, and figures are as old as that makes them.
+   */
   sold(): SoldFigures | undefined {
     const seller = this.#seller;
     if (seller === undefined || seller.services().length === 0) return undefined;
-    const { total } = seller.earnings({ by: "day" });
-    const mints = seller.earnings({ by: "mint" }).rows.map((row) => ({
-      mint: row.key,
-      provisionalSat: row.provisionalSat,
-      redeemedSat: row.redeemedSat,
-    }));
-    return { bytes: total.soldBytes, earnedMsat: total.soldMsat, mints };
+    const startMs = systemClock.monotonicMs();
+    if (this.#sold !== undefined && startMs < this.#sold.untilMs) return this.#sold.figures;
+    const figures = soldBy(seller);
+    const endMs = systemClock.monotonicMs();
+    this.#sold = { figures, untilMs: endMs + SOLD_REST * (endMs - startMs) };
+    return figures;
   }
 
   // What the swarm asks.
@@ -250,6 +256,16 @@ function rowOf({ id, enabled, priceMsatPerMiB, minTopUpSat, mints }: Service): S
 function byRank(a: ServiceRow, b: ServiceRow): number {
   const rank = ({ id }: ServiceRow) => id === "default" ? 0 : id.startsWith(CONTENT) ? 2 : 1;
   return rank(a) - rank(b) || (a.id < b.id ? -1 : 1);
+}
+
+function soldBy(seller: Seller): SoldFigures {
+  const { total } = seller.earnings({ by: "day" });
+  const mints = seller.earnings({ by: "mint" }).rows.map((row) => ({
+    mint: row.key,
+    provisionalSat: row.provisionalSat,
+    redeemedSat: row.redeemedSat,
+  }));
+  return { bytes: total.soldBytes, earnedMsat: total.soldMsat, mints };
 }
 
 function earningsOf(
