@@ -358,6 +358,12 @@ export interface PayRequest {
   readonly terms: PaymentTerms;
   /** Content that may be bought of this seller, in bytes, as far as it is known. */
   readonly bytesMax?: number;
+  /**
+   * Called each time right before a payment is handed over, in one turn with it: makes what was told
+   * as verified last, so that the death of the process costs no more than what is at risk anyway. When
+   * it throws, nothing is paid.
+   */
+  readonly beforePaying?: () => void;
 }
 
 /** Whether a fetch will pay. */

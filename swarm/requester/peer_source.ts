@@ -94,6 +94,7 @@ export class PeerSource implements Source, AsyncDisposable {
       settings: options.pay,
       peerId: this.id,
       advertised: termsOfHint(options.peer),
+      beforePaying: () => options.store.commit?.(),
       line: new PaymentLine(options),
       clock: options.clock,
     });

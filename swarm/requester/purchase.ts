@@ -31,6 +31,8 @@ export interface PurchaseOptions {
   readonly peerId: string;
   /** Terms that may be paid ahead. */
   readonly advertised: PaymentTerms | undefined;
+  /** Makes what verified last before more is paid. */
+  readonly beforePaying?: () => void;
   readonly line: PaymentLine;
   readonly clock: Pick<Clock, "sleep" | "timer" | "monotonicMs">;
 }
@@ -77,6 +79,7 @@ export class Purchase implements AsyncDisposable {
     this.#options = options;
     this.#sessions = new Sessions({
       ...options,
+      beforePaying: options.beforePaying,
       turns: this.#turns,
       signal: this.#enough.signal,
       onReplace: () => {

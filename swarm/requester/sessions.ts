@@ -6,7 +6,7 @@
  *       └──────────────── declined: ask without paying <───────────┘  └────────────┘
  */
 import type { Hash } from "../../src/core/hash.ts";
-import type { Payer, PaymentTerms, ReceiptBook } from "../ports.ts";
+import type { Payer, PaymentTerms, PayRequest, ReceiptBook } from "../ports.ts";
 import type { Cancellation } from "./cancellation.ts";
 import { unpaid } from "./failure.ts";
 import { GuardedSession, type Refusals } from "./guarded_session.ts";
@@ -32,6 +32,8 @@ export interface SessionsOptions {
   readonly peerId: string;
   /** Terms that may be paid ahead. */
   readonly advertised: PaymentTerms | undefined;
+  /** See {@link PayRequest}. */
+  readonly beforePaying: (() => void) | undefined;
   /** Whoever pays has the turn: then no session is replaced. */
   readonly turns: Turns;
   /** Aborted when none is to be opened any more. */
@@ -142,11 +144,16 @@ export class Sessions {
 
   async #openOn(terms: PaymentTerms): Promise<void> {
     const { settings: { payer, subject, bytesMax }, peerId, signal, onDue } = this.#options;
+    const { beforePaying } = this.#options;
     const bytes = typeof bytesMax === "function" ? bytesMax() : bytesMax;
-    const answer = await payer.open(
-      { peerId, subject, terms, ...(bytes === undefined ? {} : { bytesMax: bytes }) },
-      { signal },
-    );
+    const request: PayRequest = {
+      peerId,
+      subject,
+      terms,
+      ...(bytes === undefined ? {} : { bytesMax: bytes }),
+      ...(beforePaying === undefined ? {} : { beforePaying }),
+    };
+    const answer = await payer.open(request, { signal });
     if (answer.status === "declined") {
       this.#declined = { terms, reason: answer.reason };
       return;

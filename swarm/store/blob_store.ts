@@ -235,6 +235,13 @@ export interface BlobStore extends AsyncDisposable {
     hash: Hash,
     options?: { readonly signal?: AbortSignal; readonly onProgress?: (bytes: number) => void },
   ): Promise<VerifyReport>;
+  /**
+   * Writes down now which groups are held, so that the death of the process loses none that
+   * `onVerified` has told of. Absent where nothing outlives the process.
+   *
+   * @throws {SeedmintError} `storage`, `no-space`
+   */
+  commit?(): void;
   /** Called after a blob became complete, partial, changed its attributes, or went away. */
   onChange(listener: (hash: Hash) => void): () => void;
 }

@@ -292,6 +292,10 @@ export class FileBlobStore implements BlobStore {
   }
 
   // deno-lint-ignore require-await -- errors become rejections
+  commit(): void {
+    this.#ingests.commitAll();
+  }
+
   async remove(hash: Hash): Promise<void> {
     this.#ingests.settle(hash, undefined);
     const row = this.#core.catalog.get(hash);

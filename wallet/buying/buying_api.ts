@@ -39,6 +39,8 @@ export interface BuyRequest {
   readonly terms: SellerTerms;
   /** Content that may be bought of this seller, in bytes, as far as it is known. */
   readonly bytesMax?: number;
+  /** Called right before each payment is handed over; when it throws, nothing is paid. */
+  readonly beforePaying?: () => void;
 }
 
 /** Whether it will pay. */

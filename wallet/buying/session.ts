@@ -265,6 +265,8 @@ export class Session implements BuyingSession {
   #reveal(part: StripPart): StripPart {
     const { context, seller } = this.#parts;
     const { clock } = context;
+    // What counts as verified from here on must not be fetched, and paid, again after a crash.
+    this.#request.beforePaying?.();
     const revealed = revealPart(context, part, (tx) => {
       const trouble = this.#spendTrouble(tx, part.gross);
       if (trouble !== undefined) throw new Declined(trouble);

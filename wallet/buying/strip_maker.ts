@@ -171,7 +171,13 @@ export class StripMaker implements AsyncDisposable {
     this.#setAside(order, { paymentId, feeMax: way.leg.feeMax });
     const { leg } = way;
     if (leg.kind === "direct") {
-      return await this.#strip(order, { way, mint: leg.mint, paymentId, signal });
+      return await this.#strip(order, {
+        way,
+        mint: leg.mint,
+        feeMax: leg.feeMax,
+        paymentId,
+        signal,
+      });
     }
     const { cost } = way;
     if (cost?.arriving === undefined || cost.swapFeeMax === undefined) {
@@ -190,7 +196,8 @@ export class StripMaker implements AsyncDisposable {
     }
     if (ended.status === "failed") return false;
     if (store.mint(leg.to)?.blockedReason !== undefined) return false;
-    return await this.#strip(order, { way, mint: leg.to, paymentId, signal });
+    const feeMax = leg.feeMax > ended.fee ? leg.feeMax - ended.fee : 0n;
+    return await this.#strip(order, { way, mint: leg.to, feeMax, paymentId, signal });
   }
 
   async #plan(
@@ -249,6 +256,8 @@ export class StripMaker implements AsyncDisposable {
     options: {
       readonly way: StripWay & { readonly kind: "way" };
       readonly mint: MintUrl;
+      /** Most that is left for fees. */
+      readonly feeMax: bigint;
       readonly paymentId: string;
       readonly signal: AbortSignal;
     },
@@ -263,7 +272,7 @@ export class StripMaker implements AsyncDisposable {
       locktimeS: Math.ceil((nowMs + (kind.locktimeMin + STRIP_USE_MIN) * MINUTE_MS) / 1000),
       count: options.way.count,
       net: BigInt(kind.minTopUpSat),
-      maxFee: options.way.leg.feeMax,
+      maxFee: options.feeMax,
       useByMs: nowMs + (this.#options.deadlineMs ?? STRIP_MS),
       parent: parentOf(options.paymentId),
     });
