@@ -88,10 +88,12 @@ function choose(
   for (let count = countMax; count >= 1; count--) {
     const selection = selectFrom(reads, { ...terms, mint, amount: gross * BigInt(count) });
     if (selection === undefined) continue;
-    if (plan.maxFeeSat !== undefined && selection.fee > BigInt(plan.maxFeeSat)) {
+    // What redeeming them will cost their seller is paid with each of them.
+    const fee = selection.fee + (gross - BigInt(plan.netSat)) * BigInt(count);
+    if (plan.maxFeeSat !== undefined && fee > BigInt(plan.maxFeeSat)) {
       throw new SeedmintError(
         "denied",
-        `Cannot make top-ups at ${mint}: the fee is ${selection.fee} sat, and at most ${plan.maxFeeSat} sat are allowed`,
+        `Cannot make top-ups at ${mint}: the fees are ${fee} sat, and at most ${plan.maxFeeSat} sat are allowed`,
       );
     }
     return { count, gross, selection };

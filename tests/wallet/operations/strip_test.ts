@@ -245,3 +245,17 @@ Deno.test("requestReclaim() of a strip says until when it is locked, and after t
   assert.equal(requestReclaim(alice.context, id).state, "done", "asked again, it is over");
   assertConserved(kit, alice, 0n);
 });
+
+Deno.test("what top-ups hold for the fee of redeeming them counts as a fee of the strip", async () => {
+  await using kit = await startKit({ feePpk: 500 });
+  const alice = stripWallet(kit);
+  await alice.fund(500n);
+  const dear = await strip(alice, { maxFee: 10n });
+  assert.equal(dear.status, "failed");
+  assert.match(dear.reason!, /the fees are \d+ sat, and at most 10 sat are allowed/);
+  assert.equal(kit.mints[0]!.admin.requests("/v1/swap").length, 0);
+  const { state, fee, plan } = await strip(alice, { maxFee: 40n });
+  assert.equal(state, "ready");
+  const all = fee + (BigInt(plan.grossSat!) - 20n) * 10n;
+  assert.ok(fee <= 10n && all > 10n && all <= 40n, `${fee} of ${all} sat`);
+});
