@@ -291,11 +291,11 @@ export class FileBlobStore implements BlobStore {
     if (row !== undefined) this.#core.touch(row);
   }
 
-  // deno-lint-ignore require-await -- errors become rejections
   commit(): void {
     this.#ingests.commitAll();
   }
 
+  // deno-lint-ignore require-await -- errors become rejections
   async remove(hash: Hash): Promise<void> {
     this.#ingests.settle(hash, undefined);
     const row = this.#core.catalog.get(hash);
