@@ -9,15 +9,12 @@ import { restoreBackup, writeBackup } from "./backup/mod.ts";
 import { inLanes } from "./lanes.ts";
 import { Buyer } from "./buying/buyer.ts";
 import type { BuyerOptions } from "./buying/buying_api.ts";
-import { requestInvoice, resolveLnurl } from "./lightning/lnurl.ts";
 import { claimLate } from "./operations/fund_late.ts";
 import { beginFund } from "./operations/fund_plan.ts";
-import { beginMelt, payableInvoice } from "./operations/melt_plan.ts";
 import type { Operation } from "./operations/operation.ts";
 import { beginRestore, type RestorePlan } from "./operations/restore_plan.ts";
 import { requestReclaim } from "./operations/reclaim_request.ts";
-import { beginSend, markDelivered, tokenOf } from "./operations/send_plan.ts";
-import { beginSwap } from "./operations/swap_plan.ts";
+import { markDelivered, tokenOf } from "./operations/send_plan.ts";
 import type { PaymentOffer } from "./payments/intake.ts";
 import type { PaymentRefusal } from "./payments/outcome.ts";
 import { planPayment } from "./planner/plan_payment.ts";
@@ -25,7 +22,7 @@ import { planningOf } from "./planner/terms.ts";
 import { booksOf, type PeerBooks } from "./receipt_books.ts";
 import { Seller } from "./selling/seller.ts";
 import type { SellerOptions } from "./selling/selling_api.ts";
-import type { MintUrl } from "./types.ts";
+import { payBegun, sendBegun, swapBegun, withdrawBegun } from "./wallet_preparing.ts";
 import type {
   BalanceReport,
   HistoryEntry,
@@ -41,11 +38,9 @@ import {
   assertCancellable,
   assertMayHold,
   assertNew,
-  limitSat,
   notPrepared,
   notReceived,
   preimageOf,
-  sourceOf,
   wholeSat,
 } from "./wallet_checks.ts";
 import type { WalletOptions } from "./wallet_options.ts";
@@ -59,9 +54,6 @@ import {
   receiptOf,
   satNumber,
 } from "./wallet_views.ts";
-
-/** How long a prepared operation waits to be confirmed. */
-const HOLD_MS = 5 * 60_000;
 
 /** Lines of history when nobody says how many, and at most. */
 const HISTORY_COUNT = 50;
@@ -227,64 +219,28 @@ export class Wallet implements WalletApi, AsyncDisposable {
     request: Parameters<WalletApi["prepareSend"]>[0],
     options: WaitOptions = {},
   ): Promise<OperationView> {
-    const amount = wholeSat(request.amountSat, "send");
-    const mint = this.#source("send", amount, request.mint);
-    const { lockTo, locktimeS } = request;
-    const operation = await beginSend(this.#context, {
-      mint,
-      amount,
-      holdMs: this.#holdMs,
-      ...lockTo === undefined
-        ? {}
-        : { lock: { publicKey: lockTo, ...locktimeS === undefined ? {} : { locktimeS } } },
-    });
-    return await this.#prepare(operation, options);
+    return await this.#prepare(await sendBegun(this.#parts, request), options);
   }
 
   async preparePay(
     request: Parameters<WalletApi["preparePay"]>[0],
     options: WaitOptions = {},
   ): Promise<OperationView> {
-    const { invoice } = request;
-    const { amount } = payableInvoice(invoice, this.#context.clock.nowMs());
-    const mint = this.#source("pay", amount, request.mint);
-    return await this.#prepareMelt({ mint, invoice, maxFeeSat: request.maxFeeSat }, options);
+    return await this.#prepare(await payBegun(this.#parts, request), options);
   }
 
   async prepareWithdraw(
     request: Parameters<WalletApi["prepareWithdraw"]>[0],
     options: WaitOptions = {},
   ): Promise<OperationView> {
-    const amount = wholeSat(request.amountSat, "withdraw");
-    const mint = this.#source("withdraw", amount, request.mint);
-    const { allowPrivate, fetch, resolve, clock } = this.#parts.options;
-    const ask = {
-      clock,
-      ...options,
-      ...allowPrivate === undefined ? {} : { allowPrivate },
-      ...fetch === undefined ? {} : { fetch },
-      ...resolve === undefined ? {} : { resolve },
-    };
-    const payee = await resolveLnurl(request.to, ask);
-    const { invoice } = await requestInvoice(payee, { amountMsat: amount * 1000n }, ask);
-    return await this.#prepareMelt({ mint, invoice, maxFeeSat: request.maxFeeSat }, options);
+    return await this.#prepare(await withdrawBegun(this.#parts, request, options), options);
   }
 
   async prepareSwap(
     request: Parameters<WalletApi["prepareSwap"]>[0],
     options: WaitOptions = {},
   ): Promise<OperationView> {
-    const amount = wholeSat(request.amountSat, "swap");
-    const { list } = this.#parts;
-    const feeMax = limitSat(request.maxFeeSat);
-    const operation = await beginSwap(this.#context, {
-      from: this.#source("swap", amount, request.from),
-      to: list.urlOf(request.to),
-      amount,
-      holdMs: this.#holdMs,
-      ...feeMax === undefined ? {} : { feeMax },
-    });
-    return await this.#prepare(operation, options);
+    return await this.#prepare(await swapBegun(this.#parts, request), options);
   }
 
   async confirm(id: string, options: WaitOptions = {}): Promise<OperationView> {
@@ -428,35 +384,6 @@ export class Wallet implements WalletApi, AsyncDisposable {
 
   get #context() {
     return this.#parts.engine.context;
-  }
-
-  get #holdMs(): number {
-    return this.#parts.options.holdMs ?? HOLD_MS;
-  }
-
-  #source(what: string, amount: bigint, mint: string | undefined): MintUrl {
-    const { list, store } = this.#parts;
-    const url = mint === undefined ? undefined : list.urlOf(mint);
-    return sourceOf(store, { what, amount, mint: url, home: list.home() });
-  }
-
-  async #prepareMelt(
-    request: {
-      readonly mint: MintUrl;
-      readonly invoice: string;
-      readonly maxFeeSat: number | undefined;
-    },
-    options: WaitOptions,
-  ): Promise<OperationView> {
-    const { mint, invoice } = request;
-    const feeMax = limitSat(request.maxFeeSat);
-    const operation = await beginMelt(this.#context, {
-      mint,
-      invoice,
-      holdMs: this.#holdMs,
-      ...feeMax === undefined ? {} : { feeMax },
-    });
-    return await this.#prepare(operation, options);
   }
 
   /** Drives a new operation until it waits for the user's word; what does not get there is dropped. */
