@@ -17,10 +17,11 @@ const CHECKS: readonly Check[] = [
               sum(iif(state = 'refused', net, 0)) AS refused
             FROM strip_parts GROUP BY peer
           )
-          SELECT parts.peer, parts.paid AS wanted, coalesce(seller_accounts.paid, 0) AS found
-          FROM parts LEFT JOIN seller_accounts USING (peer)
-          WHERE parts.paid <> coalesce(seller_accounts.paid, 0)
-            OR parts.refused <> coalesce(seller_accounts.refused, 0)`,
+          SELECT coalesce(parts.peer, seller_accounts.peer) AS peer,
+            coalesce(parts.paid, 0) AS wanted, coalesce(seller_accounts.paid, 0) AS found
+          FROM parts FULL JOIN seller_accounts ON seller_accounts.peer = parts.peer
+          WHERE coalesce(parts.paid, 0) <> coalesce(seller_accounts.paid, 0)
+            OR coalesce(parts.refused, 0) <> coalesce(seller_accounts.refused, 0)`,
     say: (row) =>
       `The account of seller ${row.peer} says that ${row.found} sat were handed over, and its top-ups that were are ${row.wanted} sat`,
   },
@@ -40,6 +41,17 @@ const CHECKS: readonly Check[] = [
           GROUP BY strip_parts.payment_id HAVING worth <> gross`,
     say: (row) =>
       `Top-up ${row.place} of operation ${row.operation} is of ${row.gross} sat, and its proofs are ${row.worth} sat`,
+  },
+  {
+    // Of a top-up that is claimed, a part may be on its way back still.
+    sql: `SELECT strip_parts.operation_id AS operation, strip_parts.place, strip_parts.state,
+            count(*) AS count
+          FROM strip_parts, json_each(strip_parts.ys) JOIN proofs ON proofs.y = json_each.value
+          WHERE iif(proofs.state = 'spent',
+            strip_parts.state NOT IN ('claimed', 'returned'), strip_parts.state = 'returned')
+          GROUP BY strip_parts.payment_id`,
+    say: (row) =>
+      `Top-up ${row.place} of operation ${row.operation} is ${row.state}, and ${row.count} of its proofs say otherwise`,
   },
   {
     sql: `SELECT strip_parts.operation_id AS operation, count(*) AS count
