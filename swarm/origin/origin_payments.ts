@@ -142,6 +142,8 @@ export class OriginPayments {
       throw errorOf(id, `it asks ${sum} without a lock over a connection that others can read`);
     }
     this.#counts.set(url.href, count + 1);
+    // Set aside before the wallet is asked: other servers ask at the same time.
+    this.#paidSat += asked.amountSat;
     const prepared = await options.payer.preparePayment({
       paymentId: `http-${options.random.bytes(16).toHex()}`,
       mints: asked.mints,
@@ -153,9 +155,9 @@ export class OriginPayments {
       signal,
     });
     if (prepared.status === "declined") {
+      this.#paidSat -= asked.amountSat;
       throw errorOf(id, `it asks ${sum}, and the wallet declined: ${prepared.reason}`);
     }
-    this.#paidSat += asked.amountSat;
     if (!/^cashu[A-Za-z0-9_=-]+$/.test(prepared.token) || prepared.token.length > TOKEN_CHARS_MAX) {
       throw errorOf(id, "the wallet's token does not fit a header");
     }
