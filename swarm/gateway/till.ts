@@ -114,9 +114,13 @@ export class Till {
     }
   }
 
-  /** Whether the purse has what `price` asks. One msat may be lost to rounding down. */
+  /**
+   * Whether the purse has what `price` asks. One msat may be lost to rounding down, but who has nothing
+   * is told so: it would wait in vain.
+   */
   covers(purse: Purse | undefined, price: Price): boolean {
-    return price.costMsat === 0 || this.creditOf(purse) + 1 >= price.costMsat;
+    const creditMsat = this.creditOf(purse);
+    return price.costMsat === 0 || (creditMsat > 0 && creditMsat + 1 >= price.costMsat);
   }
 
   /** What `groups` of `record` would cost the purse now: what it bought lately is there again. */
