@@ -76,6 +76,9 @@ export const LIST_COST = 50;
 /** The largest collection that a session is opened for, in bytes: 20,000 children and their names. */
 export const SESSION_COLLECTION_BYTES_MAX = 2 * 1024 * 1024;
 
+/** Blobs of a session that are looked at for the price of one request: 20,000 take some 300 ms. */
+export const SESSION_BLOBS_PER_REQUEST = 50;
+
 /** Content read and sent at once: measured best between 64 KiB and 1 MiB on the direct path. */
 export const PIECE_BYTES = 256 * 1024;
 

@@ -15,6 +15,7 @@ import {
   BODY_BYTES_MAX,
   BURST_SECONDS,
   SESSION_BLOBS_MAX,
+  SESSION_BLOBS_PER_REQUEST,
   SESSION_COLLECTION_BYTES_MAX,
 } from "./limits.ts";
 import type { Price } from "./prices.ts";
@@ -38,7 +39,7 @@ export async function openSession(parts: SessionParts, exchange: Exchange): Prom
   if (!exchange.client.payments.tryTake(1)) {
     throw busy(429, "Too many sessions from your address; try again later", BURST_SECONDS);
   }
-  const records = await wantedBlobs(parts, await exchange.smallBody(BODY_BYTES_MAX));
+  const records = await wantedBlobs(parts, exchange);
   const price = await sumOf(parts, exchange, records);
   if (price === undefined) {
     return await exchange.replyJson(200, { free: true, message: "All of it is free: just GET it" });
@@ -63,8 +64,9 @@ function sessionOf(till: Till, purse: Purse): unknown {
 }
 
 /** The blobs that the body of the request names. @throws {Refusal} 400 or 404 */
-async function wantedBlobs({ store }: SessionParts, body: Uint8Array): Promise<BlobRecord[]> {
-  const { blobs, collection } = readBody(body);
+async function wantedBlobs({ store }: SessionParts, exchange: Exchange): Promise<BlobRecord[]> {
+  const { blobs, collection } = readBody(await exchange.smallBody(BODY_BYTES_MAX));
+  chargeFor(exchange, blobs.length);
   const records = new Map<Hash, BlobRecord>();
   const add = (record: BlobRecord | undefined) => {
     if (isServed(record)) records.set(record.hash, record);
@@ -85,12 +87,19 @@ async function wantedBlobs({ store }: SessionParts, body: Uint8Array): Promise<B
       throw new Refusal(413, "The collection is too large; open a session for some of its blobs");
     }
     add(root);
-    for (const child of await childrenOf(store, root)) add(store.status(child));
+    const children = await childrenOf(store, root);
+    chargeFor(exchange, children.length);
+    for (const child of children) add(store.status(child));
   }
   if (records.size > SESSION_BLOBS_MAX) {
     throw new Refusal(413, `A session is opened for at most ${SESSION_BLOBS_MAX} blobs; open two`);
   }
   return [...records.values()];
+}
+
+/** Looking at many blobs counts for as many requests, which are owed where there were not enough. */
+function chargeFor({ client }: Exchange, blobCount: number): void {
+  client.requests.take(Math.floor(blobCount / SESSION_BLOBS_PER_REQUEST));
 }
 
 async function childrenOf(store: BlobStore, root: BlobRecord): Promise<Hash[]> {
@@ -127,7 +136,7 @@ async function sumOf(
   exchange: Exchange,
   records: readonly BlobRecord[],
 ): Promise<Price | undefined> {
-  const purse = till.bearerOf(exchange) ?? till.purseOf(exchange);
+  const purse = till.purseOf(exchange);
   let terms: PaymentTerms | undefined;
   let costMsat = 0;
   for (const record of records) {

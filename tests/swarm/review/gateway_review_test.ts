@@ -1,5 +1,6 @@
 /** What a client of the gateway must not be able to learn, take or be kept waiting for. */
-import { equal } from "node:assert/strict";
+import { equal, ok } from "node:assert/strict";
+import { encodeCollection } from "../../../swarm/collection.ts";
 import { ask, FakeSeller, startWorld, tokenOf } from "../gateway/support.ts";
 import { content } from "../provider/support.ts";
 
@@ -21,4 +22,25 @@ Deno.test("Gateway tells a session without credit the price at once, however sma
   // One msat is what it costs, and enough.
   for (const account of seller.accounts.values()) account.used -= 2 ** 20;
   equal((await ask(world, `/blob/${hash}`, { headers: bearer })).status, 200);
+});
+
+Deno.test("Gateway counts a session for many blobs as many requests", async () => {
+  await using world = await startWorld({ limits: { requestsPerSecondPerAddress: 10 } });
+  const children = [];
+  for (let index = 0; index < 3000; index++) {
+    const { hash, size } = await world.store.importBytes(Uint8Array.of(index >> 8, index & 255));
+    children.push({ name: `${index}`.padStart(4, "0"), hash, size });
+  }
+  const bytes = encodeCollection(children);
+  const { hash: collection } = await world.store.importBytes(bytes, { kind: "collection" });
+  const open = (body: unknown, from?: string) =>
+    ask(world, "/session", { method: "POST", body: JSON.stringify(body), ...(from && { from }) });
+  for (let index = 0; index < 5; index++) {
+    equal((await open({ blobs: [children[0]!.hash] })).status, 402);
+  }
+  equal((await open({ collection })).status, 402);
+  const again = await open({ collection });
+  equal(again.status, 429);
+  ok(Number(again.headers.get("retry-after")) > 0);
+  equal((await open({ collection }, "127.0.0.2")).status, 402, "others are none the worse");
 });
