@@ -122,13 +122,13 @@ export class Uploads {
     const cursor = query.get("cursor");
     if (cursor !== null && !isSha256(cursor)) throw new Refusal(400, "The cursor is no SHA-256");
     const isAllowed = this.#options.settings?.keys.includes(publicKey) === true;
-    const all = isAllowed ? this.#options.claims.list(publicKey) : [];
+    // What was hidden since is no place to go on from, as what never was here.
+    const all = isAllowed ? this.#options.claims.list(publicKey).filter(isServed) : [];
     const begin = cursor === null ? 0 : all.findIndex(({ sha256 }) => sha256 === cursor) + 1;
     if (cursor !== null && begin === 0) throw new Refusal(400, "The cursor names nothing here");
     const page = all.slice(begin).filter((record) => {
       const uploadedS = Math.floor(record.addedMs / 1000);
-      return isServed(record) && record.sha256 !== undefined && uploadedS >= since &&
-        uploadedS <= until;
+      return record.sha256 !== undefined && uploadedS >= since && uploadedS <= until;
     });
     await exchange.replyJson(
       200,

@@ -1,7 +1,16 @@
 /** What a client of the gateway must not be able to learn, take or be kept waiting for. */
-import { equal, ok } from "node:assert/strict";
+import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { nostrPublicKey } from "../../../src/nostr/nostr.ts";
 import { encodeCollection } from "../../../swarm/collection.ts";
-import { ask, FakeSeller, startWorld, tokenOf } from "../gateway/support.ts";
+import {
+  ALICE,
+  ask,
+  authorization,
+  FakeSeller,
+  sha256Of,
+  startWorld,
+  tokenOf,
+} from "../gateway/support.ts";
 import { content } from "../provider/support.ts";
 
 Deno.test("Gateway tells a session without credit the price at once, however small that is", async () => {
@@ -43,4 +52,21 @@ Deno.test("Gateway counts a session for many blobs as many requests", async () =
   equal(again.status, 429);
   ok(Number(again.headers.get("retry-after")) > 0);
   equal((await open({ collection }, "127.0.0.2")).status, 402, "others are none the worse");
+});
+
+Deno.test("GET /list tells nothing of an upload that the operator hid since", async () => {
+  const key = nostrPublicKey(ALICE);
+  await using world = await startWorld({ uploads: { keys: [key] } });
+  const hidden = content(2000, 1);
+  const sha256 = await sha256Of(hidden);
+  const headers = { authorization: authorization({ verb: "upload", x: [sha256] }) };
+  const uploaded = await ask(world, "/upload", { method: "PUT", headers, body: hidden });
+  equal(uploaded.status, 201);
+  equal((await ask(world, `/list/${key}?cursor=${sha256}`)).status, 200);
+  const record = world.store.findBySha256(sha256 as never)!;
+  world.store.setAttributes(record.hash, { visibility: "private" });
+  const asked = await ask(world, `/list/${key}?cursor=${sha256}`);
+  const absent = await ask(world, `/list/${key}?cursor=${"0".repeat(64)}`);
+  deepEqual([asked.status, asked.text], [absent.status, absent.text]);
+  match(absent.text, /names nothing here/);
 });
