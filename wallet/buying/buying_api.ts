@@ -15,6 +15,8 @@ export interface SellerTerms {
   readonly p2pk: string;
   /** The least minutes until the payer may take an unused payment back. */
   readonly locktimeMin: number;
+  /** The most that a payment channel of ours may hold, in sat; absent where there are none. */
+  readonly channelSat?: number;
 }
 
 /** Ecash on its way, or a question about one that was sent before (no token). */

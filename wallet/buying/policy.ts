@@ -102,6 +102,8 @@ export interface StripNeed {
   readonly minTopUpSat: number;
   /** Sat that may still be spent; undefined for no limit. */
   readonly leftSat: bigint | undefined;
+  /** @default {STRIP_PARTS_MAX} */
+  readonly countMax?: number;
 }
 
 /** How many top-ups a new strip has at most; 0 for none. */
@@ -109,7 +111,7 @@ export function stripCount(need: StripNeed): number {
   const { remaining, covered, minTopUpSat, leftSat } = need;
   const net = BigInt(minTopUpSat);
   const unit = net * UNITS_PER_SAT;
-  const counts = [BigInt(STRIP_PARTS_MAX)];
+  const counts = [BigInt(need.countMax ?? STRIP_PARTS_MAX)];
   if (remaining !== undefined) {
     const open = remaining - (covered > 0n ? covered : 0n);
     counts.push(open <= 0n ? 0n : (open + unit - 1n) / unit);

@@ -10,6 +10,9 @@
  *           otherwise ─▶ the next top-up, marked on disk first
  */
 import { GROUP_BYTES, UNITS_PER_SAT, unitsOf } from "../credit_units.ts";
+import { CHANNEL_UPDATES_MAX } from "../channel/limits.ts";
+import { channelNetOf, ChannelPurse } from "../channel/purse.ts";
+import { type ChannelPlan, endChannel, messageOfPart } from "../operations/channel_plan.ts";
 import type { SagaContext } from "../operations/saga.ts";
 import type { Operation } from "../operations/operation.ts";
 import {
@@ -67,6 +70,7 @@ export class Session implements BuyingSession {
   readonly #parts: SessionParts;
   readonly #request: BuyRequest;
   readonly #purchase: { readonly id: string; readonly createdMs: number };
+  readonly #purse: ChannelPurse;
   readonly #listeners = new Set<() => void>();
   readonly #off: () => void;
   readonly #total: bigint | undefined;
@@ -90,6 +94,7 @@ export class Session implements BuyingSession {
       accepted,
       locktimeMin: terms.locktimeMin,
     };
+    this.#purse = new ChannelPurse(context, this.kind);
     this.#total = bytesMax === undefined ? undefined : unitsOf(bytesMax, terms.priceMsatPerMiB);
     this.#purchase = { id: context.random.bytes(16).toHex(), createdMs: context.clock.nowMs() };
     this.#off = seller.onChange(() => this.#look());
@@ -97,7 +102,8 @@ export class Session implements BuyingSession {
 
   /** Whether a top-up has to be made before anything can be bought. */
   get needsMoney(): boolean {
-    return this.#wantsPayment() && this.#hidden().length === 0 && this.#unanswered() === undefined;
+    return this.#wantsPayment() && this.#hidden().length === 0 &&
+      this.#purse.channel === undefined && this.#unanswered() === undefined;
   }
 
   /** Prepares what will be needed first. */
@@ -131,6 +137,7 @@ export class Session implements BuyingSession {
       if (answer.answer === "refused" && isFinal(answer) && part.state !== "credited") {
         this.#refusalCount++;
         this.#lastRefusal = answer.code;
+        endChannel(context, part.operationId, `its seller refused a balance (${answer.code})`);
       }
       seller.answered(part, answer);
       if (answer.answer === "credited") seller.told(answer.creditMsat, this.terms);
@@ -182,10 +189,9 @@ export class Session implements BuyingSession {
     const [part] = this.#hidden();
     const topUp = this.#topUp(part);
     if (!seller.prepaid.mayRisk(topUp)) return this.#blocked(topUp);
-    if (part === undefined) {
-      return { due: "wait", until: (signal) => waitFor(this.#make(), signal) };
-    }
-    return paying(this.#reveal(part), context.store);
+    const revealed = part === undefined ? this.#signBalance() : this.#reveal(part);
+    if (revealed !== undefined) return paying(revealed, context.store);
+    return { due: "wait", until: (signal) => waitFor(this.#make(), signal) };
   }
 
   /** What was handed over, is of use to the seller still, and was never answered: the oldest. */
@@ -193,7 +199,8 @@ export class Session implements BuyingSession {
     const { store, clock } = this.#parts.context;
     return store.stripParts({ peer: this.kind.peer, states: ["revealed"] }).find((part) => {
       const operation = store.operation<StripPlan>(part.operationId)!;
-      return operation.kind === "strip" && operation.state === "ready" &&
+      const { over } = operation.plan as ChannelPlan;
+      return operation.state === "ready" && over === undefined &&
         lockedUntilMs(operation.plan) > clock.nowMs() &&
         operation.plan.lock.publicKey === this.kind.publicKey;
     });
@@ -264,28 +271,47 @@ export class Session implements BuyingSession {
   /** Marks a top-up as handed over, within the budgets, before its token is read. */
   #reveal(part: StripPart): StripPart {
     const { context, seller } = this.#parts;
-    const { clock } = context;
     // What counts as verified from here on must not be fetched, and paid, again after a crash.
     this.#request.beforePaying?.();
-    const revealed = revealPart(context, part, (tx) => {
-      const trouble = this.#spendTrouble(tx, part.gross);
-      if (trouble !== undefined) throw new Declined(trouble);
-      tx.putOutgoing({
-        paymentId: part.paymentId,
-        subject: this.#request.subject,
-        payee: this.kind.peer,
-        amount: part.net,
-        cost: part.gross,
-        state: "spent",
-        operationId: part.operationId,
-        createdMs: clock.nowMs(),
-      });
-      seller.writeIn(tx);
-      this.#writeIn(tx);
-    });
+    const revealed = revealPart(context, part, (tx) => this.#book(tx, part));
     seller.reload();
     if (this.#hidden().length < HIDDEN_LEFT_MIN && this.#count() > 0) this.#refill();
     return revealed;
+  }
+
+  /** The next top-up from a channel, signed and on disk; undefined when there is none that serves. */
+  #signBalance(): StripPart | undefined {
+    const { channel } = this.#purse;
+    if (channel === undefined) return undefined;
+    const { id: operationId } = channel;
+    this.#request.beforePaying?.();
+    const part = this.#purse.sign(channel, (tx, next) => this.#book(tx, { ...next, operationId }));
+    if (part === undefined) return undefined;
+    this.#parts.seller.reload();
+    if (this.#purse.isLow && this.#count() > 0) this.#refill();
+    return part;
+  }
+
+  /** A top-up as it leaves: within the budgets, and counted. */
+  #book(
+    tx: WalletTransaction,
+    part: Pick<StripPart, "paymentId" | "operationId" | "net" | "gross">,
+  ): void {
+    const { context: { clock }, seller } = this.#parts;
+    const trouble = this.#spendTrouble(tx, part.gross);
+    if (trouble !== undefined) throw new Declined(trouble);
+    tx.putOutgoing({
+      paymentId: part.paymentId,
+      subject: this.#request.subject,
+      payee: this.kind.peer,
+      amount: part.net,
+      cost: part.gross,
+      state: "spent",
+      operationId: part.operationId,
+      createdMs: clock.nowMs(),
+    });
+    seller.writeIn(tx);
+    this.#writeIn(tx);
   }
 
   /** Begins a strip; whoever needs it hears of trouble when it is needed. */
@@ -302,19 +328,24 @@ export class Session implements BuyingSession {
 
   #order(): StripOrder {
     const { maxFeeSat } = this.#parts.buyer;
+    // One refusal is enough: what a channel holds is away until it expires.
+    const channelNet = this.#refusalCount > 0
+      ? undefined
+      : channelNetOf(this.#count(CHANNEL_UPDATES_MAX), this.terms);
     return {
       kind: this.kind,
       subject: this.#request.subject,
       count: Math.max(1, this.#count()),
+      ...channelNet === undefined ? {} : { channelNet },
       feeMaxOf: (amount) => maxFeeSat === undefined ? stripFeeMax(amount) : BigInt(maxFeeSat),
       spendTrouble: (reads, costMax) => this.#spendTrouble(reads, costMax),
     };
   }
 
   /** How many top-ups more this fetch can use. */
-  #count(): number {
+  #count(countMax?: number): number {
     const { context, budgets, buyer, seller } = this.#parts;
-    const hidden = this.#hidden().reduce((sum, part) => sum + part.net, 0n);
+    const hidden = this.#hidden().reduce((sum, part) => sum + part.net, this.#purse.room);
     const { there } = seller.prepaid;
     const leftSat = budgetLeft(context.store, this.#spending, {
       budgets,
@@ -326,6 +357,7 @@ export class Session implements BuyingSession {
       covered: (there > 0n ? there : 0n) + hidden * UNITS_PER_SAT,
       minTopUpSat: this.terms.minTopUpSat,
       leftSat,
+      ...countMax === undefined ? {} : { countMax },
     });
   }
 
@@ -382,5 +414,7 @@ export class Session implements BuyingSession {
 
 function paying(part: StripPart, reads: WalletReads): Due {
   const id = Uint8Array.fromHex(part.paymentId);
-  return { due: "pay", payment: { id, token: tokenOfPart(reads, part) } };
+  const isBalance = reads.signedBalance(part.paymentId) !== undefined;
+  const token = isBalance ? messageOfPart(reads, part) : tokenOfPart(reads, part);
+  return { due: "pay", payment: { id, token } };
 }

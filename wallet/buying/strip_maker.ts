@@ -8,6 +8,7 @@
  */
 import type { Clock } from "../../src/core/ports.ts";
 import type { Engine } from "../operations/engine.ts";
+import { beginChannel } from "../operations/channel_plan.ts";
 import type { Operation } from "../operations/operation.ts";
 import { beginStrip, lockedUntilMs, type StripPlan } from "../operations/strip_plan.ts";
 import { beginSwap, hasArrived } from "../operations/swap_plan.ts";
@@ -50,6 +51,8 @@ export interface StripOrder {
   readonly subject: string;
   /** Top-ups at most. */
   readonly count: number;
+  /** What a channel is to be able to pay, in sat, where one is wanted instead of a strip. */
+  readonly channelNet?: bigint;
   readonly feeMaxOf: (amount: bigint) => bigint;
   /** Why so much is not spent, in words. */
   readonly spendTrouble: (reads: WalletReads, costMax: bigint) => string | undefined;
@@ -115,24 +118,41 @@ export class StripMaker implements AsyncDisposable {
       () => stop.abort(late),
     );
     try {
-      const begun = this.#begunBefore(order.kind);
+      const begun = this.#begunBefore(order);
       if (begun !== undefined && await this.#untilReady(begun.id, stop.signal)) return;
       const swap = this.#swapBefore(order.kind);
       if (swap !== undefined) await arrivedSwap(this.#engine, swap.id, stop.signal);
-      await this.#order(order, stop.signal);
+      if (await this.#channel(order, stop.signal)) return;
+      const { channelNet: _, ...strip } = order;
+      await this.#order(strip, stop.signal);
     } finally {
       cancel();
     }
   }
 
-  /** A strip that a process before this one began, or a session that is over. */
-  #begunBefore(kind: PartKind): Operation<StripPlan> | undefined {
+  /** A channel, if one is wanted and can be paid for; else it is a strip. */
+  async #channel(order: StripOrder, signal: AbortSignal): Promise<boolean> {
+    if (order.channelNet === undefined) return false;
+    try {
+      await this.#order(order, signal);
+      return true;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof Declined)) throw error;
+      return false;
+    }
+  }
+
+  /** A strip that a process before this one began, or a session that is over; or a channel. */
+  #begunBefore({ kind, channelNet }: StripOrder): Operation<StripPlan> | undefined {
     const { store, clock } = this.#engine.context;
-    return (store.operations({ kind: "strip", status: "open" }) as Operation<StripPlan>[])
-      .find((operation) =>
-        ["planned", "prepared", "swap-inflight"].includes(operation.state) &&
-        serves(operation, kind, clock)
-      );
+    const begun = (of: "channel" | "strip") =>
+      (store.operations({ kind: of, status: "open" }) as Operation<StripPlan>[])
+        .filter(({ state }) => ["planned", "prepared", "swap-inflight"].includes(state));
+    const channel = channelNet === undefined
+      ? undefined
+      : begun("channel").find((operation) => isLockedFor(operation, kind, clock));
+    return channel ?? begun("strip").find((operation) => serves(operation, kind, clock));
   }
 
   /** Money on its way into a mint of the seller's, for a strip that a process before this one wanted. */
@@ -212,8 +232,8 @@ export class StripMaker implements AsyncDisposable {
     for (;;) {
       const way = await planStrip(context, {
         accepted: order.kind.accepted,
-        net: BigInt(order.kind.minTopUpSat),
-        countMax: order.count,
+        net: order.channelNet ?? BigInt(order.kind.minTopUpSat),
+        countMax: order.channelNet === undefined ? order.count : 1,
         feeMaxOf: order.feeMaxOf,
         wasTried: (leg) => wasTried(work, leg),
         signal,
@@ -265,17 +285,24 @@ export class StripMaker implements AsyncDisposable {
     const { context } = this.#engine;
     const { kind } = order;
     const nowMs = context.clock.nowMs();
-    const strip = beginStrip(context, {
+    const untilS = Math.ceil((nowMs + (kind.locktimeMin + STRIP_USE_MIN) * MINUTE_MS) / 1000);
+    const request = {
       mint: options.mint,
       peer: kind.peer,
       publicKey: kind.publicKey,
-      locktimeS: Math.ceil((nowMs + (kind.locktimeMin + STRIP_USE_MIN) * MINUTE_MS) / 1000),
-      count: options.way.count,
-      net: BigInt(kind.minTopUpSat),
       maxFee: options.feeMax,
       useByMs: nowMs + (this.#options.deadlineMs ?? STRIP_MS),
       parent: parentOf(options.paymentId),
-    });
+    };
+    const { channelNet: net } = order;
+    const strip = net !== undefined
+      ? beginChannel(context, { ...request, expiryS: untilS, net })
+      : beginStrip(context, {
+        ...request,
+        locktimeS: untilS,
+        count: options.way.count,
+        net: BigInt(kind.minTopUpSat),
+      });
     return await this.#untilReady(strip.id, options.signal);
   }
 
@@ -300,10 +327,18 @@ export function serves(
   kind: PartKind,
   clock: Pick<Clock, "nowMs">,
 ): boolean {
-  const { plan, mint } = operation;
+  const { plan } = operation;
+  return isLockedFor(operation, kind, clock) &&
+    plan.netSat >= kind.minTopUpSat && plan.netSat <= 2 * kind.minTopUpSat;
+}
+
+function isLockedFor(
+  { plan, mint }: Pick<Operation<StripPlan>, "plan" | "mint">,
+  kind: PartKind,
+  clock: Pick<Clock, "nowMs">,
+): boolean {
   return plan.peer === kind.peer && plan.lock.publicKey === kind.publicKey &&
     kind.accepted.includes(mint) &&
-    plan.netSat >= kind.minTopUpSat && plan.netSat <= 2 * kind.minTopUpSat &&
     lockedUntilMs(plan) >= clock.nowMs() + kind.locktimeMin * MINUTE_MS;
 }
 

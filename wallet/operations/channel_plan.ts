@@ -264,11 +264,12 @@ export function messageOfPart(reads: WalletReads, part: StripPart): string {
   });
 }
 
-/** Signs nothing more in a channel, and looks soon whether its seller closes it. */
+/** Signs nothing more in a channel. Of any other operation it does nothing. */
 export function endChannel(context: SagaContext, id: string, reason: string): void {
   context.store.transact((tx) => {
     const operation = tx.operation<ChannelPlan>(id);
-    if (operation?.state !== "ready" || operation.plan.over !== undefined) return;
+    if (operation?.kind !== "channel" || operation.state !== "ready") return;
+    if (operation.plan.over !== undefined) return;
     tx.updateOperation(operation, { plan: { ...operation.plan, over: reason } });
   });
 }
