@@ -16,7 +16,7 @@ import {
   TOLERANCE_MSAT,
   TOLERANCE_PERMILLE,
 } from "./limits.ts";
-import { type ByteReceipt, evidenceKeys, readReceipt, writeReceipt } from "./receipt.ts";
+import { type ByteReceipt, readReceipt, writeReceipt } from "./receipt.ts";
 import { countersignReceipt, type ReceiptSigner, verifyReceipt } from "./receipt_signing.ts";
 import type { ReceiptStore } from "./receipt_store.ts";
 
@@ -104,11 +104,7 @@ export class ConsumerReceipts {
       // Its way back was cut off: the seller gets what it did not, and asks for the rest later.
       if (before?.peerId === subject.peerId) return writeReceipt(before.signed);
       if (before !== undefined || !this.#isTrue(receipt, subject, paid)) return undefined;
-      const ours = new Set(paid.payments.flatMap(({ id, ys }) => [id, ...ys]));
-      const named = evidenceKeys(receipt);
-      if (!named.every((key) => ours.has(key) && !store.isCounted("consumer", key))) {
-        return undefined;
-      }
+      if (!this.#isOurMoney(receipt, paid)) return undefined;
       const { msat } = store.sums("consumer", subject.peerId);
       if (msat + receipt.msat > paid.msat + TOLERANCE_MSAT) return undefined;
       const both = countersignReceipt(signed, signer);
@@ -132,6 +128,20 @@ export class ConsumerReceipts {
     return receipt.consumer === this.#key.toHex() && receipt.consumerPeer === peerId &&
       receipt.providerPeer === sellerPeerId &&
       (known === undefined || receipt.provider === known);
+  }
+
+  /** Whether every payment was made by us, at the mint that it is named under, and none counted before. */
+  #isOurMoney(receipt: ByteReceipt, paid: Paid): boolean {
+    const mintOf = new Map(
+      paid.payments.flatMap(({ mint, id, ys }) => [id, ...ys].map((key) => [key, mint] as const)),
+    );
+    const { store } = this.#options;
+    return receipt.unlisted <= paid.payments.length &&
+      receipt.payments.every(({ mint, ys, ids }) =>
+        [...ys, ...ids].every((key) =>
+          mintOf.get(key) === mint && !store.isCounted("consumer", key)
+        )
+      );
   }
 
   /** Whether time and bytes are what we counted, as closely as two sides can count. */

@@ -277,6 +277,10 @@ Deno.test("countersign() signs nothing that its own books do not confirm", async
     "a payment that is not ours": () => ({
       payments: [{ mint: "https://mint.example", ys: [], ids: [idOf(77)] }],
     }),
+    "our proofs at another mint": ({ receipt }) => ({
+      payments: receipt.payments.map((one) => ({ ...one, mint: "https://other.example" })),
+    }),
+    "more payments than were made": () => ({ unlisted: 1000 }),
     "another consumer": () => ({ consumer: keyOf(STRANGER_SECRET) }),
     "another consumer's peer": () => ({ consumerPeer: STRANGER_PEER }),
     "another provider's peer": () => ({ providerPeer: STRANGER_PEER }),
