@@ -3,7 +3,7 @@
  * its mint is known to be listed and its keysets are found; it is read strictly and within limits.
  */
 import { isSeedmintError, SeedmintError } from "../src/core/errors.ts";
-import { decodeTokenCbor, encodeTokenText, hashToCurveHex, isPoint } from "./cashu.ts";
+import { decodeTokenCbor, encodeTokenText, isPoint } from "./cashu.ts";
 import {
   AMOUNT_SAT_MAX,
   INPUTS_PER_REQUEST_MAX,
@@ -62,10 +62,13 @@ export function encodeToken(
  * Reads what a token says without its keysets. Private networks are not refused here: whether the mint
  * is listed decides.
  *
- * @throws {SeedmintError} `protocol` if it is no token.
+ * @throws {SeedmintError} `protocol` if it is no token, or has more proofs than are wanted.
  */
-export function tokenMetadata(text: string): TokenMetadata {
-  const { proofs, ...rest } = readToken(text);
+export function tokenMetadata(
+  text: string,
+  { proofCountMax = INPUTS_PER_REQUEST_MAX }: { readonly proofCountMax?: number } = {},
+): TokenMetadata {
+  const { proofs, ...rest } = readToken(text, proofCountMax);
   return {
     ...rest,
     amount: proofs.reduce((sum, { amount }) => sum + amount, 0n),
@@ -148,14 +151,18 @@ export function resolverOf(keysetIds: readonly string[]): KeysetIdResolver {
   };
 }
 
-function readToken(text: string): Token {
+function readToken(text: string, proofCountMax = INPUTS_PER_REQUEST_MAX): Token {
   const bare = text.trim().replace(/^(web\+cashu:\/\/|cashu:\/\/|cashu:)(?=cashu[AB])/i, "");
   try {
     if (bare.length > TOKEN_CHARS_MAX) {
       throw new ShapeError(`at most ${TOKEN_CHARS_MAX} characters wanted`);
     }
-    if (bare.startsWith("cashuB")) return checked(decodeTokenCbor(fromBase64Url(bare.slice(6))));
-    if (bare.startsWith("cashuA")) return checked(fromVersionA(bare.slice(6)));
+    if (bare.startsWith("cashuB")) {
+      return checked(decodeTokenCbor(fromBase64Url(bare.slice(6))), proofCountMax);
+    }
+    if (bare.startsWith("cashuA")) {
+      return checked(fromVersionA(bare.slice(6)), proofCountMax);
+    }
     throw new ShapeError("a text that begins with cashuA or cashuB wanted");
   } catch (error) {
     const why = error instanceof ShapeError ? error.message : "it is damaged or cut off";
@@ -180,14 +187,15 @@ function fromBase64Url(text: string): Uint8Array {
   );
 }
 
-function checked(value: unknown): Token {
+function checked(value: unknown, proofCountMax: number): Token {
   const token = asObject(value, "token");
   const memo = token.memo === ""
     ? undefined
     : ifPresent(token.memo, (memo) => asText(memo, "token.memo", MEMO_CHARS_MAX));
-  const proofs = asArray(token.proofs, "token.proofs", INPUTS_PER_REQUEST_MAX).map(readProof);
-  const ys = new Set(proofs.map(({ secret }) => hashToCurveHex(secret)));
-  if (proofs.length === 0 || ys.size !== proofs.length) {
+  const proofs = asArray(token.proofs, "token.proofs", proofCountMax).map(readProof);
+  // As the mint sees them, in UTF-8. Their points on the curve would cost a stranger nothing and us a lot.
+  const secrets = new Set(proofs.map(({ secret }) => secret.toWellFormed()));
+  if (proofs.length === 0 || secrets.size !== proofs.length) {
     throw new ShapeError("token.proofs: at least one, and each once, wanted");
   }
   return {

@@ -157,8 +157,13 @@ export class Intake {
     }
     this.#counts[lane]++;
     try {
-      const outcome = await this.#takeNew(offer, tokenHash, { signal, isFirst: !isStranger });
-      this.#throttle.settle(admission, outcome);
+      let isVerified = false;
+      const outcome = await this.#takeNew(offer, tokenHash, {
+        signal,
+        isFirst: !isStranger,
+        onVerify: () => isVerified = true,
+      });
+      this.#throttle.settle(admission, outcome, { isVerified });
       return outcome;
     } catch (error) {
       this.#throttle.forgive(admission);
@@ -171,12 +176,19 @@ export class Intake {
   async #takeNew(
     offer: PaymentOffer,
     tokenHash: string,
-    { signal, isFirst }: { readonly signal: AbortSignal | undefined; readonly isFirst: boolean },
+    options: {
+      readonly signal: AbortSignal | undefined;
+      readonly isFirst: boolean;
+      /** Called before its proofs are verified, which takes long. */
+      readonly onVerify?: () => void;
+    },
   ): Promise<TakeOutcome> {
+    const { signal, isFirst, onVerify } = options;
     signal?.throwIfAborted();
     const token = await this.#read(offer, signal);
     if ("status" in token) return token;
     if (offer.alone) return this.#commit(offer, { tokenHash, token, offline: undefined });
+    onVerify?.();
     const isProven = await this.#isProven(token, isFirst);
     signal?.throwIfAborted();
     if (typeof isProven !== "boolean") return isProven;
@@ -214,21 +226,19 @@ export class Intake {
     offer: PaymentOffer,
     signal: AbortSignal | undefined,
   ): Promise<ReadToken | TakeOutcome> {
+    const proofCountMax = isOfPeer(offer) ? PROOFS_PER_PAYMENT_MAX : INPUTS_PER_REQUEST_MAX;
     let mint: MintRecord | TakeOutcome;
     try {
-      mint = this.#mintOf(offer);
-    } catch {
-      return refusal("malformed", "the token cannot be read");
+      mint = this.#mintOf(offer, proofCountMax);
+    } catch (error) {
+      const why = error instanceof TokenError ? error.message : "the token cannot be read";
+      return refusal("malformed", why);
     }
     if ("status" in mint) return mint;
     const api = this.#context.mints.of(mint.url);
     const options = signal === undefined ? {} : { signal };
     try {
       const { token, keysets } = await readTokenAt(offer.token, api, options);
-      const countMax = isOfPeer(offer) ? PROOFS_PER_PAYMENT_MAX : INPUTS_PER_REQUEST_MAX;
-      if (token.proofs.length > countMax) {
-        return refusal("malformed", `the token has more than ${countMax} proofs`);
-      }
       return this.#checked(offer, mint, token.proofs, keysets);
     } catch (error) {
       signal?.throwIfAborted();
@@ -244,8 +254,8 @@ export class Intake {
     }
   }
 
-  #mintOf({ token, mints }: PaymentOffer): MintRecord | TakeOutcome {
-    const { mint, unit } = tokenMetadata(token);
+  #mintOf({ token, mints }: PaymentOffer, proofCountMax: number): MintRecord | TakeOutcome {
+    const { mint, unit } = tokenMetadata(token, { proofCountMax });
     const record = this.#context.store.mint(mint);
     if (record === undefined || mints?.has(mint) === false) {
       return refusal("mint", "tokens of this mint are not taken here: it is not listed");

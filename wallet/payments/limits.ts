@@ -48,6 +48,9 @@ export const STRANGERS_REFILL_PER_S = 100;
 /** Characters of a token for each proof, at least, so that its cost is known before it is read. */
 export const TOKEN_CHARS_PER_PROOF = 450;
 
+/** What a text of strangers costs of their allowance that is no proof worth verifying: reading it. */
+export const UNVERIFIED_COST = 1;
+
 /** Longest time that a payer is told to wait for being heard again. */
 export const THROTTLE_RETRY_MS_MAX = 60_000;
 

@@ -13,6 +13,7 @@ import {
   STRANGERS_REFILL_PER_S,
   THROTTLE_RETRY_MS_MAX,
   TOKEN_CHARS_PER_PROOF,
+  UNVERIFIED_COST,
 } from "./limits.ts";
 import type { TakeOutcome } from "./outcome.ts";
 
@@ -75,12 +76,20 @@ export class PayerThrottle {
     return { payer, isStranger: true, cost };
   }
 
-  /** What came of it: what counts, or passes, costs nothing. */
-  settle(admission: Admission, outcome: TakeOutcome): void {
+  /**
+   * What came of it: what counts, or passes, costs nothing. Of what was not even verified strangers are
+   * given back nearly all that was set aside: else a few large texts would silence every one of them.
+   */
+  settle(
+    admission: Admission,
+    outcome: TakeOutcome,
+    { isVerified = true }: { readonly isVerified?: boolean } = {},
+  ): void {
     const code = outcome.status === "refused" ? outcome.code : outcome.status;
     const cost = COSTS[code] ?? 0;
-    if (cost === 0) this.forgive(admission);
-    else this.charge(admission.payer, cost);
+    if (cost === 0) return this.forgive(admission);
+    this.charge(admission.payer, cost);
+    if (!isVerified) this.forgive({ ...admission, cost: admission.cost - UNVERIFIED_COST });
   }
 
   /** Nothing came of it, and nobody is to blame. */

@@ -1,0 +1,85 @@
+/** Payers who want more than they pay for. */
+import assert from "node:assert/strict";
+import { hashToCurveHex } from "../../../wallet/cashu.ts";
+import { INPUTS_PER_REQUEST_MAX } from "../../../wallet/limits.ts";
+import type { PaymentAnswer } from "../../../wallet/selling/selling_api.ts";
+import { decodeToken, encodeToken } from "../../../wallet/token.ts";
+import { groups, SellingWorld } from "../selling/selling_world.ts";
+import { startKit } from "../../support/wallet_kit.ts";
+
+Deno.test("large texts that are no tokens do not keep strangers from their first payment", async () => {
+  await using kit = await startKit();
+  await using world = await SellingWorld.start(kit);
+  const token = await world.token(64n);
+  for (let count = 0; count < 40; count++) {
+    const peer = `waster ${count}`;
+    const answer = await world.pay(peer, peer, `cashuB${count}${"A".repeat(32_000)}`);
+    assert.ok(answer.answer === "refused" && answer.code === "malformed", JSON.stringify(answer));
+  }
+  const answer = await world.pay("honest", "first", token);
+  assert.equal(answer.answer, "credited", JSON.stringify(answer));
+  assert.equal(world.meter("honest").take(groups(1)), 1);
+});
+
+Deno.test("a stranger's token of many proofs is refused for less than their points would take", async () => {
+  await using kit = await startKit();
+  await using world = await SellingWorld.start(kit);
+  const [keyset] = await world.wallet.context.mints.of(kit.url()).keysets();
+  const C = hashToCurveHex("any point");
+  const proofs = Array.from({ length: INPUTS_PER_REQUEST_MAX }, (_, index) => ({
+    keysetId: keyset!.id,
+    amount: 1n,
+    secret: `s${index}`,
+    C,
+  }));
+  const token = encodeToken({ mint: kit.url(), unit: "sat", proofs });
+  const pointsMs = fastestMs(() => {
+    for (const { secret } of proofs) hashToCurveHex(secret);
+  });
+  let names = 0;
+  const answers: PaymentAnswer[] = [];
+  const paidMs = await fastestOf(async () => {
+    const name = `stranger ${names++}`;
+    answers.push(await world.pay(name, name, `${token}${"=".repeat(names)}`));
+  });
+  for (const answer of answers) {
+    assert.ok(answer.answer === "refused" && answer.code === "malformed", JSON.stringify(answer));
+  }
+  assert.ok(paidMs < pointsMs / 2, `${paidMs} ms, and the points take ${pointsMs} ms`);
+});
+
+Deno.test("a secret that comes twice in a token is seen, however it is written", () => {
+  const id = "00" + "ab".repeat(7);
+  const C = hashToCurveHex("any point");
+  const text = (secrets: readonly string[]) => {
+    const proofs = secrets.map((secret) => ({ id, amount: 8, secret, C }));
+    const token = { token: [{ mint: "https://mint.example", proofs }], unit: "sat" };
+    return `cashuA${btoa(JSON.stringify(token))}`;
+  };
+  assert.equal(decodeToken(text(["one", "two"]), [id]).proofs.length, 2);
+  assert.throws(() => decodeToken(text(["one", "one"]), [id]), { code: "protocol" });
+  // Two halves of pairs, which UTF-8 writes alike.
+  assert.throws(() => decodeToken(text(["\ud800", "\ud801"]), [id]), { code: "protocol" });
+});
+
+/** The least that `task` took of a few runs. */
+function fastestMs(task: () => void): number {
+  let least = Infinity;
+  for (let runs = 0; runs < 5; runs++) {
+    const startMs = performance.now();
+    task();
+    least = Math.min(least, performance.now() - startMs);
+  }
+  return least;
+}
+
+/** The same of one that waits. */
+async function fastestOf(task: () => Promise<void>): Promise<number> {
+  let least = Infinity;
+  for (let runs = 0; runs < 5; runs++) {
+    const startMs = performance.now();
+    await task();
+    least = Math.min(least, performance.now() - startMs);
+  }
+  return least;
+}
