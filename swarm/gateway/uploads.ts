@@ -74,10 +74,7 @@ export class Uploads {
     });
     const known = offer.sha256 && this.#options.store.findBySha256(offer.sha256);
     if (isServed(known)) return await this.#claim(exchange, known, { offer, isNew: false });
-    if (this.#count >= UPLOADS_MAX) {
-      throw busy(503, "Too many uploads at one time; try again later", 10);
-    }
-    this.#count++;
+    this.#begin();
     const startedMs = this.#options.clock.nowMs();
     let record: BlobRecord;
     try {
@@ -160,6 +157,7 @@ export class Uploads {
     const known = store.findBySha256(sha256);
     const offer: Offer = { sha256, size: 0, mediaType: undefined, authorization };
     if (isServed(known)) return await this.#claim(exchange, known, { offer, isNew: false });
+    this.#begin();
     const startedMs = clock.nowMs();
     const late = new AbortController();
     const stop = clock.timer(HINT_FETCH_MS, () => late.abort());
@@ -172,14 +170,24 @@ export class Uploads {
         signal: AbortSignal.any([exchange.signal, late.signal]),
       });
       const record = isHere ? store.findBySha256(sha256) : undefined;
-      if (record === undefined) throw new Error("not found");
+      // What is here and hidden is as if no server had it: who asks need not have the bytes.
+      if (!isServed(record)) throw new Error("not found");
       await this.#claim(exchange, record, { offer, isNew: isNewSince(startedMs, known, record) });
     } catch (error) {
       if (error instanceof Refusal) throw error;
       throw new Refusal(502, "The blob could not be had from there; upload the bytes");
     } finally {
+      this.#count--;
       stop();
     }
+  }
+
+  /** Counts an upload, from a client or from another server. @throws {Refusal} 503 */
+  #begin(): void {
+    if (this.#count >= UPLOADS_MAX) {
+      throw busy(503, "Too many uploads at one time; try again later", 10);
+    }
+    this.#count++;
   }
 
   get #bytesMax(): number {
