@@ -112,6 +112,20 @@ export class BuyingTable {
     this.#put({ ...this.#accountOrNew(peer), ...use, movedMs: this.#nowMs });
   }
 
+  /**
+   * After a copy of the books was taken over: what it says is prepaid may have been used since, and is
+   * not counted on any more. What its seller never answered is: it is handed over again.
+   */
+  giveUpPrepaid(): void {
+    for (const row of this.#database.all("SELECT * FROM seller_accounts")) {
+      const { peer, paid, used, lost } = accountOf(row);
+      const again = this.parts({ peer, states: ["revealed"] })
+        .reduce((sum, part) => sum + part.net, 0n);
+      const gone = (paid - again) * UNITS_PER_SAT - used - lost;
+      if (gone > 0n) this.putUse(peer, { used, lost: lost + gone });
+    }
+  }
+
   avoid(peer: string, mark: { readonly untilMs: number; readonly reason: string }): void {
     const account = this.#accountOrNew(peer);
     this.#put({

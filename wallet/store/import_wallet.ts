@@ -54,6 +54,7 @@ export function importWallet(
     }
     tables.counters.advanceAll(COUNTER_MARGIN_AFTER_RESTORE);
     tables.proofs.markAllForRecheck();
+    tables.buying.giveUpPrepaid();
   });
   return { ...reportOf(database), ...isReplaced ? { replacedPath: options.saveTo } : {} };
 }
