@@ -90,5 +90,8 @@ export const UNPAID_DIRECT_MAX = 2;
 /** Small paid children are verified after this part of a least payment: what is held back is unused. */
 export const PAID_BATCH_PART = 8;
 
+/** What was bought is made last each time this part of a least payment more is: a crash loses the rest. */
+export const SAVED_PART = 4;
+
 /** How long the end of a session may take, the receipt included, in milliseconds. */
 export const CLOSING_MS = 2_000;

@@ -16,6 +16,7 @@ import {
   CREDIT_FLOW_MS,
   CREDIT_WAIT_MS,
   PAID_BATCH_PART,
+  SAVED_PART,
   TROUBLE_PAUSE_MS,
 } from "./limits.ts";
 import type { PaymentLine } from "./payment_line.ts";
@@ -74,6 +75,8 @@ export class Purchase implements AsyncDisposable {
   #flowedMs = -Infinity;
   #change = Promise.withResolvers<boolean>();
   #verifiedBytes = 0;
+  /** Of them, what was made last. */
+  #savedBytes = 0;
 
   constructor(options: PurchaseOptions) {
     this.#options = options;
@@ -327,6 +330,18 @@ export class Purchase implements AsyncDisposable {
     // The session counts at the price of its terms, and an answer under way may have another.
     const part = priceMsatPerMiB / terms.priceMsatPerMiB;
     session.verified(part === 1 ? bytes : Math.floor(bytes * part));
+    this.#save(topUpBytes(terms) / SAVED_PART);
+  }
+
+  /** Makes what was bought last, when it is much: after a crash it would be bought again. */
+  #save(bytesMax: number): void {
+    if (this.#verifiedBytes - this.#savedBytes < bytesMax) return;
+    this.#savedBytes = this.#verifiedBytes;
+    try {
+      this.#options.beforePaying?.();
+    } catch {
+      // Trouble with the disk shows where the bytes are stored, and before the next payment.
+    }
   }
 
   #credited(): void {
