@@ -119,7 +119,9 @@ export function channelNetOf(
   const least = BigInt(terms.minTopUpSat);
   const allowed = BigInt(terms.channelSat ?? 0);
   const holds = (allowed < CHANNEL_SAT_MAX ? allowed : CHANNEL_SAT_MAX) - FEES_SAT_MAX;
-  const counts = [BigInt(count), BigInt(CHANNEL_UPDATES_MAX), holds / least];
+  if (count < CHANNEL_TOP_UPS_MIN) return undefined;
+  // One more than is expected: what is not used comes back, and another swap for the last one would not.
+  const counts = [BigInt(count) + 1n, BigInt(CHANNEL_UPDATES_MAX), holds / least];
   const most = counts.reduce((a, b) => a < b ? a : b);
   return most < BigInt(CHANNEL_TOP_UPS_MIN) ? undefined : most * least + FEES_SAT_MAX / 2n;
 }

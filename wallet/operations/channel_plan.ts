@@ -211,7 +211,8 @@ export function signBalance(
     if (!isOpen || lockedUntilMs(now.plan) <= context.clock.nowMs()) {
       throw new SeedmintError("denied", "Cannot sign a balance: the channel is over");
     }
-    const place = tx.stripParts({ operationId: operation.id }).length;
+    const last = tx.lastBalance(operation.id);
+    const place = last === undefined ? 0 : tx.stripPart(last.paymentId)!.place + 1;
     if (place >= CHANNEL_UPDATES_MAX) {
       throw new SeedmintError("denied", "Cannot sign a balance: too many were signed");
     }

@@ -1,67 +1,18 @@
 import assert from "node:assert/strict";
 import { ChannelTill } from "../../../wallet/channel/channel_intake.ts";
-import type { Answer, Payment, SellerTerms } from "../../../wallet/buying/buying_api.ts";
-import { channelSaga } from "../../../wallet/operations/channel.ts";
-import { channelCloseSaga } from "../../../wallet/operations/channel_close.ts";
-import { stripSaga } from "../../../wallet/operations/strip.ts";
-import { startKit, type TestWallet, type WalletKit } from "../../support/wallet_kit.ts";
+import { startKit } from "../../support/wallet_kit.ts";
 import {
   assertBooks,
   buyerOf,
   deskOf,
   opened,
-  PAYER,
   paymentOf,
   stream,
   SUBJECT,
-  TestSeller,
 } from "../buying/buying_world.ts";
-import { PAYMENT_SAGAS } from "../payments/payments_world.ts";
+import { buyingWallet as wallet, ChannelSeller, settle } from "./channel_seller.ts";
 
 const MIB = 1_048_576;
-
-function wallet(kit: WalletKit, name: string): TestWallet {
-  return kit.wallet(name, {
-    sagas: [...PAYMENT_SAGAS, stripSaga, channelSaga, channelCloseSaga],
-  });
-}
-
-/** A seller that takes channels, too. */
-class ChannelSeller extends TestSeller {
-  readonly till: ChannelTill;
-  balanceCount = 0;
-
-  constructor(wallet: TestWallet, terms: Partial<SellerTerms> = {}) {
-    super(wallet, { channelSat: 10_000, ...terms });
-    this.till = new ChannelTill(wallet.engine, { strangersSatMax: 20_000n });
-  }
-
-  override async take(payment: Payment): Promise<Answer> {
-    if (!payment.token!.startsWith("channel1:")) return await super.take(payment);
-    const paid = () => this.wallet.store.creditAccount(PAYER)?.paid ?? 0n;
-    const before = paid();
-    const answer = await this.till.pay({
-      payer: PAYER,
-      paymentId: payment.id.toHex(),
-      message: payment.token!,
-      topUpMinSat: this.terms.minTopUpSat,
-    });
-    if (answer.answer === "refused") return answer;
-    this.balanceCount++;
-    this.creditMsat += Number(paid() - before) * 1000;
-    return { answer: "credited", creditMsat: this.creditMsat };
-  }
-}
-
-async function settle(wallets: readonly TestWallet[]): Promise<void> {
-  for (let round = 0; round < 3; round++) {
-    for (const one of wallets) {
-      for (const { id, state } of one.store.operations({ status: "open" })) {
-        if (state !== "open") await one.driveToEnd(id, { tries: 5 });
-      }
-    }
-  }
-}
 
 for (const feePpk of [0, 100]) {
   Deno.test(`a session longer than a strip pays from a channel, at ${feePpk} ppk`, async () => {

@@ -189,7 +189,7 @@ Deno.test("fundingSecret needs both keys until the expiry, then the buyer's alon
 
 Deno.test("channelNetOf wants a channel for more than a strip, within what its seller lets it hold", () => {
   assert.equal(channelNetOf(30, { minTopUpSat: 64, channelSat: 20_000 }), undefined);
-  assert.equal(channelNetOf(31, { minTopUpSat: 64, channelSat: 20_000 }), 31n * 64n + 20n);
+  assert.equal(channelNetOf(31, { minTopUpSat: 64, channelSat: 20_000 }), 32n * 64n + 20n);
   assert.equal(channelNetOf(31, { minTopUpSat: 64 }), undefined);
   assert.equal(channelNetOf(100, { minTopUpSat: 64, channelSat: 1_000 }), undefined);
   assert.equal(channelNetOf(1_000, { minTopUpSat: 64, channelSat: 1_000_000 }), 311n * 64n + 20n);
