@@ -215,7 +215,7 @@ export class Leftovers implements Disposable {
     const { store } = this.#context;
     for (const refund of store.lostCreditRefunds()) {
       const { payer, period, operationId } = refund;
-      const { amount } = store.operation(operationId)!;
+      const amount = this.#cameBack(operationId);
       store.transact((tx) => {
         if (!tx.removeCreditRefund(payer, period)) return;
         tx.addSale({
@@ -229,6 +229,15 @@ export class Leftovers implements Disposable {
       });
       this.#accounts.refresh(payer);
     }
+  }
+
+  /** All of one that failed; of one that was taken back what its payer had not redeemed, in sat. */
+  #cameBack(operationId: string): bigint {
+    const { store } = this.#context;
+    const { amount, status } = store.operation(operationId)!;
+    if (status === "failed") return amount;
+    return store.ledger({ operationId }).filter(({ kind }) => kind === "reclaim")
+      .reduce((sum, { delta }) => sum + delta, 0n);
   }
 
   #guarded(task: () => void): void {

@@ -83,3 +83,26 @@ async function fastestOf(task: () => Promise<void>): Promise<number> {
   }
   return least;
 }
+
+Deno.test("a refund that was redeemed in part gives back as credit only what came back", async () => {
+  await using kit = await startKit();
+  await using world = await SellingWorld.start(kit);
+  await world.credit("payer", 100n);
+  await world.redeemAll();
+  const peer = { peerId: "payer", fleet: false };
+  const refund = await world.seller.refund(peer);
+  assert.ok(refund.status === "refunded" && refund.amountSat === 100);
+  const { secretKey } = world.buyer.keys.payment;
+  const keysets = await world.buyer.context.mints.of(kit.url()).keysets();
+  const { mint, unit, proofs } = decodeToken(refund.token, keysets.map(({ id }) => id));
+  const [largest, ...others] = proofs.toSorted((a, b) => Number(b.amount - a.amount));
+  assert.ok(largest!.amount === 64n && others.length > 0);
+  const part = encodeToken({ mint, unit, proofs: [largest!] });
+  assert.equal(await kit.redeem(part, { secretKey }), 64n);
+  const [send] = world.wallet.store.operations({ kind: "send", status: "open" });
+  kit.clock.jump(8 * 24 * 3_600_000);
+  assert.equal((await world.wallet.driveToEnd(send!.id)).state, "reclaimed");
+  assert.equal(world.seller.creditOf(peer), 36_000);
+  assert.equal(world.seller.earnings({ by: "peer" }).total.refundedMsat, 64_000);
+  assert.deepEqual(world.wallet.troubles(), []);
+});
