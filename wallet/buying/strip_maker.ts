@@ -328,7 +328,7 @@ export function serves(
   clock: Pick<Clock, "nowMs">,
 ): boolean {
   const { plan } = operation;
-  return isLockedFor(operation, kind, clock) &&
+  return isLockedFor(operation, kind, clock) && plan.isForeign !== true &&
     plan.netSat >= kind.minTopUpSat && plan.netSat <= 2 * kind.minTopUpSat;
 }
 

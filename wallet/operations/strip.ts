@@ -28,6 +28,7 @@ export const stripSaga: Saga = {
         return settleTokenSwap(strip, context, {
           signal,
           finish: (proofs) => finishStrip(strip, context, proofs),
+          keepLeft: (left) => finishStrip(strip, context, left),
           anew: ({ parts: _, ...plan }) => plan,
         });
       case "ready":

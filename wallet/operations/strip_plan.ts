@@ -62,6 +62,8 @@ export interface StripPlan {
   /** Swaps that take back, frozen so far. */
   readonly reclaimRound: number;
   readonly isStale?: boolean;
+  /** Another copy of this wallet may have handed its top-ups over: they only wait for their locktime. */
+  readonly isForeign?: boolean;
 }
 
 /** Where a test or a crash may stop a strip operation; see `FAULT_POINTS` of a send. */

@@ -8,6 +8,7 @@ import { swapBody } from "../outputs/requests.ts";
 import { selectFrom } from "../selection/from_store.ts";
 import type { Selection } from "../selection/select.ts";
 import { type KeysetTerms, termsOf } from "../selection/terms.ts";
+import type { StripPart } from "../store/buying_store.ts";
 import type { ProofRecord, WalletReads } from "../store/wallet_store.ts";
 import type { Keyset, PlannedOutput } from "../types.ts";
 import { PLAN_ROUNDS_MAX } from "./limits.ts";
@@ -168,7 +169,10 @@ export async function dispatchStrip(
   return "again";
 }
 
-/** The outcome in one commit (R6): inputs gone, change free, top-ups hidden, books. */
+/**
+ * The outcome in one commit (R6): inputs gone, change free, top-ups hidden, books. What of it is not in
+ * `proofs` another copy of this wallet has used.
+ */
 export function finishStrip(
   operation: Operation<StripPlan>,
   context: SagaContext,
@@ -178,37 +182,60 @@ export function finishStrip(
   const inputs = context.store.proofs({ operationId: id, state: "reserved" });
   const sent = proofs.filter((proof) => proof.role === "send");
   const kept = proofs.filter((proof) => proof.role !== "send");
-  const fee = sumOf(inputs) - sumOf(proofs);
+  const isHere = new Set(proofs.map((proof) => proof.blinded));
+  const gone = context.store.outputs(id, phaseName("swap", plan.round))
+    .filter((output) => !isHere.has(output.blinded));
+  const lost = sumOf(gone);
+  const fee = sumOf(inputs) - sumOf(proofs) - lost;
   const atMs = context.clock.nowMs();
-  const byBlinded = new Map(sent.map((proof) => [proof.blinded, proof]));
-  const { parts = [], ...rest } = plan;
+  const { parts: _, ...rest } = plan;
+  // Inputs out of a backup: whoever went on from there may have had the same top-ups.
+  const isForeign = gone.length > 0 || inputs.some((proof) => proof.needsRecheck === true);
   commit(context, operation, (tx) => {
     tx.moveProofs(inputs.map((proof) => proof.y), "spent", id);
     tx.insertProofs(kept, { mint, state: "free" });
     tx.insertProofs(sent, { mint, state: "outgoing", operationId: id });
-    tx.markOutputs(proofs.map((proof) => proof.blinded), "signed");
-    tx.insertStripParts(parts.map((blinded, place) => ({
-      paymentId: context.random.bytes(16).toHex(),
-      operationId: id,
-      place,
-      peer: plan.peer,
-      gross: BigInt(plan.grossSat!),
-      net: BigInt(plan.netSat),
-      ys: inTokenOrder(blinded.map((one) => byBlinded.get(one)!)),
-    })));
+    tx.markOutputs([...isHere], "signed");
+    tx.markOutputs(gone.map((output) => output.blinded), "void");
+    tx.insertStripParts(partsOf(operation, { context, sent }));
+    const entry = { operationId: id, mint, atMs };
     tx.addLedger([
-      { operationId: id, mint, kind: "send", delta: -sumOf(sent), atMs },
-      ...(fee === 0n ? [] : [{ operationId: id, mint, kind: "fee" as const, delta: -fee, atMs }]),
+      { ...entry, kind: "send", delta: -sumOf(sent) },
+      ...(fee === 0n ? [] : [{ ...entry, kind: "fee" as const, delta: -fee }]),
+      ...(lost === 0n ? [] : [{ ...entry, kind: "loss" as const, delta: -lost }]),
     ]);
     tx.updateOperation(operation, {
       state: "ready",
       fee,
-      plan: rest,
+      plan: isForeign ? { ...rest, isForeign } : rest,
       nextAtMs: Math.max(atMs + 1, refundableFromMs(plan.lock)),
       reason: "what is not redeemed comes back after its locktime",
     });
   });
   return "rest";
+}
+
+/** The top-ups that `sent` are the proofs of. */
+function partsOf(
+  { id, plan }: Operation<StripPlan>,
+  { context, sent }: { readonly context: SagaContext; readonly sent: readonly SignedProof[] },
+): Omit<StripPart, "state">[] {
+  const byBlinded = new Map(sent.map((proof) => [proof.blinded, proof]));
+  return (plan.parts ?? []).flatMap((blinded, place) => {
+    const proofs = blinded.flatMap((one) => byBlinded.get(one) ?? []);
+    if (proofs.length === 0) return [];
+    const gross = sumOf(proofs);
+    const net = BigInt(plan.netSat);
+    return [{
+      paymentId: context.random.bytes(16).toHex(),
+      operationId: id,
+      place,
+      peer: plan.peer,
+      gross,
+      net: net < gross ? net : gross,
+      ys: inTokenOrder(proofs),
+    }];
+  });
 }
 
 /** @throws {SeedmintError} `denied` when whoever wanted it has gone on, or the locktime is too near. */

@@ -21,6 +21,11 @@ export interface TokenSwapOptions<Plan> {
   readonly signal: AbortSignal;
   /** The outcome in one commit (R6). */
   readonly finish: (proofs: readonly SignedProof[]) => Step;
+  /**
+   * Another copy of this wallet made the tokens, and some of what came of them is spent: keeps the rest.
+   * Without it, what is left of tokens is no longer ours.
+   */
+  readonly keepLeft?: (left: readonly SignedProof[]) => Step;
   /** What a new plan begins with. */
   readonly anew: (plan: Plan) => Plan;
 }
@@ -31,7 +36,7 @@ export async function settleTokenSwap<Plan extends RoundPlan>(
   context: SagaContext,
   options: TokenSwapOptions<Plan>,
 ): Promise<Step> {
-  const { signal, finish, anew } = options;
+  const { signal, finish, anew, keepLeft } = options;
   const phase = phaseName("swap", operation.plan.round);
   const outcome = await exchange(context, operation, phase, { signal });
   switch (outcome.kind) {
@@ -66,8 +71,11 @@ export async function settleTokenSwap<Plan extends RoundPlan>(
         return "rest";
       }
       return fail(context, operation, `the mint refused the swap (code ${outcome.code})`);
-    case "inputs-spent":
-      return await forgetSpent(operation, context, { signal, left: outcome.left ?? [] });
+    case "inputs-spent": {
+      const { left = [] } = outcome;
+      if (keepLeft !== undefined && left.some(({ role }) => role === "send")) return keepLeft(left);
+      return await forgetSpent(operation, context, { signal, left });
+    }
     case "dishonest":
       blockMint(context, operation, { mint: operation.mint, reason: outcome.reason });
       return "rest";
