@@ -1,4 +1,5 @@
 /** The listener: connections, their limits, and which part answers what. */
+import { isIP } from "node:net";
 import { isSeedmintError, messageOf, SeedmintError } from "../../src/core/errors.ts";
 import { addressGroup, isLoopbackHost } from "../../src/nostr/relay/hosts.ts";
 import { withDeadline } from "../provider/deadline.ts";
@@ -89,7 +90,8 @@ export class Gateway implements AsyncDisposable {
   }
 
   async #serve(conn: Deno.TcpConn): Promise<void> {
-    const { hostname } = conn.remoteAddr;
+    // Who listens on all of IPv6 sees IPv4 in its clothes.
+    const hostname = conn.remoteAddr.hostname.replace(/^::ffff:(?=\d+\.)/i, "");
     const isProxy = this.#options.proxies?.includes(hostname) === true;
     const client = this.#clients.of(addressGroup(hostname));
     if (!this.#clients.connect(client, isProxy)) return closeQuietly(conn);
@@ -167,8 +169,8 @@ export class Gateway implements AsyncDisposable {
   #clientOf(connection: Connection, client: Client, head: RequestHead): Client {
     if (!connection.isProxy) return client;
     const named = head.headers.get("x-forwarded-for")?.split(",").at(-1)?.trim() ?? "";
-    const isAddress = /^[0-9a-fA-F:.]{2,45}$/.test(named);
-    return isAddress ? this.#clients.of(addressGroup(named)) : client;
+    // With a port behind it, it would be another client for each connection.
+    return isIP(named) !== 0 ? this.#clients.of(addressGroup(named)) : client;
   }
 
   async #answer(exchange: Exchange): Promise<void> {

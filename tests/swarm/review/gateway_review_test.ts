@@ -70,3 +70,38 @@ Deno.test("GET /list tells nothing of an upload that the operator hid since", as
   deepEqual([asked.status, asked.text], [absent.status, absent.text]);
   match(absent.text, /names nothing here/);
 });
+
+Deno.test("Gateway knows its proxies when it listens on IPv6 and is reached over IPv4", async () => {
+  await using world = await startWorld({
+    hostname: "::",
+    proxies: ["127.0.0.2"],
+    limits: { requestsPerSecondPerAddress: 1 },
+  });
+  for (let index = 0; index < 8; index++) {
+    const headers = { "x-forwarded-for": `192.0.2.${index}` };
+    equal((await ask(world, "/", { headers, from: "127.0.0.2" })).status, 200);
+  }
+});
+
+Deno.test("Gateway takes no proxy's word for a client that is no address", async () => {
+  await using world = await startWorld({
+    proxies: ["127.0.0.2"],
+    limits: { requestsPerSecondPerAddress: 1 },
+  });
+  const statuses = [];
+  for (let index = 0; index < 12; index++) {
+    const named = ["192.0.2.1:", "::::", "1.", "[2001:db8::1]:", "x"][index % 5]!;
+    const headers = { "x-forwarded-for": `${named}${index}` };
+    statuses.push((await ask(world, "/", { headers, from: "127.0.0.2" })).status);
+  }
+  ok(statuses.includes(429), "all of them are the proxy");
+});
+
+Deno.test("the local cache gives what has a price to programs, and to no page", async () => {
+  await using world = await startWorld({ localCache: {} });
+  const { hash } = await world.store.importBytes(content(40_000));
+  equal((await ask(world, `/blob/${hash}`)).status, 200);
+  const headers = { origin: "https://page.example" };
+  equal((await ask(world, `/blob/${hash}`, { headers })).status, 402);
+  equal(world.seller.meterCount, 0);
+});
