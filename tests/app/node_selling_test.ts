@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { utf8 } from "../../src/core/bytes.ts";
 import { RangeSet } from "../../src/core/range_set.ts";
 import { systemClock, systemRandom } from "../../src/host/system.ts";
@@ -200,4 +201,44 @@ Deno.test("a payer pays nothing where it may not, and says why it declines", asy
       assert.deepEqual([payer.waiting(), payer.paidFor(hash, 0)], [[], []]);
     })
   );
+});
+
+Deno.test("children of a priced collection do not become free when the collection goes out of the store", async () => {
+  await withConfig((config) =>
+    withNode(config, async ({ store, selling }) => {
+      const child = (await store.importBytes(utf8("child"))).hash;
+      const list = encodeCollection([{ name: "a", hash: child, size: 5 }]);
+      const { hash: root } = await store.importBytes(list, { kind: "collection" });
+      await (await selling.open()).set({ id: `content:${root}`, priceMsatPerMiB: 300 });
+      assert.equal(selling.isFree(child), false);
+      await store.remove(root);
+      // The node hears of it between two of its turns.
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      assert.equal(store.status(root)?.state === "complete", false);
+      assert.equal(selling.priceOf(child), 300);
+    })
+  );
+});
+
+Deno.test("a wallet that is made anew from its words makes nothing free that had a price", async () => {
+  await withConfig(async (config) => {
+    let hash = "";
+    await withNode(config, async ({ store, selling }) => {
+      hash = (await store.importBytes(utf8("film"))).hash;
+      const opened = await selling.open();
+      await opened.set({ id: "default", priceMsatPerMiB: 100 });
+      await opened.set({ id: `content:${hash}`, priceMsatPerMiB: 500 });
+      await opened.set({ id: "visibility:fleet", priceMsatPerMiB: 700 });
+      opened.enable("visibility:fleet", false);
+    });
+    await Deno.remove(join(config.data, "wallet"), { recursive: true });
+    await withNode(config, async ({ store, selling }) => {
+      const film = (await store.importBytes(utf8("film"))).hash;
+      const other = (await store.importBytes(utf8("other"))).hash;
+      const services = (await selling.open()).services();
+      assert.equal(film, hash);
+      assert.deepEqual([selling.priceOf(film), selling.priceOf(other)], [500, 100]);
+      assert.deepEqual(services.map(({ enabled }) => enabled), [true, false, true]);
+    });
+  });
 });

@@ -47,8 +47,9 @@ export class CollectionIndex {
         () => [], // gone, or no collection after all
       )
       : [];
-    this.#forget(root);
+    // One that went out of the store still lists what it listed: that has its price as before.
     if (children.length === 0) return;
+    this.#forget(root);
     this.#childrenOf.set(root, children);
     for (const child of children) {
       this.#parentsOf.getOrInsertComputed(child, () => new Set()).add(root);

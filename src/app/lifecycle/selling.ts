@@ -23,7 +23,7 @@ import type { EarningsReport, EarningsRow } from "../api/selling_methods.ts";
 import type { Log } from "../log.ts";
 import type { Metrics, SoldFigures } from "../metrics.ts";
 import { CollectionIndex } from "./collection_index.ts";
-import { PriceList, readPriceList, writePriceList } from "./price_list.ts";
+import { type PricedService, PriceList, readPriceList, writePriceList } from "./price_list.ts";
 
 /** When a payer may send a payment again that came while the wallet was not open. */
 const CLOSED_RETRY_MS = 15_000;
@@ -53,24 +53,32 @@ export class NodeSelling implements SellingAccess, Gate, Disposable {
   readonly #listeners = new Set<() => void>();
   readonly #stops: (() => void)[] = [];
   #cancelTelling: () => void = () => {};
+  /** Prices as this node last knew them. */
+  readonly #copied: readonly PricedService[];
   #prices: PriceList;
   #seller: Seller | undefined;
   #sold: { readonly figures: SoldFigures; readonly untilMs: number } | undefined;
 
-  private constructor(options: NodeSellingOptions, prices: PriceList, index: CollectionIndex) {
+  private constructor(
+    options: NodeSellingOptions,
+    found: { readonly list: PriceList; readonly services: readonly PricedService[] },
+    index: CollectionIndex,
+  ) {
     this.#options = options;
-    this.#prices = prices;
+    this.#prices = found.list;
+    this.#copied = found.services;
     this.#index = index;
     this.#stops.push(options.store.onChange((hash) => void index.changed(hash)));
   }
 
   /** Reads what was sold when this node last ran. */
   static async open(options: NodeSellingOptions): Promise<NodeSelling> {
-    const { list, services } = await readPriceList(options.dataDirectory);
+    const found = await readPriceList(options.dataDirectory);
+    const { list, services } = found;
     const index = new CollectionIndex(options.store);
     await index.watch(services.flatMap(({ id }) => contentOf(id) ?? []));
     if (list.problem !== undefined) options.log("error", list.problem);
-    return new NodeSelling(options, list, index);
+    return new NodeSelling(options, found, index);
   }
 
   /** What does not work, in words. */
@@ -87,6 +95,7 @@ export class NodeSelling implements SellingAccess, Gate, Disposable {
       collectionsOf: this.#index.parentsOf,
       visibilityOf: (hash) => store.status(hash)?.visibility,
     });
+    this.#bringBack(seller);
     await this.#index.watch(seller.services().flatMap(({ id }) => contentOf(id) ?? []));
     this.#stops.push(seller.onPricesChanged(() => this.#pricesChanged(seller)));
     this.#seller = seller;
@@ -198,6 +207,19 @@ export class NodeSelling implements SellingAccess, Gate, Disposable {
   openMeter(request: Parameters<NonNullable<Gate["openMeter"]>>[0]): Meter {
     if (this.#seller !== undefined) return this.#seller.openMeter(request);
     throw new SeedmintError("unavailable", "Nothing is sold while no wallet is open");
+  }
+
+  /**
+   * Prices that the wallet does not know, as one made anew from its words or taken over from a backup:
+   * nothing becomes free by that. What shall be free is disabled, or set to 0.
+   */
+  #bringBack(seller: Seller): void {
+    const known = new Set<string>(seller.services().map(({ id }) => id));
+    for (const { id, enabled, priceMsatPerMiB } of this.#copied) {
+      if (known.has(id)) continue;
+      this.#options.log("info", "a price that the wallet had lost is there again", { id });
+      seller.setService({ id: id as ServiceId, enabled, priceMsatPerMiB });
+    }
   }
 
   #pricesChanged(seller: Seller): void {
