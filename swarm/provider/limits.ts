@@ -58,6 +58,12 @@ export const PROVIDER_LIMITS: ProviderLimits = {
   unpaidMs: 20_000,
 };
 
+/**
+ * The part of the payments checked at one time that is kept for who has paid before: strangers whose
+ * mints are slow end no stream that is paid for.
+ */
+export const KNOWN_PAYERS_SHARE = 0.25;
+
 /** Payments that wait, or are checked, of peers that had some refused: each may hold a request, too. */
 export const DISTRUSTED_MAX = 16;
 

@@ -12,6 +12,7 @@ import {
   DISTRUSTED_MAX,
   DISTRUSTED_PER_PEER_MAX,
   IDLE_ACCOUNTS_MAX,
+  KNOWN_PAYERS_SHARE,
   type ProviderLimits,
   RECEIPTS_BURST,
   RECEIPTS_PER_SECOND,
@@ -31,6 +32,8 @@ export class Metering {
   readonly sliceBytes: number;
   /** Payments being checked. */
   readonly payments: Slots;
+  /** Of these, how many are kept for who has paid before. */
+  readonly keptPayments: number;
   /** The same, of peers that had some refused lately. */
   readonly distrusted: Slots;
   /** Answers that wait for a top-up. */
@@ -49,6 +52,7 @@ export class Metering {
     this.#rate = bytesBucket(options.limits.bytesPerSecond, options.clock);
     const { paymentsMax, paymentsPerPeerMax, unpaidMax, unpaidPerPeerMax } = options.limits;
     this.payments = new Slots({ max: paymentsMax, perPeerMax: paymentsPerPeerMax });
+    this.keptPayments = Math.floor(paymentsMax * KNOWN_PAYERS_SHARE);
     this.distrusted = new Slots({ max: DISTRUSTED_MAX, perPeerMax: DISTRUSTED_PER_PEER_MAX });
     this.unpaid = new Slots({ max: unpaidMax, perPeerMax: unpaidPerPeerMax });
   }
@@ -141,10 +145,12 @@ export class Slots {
     this.#options = options;
   }
 
-  /** Takes one for `account`; false when that would be too many. */
-  open(account: Account): boolean {
+  /** Takes one for `account`; false when that would be too many, or leave fewer than `keptCount`. */
+  open(account: Account, keptCount = 0): boolean {
     const count = this.#counts.get(account) ?? 0;
-    if (this.#count >= this.#options.max || count >= this.#options.perPeerMax) return false;
+    if (this.#count >= this.#options.max - keptCount || count >= this.#options.perPeerMax) {
+      return false;
+    }
     this.#count += 1;
     this.#counts.set(account, count + 1);
     return true;
@@ -165,6 +171,8 @@ export class Account {
   streamCount = 0;
   requestCount = 0;
   sentBytes = 0;
+  /** Whether a payment of it was credited lately. */
+  hasPaid = false;
   readonly #rate: TokenBucket | undefined;
   readonly #lookups: TokenBucket;
   readonly #refusals: TokenBucket;

@@ -75,7 +75,8 @@ export class Till {
     // Who must wait does so in places of its own: peer ids cost nothing, and those that wait would
     // keep everybody else from paying.
     const places = distrustMs > 0 ? metering.distrusted : metering.payments;
-    if (!places.open(account)) return busy(Math.max(distrustMs, BUSY_RETRY_MS));
+    const keptCount = distrustMs > 0 || account.hasPaid ? 0 : metering.keptPayments;
+    if (!places.open(account, keptCount)) return busy(Math.max(distrustMs, BUSY_RETRY_MS));
     const checking = this.#check(gate, viewer, payment);
     checking.finally(() => places.close(account));
     const late = Promise.withResolvers<PaymentAnswer>();
@@ -104,6 +105,7 @@ export class Till {
       const { distrustMs } = account;
       if (distrustMs > 0) await clock.sleep(distrustMs, { signal });
       const answer = sayable(await gate.pay!({ viewer, payment }));
+      if (answer.answer === "credited") account.hasPaid = true;
       if (answer.answer === "refused" && !PASSING_CODES.has(answer.code)) account.refusePayment();
       return answer;
     } catch {

@@ -19,7 +19,7 @@ const STILL: Clock = {
 const GATE: Gate = {
   decide: () => Promise.resolve({ decision: "free" }),
   pay: ({ payment }): Promise<PaymentAnswer> =>
-    Promise.resolve(
+    payment.token === "slow" ? new Promise(() => {}) : Promise.resolve(
       payment.token === "pay:1"
         ? { answer: "credited", creditMsat: 1 }
         : { answer: "refused", code: "malformed" },
@@ -62,4 +62,18 @@ Deno.test("Till takes the payments of others while any number of peers wait for 
   for (let turn = 0; turn < 50; turn++) await Promise.resolve();
   equal(waitingCount, DISTRUSTED_MAX, "the others are told to come again");
   deepEqual(await tillOf("honest")("pay:1"), { answer: "credited", creditMsat: 1 });
+});
+
+Deno.test("Till keeps places for who has paid before while strangers wait for slow mints", async () => {
+  const metering = new Metering({ limits: PROVIDER_LIMITS, clock: STILL });
+  const tillOf = tillsOf(metering);
+  const known = tillOf("known");
+  equal((await known("pay:1")).answer, "credited");
+  for (let peer = 0; peer < 10; peer++) {
+    const pay = tillOf(`slow ${peer}`);
+    for (let index = 0; index < 8; index++) void pay("slow", index);
+  }
+  const refused = await tillOf("stranger")("pay:1");
+  ok(refused.answer === "refused" && refused.code === "busy" && refused.retryMs! > 0);
+  equal((await known("pay:1", 2)).answer, "credited");
 });
