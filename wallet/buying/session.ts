@@ -74,6 +74,8 @@ export class Session implements BuyingSession {
   readonly #listeners = new Set<() => void>();
   readonly #off: () => void;
   readonly #total: bigint | undefined;
+  /** Channels that were signed anew. */
+  readonly #renewed = new Set<string>();
   #used = 0n;
   #writtenUsed = 0n;
   #refusalCount = 0;
@@ -139,6 +141,7 @@ export class Session implements BuyingSession {
         this.#lastRefusal = answer.code;
         endChannel(context, part.operationId, `its seller refused a balance (${answer.code})`);
       }
+      if (answer.answer === "refused") this.#purse.refresh(part.operationId).catch(() => {});
       seller.answered(part, answer);
       if (answer.answer === "credited") seller.told(answer.creditMsat, this.terms);
     });
@@ -183,6 +186,8 @@ export class Session implements BuyingSession {
     if (this.#refusalCount >= REFUSALS_MAX) {
       throw new Declined(`it refused ${this.#refusalCount} payments (${this.#lastRefusal})`);
     }
+    const renewal = this.#renewal();
+    if (renewal !== undefined) return renewal;
     const again = this.#unanswered();
     if (again !== undefined) return paying(again, context.store);
     if (!this.#isLow()) return { due: "nothing" };
@@ -197,13 +202,39 @@ export class Session implements BuyingSession {
   /** What was handed over, is of use to the seller still, and was never answered: the oldest. */
   #unanswered(): StripPart | undefined {
     const { store, clock } = this.#parts.context;
-    return store.stripParts({ peer: this.kind.peer, states: ["revealed"] }).find((part) => {
+    const parts = store.stripParts({ peer: this.kind.peer, states: ["revealed"] });
+    const oldest = parts.find((part) => {
       const operation = store.operation<StripPlan>(part.operationId)!;
       const { over } = operation.plan as ChannelPlan;
       return operation.state === "ready" && over === undefined &&
         lockedUntilMs(operation.plan) > clock.nowMs() &&
         operation.plan.lock.publicKey === this.kind.publicKey;
     });
+    if (oldest === undefined || oldest.place === 0 || oldest.ys.length > 0) return oldest;
+    // Of a channel that is open the last balance counts for all before it.
+    return parts.findLast(({ operationId }) => operationId === oldest.operationId);
+  }
+
+  /** Helps a seller whose mint rotated the keyset of a channel out: once for each channel. */
+  #renewal(): Wait | undefined {
+    const { stale } = this.#purse;
+    if (stale === undefined || this.#renewed.has(stale.id)) return undefined;
+    const least = BigInt(this.terms.minTopUpSat) * UNITS_PER_SAT;
+    if (!this.#parts.seller.prepaid.mayRisk({ least, value: UNITS_PER_SAT })) return undefined;
+    this.#renewed.add(stale.id);
+    return {
+      due: "wait",
+      until: async (signal) => {
+        try {
+          const keyset = await this.#purse.renewalOf(stale, signal === undefined ? {} : { signal });
+          const { id: operationId } = stale;
+          this.#purse.sign(stale, (tx, next) => this.#book(tx, { ...next, operationId }), keyset);
+          this.#parts.seller.reload();
+        } catch {
+          // Its seller may be lucky another time; what is due now is paid in another way.
+        }
+      },
+    };
   }
 
   /** Top-ups that nobody has seen and that the seller would take. */

@@ -5,7 +5,13 @@
  */
 import { createHash } from "node:crypto";
 import { isSeedmintError } from "../../src/core/errors.ts";
-import { closeByMs, type ClosePlan, endOfRecord, wantClose } from "../operations/channel_close.ts";
+import {
+  closeByMs,
+  type ClosePlan,
+  endOfRecord,
+  termsOfRecord,
+  wantClose,
+} from "../operations/channel_close.ts";
 import type { Engine } from "../operations/engine.ts";
 import { newOperation } from "../operations/transition.ts";
 import { INFO_AGE_MS_MAX, OFFLINE_NUTS } from "../payments/limits.ts";
@@ -77,7 +83,7 @@ export class ChannelTill {
   /** Those asked for longest ago come first. */
   readonly #allowances = new Map<string, { readonly sat: number; readonly untilMs: number }>();
   /** By channel; those used longest ago come first. */
-  readonly #ends = new Map<string, { readonly end: ChannelEnd; readonly keyset: Keyset }>();
+  readonly #ends = new Map<string, ChannelEnd>();
 
   constructor(
     engine: Engine,
@@ -160,8 +166,7 @@ export class ChannelTill {
         : await this.#open(offer, { ...message, open: message.open }, tokenHash);
     }
     if (record.payer !== offer.payer) return refused("conflict");
-    if (record.state !== "open") return refused("spent");
-    const known = await this.#endOf(record);
+    const known = await this.#endOf(record, message.keysetId);
     if (known === undefined) return refused("unavailable", BUSY_RETRY_MS);
     return this.#update(offer, { message, known, tokenHash });
   }
@@ -179,18 +184,24 @@ export class ChannelTill {
     const { store, clock, fault } = this.#engine.context;
     const record = store.channel(message.channelId)!;
     const { balance } = message;
-    if (record.state !== "open") return refused("spent");
+    // What is signed on outputs of another keyset is what a seller needs whose mint rotated its own out.
+    const isRenewed = message.keysetId !== record.keysetId;
+    const isStuck = record.state === "closing" && this.#isRefused(record);
+    if (isStuck && !isRenewed && balance > record.balance) {
+      return refused("unavailable", BUSY_RETRY_MS);
+    }
+    if (record.state !== "open" && !isStuck) return refused("spent");
     // What is below, or the same again, was counted with the highest.
     if (balance <= record.balance) return { answer: "credited" };
     const expiryS = end.terms.expiryS;
     if (clock.nowMs() >= closeByMs({ expiryS })) return refused("locked");
     if (record.updateCount >= CHANNEL_UPDATES_MAX) return refused("exposure");
     if (balance > end.sums.balanceMax) return refused("malformed");
-    if (message.keysetId !== keyset.id) return refused("malformed");
+    if (isRenewed && !(keyset.active && keyset.unit === WALLET_UNIT)) return refused("malformed");
     const credit = creditOf(balance, end.sums);
     const more = credit - record.credit;
     const isFull = balance === end.sums.balanceMax;
-    if (more < BigInt(offer.topUpMinSat ?? 1) && !isFull) return refused("price");
+    if (more < BigInt(offer.topUpMinSat ?? 1) && !isFull && !isRenewed) return refused("price");
     if (!end.isSigned(message, keyset)) return refused("malformed");
     fault("channel-close.take.before-commit");
     store.transact((tx) => {
@@ -198,16 +209,18 @@ export class ChannelTill {
       tx.updateChannel(record.id, {
         balance,
         credit,
+        keysetId: message.keysetId,
         signature: message.signature,
         updateCount: record.updateCount + 1,
         movedMs: nowMs,
       });
       const amount = balance - record.balance;
       tx.putIncoming(paymentOf(offer, { record, tokenHash, amount, credit: more, expiryS, nowMs }));
-      if (isFull) wantClose(tx, record.operationId, { reason: "it is full", nowMs });
+      const reason = isFull ? "it is full" : "its mint rotated the keyset out";
+      if (isFull || isRenewed) wantClose(tx, record.operationId, { reason, nowMs });
     });
     fault("channel-close.take.after-commit");
-    if (isFull) this.#drive(record.operationId);
+    if (isFull || isRenewed) this.#drive(record.operationId);
     return { answer: "credited" };
   }
 
@@ -239,8 +252,14 @@ export class ChannelTill {
     if (late !== undefined) return late;
     if (context.store.channel(end.id) !== undefined) return await this.#look(offer, tokenHash);
     this.#insert(offer, { message, end, credit, tokenHash });
-    this.#keep(end, keyset);
+    this.#keep(end);
     return { answer: "credited" };
+  }
+
+  /** Whether the mint refused to close it, so that it may need another signature. */
+  #isRefused({ operationId }: ChannelRecord): boolean {
+    const operation = this.#engine.context.store.operation<ClosePlan>(operationId);
+    return operation?.status === "open" && operation.plan.refusedCode !== undefined;
   }
 
   /** What can be told of it without asking anybody. */
@@ -379,20 +398,19 @@ export class ChannelTill {
     this.#drive(operation.id);
   }
 
+  /** Our end of a channel, and the keyset of the outputs that are signed. */
   async #endOf(
     record: ChannelRecord,
+    keysetId: string,
   ): Promise<{ readonly end: ChannelEnd; readonly keyset: Keyset } | undefined> {
-    const kept = this.#ends.get(record.id);
-    if (kept !== undefined) {
-      this.#keep(kept.end, kept.keyset);
-      return kept;
-    }
     const { context } = this.#engine;
     const api = context.mints.of(record.mint);
+    const keysetOf = async (id: string) => api.cachedKeyset(id) ?? await api.keyset(id);
     try {
-      const keyset = api.cachedKeyset(record.keysetId) ?? await api.keyset(record.keysetId);
-      const end = endOfRecord(context, record, keyset);
-      this.#keep(end, keyset);
+      const keyset = await keysetOf(keysetId);
+      const end = this.#ends.get(record.id) ??
+        endOfRecord(context, record, await keysetOf(termsOfRecord(record).keysetId));
+      this.#keep(end);
       return { end, keyset };
     } catch (error) {
       if (isSeedmintError(error, "storage") || isSeedmintError(error, "no-space")) throw error;
@@ -400,9 +418,9 @@ export class ChannelTill {
     }
   }
 
-  #keep(end: ChannelEnd, keyset: Keyset): void {
+  #keep(end: ChannelEnd): void {
     this.#ends.delete(end.id);
-    this.#ends.set(end.id, { end, keyset });
+    this.#ends.set(end.id, end);
     for (const oldest of this.#ends.keys()) {
       if (this.#ends.size <= ENDS_KEPT_MAX) break;
       this.#ends.delete(oldest);

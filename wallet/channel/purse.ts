@@ -11,7 +11,7 @@ import type { SagaContext } from "../operations/saga.ts";
 import { lockedUntilMs } from "../operations/strip_plan.ts";
 import type { StripPart } from "../store/buying_store.ts";
 import type { WalletTransaction } from "../store/wallet_store.ts";
-import type { MintUrl } from "../types.ts";
+import type { Keyset, MintUrl } from "../types.ts";
 import {
   CHANNEL_MARGIN_MS,
   CHANNEL_REUSE_MS,
@@ -67,24 +67,60 @@ export class ChannelPurse {
   }
 
   /**
-   * Signs the next top-up, on disk before it is returned. `also` runs in the same transaction.
+   * Signs the next top-up, on disk before it is returned. `also` runs in the same transaction. With
+   * `renewal` it is one sat more, on outputs of that keyset.
    *
    * @throws {SeedmintError} `denied` if it can not be any more.
    */
   sign(
     operation: Operation<ChannelPlan>,
     also: (tx: WalletTransaction, part: Pick<StripPart, "paymentId" | "net" | "gross">) => void,
+    renewal?: Keyset,
   ): StripPart | undefined {
     const context = this.#context;
     const { keysetId } = operation.plan.channel!;
-    const keyset = context.mints.of(operation.mint).cachedKeyset(keysetId);
-    const next = nextBalance(context, operation, BigInt(this.#kind.minTopUpSat));
-    if (keyset === undefined || next === undefined) return undefined;
+    const funding = context.mints.of(operation.mint).cachedKeyset(keysetId);
+    const keyset = renewal ?? funding;
+    const net = renewal === undefined ? BigInt(this.#kind.minTopUpSat) : 1n;
+    const next = nextBalance(context, operation, net);
+    if (funding === undefined || keyset === undefined || next === undefined) return undefined;
     if (this.#end?.id !== operation.id) {
-      this.#end = { id: operation.id, end: endOfChannel(context, operation, keyset) };
+      this.#end = { id: operation.id, end: endOfChannel(context, operation, funding) };
     }
     const { end } = this.#end;
     return signBalance(context, operation, { end, keyset, next, also: (tx) => also(tx, next) });
+  }
+
+  /**
+   * A channel whose last balance is on outputs that its mint signs no more: its seller cannot close it,
+   * and is given one that it can.
+   */
+  get stale(): Operation<ChannelPlan> | undefined {
+    const { store, mints } = this.#context;
+    const { peer, publicKey } = this.#kind;
+    return (store.operations({ kind: "channel", status: "open" }) as Operation<ChannelPlan>[])
+      .find((operation) => {
+        const { plan, mint, id } = operation;
+        if (plan.peer !== peer || plan.lock.publicKey !== publicKey) return false;
+        const last = store.lastBalance(id);
+        if (last === undefined || roomOf(store, operation) < 1n) return false;
+        return mints.of(mint).cachedKeyset(last.keysetId)?.active === false;
+      });
+  }
+
+  /** The keyset that a stale channel's outputs can be of. */
+  renewalOf(
+    operation: Operation<ChannelPlan>,
+    options: { readonly signal?: AbortSignal },
+  ): Promise<Keyset> {
+    return this.#context.mints.of(operation.mint).activeKeyset({ ...options, fresh: true });
+  }
+
+  /** Asks the mint of a channel again which keysets it signs with. */
+  async refresh(operationId: string): Promise<void> {
+    const { store, mints } = this.#context;
+    const operation = store.operation(operationId);
+    if (operation?.kind === "channel") await mints.of(operation.mint).keysets({ fresh: true });
   }
 
   #serves(operation: Operation<ChannelPlan>): boolean {

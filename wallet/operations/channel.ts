@@ -211,6 +211,8 @@ async function look(
   }
   const fromMs = refundableFromMs(plan.lock);
   if (fromMs > nowMs) {
+    // Whoever signs next must know which keysets still serve.
+    await context.mints.of(mint).keysets({ signal, fresh: true });
     context.store.transact((tx) =>
       tx.updateOperation(operation, { nextAtMs: Math.min(fromMs, nowMs + CHANGE_LOOK_MS) })
     );

@@ -177,6 +177,9 @@ async function freeze(
     const record = tx.channelOf(id)!;
     if (record.keysetId !== keyset.id) throw new StaleOperationError("it was signed anew");
     const outputs = end.outputs(record.balance, keyset);
+    // What was refused before is not asked for again.
+    const refused = tx.outputs(id).filter(({ state }) => state === "planned");
+    tx.markOutputs(refused.map(({ blinded }) => blinded), "void");
     tx.insertOutputs(id, phase, { mint, outputs });
     tx.freezeRequest({
       operationId: id,
@@ -216,12 +219,9 @@ async function settle(
       });
       return "rest";
     case "inputs-spent": {
-      // The payer may have taken its change before we heard of ours.
-      const ours = context.store.outputs(id, phase).filter(({ role }) => role === "receive");
-      const left = (outcome.left ?? []).filter(({ role }) => role === "receive");
-      return left.length === ours.length
-        ? finish(operation, context, left)
-        : lose(operation, context);
+      const left = oursOf(operation, context, { round: plan.round, left: outcome.left }) ??
+        await oursBefore(operation, context, signal);
+      return left === undefined ? lose(operation, context) : finish(operation, context, left);
     }
     case "refused":
     case "outputs-used": {
@@ -239,6 +239,34 @@ async function settle(
     default:
       return unreachable(outcome);
   }
+}
+
+/** Our outputs of a swap, all of them; the payer may have taken its change before we heard of ours. */
+function oursOf(
+  operation: Operation<ClosePlan>,
+  { store }: SagaContext,
+  swap: { readonly round: number; readonly left: readonly SignedProof[] | undefined },
+): readonly SignedProof[] | undefined {
+  const outputs = store.outputs(operation.id, phaseName("swap", swap.round));
+  const count = outputs.filter(({ role }) => role === "receive").length;
+  const ours = (swap.left ?? []).filter(({ role }) => role === "receive");
+  return ours.length === count ? ours : undefined;
+}
+
+/** The same of a swap that was refused once, and after all was not. */
+async function oursBefore(
+  operation: Operation<ClosePlan>,
+  context: SagaContext,
+  signal: AbortSignal,
+): Promise<readonly SignedProof[] | undefined> {
+  for (let round = operation.plan.round - 1; round >= 1; round--) {
+    const outcome = await exchange(context, operation, phaseName("swap", round), { signal });
+    if (outcome.kind === "signed") return outcome.proofs;
+    if (outcome.kind !== "inputs-spent") continue;
+    const ours = oursOf(operation, context, { round, left: outcome.left });
+    if (ours !== undefined) return ours;
+  }
+  return undefined;
 }
 
 /** The same bytes again later: a keyset may come back, a mint may be mended, until the payer takes it. */
@@ -289,7 +317,12 @@ function finish(
       proofs: ours,
       policy: CHANGE_BATCH,
     });
-    tx.markOutputs(ours.map(({ blinded }) => blinded), "signed");
+    const isOurs = new Set(ours.map(({ blinded }) => blinded));
+    const others = tx.outputs(operation.id).filter(({ blinded, role, state }) =>
+      state === "planned" && role === "receive" && !isOurs.has(blinded)
+    );
+    tx.markOutputs(others.map(({ blinded }) => blinded), "void");
+    tx.markOutputs([...isOurs], "signed");
     tx.updateOperation(operation, {
       state: "done",
       status: "done",
