@@ -1,5 +1,6 @@
 /** Limits of serving over HTTP, each with its reason. */
 import { assert } from "../../src/core/assert.ts";
+import { MINT_URL_LENGTH_MAX } from "../protocol/limits.ts";
 
 /** What the gateway gives at most. `Infinity` for a rate means that nothing is held back. */
 export interface GatewayLimits {
@@ -124,6 +125,15 @@ export const CREDIT_MS = 20_000;
 /** Minutes that a payment request asks beyond the gate's own minimum: paying takes its time. */
 export const LOCKTIME_MARGIN_MIN = 30;
 
+/**
+ * Bytes of the mints in one payment request: in bech32 (NUT-26) it has at most 1,023 characters, which
+ * are some 630 bytes, and what else is in it takes up to 150.
+ */
+export const REQUEST_MINT_BYTES_MAX = 460;
+
+/** Bytes that each of them takes besides its URL. */
+export const REQUEST_MINT_OVERHEAD_BYTES = 3;
+
 /** Hints of servers and of authors that are followed for one blob, each. */
 export const HINTS_MAX = 8;
 
@@ -134,3 +144,7 @@ export const HINT_FETCHES_MAX = 4;
 export const HINT_FETCH_MS = 10 * 60_000;
 
 assert(TOKEN_CHARS_MAX < HEAD_BYTES_MAX, "a token fits a head");
+assert(
+  MINT_URL_LENGTH_MAX + REQUEST_MINT_OVERHEAD_BYTES <= REQUEST_MINT_BYTES_MAX,
+  "any one mint fits a payment request",
+);

@@ -1,5 +1,6 @@
 /** What content costs, what is asked for it, and what is wrong with a payment. Pure. */
 import type { PaymentTerms } from "../ports.ts";
+import { REQUEST_MINT_BYTES_MAX, REQUEST_MINT_OVERHEAD_BYTES } from "./limits.ts";
 import type { PaymentRequests } from "./payment_requests.ts";
 import { busy, Refusal } from "./refusal.ts";
 
@@ -22,6 +23,15 @@ export function costMsatOf(bytes: number, priceMsatPerMiB: number): number {
 export function amountSatOf(shortMsat: number, minTopUpSat: number): number {
   const sat = Math.ceil(Math.max(0, shortMsat) / 1000);
   return Math.max(minTopUpSat, sat + Math.ceil(sat / 50) + 1);
+}
+
+/** The first of `mints`, as many as a payment request has room for; the first one always has. */
+export function mintsWithRoom(mints: readonly string[]): readonly string[] {
+  let left = REQUEST_MINT_BYTES_MAX;
+  return mints.filter((mint) => {
+    left -= mint.length + REQUEST_MINT_OVERHEAD_BYTES;
+    return left >= 0;
+  });
 }
 
 /** Says no to a token that claims something else than is asked, before it costs anything. */

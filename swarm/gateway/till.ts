@@ -20,6 +20,7 @@ import {
   amountSatOf,
   codeOf,
   costMsatOf,
+  mintsWithRoom,
   type Price,
   refuseClaim,
   refusedPayment,
@@ -171,7 +172,11 @@ export class Till {
     }
     const lockMin = terms.locktimeMin + LOCKTIME_MARGIN_MIN;
     const locktimeS = Math.floor(clock.nowMs() / 1000) + lockMin * 60;
-    const { creqA, creqB } = payments.encodePaymentRequest(terms, amountSat, locktimeS);
+    const { creqA, creqB } = payments.encodePaymentRequest(
+      { ...terms, mints: mintsWithRoom(terms.mints) },
+      amountSat,
+      locktimeS,
+    );
     const wantsBech32 = exchange.header("x-cashu-encoding")?.toLowerCase() === "creqb";
     const what = `It costs ${amountSat} sat`;
     return new Refusal(402, `${what}; send it as X-Cashu: cashuB... with the same request`, {
