@@ -5,8 +5,7 @@ import { LAZY } from "./backoff.ts";
 import type { Operation } from "./operation.ts";
 import type { SagaContext, Step } from "./saga.ts";
 import { reclaimableFromMs, type SendPlan, tokenProofs } from "./send_plan.ts";
-import { sumOf } from "./sums.ts";
-import { planReclaim, settleReclaim } from "./take_back.ts";
+import { endTakenBack, planReclaim, settleReclaim } from "./take_back.ts";
 import { commit, postpone } from "./transition.ts";
 
 /** token-ready or delivered → claimed, reclaim-inflight, or a wait. */
@@ -99,26 +98,11 @@ function reclaimed(
   context: SagaContext,
   proofs: readonly SignedProof[],
 ): Step {
-  const { id, mint } = operation;
-  const token = tokenProofs(context, operation);
-  const sum = sumOf(token);
-  const fee = sum - sumOf(proofs);
+  const back = tokenProofs(context, operation);
   const atMs = context.clock.nowMs();
   commit(context, operation, (tx) => {
-    tx.moveProofs(token.map((proof) => proof.y), "spent", id);
-    tx.insertProofs(proofs, { mint, state: "free" });
-    tx.markOutputs(proofs.map((proof) => proof.blinded), "signed");
-    tx.addLedger([
-      { operationId: id, mint, kind: "reclaim", delta: sum, atMs },
-      ...(fee === 0n ? [] : [{ operationId: id, mint, kind: "fee" as const, delta: -fee, atMs }]),
-    ]);
-    tx.updateOperation(operation, {
-      state: "reclaimed",
-      status: "done",
-      fee: operation.fee + fee,
-      nextAtMs: null,
-      reason: null,
-    });
+    tx.moveProofs(back.map((proof) => proof.y), "spent", operation.id);
+    endTakenBack(tx, operation, { back, proofs, state: "reclaimed", atMs });
   });
   return "again";
 }

@@ -9,7 +9,7 @@ import type { Saga, SagaContext, Step } from "./saga.ts";
 import type { StripPlan, StripState } from "./strip_plan.ts";
 import { dispatchStrip, finishStrip, prepareStrip } from "./strip_prepare.ts";
 import { sumOf } from "./sums.ts";
-import { planReclaim, refundableFromMs, settleReclaim } from "./take_back.ts";
+import { endTakenBack, planReclaim, refundableFromMs, settleReclaim } from "./take_back.ts";
 import { settleTokenSwap } from "./token_swap.ts";
 import { commit, postpone } from "./transition.ts";
 
@@ -102,26 +102,11 @@ function finishReclaim(
   context: SagaContext,
   proofs: readonly SignedProof[],
 ): Step {
-  const { id, mint } = operation;
-  const back = context.store.proofs({ operationId: id, state: "outgoing" });
-  const sum = sumOf(back);
-  const fee = sum - sumOf(proofs);
+  const back = context.store.proofs({ operationId: operation.id, state: "outgoing" });
   const atMs = context.clock.nowMs();
   commit(context, operation, (tx) => {
     settleParts(tx, operation, { gone: [], back, atMs });
-    tx.insertProofs(proofs, { mint, state: "free" });
-    tx.markOutputs(proofs.map((proof) => proof.blinded), "signed");
-    tx.addLedger([
-      { operationId: id, mint, kind: "reclaim", delta: sum, atMs },
-      ...(fee === 0n ? [] : [{ operationId: id, mint, kind: "fee" as const, delta: -fee, atMs }]),
-    ]);
-    tx.updateOperation(operation, {
-      state: "done",
-      status: "done",
-      fee: operation.fee + fee,
-      nextAtMs: null,
-      reason: null,
-    });
+    endTakenBack(tx, operation, { back, proofs, state: "done", atMs });
   });
   return "again";
 }

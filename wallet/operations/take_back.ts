@@ -108,6 +108,36 @@ export async function planReclaim<Plan extends ReclaimPlan>(
   return "again";
 }
 
+/** Books that `back` is ours again as `proofs`, less the fee, and ends the operation as `state`. */
+export function endTakenBack(
+  tx: WalletTransaction,
+  operation: Operation,
+  taken: {
+    readonly back: readonly ProofRecord[];
+    readonly proofs: readonly SignedProof[];
+    readonly state: string;
+    readonly atMs: number;
+  },
+): void {
+  const { id: operationId, mint } = operation;
+  const { back, proofs, state, atMs } = taken;
+  const sum = sumOf(back);
+  const fee = sum - sumOf(proofs);
+  tx.insertProofs(proofs, { mint, state: "free" });
+  tx.markOutputs(proofs.map((proof) => proof.blinded), "signed");
+  tx.addLedger([
+    { operationId, mint, kind: "reclaim", delta: sum, atMs },
+    ...(fee === 0n ? [] : [{ operationId, mint, kind: "fee" as const, delta: -fee, atMs }]),
+  ]);
+  tx.updateOperation(operation, {
+    state,
+    status: "done",
+    fee: operation.fee + fee,
+    nextAtMs: null,
+    reason: null,
+  });
+}
+
 /**
  * With the witness that the refund key gives (NUT-11, SIG_INPUTS as we lock). cashu-ts would look at
  * the machine's clock whether the locktime has passed; here the wallet's clock did, and the mint's will.
