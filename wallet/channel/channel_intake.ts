@@ -167,7 +167,7 @@ export class ChannelTill {
     }
     if (record.payer !== offer.payer) return refused("conflict");
     const known = await this.#endOf(record, message.keysetId);
-    if (known === undefined) return refused("unavailable", BUSY_RETRY_MS);
+    if ("answer" in known) return known;
     return this.#update(offer, { message, known, tokenHash });
   }
 
@@ -402,7 +402,7 @@ export class ChannelTill {
   async #endOf(
     record: ChannelRecord,
     keysetId: string,
-  ): Promise<{ readonly end: ChannelEnd; readonly keyset: Keyset } | undefined> {
+  ): Promise<{ readonly end: ChannelEnd; readonly keyset: Keyset } | ChannelOutcome> {
     const { context } = this.#engine;
     const api = context.mints.of(record.mint);
     const keysetOf = async (id: string) => api.cachedKeyset(id) ?? await api.keyset(id);
@@ -414,7 +414,9 @@ export class ChannelTill {
       return { end, keyset };
     } catch (error) {
       if (isSeedmintError(error, "storage") || isSeedmintError(error, "no-space")) throw error;
-      return undefined;
+      return isSeedmintError(error, "not-found")
+        ? refused("malformed")
+        : refused("unavailable", BUSY_RETRY_MS);
     }
   }
 
