@@ -84,14 +84,14 @@ export class CreditAccounts implements AsyncDisposable {
   }
 
   /** Gives back what is drawn; meters that are still open have nothing left then. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.asyncDispose](): Promise<void> {
     for (const cancel of this.#lingering.values()) cancel();
     this.#lingering.clear();
-    try {
-      await Promise.resolve(this.settle());
-    } finally {
-      this.#live.clear();
-    }
+    const all = [...this.#live.values()];
+    this.#live.clear();
+    return Promise.resolve().then(() => {
+      for (const credit of all) credit.end();
+    });
   }
 
   #of(payer: string): LiveCredit {

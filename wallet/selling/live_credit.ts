@@ -53,6 +53,7 @@ export class LiveCredit {
   #drawn = 0n;
   /** Units that may be charged without asking the disk. */
   #left = 0;
+  #isOver = false;
 
   constructor(context: Pick<SagaContext, "store" | "clock" | "fault">, payer: string) {
     this.payer = payer;
@@ -77,6 +78,7 @@ export class LiveCredit {
 
   /** Charges groups from the first on, as long as anything is left before each. Returns how many. */
   take(groupSizes: readonly number[], charge: Charge): number {
+    if (this.#isOver) return 0;
     const { root, priceMsatPerMiB } = charge;
     const now: Charged = { bytes: 0, units: 0 };
     let count = 0;
@@ -141,6 +143,12 @@ export class LiveCredit {
   /** Books what was charged, and gives back what was drawn and is left. */
   settle(): void {
     if (this.isOpen) this.#write(() => 0n);
+  }
+
+  /** Settles, and charges nothing any more. */
+  end(): void {
+    this.#isOver = true;
+    this.settle();
   }
 
   /** What was booked as sold was not sent: on disk at once, so that a crash costs no more than a slice. */

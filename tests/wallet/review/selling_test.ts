@@ -106,3 +106,19 @@ Deno.test("a refund that was redeemed in part gives back as credit only what cam
   assert.equal(world.seller.earnings({ by: "peer" }).total.refundedMsat, 64_000);
   assert.deepEqual(world.wallet.troubles(), []);
 });
+
+Deno.test("a meter that outlives its seller serves nothing more, and costs its payer nothing", async () => {
+  await using kit = await startKit();
+  await using world = await SellingWorld.start(kit);
+  await world.credit("payer", 200n);
+  const meter = world.meter("payer");
+  assert.equal(meter.take(groups(64)), 64);
+  await world.seller[Symbol.asyncDispose]();
+  assert.equal(meter.take(groups(64)), 0);
+  await meter[Symbol.asyncDispose]();
+  await world.reopen();
+  assert.equal(world.seller.creditOf({ peerId: "payer", fleet: false }), 199_000);
+  const { total } = world.seller.earnings({ by: "peer" });
+  assert.deepEqual([total.soldMsat, total.expiredMsat], [1_000, 0]);
+  assert.deepEqual(world.wallet.troubles(), []);
+});
