@@ -4,6 +4,7 @@
  */
 import { assert } from "../../src/core/assert.ts";
 import type { ChannelEnd } from "../channel/terms.ts";
+import { OUTPUTS_PER_REQUEST_MAX } from "../limits.ts";
 import type { SignedProof } from "../outputs/exchange_types.ts";
 import { flawsOf, proofsOf, type Signed } from "../outputs/verify.ts";
 import { inputFee } from "../selection/fees.ts";
@@ -13,7 +14,7 @@ import type { WalletTransaction } from "../store/wallet_store.ts";
 import type { Keyset, PlannedOutput } from "../types.ts";
 import { avoidSeller } from "./avoid_seller.ts";
 import { type ChannelPlan, endOfChannel } from "./channel_plan.ts";
-import { CHANGE_TRIES_MAX } from "./limits.ts";
+import { CHANGE_TRIES_MAX, UNKNOWN_TRIES } from "./limits.ts";
 import type { Operation } from "./operation.ts";
 import { type BatchPolicy, joinBatch } from "./redeem_plan.ts";
 import type { SagaContext, Step } from "./saga.ts";
@@ -44,13 +45,23 @@ export async function claimChange(
       wanted.set(output.blinded, output);
     }
   }
-  const outputs = [...wanted.values()];
+  // After a restored backup more was signed than this wallet knows.
+  for (const keyset of keysets.values()) {
+    for (const value of Object.keys(keyset.keys).map(BigInt)) {
+      if (value > end.sums.balanceMax) continue;
+      for (const output of end.outputsOf("buyer", value, keyset)) {
+        wanted.set(output.blinded, output);
+      }
+    }
+  }
+  const outputs = [...wanted.values()].slice(0, OUTPUTS_PER_REQUEST_MAX);
   const restored = outputs.length === 0 ? new Map() : await api.restore(outputs, { signal });
   const pairs: Signed[] = outputs.filter(({ blinded }) => restored.has(blinded))
     .map((output) => ({ output, signature: restored.get(output.blinded) }));
   const flaws = await flawsOf(pairs, { keysets, requireDleq: false });
   const found = pairs.filter((_, index) => flaws[index] === undefined);
-  const closed = closedAt(end, { signed, found, keysets });
+  const closed = closedAt(end, { signed, found, keysets })?.balance ??
+    (operation.attempts < UNKNOWN_TRIES ? undefined : unknownBalance(end, { found, keysets }));
   if (closed === undefined) {
     const reason = "the seller closed it, and the mint does not give the change back";
     if (operation.attempts < CHANGE_TRIES_MAX) postpone(context, operation, { reason });
@@ -59,9 +70,27 @@ export async function claimChange(
   }
   return finishClaim(operation, context, {
     proofs: proofsOf(found, keysets),
-    balance: closed.balance,
+    balance: closed,
     keysets,
   });
+}
+
+/** The balance that goes with what was found, if that is the change of one. */
+function unknownBalance(
+  end: ChannelEnd,
+  { found, keysets }: {
+    readonly found: readonly Signed[];
+    readonly keysets: ReadonlyMap<string, Keyset>;
+  },
+): bigint | undefined {
+  const change = found.reduce((sum, { output }) => sum + output.amount, 0n);
+  const keyset = keysets.get(found[0]?.output.keysetId ?? "");
+  if (keyset === undefined || change >= end.sums.balanceMax) return undefined;
+  const isFound = new Set(found.map(({ output }) => output.blinded));
+  const outputs = end.outputsOf("buyer", change, keyset);
+  const isAll = outputs.length === isFound.size &&
+    outputs.every(({ blinded }) => isFound.has(blinded));
+  return isAll ? end.sums.balanceMax - change : undefined;
 }
 
 /** The balance whose change is exactly what was found; the highest that fits. */

@@ -53,3 +53,6 @@ export const AVOID_MS_MAX = 30 * 24 * 3_600_000;
 
 /** Looks for the change of a channel before a person is told: a mint may be behind for a while. */
 export const CHANGE_TRIES_MAX = 20;
+
+/** Looks after which change of a balance is taken that this wallet does not know: it may be a part of it. */
+export const UNKNOWN_TRIES = 3;
