@@ -150,8 +150,8 @@
  * What is charged is the content of chunk groups, each whole and before its first byte is sent: `n`
  * bytes cost `n * priceMsatPerMiB / 2^20` msat, and nothing is rounded but what messages say of
  * credit. The hash tree is free, a child of a collection counts like a blob at the price of the
- * collection, and the data path makes no difference. A child that costs more by itself is `missing`. What was charged and not begun to be sent when an answer ended is given
- * back.
+ * collection, and the data path makes no difference. A child that costs more by itself is `missing`.
+ * What was charged and not begun to be sent when an answer ended is given back.
  *
  * A group is sent as long as any credit is left, so that a requester may come to owe a part of one
  * group. `low` says once, until the credit has grown, that it runs out: less than half of
