@@ -58,6 +58,14 @@ export class ChannelPurse {
     return channel === undefined ? 0n : roomOf(this.#context.store, channel);
   }
 
+  /** What all channels with the seller hold that have not ended, in sat: it counts against what may be. */
+  get held(): bigint {
+    const { store } = this.#context;
+    return (store.operations({ kind: "channel", status: "open" }) as Operation<ChannelPlan>[])
+      .filter(({ plan }) => plan.peer === this.#kind.peer)
+      .reduce((sum, { amount }) => sum + amount, 0n);
+  }
+
   /** Whether so little is left of it that the next one should be begun. */
   get isLow(): boolean {
     const { channel } = this;
@@ -146,14 +154,15 @@ export class ChannelPurse {
 
 /**
  * What a channel is to be able to pay, in sat: `count` top-ups, or as many as its seller lets it hold.
- * Undefined when that is too few to be worth a channel.
+ * Undefined when that is too few to be worth a channel. `held` is what it holds in others already.
  */
 export function channelNetOf(
   count: number,
   terms: { readonly minTopUpSat: number; readonly channelSat?: number },
+  held = 0n,
 ): bigint | undefined {
   const least = BigInt(terms.minTopUpSat);
-  const allowed = BigInt(terms.channelSat ?? 0);
+  const allowed = BigInt(terms.channelSat ?? 0) - held;
   const holds = (allowed < CHANNEL_SAT_MAX ? allowed : CHANNEL_SAT_MAX) - FEES_SAT_MAX;
   if (count < CHANNEL_TOP_UPS_MIN) return undefined;
   // One more than is expected: what is not used comes back, and another swap for the last one would not.

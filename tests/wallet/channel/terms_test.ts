@@ -192,5 +192,8 @@ Deno.test("channelNetOf wants a channel for more than a strip, within what its s
   assert.equal(channelNetOf(31, { minTopUpSat: 64, channelSat: 20_000 }), 32n * 64n + 20n);
   assert.equal(channelNetOf(31, { minTopUpSat: 64 }), undefined);
   assert.equal(channelNetOf(100, { minTopUpSat: 64, channelSat: 1_000 }), undefined);
+  const terms = { minTopUpSat: 64, channelSat: 5_000 };
+  assert.equal(channelNetOf(40, terms, 2_000n), 41n * 64n + 20n);
+  assert.equal(channelNetOf(40, terms, 4_000n), undefined, "what is open counts");
   assert.equal(channelNetOf(1_000, { minTopUpSat: 64, channelSat: 1_000_000 }), 311n * 64n + 20n);
 });
