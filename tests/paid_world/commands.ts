@@ -80,7 +80,7 @@ export type Command =
   | {
     readonly do: "offer";
     readonly address: string;
-    readonly id: string;
+    readonly paymentId: string;
     readonly token: string;
     /** Under another peer id. */
     readonly peerSecret?: string;

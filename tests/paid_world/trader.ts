@@ -92,6 +92,7 @@ export class TraderProcess implements AsyncDisposable {
       for (const line of lines) this.#heard(JSON.parse(line));
     }
     this.#isOver = true;
+    await this.#input.abort().catch(() => {});
     for (const answer of this.#waiting.values()) answer.reject(new Killed("The child was killed"));
   }
 

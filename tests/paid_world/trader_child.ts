@@ -40,6 +40,9 @@ const SETTLE_MS_MAX = 60_000;
 /** A token that was given is looked at so long before its next look is due. */
 const SOON_MS = 5_000;
 
+/** How long a seller may take to answer one message. */
+const EXCHANGE_MS_MAX = 20_000;
+
 /** Most that is unredeemed of one payer: above all that a fetch of these tests costs. */
 const EXPOSURE_SAT = 100_000n;
 
@@ -231,19 +234,24 @@ async function exchange(
 ): Promise<Message | "data" | "nothing"> {
   const peer = { peerId: address.split("/p2p/")[1]!, addrs: [address] };
   const stream: ByteStream = await network.openStream(peer, BLOBS_PROTOCOL);
+  const late = setTimeout(
+    () => stream.abort(new SeedmintError("timeout", "the test has no answer")),
+    EXCHANGE_MS_MAX,
+  );
   try {
     await stream.write(messageFrame(message));
     const reader = new FrameReader(stream, { messageBytesMax: 1 << 20, isDataAllowed: true });
     const next = await reader.next();
     return next === undefined ? "nothing" : next instanceof Uint8Array ? "data" : next;
   } finally {
+    clearTimeout(late);
     stream.abort(new SeedmintError("aborted", "the test has its answer"));
   }
 }
 
 async function offer(here: Trader, order: Order<"offer">): Promise<unknown> {
-  const { address, id, token, peerSecret } = order;
-  const message: Message = { t: "top-up", payment: { id: Uint8Array.fromHex(id), token } };
+  const { address, paymentId, token, peerSecret } = order;
+  const message: Message = { t: "top-up", payment: { id: Uint8Array.fromHex(paymentId), token } };
   if (peerSecret === undefined) return plain(await exchange(here.network, address, message));
   await using other = await startNetwork(peerSecret, 0);
   return plain(await exchange(other, address, message));
