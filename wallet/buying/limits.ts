@@ -21,6 +21,12 @@ export const PEER_ID_CHARS_MAX = 128;
 /** A new strip is begun when so few top-ups are left: making one takes as long as several last. */
 export const HIDDEN_LEFT_MIN = 3;
 
+/**
+ * Top-ups of the first strip of a fetch whose size nobody told; later ones have twice as many as it has
+ * paid so far. What is locked and not needed is away for hours, and another seller may need it.
+ */
+export const STRIP_PARTS_FIRST = 4;
+
 /** Longest time that making a strip takes before a session goes on without, swap between mints included. */
 export const STRIP_MS = 30_000;
 

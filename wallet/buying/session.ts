@@ -11,6 +11,7 @@
  */
 import { GROUP_BYTES, UNITS_PER_SAT, unitsOf } from "../credit_units.ts";
 import { CHANNEL_UPDATES_MAX } from "../channel/limits.ts";
+import { STRIP_PARTS_MAX } from "../operations/limits.ts";
 import { channelNetOf, ChannelPurse } from "../channel/purse.ts";
 import { type ChannelPlan, endChannel, messageOfPart } from "../operations/channel_plan.ts";
 import type { SagaContext } from "../operations/saga.ts";
@@ -34,7 +35,7 @@ import type {
   SellerTerms,
 } from "./buying_api.ts";
 import { Declined, reasonOf } from "./declined.ts";
-import { HIDDEN_LEFT_MIN, REFUSALS_MAX } from "./limits.ts";
+import { HIDDEN_LEFT_MIN, REFUSALS_MAX, STRIP_PARTS_FIRST } from "./limits.ts";
 import { budgetLeft, type Spending, spendTrouble, stripCount, stripFeeMax } from "./policy.ts";
 import type { TopUp } from "./prepaid.ts";
 import { isFinal, type Seller } from "./seller.ts";
@@ -79,6 +80,7 @@ export class Session implements BuyingSession {
   #used = 0n;
   #writtenUsed = 0n;
   #refusalCount = 0;
+  #paidCount = 0;
   #lastRefusal = "";
   #isActionable = false;
   #isClosed = false;
@@ -343,6 +345,7 @@ export class Session implements BuyingSession {
     });
     seller.writeIn(tx);
     this.#writeIn(tx);
+    this.#paidCount++;
   }
 
   /** Begins a strip; whoever needs it hears of trouble when it is needed. */
@@ -359,14 +362,19 @@ export class Session implements BuyingSession {
 
   #order(): StripOrder {
     const { maxFeeSat } = this.#parts.buyer;
+    // What a fetch of unknown size needs shows in what it has paid so far.
+    const guess = this.#total === undefined
+      ? Math.max(STRIP_PARTS_FIRST, 2 * this.#paidCount)
+      : undefined;
+    const isShort = guess !== undefined && guess <= STRIP_PARTS_MAX;
     // One refusal is enough: what a channel holds is away until it expires.
-    const channelNet = this.#refusalCount > 0
+    const channelNet = isShort || this.#refusalCount > 0
       ? undefined
-      : channelNetOf(this.#count(CHANNEL_UPDATES_MAX), this.terms);
+      : channelNetOf(this.#count(CHANNEL_UPDATES_MAX), this.terms, this.#purse.held);
     return {
       kind: this.kind,
       subject: this.#request.subject,
-      count: Math.max(1, this.#count()),
+      count: Math.max(1, isShort ? this.#count(guess) : this.#count()),
       ...channelNet === undefined ? {} : { channelNet },
       feeMaxOf: (amount) => maxFeeSat === undefined ? stripFeeMax(amount) : BigInt(maxFeeSat),
       spendTrouble: (reads, costMax) => this.#spendTrouble(reads, costMax),

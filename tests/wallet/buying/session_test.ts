@@ -83,6 +83,24 @@ Deno.test("credit that is left at a seller is used first by the next fetch, what
   });
 });
 
+Deno.test("a fetch whose size nobody told locks little at first, and more as it goes on", async () => {
+  await using kit = await startKit();
+  const [alice, bob] = [buyingWallet(kit), buyingWallet(kit, "bob")];
+  await alice.fund(4000n);
+  await using desk = deskOf(alice);
+  const seller = new TestSeller(bob);
+  await using session = await opened(buyerOf(desk), seller.terms, {});
+  const lengths = () =>
+    alice.store.operations({ kind: "strip" })
+      .map(({ id }) => alice.store.stripParts({ peer: SELLER }).filter((p) => p.operationId === id))
+      .map((parts) => parts.length).reverse();
+  await stream(session, seller, { bytes: 10 * MIB });
+  assert.deepEqual(lengths(), [4]);
+  await stream(session, seller, { bytes: 800 * MIB });
+  const all = lengths();
+  assert.ok(all.length <= 5 && all.at(-1)! >= 10, String(all));
+});
+
 Deno.test("what is left of a strip serves the next fetch of the same seller, without a swap", async () => {
   await using kit = await startKit();
   let alice = buyingWallet(kit);
