@@ -30,9 +30,14 @@ export async function paymentRequests(): Promise<PaymentRequests> {
  * @returns The URLs that are served.
  */
 export async function startGateways(
-  options: Common & { readonly gate: Gate; readonly metrics: Metrics | undefined },
+  options: Common & {
+    readonly gate: Gate;
+    readonly metrics: Metrics | undefined;
+    /** Where the Blossom cache listens. @default {CACHE_ADDRESS} */
+    readonly cacheAddress?: { readonly hostname: string; readonly port: number };
+  },
 ): Promise<readonly string[]> {
-  const { config, gate } = options;
+  const { config, gate, cacheAddress = CACHE_ADDRESS } = options;
   const urls: (string | undefined)[] = [];
   const { gatewayListen, gatewayUrl, gatewayProxy, gatewayUploadKey: keys } = config;
   if (gatewayListen !== undefined) {
@@ -48,11 +53,12 @@ export async function startGateways(
       }),
     );
   }
-  // What this node has, programs of its own user have: they are asked no price.
+  // What this node has, programs of its own user have: they are asked no price. Web pages are, and
+  // without the gate they would read for nothing what strangers pay for.
   if (config.blossomCache) {
     const { fetchFromServers } = await import("./blossom_fetch.ts");
     const localCache = { fetchBySha256: fetchFromServers(options) };
-    urls.push(await start(options, { ...CACHE_ADDRESS, localCache }));
+    urls.push(await start(options, { ...cacheAddress, gate, localCache }));
   }
   return urls.filter((url) => url !== undefined);
 }
