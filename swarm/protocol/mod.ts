@@ -130,7 +130,8 @@
  * A provider that sells answers a `want` with `payment-required` as long as the peer has no credit.
  * `payment` is an `id` of the requester's choosing and a `token`: ecash locked to `p2pk` that can
  * be taken back `locktimeMin` minutes later at the earliest, worth `minTopUpSat` or more, of one of
- * `mints`; or text that begins with `channel1:`. The id makes asking again free: the same id is
+ * `mints`; or text that begins with `channel1:`, where `channelSat` says what the payer's channel may
+ * hold. The id makes asking again free: the same id is
  * credited once, and with the id alone a requester asks what became of the payment. It goes
  *
  * - with the first `want`, when the price is known: no round trip is added. The answer is `granted`

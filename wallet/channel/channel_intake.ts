@@ -33,6 +33,7 @@ import {
   FEE_PPK_MAX,
 } from "./limits.ts";
 import { type ChannelMessage, decodeChannelMessage } from "./message.ts";
+import { refusesChannels } from "./mint_support.ts";
 import { ChannelEnd, type ChannelTerms, creditOf } from "./terms.ts";
 
 /** A message as its payer sends it. */
@@ -282,7 +283,8 @@ export class ChannelTill {
       const cached = api.cachedInfo();
       const isRecent = cached !== undefined && clock.nowMs() - cached.atMs <= INFO_AGE_MS_MAX;
       const info = isRecent ? cached.info : await api.info({ fresh: true });
-      if (!OFFLINE_NUTS.every((nut) => info.nuts.has(nut))) return refused("mint");
+      const isAble = OFFLINE_NUTS.every((nut) => info.nuts.has(nut)) && !refusesChannels(info);
+      if (!isAble) return refused("mint");
       const keyset = await api.keyset(open.keysetId);
       if (keyset.unit !== WALLET_UNIT) return refused("unit");
       const isLasting = (keyset.finalExpiry ?? Infinity) > open.expiryS;

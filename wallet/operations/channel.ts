@@ -2,11 +2,13 @@
 import { assert, unreachable } from "../../src/core/assert.ts";
 import { isSeedmintError, SeedmintError } from "../../src/core/errors.ts";
 import { CHANGE_LOOK_MS, FEE_PPK_MAX } from "../channel/limits.ts";
+import { refusesChannels } from "../channel/mint_support.ts";
 import { channelIdOf, type ChannelTerms, fundingSecret, sumsOf } from "../channel/terms.ts";
 import { blindingFactorOf, blindSecret, signP2pkProofs, splitAmount } from "../cashu.ts";
 import type { SignedProof } from "../outputs/exchange_types.ts";
 import { outputCountOf, planOutputs } from "../outputs/planning.ts";
 import { swapBody } from "../outputs/requests.ts";
+import { OFFLINE_NUTS } from "../payments/limits.ts";
 import type { Keyset, PlannedOutput } from "../types.ts";
 import { claimChange, finishReclaim } from "./channel_change.ts";
 import type { ChannelPlan } from "./channel_plan.ts";
@@ -61,8 +63,13 @@ async function dispatch(
 ): Promise<Step> {
   const { plan, id, mint } = operation;
   const { clock, random, keys } = context;
-  const keyset = await context.mints.of(mint).activeKeyset({ signal });
+  const api = context.mints.of(mint);
+  const keyset = await api.activeKeyset({ signal });
+  const info = await api.info({ signal });
   try {
+    if (refusesChannels(info) || !OFFLINE_NUTS.every((nut) => info.nuts.has(nut))) {
+      throw new SeedmintError("denied", "the mint's software is too old for channels");
+    }
     assertUsable(operation, keyset, clock.nowMs());
   } catch (error) {
     if (!isSeedmintError(error, "denied")) throw error;
