@@ -72,9 +72,9 @@ export class SwarmTransfers implements Transfers {
 
   async fetchBlob(request: TransferRequest): Promise<TransferReport> {
     const { fetchBlob } = await import("../../../swarm/fetch/mod.ts");
-    const originOf = await this.#origins(request);
+    const originsOf = await this.#origins(request);
     return await this.#measured(request, (common, { onProgress, payer }) => {
-      const origin = originOf?.(request.origin!.url, payer);
+      const origin = originsOf?.(payer)(request.origin!.url);
       return fetchBlob({
         ...common,
         hash: request.hash,
@@ -86,16 +86,18 @@ export class SwarmTransfers implements Transfers {
 
   async fetchChildren(request: TransferRequest): Promise<TransferReport> {
     const { fetchCollection } = await import("../../../swarm/fetch/mod.ts");
-    const originOf = await this.#origins(request);
-    return await this.#measured(request, (common, { onProgress, payer }) =>
-      fetchCollection({
+    const originsOf = await this.#origins(request);
+    return await this.#measured(request, (common, { onProgress, payer }) => {
+      const originOf = originsOf?.(payer);
+      return fetchCollection({
         ...common,
         hash: request.hash,
         onProgress,
         ...(originOf === undefined ? {} : {
-          originOf: (child) => originOf(childUrl(request.origin!.url, child.name), payer),
+          originOf: (child) => originOf(childUrl(request.origin!.url, child.name)),
         }),
-      }));
+      });
+    });
   }
 
   /** Runs a fetch with what all fetches share, and counts what it did. */
@@ -239,24 +241,36 @@ export class SwarmTransfers implements Transfers {
       .map(({ url, problem }) => `relay${problem!.includes(url) ? "" : ` ${url}`}: ${problem}`);
   }
 
-  /** How an origin is made of a URL; undefined when none is to be asked. It is paid as peers are. */
+  /**
+   * How an origin is made of a URL; undefined when none is to be asked. It is paid as peers are, and
+   * all URLs of one transfer out of one purse: what is left of a token pays for the next one too.
+   */
   async #origins(
     request: TransferRequest,
-  ): Promise<((url: string, payer: FetchPayer | undefined) => Origin) | undefined> {
+  ): Promise<((payer: FetchPayer | undefined) => (url: string) => Origin) | undefined> {
     if (request.origin === undefined || request.policy === "swarm-only") return undefined;
-    const { HttpOrigin } = await import("../../../swarm/origin/mod.ts");
+    const { HttpOrigin, OriginPayments } = await import("../../../swarm/origin/mod.ts");
     const { headers } = request.origin;
     const { clock, random } = this.#options;
-    const requests = request.payment === undefined ? undefined : await paymentRequests();
-    return (url, payer) =>
-      new HttpOrigin({
-        url,
-        clock,
-        ...(headers === undefined ? {} : { headers }),
-        ...(payer === undefined || requests === undefined
-          ? {}
-          : { pay: { payer, requests, subject: request.hash, random } }),
+    const { hash: subject, payment } = request;
+    const requests = payment === undefined ? undefined : await paymentRequests();
+    const satMax = payment?.budgetSat;
+    return (payer) => {
+      const pay = payer === undefined || requests === undefined ? undefined : new OriginPayments({
+        payer,
+        requests,
+        subject,
+        random,
+        ...(satMax === undefined ? {} : { satMax }),
       });
+      return (url) =>
+        new HttpOrigin({
+          url,
+          clock,
+          ...(headers === undefined ? {} : { headers }),
+          ...(pay === undefined ? {} : { pay }),
+        });
+    };
   }
 
   /** All ways to find peers, each search ended after `timeoutMs`. */
