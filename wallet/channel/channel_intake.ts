@@ -19,19 +19,17 @@ import { PayerThrottle } from "../payments/payer_throttle.ts";
 import { INTAKE_POLICY, type IntakePolicy } from "../payments/policy.ts";
 import { HereVerifier, type Verifier } from "../payments/proof_verifier.ts";
 import type { ChannelRecord } from "../store/channel_store.ts";
-import type { IncomingPayment, MintRecord } from "../store/wallet_store.ts";
+import type { IncomingPayment } from "../store/wallet_store.ts";
 import { type Keyset, WALLET_UNIT } from "../types.ts";
 import {
   ALLOWANCE_MS,
   ALLOWANCES_KEPT_MAX,
   CHANNEL_MARGIN_MS,
-  CHANNEL_SAT_MAX,
   CHANNEL_UPDATES_MAX,
   CHANNEL_USE_MS,
-  CHANNELS_MAX,
-  CHANNELS_PER_PAYER_MAX,
   FEE_PPK_MAX,
 } from "./limits.ts";
+import { allowanceOf, exposureTrouble } from "./exposure.ts";
 import { type ChannelMessage, decodeChannelMessage } from "./message.ts";
 import { refusesChannels } from "./mint_support.ts";
 import { ChannelEnd, type ChannelTerms, creditOf } from "./terms.ts";
@@ -103,7 +101,9 @@ export class ChannelTill {
     const nowMs = this.#engine.context.clock.monotonicMs();
     const kept = this.#allowances.get(payer);
     if (kept !== undefined && kept.untilMs > nowMs) return kept.sat;
-    const sat = Number(this.#allowance(payer));
+    const sat = Number(
+      allowanceOf(this.#engine.context.store, payer, this.#strangersSatMax),
+    );
     this.#allowances.delete(payer);
     this.#allowances.set(payer, { sat, untilMs: nowMs + ALLOWANCE_MS });
     for (const oldest of this.#allowances.keys()) {
@@ -144,16 +144,6 @@ export class ChannelTill {
       }
     });
     for (const { operationId } of open) this.#drive(operationId);
-  }
-
-  #allowance(payer: string): bigint {
-    const { store } = this.#engine.context;
-    const { redeemed, dead } = store.paidBy(payer);
-    const owed = store.openChannels({ payer }).reduce((sum, { capacity }) => sum + capacity, 0n);
-    // Who took back what it had paid is no stranger any more.
-    const earned = dead > 0n ? redeemed - dead : redeemed + this.#strangersSatMax;
-    const left = (earned < CHANNEL_SAT_MAX ? earned : CHANNEL_SAT_MAX) - owed;
-    return left > 0n ? left : 0n;
   }
 
   async #look(offer: ChannelOffer, tokenHash: string): Promise<ChannelOutcome> {
@@ -248,10 +238,10 @@ export class ChannelTill {
     const isProven = await this.#isProven(end, keyset, offer.payer);
     if (typeof isProven !== "boolean") return isProven;
     if (!isProven) return refused("malformed");
-    // Others may have come in meanwhile, or the same one.
+    // The same one may have come in meanwhile, or others.
+    if (context.store.channel(end.id) !== undefined) return await this.#look(offer, tokenHash);
     const late = this.#termsTrouble(offer, open) ?? this.#roomTrouble(offer, end);
     if (late !== undefined) return late;
-    if (context.store.channel(end.id) !== undefined) return await this.#look(offer, tokenHash);
     this.#insert(offer, { message, end, credit, tokenHash });
     this.#keep(end);
     return { answer: "credited" };
@@ -301,30 +291,13 @@ export class ChannelTill {
   /** Whether more may be owed to us in channels, and whether its ecash is new here. */
   #roomTrouble(offer: ChannelOffer, end: ChannelEnd): ChannelOutcome | undefined {
     const { store } = this.#engine.context;
-    const { capacity } = end.sums;
-    const open = store.openChannels();
-    const ofPayer = open.filter(({ payer }) => payer === offer.payer);
-    if (open.length >= CHANNELS_MAX || ofPayer.length >= CHANNELS_PER_PAYER_MAX) {
-      return refused("busy");
-    }
-    if (capacity > this.#allowance(offer.payer)) return refused("exposure");
-    const ids = new Set(open.map(({ operationId }) => operationId));
-    const others = store.incomingPayments({ state: "credited" })
-      .filter(({ operationId }) => operationId === undefined || !ids.has(operationId));
-    const sum = (list: readonly { readonly amount: bigint }[]) =>
-      list.reduce((total, { amount }) => total + amount, 0n);
-    const held = (list: readonly ChannelRecord[]) =>
-      list.reduce((total, record) => total + record.capacity, 0n);
     const { mint } = end.terms;
-    const atMint = sum(others.filter((one) => one.mint === mint)) +
-      held(open.filter((one) => one.mint === mint)) + capacity;
-    const byPayer = sum(others.filter((one) => one.payer === offer.payer)) + held(ofPayer) +
-      capacity;
-    const { unredeemedPerMintMaxSat, unredeemedPerPayerMaxSat } = this.#policy;
-    if (atMint > unredeemedPerMintMaxSat || byPayer > unredeemedPerPayerMaxSat) {
-      return refused("exposure");
-    }
-    if (isAboveExposure(store.mint(mint)!, store.balances(), atMint)) return refused("exposure");
+    const channel = { payer: offer.payer, mint, capacity: end.sums.capacity };
+    const code = exposureTrouble(store, channel, {
+      policy: this.#policy,
+      strangersSatMax: this.#strangersSatMax,
+    });
+    if (code !== undefined) return refused(code);
     const seen = end.inputs.some(({ secret }) => store.stateOfSecret(secret) !== undefined);
     return seen && store.channel(end.id) === undefined ? refused("conflict") : undefined;
   }
@@ -475,14 +448,4 @@ function paymentOf(
     version: 1,
     createdMs: nowMs,
   };
-}
-
-function isAboveExposure(
-  mint: MintRecord,
-  balances: readonly { readonly mint: string; readonly free: bigint; readonly reserved: bigint }[],
-  coming: bigint,
-): boolean {
-  if (mint.exposureMaxSat === undefined) return false;
-  const held = balances.find((one) => one.mint === mint.url);
-  return (held?.free ?? 0n) + (held?.reserved ?? 0n) + coming > mint.exposureMaxSat;
 }

@@ -72,13 +72,16 @@ Deno.test("ChannelTill refuses signatures that are not the buyer's, of this bala
     (message) => ({ ...message, balance: message.balance + 1n }),
     (message) => ({ ...message, signature: "00".repeat(64) }),
     (message) => ({ ...message, balance: 100_000n }),
-    (message) => ({ ...message, keysetId: `00${"ab".repeat(7)}` }),
   ];
   for (const [index, change] of bad.entries()) {
     // One liar is soon not heard any more: time passes.
     kit.clock.jump(120_000);
     assert.equal(await say(world, changed(text, change)), "malformed", `change ${index}`);
   }
+  // A keyset that the mint does not have may be one that it was not asked for yet.
+  const unknown = changed(text, (message) => ({ ...message, keysetId: `00${"ab".repeat(7)}` }));
+  kit.clock.jump(120_000);
+  assert.ok(["malformed", "unavailable"].includes(await say(world, unknown)));
   // Our own signature of the same is no signature of the buyer's.
   const record = world.seller.store.openChannels()[0]!;
   const keyset = await world.seller.context.mints.of(record.mint).keyset(record.keysetId);
@@ -328,4 +331,16 @@ Deno.test("a payer that has an output signed before keeps its seller from closin
   assert.deepEqual(world.seller.store.audit(), []);
   const strict = new ChannelTill(world.seller.engine);
   assert.equal(strict.allowanceOf(PAYER), 0, "who never paid for good opens none");
+});
+
+Deno.test("ChannelTill opens a channel once that is offered many times at once", async () => {
+  await using kit = await startKit();
+  const world = await ChannelWorld.start(kit);
+  await world.open(1_000n);
+  const text = world.message(world.sign(100n));
+  const answers = await Promise.all(Array.from({ length: 4 }, () => say(world, text)));
+  assert.deepEqual(answers, ["credited", "credited", "credited", "credited"]);
+  assert.equal(world.seller.store.creditAccount(PAYER)!.paid, 100n);
+  assert.equal(world.seller.store.openChannels().length, 1);
+  assert.deepEqual(world.seller.troubles(), []);
 });
