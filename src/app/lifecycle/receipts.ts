@@ -5,12 +5,16 @@
 import { join } from "node:path";
 import { messageOf } from "../../core/errors.ts";
 import type { Hash } from "../../core/hash.ts";
+import type { Clock } from "../../core/ports.ts";
 import { systemClock, systemRandom } from "../../host/system.ts";
 import type { ReceiptBook, Receipts, Viewer } from "../../../swarm/ports.ts";
 import type { ConsumerReceipts, ProviderReceipts, ReceiptStore } from "../../../trust/mod.ts";
 import type { Wallet } from "../../../wallet/wallet.ts";
 import type { Identity } from "../identity.ts";
 import type { Log } from "../log.ts";
+
+/** How long until a file that did not open is tried again: who asks in between is told at once. */
+const RETRY_MS = 15_000;
 
 /** What {@link NodeReceipts} works with. */
 export interface NodeReceiptsOptions {
@@ -19,6 +23,8 @@ export interface NodeReceiptsOptions {
   /** The wallet while it is open: without its books nothing is signed. */
   readonly wallet: () => Wallet | undefined;
   readonly log: Log;
+  /** @default {systemClock} */
+  readonly clock?: Clock;
 }
 
 interface Opened {
@@ -30,12 +36,15 @@ interface Opened {
 /** Both sides' receipts of a node. A receipt that cannot be had is never a reason not to trade. */
 export class NodeReceipts implements Receipts, ReceiptBook, Disposable {
   readonly #options: NodeReceiptsOptions;
+  readonly #clock: Clock;
   #opening: Promise<Opened> | undefined;
   #store: ReceiptStore | undefined;
+  #retryAtMs = Infinity;
   #isClosed = false;
 
   constructor(options: NodeReceiptsOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? systemClock;
   }
 
   ask(
@@ -69,7 +78,14 @@ export class NodeReceipts implements Receipts, ReceiptBook, Disposable {
   }
 
   async #open(): Promise<Opened> {
-    return await (this.#opening ??= this.#openStore());
+    if (this.#clock.monotonicMs() >= this.#retryAtMs) {
+      this.#opening = undefined;
+      this.#retryAtMs = Infinity;
+    }
+    return await (this.#opening ??= this.#openStore().catch((error) => {
+      this.#retryAtMs = this.#clock.monotonicMs() + RETRY_MS;
+      throw error;
+    }));
   }
 
   async #openStore(): Promise<Opened> {
@@ -83,7 +99,7 @@ export class NodeReceipts implements Receipts, ReceiptBook, Disposable {
       store,
       signer: { secretKey: identity.nostrSecret, publishes: false },
       peerId: identity.peerId,
-      clock: systemClock,
+      clock: this.#clock,
       random: systemRandom,
     };
     const booksOf = (peerId: string, root: Hash) =>
