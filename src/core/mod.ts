@@ -4,6 +4,7 @@
  * May import: nothing of Seedmint; of packages `cborg`, `@noble/curves`, `@noble/ed25519`
  * and `@scure/bip39`, one file each.
  */
+export * from "./addresses.ts";
 export * from "./assert.ts";
 export * from "./bitfield.ts";
 export * from "./bytes.ts";

@@ -3,7 +3,7 @@
  * from. They come from strangers, so nothing of a private network is asked on their word, redirects
  * included, and nothing is ever paid.
  */
-import { BlockList, isIP } from "node:net";
+import { reachOfAddress, reachOfHost } from "../../src/core/addresses.ts";
 import { SeedmintError } from "../../src/core/errors.ts";
 import type { Clock } from "../../src/core/ports.ts";
 import type { FetchBySha256, ServerFetch } from "../gateway/options.ts";
@@ -63,7 +63,7 @@ async function fetchFrom(
         ? {}
         : { checkUrl: (url) => checkPublic(url, options.resolve ?? addressesOf) }),
     });
-    await addFromOrigin({ store, origin, sha256, signal });
+    await addFromOrigin({ store, origin, sha256, attributes: { visibility: "public" }, signal });
     return true;
   } catch {
     signal.throwIfAborted();
@@ -80,9 +80,11 @@ async function checkPublic(
   url: URL,
   resolve: (hostname: string) => Promise<readonly string[]>,
 ): Promise<void> {
-  const hostname = url.hostname.replace(/^\[(.*)\]$/, "$1");
-  const addresses = isIP(hostname) === 0 ? await resolve(hostname) : [hostname];
-  if (addresses.length > 0 && addresses.every(isPublicAddress)) return;
+  const reach = reachOfHost(url.hostname);
+  const addresses = reach === "named" ? await resolve(url.hostname) : [];
+  const isPublic = reach === "public" ||
+    (addresses.length > 0 && addresses.every((address) => reachOfAddress(address) === "public"));
+  if (isPublic) return;
   throw new SeedmintError("denied", "A server of a private network is not asked on a hint");
 }
 
@@ -93,45 +95,3 @@ async function addressesOf(hostname: string): Promise<readonly string[]> {
   ]);
   return answers.flatMap((answer) => answer.status === "fulfilled" ? answer.value : []);
 }
-
-/** Whether `address` is one of the public internet. Exported for its tests. */
-export function isPublicAddress(address: string): boolean {
-  const family = isIP(address);
-  if (family === 4) return !NOT_PUBLIC.check(address, "ipv4");
-  if (family !== 6) return false;
-  return GLOBAL.check(address, "ipv6") && !NOT_PUBLIC.check(address, "ipv6");
-}
-
-/** What is given out of IPv6 (RFC 4291): all else is private, or IPv4 in disguise. */
-const GLOBAL = new BlockList();
-GLOBAL.addSubnet("2000::", 3, "ipv6");
-
-/** Blocks of special purpose (RFC 6890 and its registries). */
-const NOT_PUBLIC = new BlockList();
-for (
-  const [first, bits] of [
-    ["0.0.0.0", 8],
-    ["10.0.0.0", 8],
-    ["100.64.0.0", 10],
-    ["127.0.0.0", 8],
-    ["169.254.0.0", 16],
-    ["172.16.0.0", 12],
-    ["192.0.0.0", 24],
-    ["192.0.2.0", 24],
-    ["192.88.99.0", 24],
-    ["192.168.0.0", 16],
-    ["198.18.0.0", 15],
-    ["198.51.100.0", 24],
-    ["203.0.113.0", 24],
-    ["224.0.0.0", 3],
-  ] as const
-) NOT_PUBLIC.addSubnet(first, bits, "ipv4");
-for (
-  const [first, bits] of [
-    ["2001::", 23],
-    ["2001:db8::", 32],
-    // 6to4 carries any IPv4 address.
-    ["2002::", 16],
-    ["3fff::", 20],
-  ] as const
-) NOT_PUBLIC.addSubnet(first, bits, "ipv6");

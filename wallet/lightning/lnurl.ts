@@ -13,7 +13,7 @@ import { createHash } from "node:crypto";
 import { lookup } from "node:dns/promises";
 import { SeedmintError } from "../../src/core/errors.ts";
 import type { Clock } from "../../src/core/ports.ts";
-import { reachOfAddress, reachOfHost } from "../mint/addresses.ts";
+import { reachOfAddress, reachOfHost } from "../../src/core/addresses.ts";
 import { bytesOfBech32, decodeInvoice, expiresAtS, type LightningNetwork } from "./bolt11.ts";
 
 /** Longest address taken, in characters. */

@@ -1,7 +1,7 @@
 /** Addresses of mints, in the one form that the wallet compares, stores and shows. */
 import { SeedmintError } from "../../src/core/errors.ts";
 import type { MintUrl } from "../types.ts";
-import { reachOfHost } from "./addresses.ts";
+import { reachOfHost } from "../../src/core/addresses.ts";
 
 /** Longest address taken, in characters. */
 const CHARS_MAX = 256;

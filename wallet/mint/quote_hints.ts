@@ -6,7 +6,7 @@
 import type { Clock, Random } from "../../src/core/ports.ts";
 import { connectSocket } from "../../src/nostr/websocket/mod.ts";
 import type { MintUrl } from "../types.ts";
-import { reachOfAddress, reachOfHost } from "./addresses.ts";
+import { reachOfAddress, reachOfHost } from "../../src/core/addresses.ts";
 import {
   HINT_CONNECT_MS_MAX,
   HINT_FAILURE_COUNT_MAX,

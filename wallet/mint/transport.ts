@@ -7,7 +7,7 @@ import { lookup } from "node:dns/promises";
 import { SeedmintError } from "../../src/core/errors.ts";
 import type { Clock } from "../../src/core/ports.ts";
 import type { MintUrl } from "../types.ts";
-import { reachOfAddress, reachOfHost } from "./addresses.ts";
+import { reachOfAddress, reachOfHost } from "../../src/core/addresses.ts";
 import {
   COOLDOWN_MS_MAX,
   COOLDOWN_MS_MIN,

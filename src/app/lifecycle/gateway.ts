@@ -56,8 +56,9 @@ export async function startGateways(
   // What this node has, programs of its own user have: they are asked no price. Web pages are, and
   // without the gate they would read for nothing what strangers pay for.
   if (config.blossomCache) {
-    const { fetchFromServers } = await import("./blossom_fetch.ts");
-    const localCache = { fetchBySha256: fetchFromServers(options) };
+    const { fetchFromServers } = await import("../../../swarm/origin/mod.ts");
+    const { store } = options;
+    const localCache = { fetchBySha256: fetchFromServers({ store, clock: systemClock }) };
     urls.push(await start(options, { ...cacheAddress, gate, localCache }));
   }
   return urls.filter((url) => url !== undefined);

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { isSeedmintError } from "../../../src/core/errors.ts";
-import { reachOfAddress, reachOfHost } from "../../../wallet/mint/addresses.ts";
 import { mintUrlOf, parseMintUrl } from "../../../wallet/mint/mint_url.ts";
 
 Deno.test("parseMintUrl gives one text for one mint", () => {
@@ -53,33 +52,6 @@ Deno.test("parseMintUrl refuses private networks unless they are allowed", () =>
     assert.equal(typeof parseMintUrl(url, { allowPrivate: true }), "string");
     assert.equal(mintUrlOf(url), undefined);
   }
-});
-
-Deno.test("reachOfAddress tells loopback, private and public addresses apart", () => {
-  const reaches = {
-    "127.0.0.1": "loopback",
-    "127.255.255.255": "loopback",
-    "::1": "loopback",
-    "::ffff:127.0.0.1": "loopback",
-    "8.8.8.8": "public",
-    "172.15.0.1": "public",
-    "172.32.0.1": "public",
-    "100.128.0.1": "public",
-    "2606:4700::1": "public",
-    "::": "private",
-    "::ffff:0:0": "private",
-    "2001:db8::1": "private",
-    "2001::1": "private",
-    "ff02::1": "private",
-    "fc00::1%eth0": "private",
-    "999.1.1.1": "private",
-    "not an address": "private",
-    "1:2:3:4:5:6:7:8:9": "private",
-  };
-  for (const [address, reach] of Object.entries(reaches)) {
-    assert.equal(reachOfAddress(address), reach, address);
-  }
-  assert.equal(reachOfHost("mint.example"), "named");
 });
 
 Deno.test("mintUrlOf never throws, and what it gives parses to itself", () => {

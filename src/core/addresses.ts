@@ -48,7 +48,7 @@ export function reachOfAddress(address: string): Exclude<Reach, "named"> {
   if (words[0] === 0x64 && words[1] === 0xff9b) return reachOfIpv4(low);
   // 6to4 carries an IPv4 address in its second and third word.
   if (words[0] === 0x2002) return reachOfIpv4(words[1]! * 65536 + words[2]!);
-  // Only 2000::/3 is given out; documentation and Teredo inside of it are not for mints.
+  // Only 2000::/3 is given out; documentation and Teredo inside of it are nobody's servers.
   const isGlobal = (words[0]! & 0xe000) === 0x2000 && words[0] !== 0x3fff &&
     !(words[0] === 0x2001 && (words[1] === 0xdb8 || words[1]! < 0x200));
   return isGlobal ? "public" : "private";
