@@ -30,7 +30,7 @@ async function cheated(
   buyer: TraderProcess,
 ): Promise<{ readonly givenSat: number; readonly verifiedBytes: number }> {
   for (let tries = 0; tries < TRIES; tries++) {
-    await assert.rejects(world.fetch(buyer, { waitMs: 6_000 }), ChildError);
+    await assert.rejects(world.fetch(buyer, { waitMs: 4_000 }), ChildError);
   }
   const verifiedBytes = await world.verifiedBytes(buyer);
   // It is not honest to its own books either; its wallet is sound.

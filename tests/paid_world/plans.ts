@@ -59,7 +59,7 @@ export const BUYER_FIRST_POINTS: readonly string[] = [
   "wire.want.before-send",
 ];
 
-/** Points of a buyer that cost something, and how many times they are passed before. */
+/** Points of a buyer that cost something. */
 export const BUYER_FLOW_POINTS: readonly string[] = [
   "strip.reveal.before-commit",
   "strip.reveal.after-commit",
@@ -120,6 +120,15 @@ export const FILM_CAMPAIGNS: readonly Campaign[] = [
     kills: kills("buyer", SWAP_POINTS),
   },
   {
+    name: "seller-first",
+    isAdvertised: false,
+    kills: [
+      ...kills("seller", SELLER_FIRST_POINTS),
+      ...kills("seller", ["meter.take.after"], 40),
+      ...kills("buyer", BUYER_LAST_POINTS),
+    ],
+  },
+  {
     name: "buyer-strip",
     boughtPart: 1.5,
     kills: [
@@ -128,15 +137,6 @@ export const FILM_CAMPAIGNS: readonly Campaign[] = [
       ...kills("buyer", ["strip.reveal.after-commit"], 11),
     ],
     lateFaults: LATE_POINTS.map((point) => `${point}:1`),
-  },
-  {
-    name: "seller-first",
-    isAdvertised: false,
-    kills: [
-      ...kills("seller", SELLER_FIRST_POINTS),
-      ...kills("seller", ["meter.take.after"], 40),
-      ...kills("buyer", BUYER_LAST_POINTS),
-    ],
   },
 ];
 

@@ -27,6 +27,10 @@ const LOCKED_MS = 5 * 3_600_000;
 /** How long redeeming and writing down may take. */
 const SETTLE_MS_MAX = 60_000;
 
+/** How long a fetch may take, and how much longer for each MiB: 5 MiB/s on a busy machine. */
+const FETCH_MS_MIN = 60_000;
+const FETCH_MS_PER_MIB = 200;
+
 /** Sat that a buyer begins with: several times what the content costs. */
 const START_FACTOR = 3;
 
@@ -76,7 +80,7 @@ export interface FetchOptions {
   readonly priceMaxMsatPerMiB?: number;
   /** What the wallet is told that may be bought, as a part of the content. @default {1} */
   readonly boughtPart?: number;
-  /** @default {60000} */
+  /** @default {a minute, and a fifth of a second for each MiB} */
   readonly waitMs?: number;
   /** Instead of the seller's own address. */
   readonly port?: number;
@@ -188,7 +192,8 @@ export class PaidWorld implements AsyncDisposable {
 
   /** One try to fetch the content. @throws {Killed} @throws {ChildError} */
   async fetch(buyer: TraderProcess, options: FetchOptions = {}): Promise<Fetched> {
-    const { isAdvertised = true, boughtPart = 1, waitMs = 60_000, port } = options;
+    const { isAdvertised = true, boughtPart = 1, port } = options;
+    const { waitMs = FETCH_MS_MIN + this.goods.sizeMiB * FETCH_MS_PER_MIB } = options;
     const address = port === undefined
       ? this.address
       : this.address.replace(/\/tcp\/\d+/, `/tcp/${port}`);
