@@ -129,6 +129,60 @@ Deno.test("get refuses content with another SHA-256 than was asked for", async (
   assert.equal((await node.call("get", { ...get, target, sha256: right })).hash, hash);
 });
 
+Deno.test("get asks the servers of a blossom: URI for what no peer has, one after the other", async () => {
+  const bytes = utf8("hello");
+  const sha256 = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+  const asked: string[] = [];
+  const serve = (answer: () => Response) =>
+    Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
+      asked.push(new URL(request.url).pathname);
+      return answer();
+    });
+  await using empty = serve(() => new Response(null, { status: 404 }));
+  await using full = serve(() => new Response(bytes));
+  const servers = [empty, full].map(({ addr }) => `xs=http://127.0.0.1:${addr.port}`).join("&");
+  const target = `blossom:${sha256}.txt?${servers}&sz=5`;
+  for (const policy of ["swarm-first", "race", "origin-first"] as const) {
+    const { node, store } = await nodeOf();
+    asked.length = 0;
+    const result = await node.call("get", { ...get, target, policy });
+    assert.deepEqual([result.size, store.status(result.hash)?.sha256], [5, sha256]);
+    assert.deepEqual(result.sources.map(({ kind }) => kind), ["origin"]);
+    assert.deepEqual(asked, [`/${sha256}`, `/${sha256}`]);
+  }
+  const { node } = await nodeOf();
+  asked.length = 0;
+  await assert.rejects(
+    node.call("get", { ...get, target, policy: "swarm-only" }),
+    (error) => isSeedmintError(error, "not-found"),
+  );
+  assert.deepEqual(asked, []);
+  await assert.rejects(
+    node.call("get", { ...get, target: `blossom:${sha256}.txt?${servers}&sz=4` }),
+    /at most 4 are wanted/,
+  );
+});
+
+Deno.test("get finds the blob of a blossom: URI with a peer, and asks none of its servers", async () => {
+  const bytes = utf8("hello");
+  const sha256 = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+  const found: { hash?: string } = {};
+  const hint = () => ({ peerId, addrs: [], via: "advert", bound: true, hash: found.hash });
+  const { node, remote, requests } = await nodeOf({
+    discovery: {
+      async *find(query) {
+        assert.deepEqual(query, { sha256 });
+        yield hint() as never;
+      },
+    },
+  });
+  found.hash = (await remote.importBytes(bytes)).hash;
+  const target = `blossom:${sha256}?xs=http://127.0.0.1:1&sz=5`;
+  const { hash, sources } = await node.call("get", { ...get, findTimeoutMs: 5000, target });
+  assert.deepEqual([hash, sources.map(({ kind }) => kind)], [found.hash, ["peer"]]);
+  assert.equal(requests[0]?.claimedSize, 5);
+});
+
 Deno.test("get says at once that there is nobody to ask, and what does not work", async () => {
   const { node } = await nodeOf({ problems: () => ["the network did not start: no luck"] });
   await assert.rejects(node.call("get", { ...get, target: "ab".repeat(32) }), (error) => {
@@ -177,8 +231,20 @@ Deno.test("readTarget() reads every way to name content, and nothing else", asyn
   assert.deepEqual(targetOf(hash.slice(0, 8)), { kind: "hash", hash });
   assert.deepEqual(targetOf(`${hash.slice(0, 8)}…`), { kind: "hash", hash });
   assert.deepEqual(targetOf(`sha256:${hash}`), { kind: "sha256", sha256: hash });
+  const uri = {
+    sha256: hash,
+    extension: "pdf",
+    servers: ["https://cdn.example"],
+    authors: ["ab".repeat(32)],
+    size: 12,
+  };
+  assert.deepEqual(
+    targetOf(`blossom:${hash}.pdf?xs=https://cdn.example&as=${"ab".repeat(32)}&sz=12`),
+    { kind: "sha256", sha256: hash, uri },
+  );
   assert.equal(targetOf(ticketOf(hash)).kind, "ticket");
-  for (const text of ["", "abc", "xyz", `${hash}0`, "sha256:12", "seedmint:", "../etc"]) {
+  const others = ["sha256:12", "blossom:", "blossom:12.pdf", "seedmint:", "../etc"];
+  for (const text of ["", "abc", "xyz", `${hash}0`, ...others]) {
     assert.throws(() => targetOf(text), (error) => isSeedmintError(error, "usage"), text);
   }
   assert.throws(() => targetOf("0000"), (error) => isSeedmintError(error, "not-found"));

@@ -151,7 +151,7 @@ export type OriginPolicy = "swarm-first" | "race" | "origin-first" | "swarm-only
 
 /** Parameters of `get`. */
 export interface GetParams {
-  /** A hash, `sha256:` and a digest, or a ticket. */
+  /** A hash, `sha256:` and a digest, a `blossom:` URI, or a ticket. */
   readonly target: string;
   /** Absolute path; a directory when it ends with `/` or is one already. Absent: stays in the store. */
   readonly output?: string;

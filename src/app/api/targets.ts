@@ -1,13 +1,17 @@
-/** From what a user typed to a blob: a hash, its first digits, `sha256:` and a digest, a ticket. */
+/**
+ * From what a user typed to a blob: a hash, its first digits, `sha256:` and a digest, a `blossom:` URI,
+ * a ticket.
+ */
 import { SeedmintError } from "../../core/errors.ts";
 import { type Hash, parseHash, parseSha256, type Sha256, shortHash } from "../../core/hash.ts";
+import { type BlossomUri, parseBlossomUri } from "../../../swarm/gateway/blossom_uri.ts";
 import type { BlobRecord, BlobStore } from "../../../swarm/store/blob_store.ts";
 import { decodeTicket, isTicketLike, type Ticket } from "../ticket.ts";
 
 /** What was meant. */
 export type Target =
   | { readonly kind: "hash"; readonly hash: Hash }
-  | { readonly kind: "sha256"; readonly sha256: Sha256 }
+  | { readonly kind: "sha256"; readonly sha256: Sha256; readonly uri?: BlossomUri }
   | { readonly kind: "ticket"; readonly hash: Hash; readonly ticket: Ticket };
 
 const PREFIX_DIGITS_MIN = 4;
@@ -26,6 +30,10 @@ export function readTarget(text: string, store: BlobStore): Target {
       return { kind: "ticket", hash: ticket.hash, ticket };
     }
     if (/^sha256:/i.test(trimmed)) return { kind: "sha256", sha256: parseSha256(trimmed) };
+    if (/^blossom:/i.test(trimmed)) {
+      const uri = parseBlossomUri(trimmed);
+      return { kind: "sha256", sha256: uri.sha256, uri };
+    }
     const prefix = trimmed.replace(/…$/, "").toLowerCase();
     if (PREFIX.test(prefix) && prefix.length < 64) {
       return { kind: "hash", hash: findByPrefix(prefix, store) };

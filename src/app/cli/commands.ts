@@ -5,7 +5,7 @@ const ANY = Number.MAX_SAFE_INTEGER;
 
 const TARGET_DETAILS =
   "HASH is the BLAKE3 hash of a blob or collection (64 hex digits, or its first digits when that " +
-  "names one blob of the store), sha256: and its SHA-256, or a ticket.";
+  "names one blob of the store), sha256: and its SHA-256, a blossom: URI, or a ticket.";
 
 /** Verbs that bring content in, take it out, or look at it. */
 export const CONTENT_VERBS: readonly VerbSpec[] = [
@@ -46,6 +46,7 @@ export const CONTENT_VERBS: readonly VerbSpec[] = [
     operandCountMin: 1,
     operandCountMax: 1,
     details: `${TARGET_DETAILS}\n` +
+      "The servers that a blossom: URI names (xs) are asked for what no peer has. " +
       "Every 16 KiB is verified before it is used. A fetch that was stopped goes on where it was. " +
       "Without -o the content stays in the store, where it is seeded and can be exported. " +
       "With --origin URL the origin serves what peers do not, so that a get with an origin " +

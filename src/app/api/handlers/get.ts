@@ -58,6 +58,11 @@ function workOf(
   target: Target,
 ): Work {
   const ticket = target.kind === "ticket" ? target.ticket : undefined;
+  const claimedSize = target.kind === "sha256"
+    ? target.uri?.size
+    : ticket?.kind === "blob"
+    ? ticket.size
+    : undefined;
   const hints: ProviderHint[] = [
     ...(ticket?.peers ?? []).map((peer) => ({ ...peer, via: "ticket" as const, bound: false })),
     ...parts.hintsOf(params.peers, "peer"),
@@ -73,7 +78,7 @@ function workOf(
     context,
     hints,
     relays: ticket?.relays ?? [],
-    claimedSize: ticket?.kind === "blob" ? ticket.size : undefined,
+    claimedSize,
     sha256,
     name: ticket?.name,
   };
@@ -101,6 +106,8 @@ async function fetchRoot(work: Work, target: Target, reports: TransferReport[]):
     parts: work.parts,
     params: work.params,
     sha256: target.sha256,
+    servers: target.uri?.servers ?? [],
+    ...(work.claimedSize === undefined ? {} : { claimedSize: work.claimedSize }),
     hints: work.hints,
     signal: work.context.signal,
     emit: work.context.emit,

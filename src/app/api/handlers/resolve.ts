@@ -1,7 +1,11 @@
-/** From a SHA-256 to a blob that has it: the store, what peers claim, and at last the origin. */
+/**
+ * From a SHA-256 to a blob that has it: the store, what peers claim, and at last the origin and the
+ * servers that a `blossom:` URI names.
+ */
 import { isSeedmintError, messageOf, SeedmintError } from "../../../core/errors.ts";
 import type { Hash, Sha256 } from "../../../core/hash.ts";
 import type { ProviderHint } from "../../../../swarm/ports.ts";
+import type { HttpOrigin } from "../../../../swarm/origin/mod.ts";
 import type { GetParams, NoteEvent, ProgressEvent } from "../methods.ts";
 import type { NodeParts } from "../parts.ts";
 import type { TransferReport } from "../transfers.ts";
@@ -10,6 +14,8 @@ import { sha256Of } from "./inspect.ts";
 
 /** How many different claims of strangers are tried for one digest. */
 const CLAIMS_MAX = 4;
+/** How often a server that is only a hint is tried: the next one may have it. */
+const HINTED_ATTEMPTS_MAX = 2;
 /** How many peers are asked at most. */
 const ASKED_MAX = 64;
 
@@ -18,6 +24,10 @@ export interface ResolveRequest {
   readonly parts: NodeParts;
   readonly params: GetParams;
   readonly sha256: Sha256;
+  /** Origins of Blossom servers that may have it, such as `https://cdn.example.com`. */
+  readonly servers: readonly string[];
+  /** Its size in bytes as somebody claims: a hinted server that sends more sends something else. */
+  readonly claimedSize?: number;
   readonly hints: readonly ProviderHint[];
   readonly signal: AbortSignal;
   readonly emit: (event: NoteEvent | ProgressEvent) => void;
@@ -40,22 +50,37 @@ export async function findBySha256(request: ResolveRequest): Promise<Hash> {
     await request.fetchOne(known.hash, request.hints);
     return known.hash;
   }
-  const asksOrigin = params.origin !== undefined && params.policy !== "swarm-only";
-  if (asksOrigin && params.policy !== "swarm-first") return await fromOrigin(request);
-  const found = await fromClaims(request);
+  const origins = await originsOf(request);
+  const isOriginFirst = origins.length > 0 && params.policy !== "swarm-first";
+  if (isOriginFirst && params.origin !== undefined) return await fromOrigins(request, origins);
+  let failure: unknown;
+  if (isOriginFirst) {
+    try {
+      return await fromOrigins(request, origins);
+    } catch (error) {
+      // Servers of a URI are hints: peers may have what none of them has.
+      request.signal.throwIfAborted();
+      failure = error;
+    }
+  }
+  const found = await fromClaims(request, origins.length > 0);
   if (found !== undefined) return found;
-  if (asksOrigin) return await fromOrigin(request);
+  if (failure !== undefined) throw failure;
+  if (origins.length > 0) return await fromOrigins(request, origins);
   throw new SeedmintError(
     "not-found",
     `Nobody was found who has sha256:${sha256}; name a relay (--relay) or an origin (--origin)`,
   );
 }
 
-async function fromClaims(request: ResolveRequest): Promise<Hash | undefined> {
+async function fromClaims(
+  request: ResolveRequest,
+  hasOrigin: boolean,
+): Promise<Hash | undefined> {
   const { parts, params, signal } = request;
-  const waitMs = params.origin === undefined
-    ? params.findTimeoutMs
-    : Math.min(params.findTimeoutMs, params.originDelayMs);
+  const waitMs = hasOrigin
+    ? Math.min(params.findTimeoutMs, params.originDelayMs)
+    : params.findTimeoutMs;
   const deadline = new AbortController();
   const cancel = parts.clock.timer(waitMs, () => deadline.abort());
   const tried = new Set<Hash>();
@@ -129,14 +154,51 @@ async function tryClaim(
   return false;
 }
 
-async function fromOrigin(request: ResolveRequest): Promise<Hash> {
+/** The origin that the user named, then the servers of the URI; none if only peers are to be asked. */
+async function originsOf(request: ResolveRequest): Promise<readonly HttpOrigin[]> {
+  const { parts, params, sha256, servers, claimedSize } = request;
+  const isAsked = params.origin !== undefined || servers.length > 0;
+  if (!isAsked || params.policy === "swarm-only") return [];
+  const { HttpOrigin } = await import("../../../../swarm/origin/mod.ts");
+  const { clock } = parts;
+  const named = params.origin === undefined ? [] : [
+    new HttpOrigin({
+      url: params.origin,
+      clock,
+      ...(params.headers === undefined ? {} : { headers: params.headers }),
+    }),
+  ];
+  const hinted = servers.map((server) =>
+    new HttpOrigin({
+      url: `${server}/${sha256}`,
+      clock,
+      attemptCountMax: HINTED_ATTEMPTS_MAX,
+      ...(claimedSize === undefined ? {} : { sizeMax: claimedSize }),
+    })
+  );
+  return [...named, ...hinted];
+}
+
+/** From the first that has it. @throws {SeedmintError} What the last one failed with. */
+async function fromOrigins(
+  request: ResolveRequest,
+  origins: readonly HttpOrigin[],
+): Promise<Hash> {
+  for (const [index, origin] of origins.entries()) {
+    try {
+      return await fromOrigin(request, origin);
+    } catch (error) {
+      request.signal.throwIfAborted();
+      if (index === origins.length - 1 || !isSeedmintError(error)) throw error;
+      request.emit({ event: "note", message: messageOf(error) });
+    }
+  }
+  throw new RangeError("An origin is wanted");
+}
+
+async function fromOrigin(request: ResolveRequest, origin: HttpOrigin): Promise<Hash> {
   const { parts, params, sha256, signal, emit } = request;
-  const { addFromOrigin, HttpOrigin } = await import("../../../../swarm/origin/mod.ts");
-  const origin = new HttpOrigin({
-    url: params.origin!,
-    clock: parts.clock,
-    ...(params.headers === undefined ? {} : { headers: params.headers }),
-  });
+  const { addFromOrigin } = await import("../../../../swarm/origin/mod.ts");
   const record = await addFromOrigin({
     store: parts.store,
     origin,

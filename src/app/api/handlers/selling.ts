@@ -84,7 +84,7 @@ export function readServiceId(text: string, parts: Pick<NodeParts, "store">): st
 
 /** Anything but a plain word is left to the reader of targets, whose messages are about hashes. */
 function looksLikeContent(text: string): boolean {
-  return /^(sha256:|blake3:|seedmint:)/i.test(text) || /^[0-9a-f]{4,}…?$/i.test(text);
+  return /^(sha256:|blake3:|blossom:|seedmint:)/i.test(text) || /^[0-9a-f]{4,}…?$/i.test(text);
 }
 
 function unknownService(text: string): SeedmintError {
