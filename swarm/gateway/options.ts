@@ -37,7 +37,7 @@ export interface UploadSettings {
   readonly bytesMax?: number;
   /**
    * Whether something of this node needs the blob, such as a collection: then a DELETE takes away
-   * the uploader's claim alone. Answered from memory.
+   * the uploader's claim alone. Pinned blobs are kept anyway.
    */
   readonly isNeeded?: (hash: Hash) => boolean;
   /** Offers `PUT /mirror` (BUD-04) to the same keys. */

@@ -166,6 +166,8 @@ export interface BlobStore extends AsyncDisposable {
   /** What is known of `hash`, or undefined when it is absent. */
   status(hash: Hash): BlobRecord | undefined;
   findBySha256(sha256: Sha256): BlobRecord | undefined;
+  /** Whether a collection that is here lists `hash`. */
+  isListed(hash: Hash): boolean;
   /** Every blob, in order of hash. */
   list(): Iterable<BlobRecord>;
   usage(): StoreUsage;

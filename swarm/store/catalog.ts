@@ -219,6 +219,11 @@ export class Catalog {
     return row?.bytes as Bytes | undefined;
   }
 
+  isChild(hash: Hash): boolean {
+    return this.database.get("SELECT 1 FROM children WHERE child = ? LIMIT 1", key(hash)) !==
+      undefined;
+  }
+
   setChildren(parent: Hash, children: Iterable<Hash>): void {
     for (const child of new Set(children)) {
       this.database.run(

@@ -183,6 +183,10 @@ export class FileBlobStore implements BlobStore {
     return row === undefined ? undefined : this.#record(row);
   }
 
+  isListed(hash: Hash): boolean {
+    return this.#core.catalog.isChild(hash);
+  }
+
   *list(): Iterable<BlobRecord> {
     let after: Hash | undefined;
     for (;;) {

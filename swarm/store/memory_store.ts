@@ -90,6 +90,10 @@ export class MemoryBlobStore implements BlobStore {
     return undefined;
   }
 
+  isListed(hash: Hash): boolean {
+    return this.#entries.values().some((entry) => entry.children.includes(hash));
+  }
+
   *list(): Iterable<BlobRecord> {
     for (const hash of [...this.#entries.keys()].sort()) {
       const record = this.status(hash);

@@ -284,6 +284,11 @@ export const KEEP_CASES: readonly Case[] = [
       });
       const partial = sampleBytes(50_000, 56);
       await ingestBytes(store, partial, RangeSet.of(3));
+      const all = [pinned, tagged, child, grandchild, read, loose, inner.hash, outer.hash];
+      assert.deepEqual(
+        all.filter((hash) => store.isListed(hash)).sort(),
+        [child, grandchild, inner.hash].sort(),
+      );
       await using _reader = await store.openReader(read);
       const dry = await store.collectGarbage({ dryRun: true });
       const doomed = [loose, hashBytes(partial)].sort();
@@ -296,6 +301,8 @@ export const KEEP_CASES: readonly Case[] = [
       for (const hash of [pinned, tagged, child, grandchild, read, inner.hash, outer.hash]) {
         assert.notEqual(store.status(hash), undefined);
       }
+      await store.remove(outer.hash);
+      assert.equal(store.isListed(child), false);
     },
   ],
   ["exports a blob and replaces a file only when told", {}, async (store) => {

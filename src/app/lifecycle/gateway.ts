@@ -37,7 +37,7 @@ export async function startGateways(
     readonly cacheAddress?: { readonly hostname: string; readonly port: number };
   },
 ): Promise<readonly string[]> {
-  const { config, gate, cacheAddress = CACHE_ADDRESS } = options;
+  const { config, store, gate, cacheAddress = CACHE_ADDRESS } = options;
   const urls: (string | undefined)[] = [];
   const { gatewayListen, gatewayUrl, gatewayProxy, gatewayUploadKey: keys } = config;
   if (gatewayListen !== undefined) {
@@ -49,7 +49,9 @@ export async function startGateways(
         gate,
         payments: await paymentRequests(),
         sessionKey: sessionKeyOf(options.identity.nostrSecret),
-        ...(keys.length === 0 ? {} : { uploads: { keys } }),
+        ...(keys.length === 0
+          ? {}
+          : { uploads: { keys, isNeeded: (hash) => store.isListed(hash) } }),
       }),
     );
   }
@@ -57,7 +59,6 @@ export async function startGateways(
   // without the gate they would read for nothing what strangers pay for.
   if (config.blossomCache) {
     const { fetchFromServers } = await import("../../../swarm/origin/mod.ts");
-    const { store } = options;
     const localCache = { fetchBySha256: fetchFromServers({ store, clock: systemClock }) };
     urls.push(await start(options, { ...cacheAddress, gate, localCache }));
   }
