@@ -93,6 +93,23 @@ Deno.test("a paid fetch ends well although its connection is cut again and again
   await assertGood(world, home, buyer);
 });
 
+Deno.test("a paid fetch over the direct path ends well though its seller dies in the middle", async () => {
+  await using world = await PaidWorld.start(CLIP, { isDirect: true });
+  const home = await world.buyer("ben");
+  const buyer = await world.startBuyer(home);
+  const killed = once(buyer, 5, () => world.seller.kill());
+  await assert.rejects(world.fetch(buyer, { isDirect: true }), ChildError);
+  await killed;
+  await world.seller[Symbol.asyncDispose]();
+  await world.startSeller({ isDirect: true });
+  await persist(world, buyer, () => ({ isDirect: true }));
+  await world.assertVerified(buyer);
+  await world.settleSeller(home);
+  await world.settleBuyer(home, buyer);
+  world.assertFair(home, { sellerKills: 1 });
+  await world.assertConserved();
+});
+
 const MINT_FAULTS: readonly FaultRule[] = [
   { action: "drop-response", match: { path: "/v1/swap" } },
   { action: "duplicate", match: { path: "/v1/swap" } },
