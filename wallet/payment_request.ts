@@ -12,6 +12,8 @@ import { WALLET_UNIT } from "./types.ts";
 const REQUEST_CHARS_MAX = 16_384;
 /** Most mints of a request that is read. */
 const MINTS_MAX = 64;
+/** Characters of mints that a request in bech32 never has room for: 1,023 carry some 630 bytes in all. */
+const REQUEST_MINTS_CHARS_MAX = 640;
 /** The last moment that a lock may name: 32 bits of seconds. */
 const LOCKTIME_S_MAX = 0xffff_ffff;
 /** What a lock's tags may say and still be an ordinary lock to one key. */
@@ -34,7 +36,10 @@ export interface AskedInBand {
 }
 
 /**
- * Asks for `amountSat`, of one of `mints`, locked to `p2pk` until `locktimeS` (seconds since 1970).
+ * Asks for `amountSat`, of one of `mints`, locked to `p2pk` until `locktimeS` (seconds since 1970). Both
+ * texts name the first of the mints, as many as the shorter one (`creqB`) has room for.
+ *
+ * @throws {Error} If what is asked does not fit even with one mint.
  */
 export function encodePaymentRequest(
   terms: { readonly mints: readonly string[]; readonly p2pk: string },
@@ -42,18 +47,27 @@ export function encodePaymentRequest(
   locktimeS: number,
 ): PaymentRequestTexts {
   const lock = { kind: "P2PK", data: terms.p2pk, tags: [["locktime", String(locktimeS)]] };
-  // No transport: it is paid in band.
-  const request = new CashuPaymentRequest(
-    undefined,
-    undefined,
-    amountSat,
-    WALLET_UNIT,
-    [...terms.mints],
-    undefined,
-    true,
-    lock,
-  );
-  return { creqA: request.toEncodedCreqA(), creqB: request.toEncodedCreqB() };
+  let leftChars = REQUEST_MINTS_CHARS_MAX;
+  const near = terms.mints.findIndex((mint) => (leftChars -= mint.length) < 0);
+  let count = near < 0 ? terms.mints.length : Math.max(1, near);
+  for (;; count--) {
+    // No transport: it is paid in band.
+    const request = new CashuPaymentRequest(
+      undefined,
+      undefined,
+      amountSat,
+      WALLET_UNIT,
+      terms.mints.slice(0, count),
+      undefined,
+      true,
+      lock,
+    );
+    try {
+      return { creqA: request.toEncodedCreqA(), creqB: request.toEncodedCreqB() };
+    } catch (error) {
+      if (count <= 1) throw error;
+    }
+  }
 }
 
 /**

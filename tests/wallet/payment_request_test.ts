@@ -44,6 +44,31 @@ Deno.test("a payment request says in both texts what was asked", () => {
   );
 });
 
+Deno.test("a payment request names the first mints that it has room for, in both texts the same", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.integer({ min: 24, max: 256 }), { minLength: 1, maxLength: 40 }),
+      fc.integer({ min: 1, max: 2 ** 50 }),
+      (lengths, amountSat) => {
+        const mints = lengths.map((length, index) =>
+          `https://m${index}.example/`.padEnd(length, "x")
+        );
+        const texts = encodePaymentRequest({ mints, p2pk: KEY }, amountSat, 9_999_999);
+        const asked = decodePaymentRequest(texts.creqB)!.mints;
+        assert.ok(asked.length > 0);
+        assert.deepEqual(asked, mints.slice(0, asked.length));
+        assert.deepEqual(decodePaymentRequest(texts.creqA)!.mints, asked);
+        // None is left out that would have fit.
+        const next = mints.slice(0, asked.length + 1);
+        const isWhole = asked.length === mints.length ||
+          next.reduce((sum, mint) => sum + mint.length, 0) > 400;
+        assert.ok(isWhole, `${asked.length} of ${mints.length}`);
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
+
 Deno.test("a request without a lock, or with an ordinary one, can be paid", () => {
   assert.deepEqual(decodePaymentRequest(requestOf({})), { amountSat: 21, mints: MINTS });
   const lock = { kind: "P2PK", data: KEY, tags: [["sigflag", "SIG_INPUTS"]] };
