@@ -395,6 +395,8 @@ export interface PaySession extends AsyncDisposable {
   answered(id: Uint8Array, answer: PaymentAnswer): void;
   /** The seller says what is left, or that it runs out. Believed only as far as it costs nothing. */
   told(creditMsat: number): void;
+  /** The seller takes payment channels that hold up to so much of this payer. */
+  takesChannels?(channelSat: number): void;
   /** Content that verified and was charged at the price of the terms. */
   verified(bytes: number): void;
   /** Called when {@link next} would give a payment. Returns how to stop that. */

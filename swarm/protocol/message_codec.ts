@@ -162,6 +162,7 @@ const READERS: {
       (name) => fields.uint(name, Number.MAX_SAFE_INTEGER),
     ),
     ...fields.optional("creditMsat", (name) => fields.uint(name, Number.MAX_SAFE_INTEGER)),
+    ...fields.optional("channelSat", (name) => fields.uint(name, Number.MAX_SAFE_INTEGER)),
     ...fields.optional("direct", () => readDirect(fields)),
   }),
   "payment-required": (fields) => ({

@@ -73,6 +73,8 @@ export interface Granted {
   readonly priceMsatPerMiB?: number;
   /** What the requester has here, when the bytes cost something. */
   readonly creditMsat?: number;
+  /** The most that a payment channel of the requester may hold; absent where there are none. */
+  readonly channelSat?: number;
   readonly direct?: DirectGrant;
 }
 

@@ -53,7 +53,7 @@
  *
  * | provider answers | fields |
  * |---|---|
- * | `granted` | `size`, `hash`?, `ranges`?, `visibility`?, `priceMsatPerMiB`?, `creditMsat`?, `direct`? |
+ * | `granted` | `size`, `hash`?, `ranges`?, `visibility`?, `priceMsatPerMiB`?, `creditMsat`?, `channelSat`?, `direct`? |
  * | `payment-required` | `priceMsatPerMiB`, `minTopUpSat`, `mints`, `p2pk`, `locktimeMin`, `channelSat`? |
  * | `pending` | `paymentId`, `retryMs` |
  * | `denied` | `code`, `retryMs`? |

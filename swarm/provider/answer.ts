@@ -220,6 +220,7 @@ function grantOf(
     ...(terms.kind === "free" ? {} : {
       priceMsatPerMiB: terms.priceMsatPerMiB,
       creditMsat: terms.creditMsat,
+      ...(terms.channelSat === undefined ? {} : { channelSat: terms.channelSat }),
     }),
   };
 }

@@ -11,6 +11,7 @@ export interface PaidTerms {
   readonly kind: "paid";
   readonly priceMsatPerMiB: number;
   readonly creditMsat: number;
+  readonly channelSat?: number;
   /** Opens the credit for one answer. @throws whatever the gate throws */
   readonly openMeter: () => Meter;
 }
@@ -119,7 +120,7 @@ function paidTerms(
   },
 ): Terms {
   const { viewer, root, terms } = request;
-  const { priceMsatPerMiB } = terms;
+  const { priceMsatPerMiB, channelSat } = terms;
   const creditMsat = gate.creditOf?.(viewer) ?? 0;
   // Asked this way round, what is no number is no credit.
   if (!(creditMsat > 0) || gate.openMeter === undefined) return refused(requiredOf(terms));
@@ -127,6 +128,7 @@ function paidTerms(
     kind: "paid",
     priceMsatPerMiB,
     creditMsat: msatOf(creditMsat),
+    ...channelSat === undefined ? {} : { channelSat },
     openMeter: () => gate.openMeter!({ viewer, root, priceMsatPerMiB }),
   };
 }

@@ -50,6 +50,10 @@ export class GuardedSession implements PaySession {
     quietly(() => this.#session.told(creditMsat));
   }
 
+  takesChannels(channelSat: number): void {
+    quietly(() => this.#session.takesChannels?.(channelSat));
+  }
+
   verified(bytes: number): void {
     quietly(() => this.#session.verified(bytes));
   }

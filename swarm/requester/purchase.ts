@@ -161,7 +161,8 @@ export class Purchase implements AsyncDisposable {
    */
   granted(ticket: Ticket, granted: Granted): Charge | undefined {
     const { open, payment } = ticket;
-    const { creditMsat } = granted;
+    const { creditMsat, channelSat } = granted;
+    if (channelSat !== undefined) open?.session.takesChannels?.(channelSat);
     if (open !== undefined && creditMsat !== undefined) {
       if (payment === undefined) open.session.told(creditMsat);
       else {

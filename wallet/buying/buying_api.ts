@@ -69,6 +69,8 @@ export interface BuyingSession extends AsyncDisposable {
   answered(id: Uint8Array, answer: Answer): void;
   /** The seller says what is left: believed only where it is less than what we reckon. */
   told(creditMsat: number): void;
+  /** The seller takes payment channels that hold up to so much. */
+  takesChannels(channelSat: number): void;
   /** Content that verified and was charged at the price of the terms. */
   verified(bytes: number): void;
   /** Called when {@link next} has something to say. Returns how to stop that. */

@@ -81,6 +81,7 @@ export class Session implements BuyingSession {
   #writtenUsed = 0n;
   #refusalCount = 0;
   #paidCount = 0;
+  #channelSat: number | undefined;
   #lastRefusal = "";
   #isActionable = false;
   #isClosed = false;
@@ -91,6 +92,7 @@ export class Session implements BuyingSession {
     this.#parts = parts;
     this.#request = request;
     this.terms = terms;
+    this.#channelSat = terms.channelSat;
     this.kind = {
       peer: peerId,
       publicKey: terms.p2pk,
@@ -151,6 +153,10 @@ export class Session implements BuyingSession {
 
   told(creditMsat: number): void {
     this.#guarded(() => this.#parts.seller.told(creditMsat, this.terms));
+  }
+
+  takesChannels(channelSat: number): void {
+    if (Number.isSafeInteger(channelSat) && channelSat >= 0) this.#channelSat = channelSat;
   }
 
   verified(bytes: number): void {
@@ -370,7 +376,10 @@ export class Session implements BuyingSession {
     // One refusal is enough: what a channel holds is away until it expires.
     const channelNet = isShort || this.#refusalCount > 0
       ? undefined
-      : channelNetOf(this.#count(CHANNEL_UPDATES_MAX), this.terms, this.#purse.held);
+      : channelNetOf(this.#count(CHANNEL_UPDATES_MAX), {
+        minTopUpSat: this.terms.minTopUpSat,
+        ...this.#channelSat === undefined ? {} : { channelSat: this.#channelSat },
+      }, this.#purse.held);
     return {
       kind: this.kind,
       subject: this.#request.subject,

@@ -58,6 +58,10 @@ export const VECTORS: readonly (readonly [Message, string])[] = [
   ],
   [{ t: "granted", size: 1_048_577 }, `a2617467${text("granted")}6473697a651a00100001`],
   [
+    { t: "granted", size: 1_048_577, channelSat: 2000 },
+    `a3617467${text("granted")}6473697a651a00100001` + "6a6368616e6e656c5361741907d0",
+  ],
+  [
     {
       t: "granted",
       size: 5,

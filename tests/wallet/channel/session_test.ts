@@ -44,6 +44,24 @@ for (const feePpk of [0, 100]) {
   });
 }
 
+Deno.test("a session goes on with a channel once its seller says that it takes one", async () => {
+  await using kit = await startKit();
+  const alice = wallet(kit, "alice");
+  await alice.fund(8_000n);
+  const seller = new ChannelSeller(wallet(kit, "seller"));
+  await using desk = deskOf(alice);
+  const bytes = 4_000 * MIB;
+  const { channelSat, ...terms } = seller.terms; // as adverts have them
+  const session = await opened(buyerOf(desk), terms, { bytesMax: bytes });
+  await stream(session, seller, { bytes: 400 * MIB, step: 4 * MIB });
+  assert.equal(seller.balanceCount, 0);
+  session.takesChannels(channelSat!);
+  await stream(session, seller, { bytes: bytes - 400 * MIB, step: 4 * MIB });
+  await session[Symbol.asyncDispose]();
+  assert.ok(seller.balanceCount >= 25, `${seller.balanceCount}`);
+  assert.deepEqual(alice.troubles(), []);
+});
+
 Deno.test("a session that a strip is enough for opens no channel", async () => {
   await using kit = await startKit();
   const alice = wallet(kit, "alice");
