@@ -23,6 +23,7 @@ import type { EarningsReport, EarningsRow } from "../api/selling_methods.ts";
 import type { Log } from "../log.ts";
 import type { Metrics, SoldFigures } from "../metrics.ts";
 import { CollectionIndex } from "./collection_index.ts";
+import { RefusedPayments } from "./refused_payments.ts";
 import { type PricedService, PriceList, readPriceList, writePriceList } from "./price_list.ts";
 
 /** When a payer may send a payment again that came while the wallet was not open. */
@@ -50,6 +51,7 @@ export interface NodeSellingOptions {
 export class NodeSelling implements SellingAccess, Gate, Disposable {
   readonly #options: NodeSellingOptions;
   readonly #index: CollectionIndex;
+  readonly #refused: RefusedPayments;
   readonly #listeners = new Set<() => void>();
   readonly #stops: (() => void)[] = [];
   #cancelTelling: () => void = () => {};
@@ -68,6 +70,7 @@ export class NodeSelling implements SellingAccess, Gate, Disposable {
     this.#prices = found.list;
     this.#copied = found.services;
     this.#index = index;
+    this.#refused = new RefusedPayments({ log: options.log, clock: systemClock });
     this.#stops.push(options.store.onChange((hash) => void index.changed(hash)));
   }
 
@@ -116,6 +119,7 @@ export class NodeSelling implements SellingAccess, Gate, Disposable {
 
   [Symbol.dispose](): void {
     this.#cancelTelling();
+    this.#refused[Symbol.dispose]();
     this.#seller = undefined;
     for (const stop of this.#stops) stop();
   }
@@ -192,8 +196,7 @@ export class NodeSelling implements SellingAccess, Gate, Disposable {
       { answer: "refused", code: "unavailable", retryMs: CLOSED_RETRY_MS };
     this.#options.metrics?.paymentAnswered(answer);
     if (answer.answer === "refused") {
-      const { code } = answer;
-      this.#options.log("info", "a payment was refused", { peer: request.viewer.peerId, code });
+      this.#refused.note(request.viewer.peerId, answer.code);
     } else if (answer.answer === "credited" && request.payment.token !== undefined) {
       this.#options.log("debug", "a payment was taken", { peer: request.viewer.peerId });
     }
