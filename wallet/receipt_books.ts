@@ -3,7 +3,6 @@
  * its proofs, and what it was for. Structurally the books of `trust`, which the wallet does not import.
  */
 import type { Hash } from "../src/core/hash.ts";
-import { msatOf } from "./credit_units.ts";
 import type { RedeemPlan } from "./operations/redeem_plan.ts";
 import type { WalletReads } from "./store/wallet_store.ts";
 
@@ -34,43 +33,38 @@ export interface PaidBooks {
   readonly payments: readonly BookedPayment[];
 }
 
-/** Payments of one peer that are looked at, the latest: more than any receipt names. */
-const PAYMENTS_MAX = 4096;
+/**
+ * The latest payments of a peer that one question of it makes us read: a receipt names fewer, and those
+ * before are in receipts before.
+ */
+const GOT_PAYMENTS_MAX = 512;
 
-/** Both sides of one peer. */
-export interface PeerBooks {
-  /** What was sold to it; undefined when nothing was. */
-  readonly delivered: DeliveredBooks | undefined;
-  /** What it was paid; undefined when nothing was. */
-  readonly paid: PaidBooks | undefined;
-}
+/** Payments to one peer that are looked at, the latest: more than it may name in any order. */
+const MADE_PAYMENTS_MAX = 4096;
 
-/** What there is between this node and a peer, of `root` and in all. */
-export function booksOf(store: WalletReads, peerId: string, root: Hash): PeerBooks {
-  return { delivered: deliveredTo(store, peerId, root), paid: paidTo(store, peerId, root) };
-}
+/** What a peer was sold, written down or not: of one content, or in all. */
+export type SoldTo = (root?: Hash) => { readonly bytes: number; readonly msat: number };
 
-function deliveredTo(
+/** What a peer was sold of `root` and in all; undefined when it was sold nothing of it. */
+export function deliveredTo(
   store: WalletReads,
-  peerId: string,
+  peer: { readonly peerId: string; readonly soldTo: SoldTo },
   root: Hash,
 ): DeliveredBooks | undefined {
-  const sales = store.sales({ payer: peerId }).filter((sale) => sale.kind === "content");
-  const ofRoot = sales.filter((sale) => sale.root === root);
-  const bytes = ofRoot.reduce((sum, sale) => sum + sale.bytes, 0);
-  if (bytes === 0) return undefined;
-  const msat = (rows: typeof sales) =>
-    Number(msatOf(rows.reduce((sum, sale) => sum + sale.units, 0n)));
-  const counted = store.incomingPayments({ payer: peerId }).filter(({ state }) =>
-    state === "credited" || state === "redeemed"
-  ).slice(-PAYMENTS_MAX);
+  const { peerId, soldTo } = peer;
+  const ofRoot = soldTo(root);
+  if (ofRoot.bytes <= 0) return undefined;
+  const counted = (["credited", "redeemed"] as const)
+    .flatMap((state) => store.incomingPayments({ payer: peerId, state, latest: GOT_PAYMENTS_MAX }))
+    .sort((a, b) => a.createdMs - b.createdMs)
+    .slice(-GOT_PAYMENTS_MAX);
   const plans = new Map<string, RedeemPlan | undefined>();
   const planOf = (id: string) =>
     plans.getOrInsertComputed(id, () => store.operation<RedeemPlan>(id)?.plan);
   return {
-    bytes,
-    msat: msat(ofRoot),
-    peerMsat: msat(sales),
+    bytes: ofRoot.bytes,
+    msat: ofRoot.msat,
+    peerMsat: soldTo().msat,
     fromS: Math.floor(Math.min(...counted.map((payment) => payment.createdMs)) / 1000) || 0,
     payments: counted.map(({ paymentId, mint, operationId }) => ({
       mint,
@@ -84,7 +78,8 @@ function deliveredTo(
   };
 }
 
-function paidTo(store: WalletReads, peerId: string, root: Hash): PaidBooks | undefined {
+/** What a peer was paid; undefined when nothing was. */
+export function paidTo(store: WalletReads, peerId: string, root: Hash): PaidBooks | undefined {
   const parts = store.stripParts({ peer: peerId, states: ["revealed", "credited", "claimed"] });
   if (parts.length === 0) return undefined;
   const mints = new Map<string, string>();
@@ -98,7 +93,7 @@ function paidTo(store: WalletReads, peerId: string, root: Hash): PaidBooks | und
       (sum, { used, priceMsatPerMiB }) => sum + Number(used / BigInt(priceMsatPerMiB)),
       0,
     ),
-    payments: parts.slice(-PAYMENTS_MAX).map(({ operationId, paymentId, ys }) => ({
+    payments: parts.slice(-MADE_PAYMENTS_MAX).map(({ operationId, paymentId, ys }) => ({
       mint: mintOf(operationId),
       id: paymentId,
       ys,

@@ -19,7 +19,7 @@ import type { PaymentOffer } from "./payments/intake.ts";
 import type { PaymentRefusal } from "./payments/outcome.ts";
 import { planPayment } from "./planner/plan_payment.ts";
 import { planningOf } from "./planner/terms.ts";
-import { booksOf, type PeerBooks } from "./receipt_books.ts";
+import { type DeliveredBooks, deliveredTo, type PaidBooks, paidTo } from "./receipt_books.ts";
 import { Seller } from "./selling/seller.ts";
 import type { SellerOptions } from "./selling/selling_api.ts";
 import { payBegun, sendBegun, swapBegun, withdrawBegun } from "./wallet_preparing.ts";
@@ -202,11 +202,18 @@ export class Wallet implements WalletApi, AsyncDisposable {
     );
   }
 
-  /** What a peer was sold of `root` and paid for, and what it was paid, for receipts. */
-  booksOf(peerId: string, root: Hash): PeerBooks {
-    this.#seller?.soldTo(peerId, root); // writes down what is only in memory
-    this.#parts.buying.write();
-    return booksOf(this.#parts.store, peerId, root);
+  /** What a peer was sold of `root` and paid for, for receipts; undefined when that is nothing. */
+  deliveredTo(peerId: string, root: Hash): DeliveredBooks | undefined {
+    const seller = this.#seller;
+    if (seller === undefined) return undefined;
+    const soldTo = (content?: Hash) => seller.soldTo(peerId, content);
+    return deliveredTo(this.#parts.store, { peerId, soldTo }, root);
+  }
+
+  /** What a peer was paid, and for how much of `root`, for receipts; undefined when nothing was. */
+  paidTo(peerId: string, root: Hash): PaidBooks | undefined {
+    this.#parts.buying.write(); // what is only in memory
+    return paidTo(this.#parts.store, peerId, root);
   }
 
   /** What became of a payment to us; undefined if it is not known. */

@@ -188,13 +188,11 @@ export class Seller implements AsyncDisposable {
     });
   }
 
-  /** What a peer was ever sold of `root`, for a receipt. */
-  soldTo(peerId: string, root: Hash): { readonly bytes: number; readonly msat: number } {
-    let bytes = 0;
-    let units = 0n;
-    const booked = this.#engine.context.store.sales({ payer: peerId });
-    for (const sale of [...booked, ...this.#accounts.unbooked()]) {
-      if (sale.root !== root || sale.payer !== peerId) continue;
+  /** What a peer was ever sold, of `root` or in all, for a receipt; what is only in memory counts. */
+  soldTo(peerId: string, root?: Hash): { readonly bytes: number; readonly msat: number } {
+    let { bytes, units } = this.#engine.context.store.soldTo(peerId, root);
+    for (const sale of this.#accounts.unbooked()) {
+      if (sale.payer !== peerId || (root !== undefined && sale.root !== root)) continue;
       bytes += sale.bytes;
       units += sale.units;
     }

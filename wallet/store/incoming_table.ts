@@ -60,10 +60,13 @@ export class IncomingTable {
       wanted.push("operation_id = ?");
       values.push(filter.operationId);
     }
-    return this.#database.all(
-      `SELECT * FROM incoming_payments WHERE ${wanted.join(" AND ")} ORDER BY created_ms, rowid`,
-      ...values,
-    ).map(fromRow);
+    const sql = `SELECT * FROM incoming_payments WHERE ${wanted.join(" AND ")}`;
+    if (filter.latest === undefined) {
+      return this.#database.all(`${sql} ORDER BY created_ms, rowid`, ...values).map(fromRow);
+    }
+    const order = "ORDER BY created_ms DESC, rowid DESC LIMIT ?";
+    return this.#database.all(`${sql} ${order}`, ...values, whole(filter.latest)).map(fromRow)
+      .reverse();
   }
 
   /** Sum of the amounts that are credited and not redeemed. */

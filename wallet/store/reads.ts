@@ -148,6 +148,10 @@ export class Reads implements WalletReads {
     return this.tables.selling.sales(filter);
   }
 
+  soldTo(payer: string, root?: string): { readonly bytes: number; readonly units: bigint } {
+    return this.tables.selling.soldTo(payer, root);
+  }
+
   saleTotals(
     by: "day" | "peer" | "content",
     options: { readonly sinceDay?: number } = {},

@@ -100,6 +100,8 @@ export interface SellingReads {
   /** The longest idle first. */
   creditAccounts(filter?: CreditFilter): CreditAccount[];
   sales(filter?: { readonly payer?: string }): SaleRecord[];
+  /** What a payer was sold, in all or of one content; the rows are added up where they lie. */
+  soldTo(payer: string, root?: string): { readonly bytes: number; readonly units: bigint };
   saleTotals(by: "day" | "peer" | "content", options?: { readonly sinceDay?: number }): SaleTotal[];
   /** Of payments by peers, not of tokens that the user pasted. */
   incomeTotals(

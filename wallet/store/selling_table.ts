@@ -49,6 +49,17 @@ export class SellingTable {
     }));
   }
 
+  soldTo(payer: string, root?: string): { readonly bytes: number; readonly units: bigint } {
+    const row = this.#database.get(
+      `SELECT coalesce(sum(bytes), 0) AS bytes, coalesce(sum(sold_sat), 0) AS sold_sat,
+         coalesce(sum(sold_units), 0) AS sold_units
+       FROM sales WHERE payer = ? AND kind = 'content'${root === undefined ? "" : " AND root = ?"}`,
+      payer,
+      ...root === undefined ? [] : [root],
+    )!;
+    return { bytes: row.bytes as number, units: joinUnits(row, "sold") };
+  }
+
   saleTotals(by: keyof typeof SALE_KEYS, sinceDay: number): SaleTotal[] {
     return this.#database.all(
       `SELECT ${SALE_KEYS[by]} AS key, kind, sum(bytes) AS bytes, sum(sold_sat) AS sold_sat,

@@ -202,6 +202,8 @@ export interface IncomingFilter {
   readonly payer?: string;
   readonly state?: IncomingPayment["state"];
   readonly operationId?: string;
+  /** Only so many, the latest. */
+  readonly latest?: number;
 }
 
 /** Which payments of ours. */

@@ -4,7 +4,6 @@
  */
 import { join } from "node:path";
 import { messageOf } from "../../core/errors.ts";
-import type { Hash } from "../../core/hash.ts";
 import type { Clock } from "../../core/ports.ts";
 import { systemClock, systemRandom } from "../../host/system.ts";
 import type { ReceiptBook, Receipts, Viewer } from "../../../swarm/ports.ts";
@@ -102,17 +101,17 @@ export class NodeReceipts implements Receipts, ReceiptBook, Disposable {
       clock: this.#clock,
       random: systemRandom,
     };
-    const booksOf = (peerId: string, root: Hash) =>
-      Promise.resolve().then(() => wallet()?.booksOf(peerId, root));
     return {
       store,
       provider: new ProviderReceipts({
         ...common,
-        books: { delivered: async (...about) => (await booksOf(...about))?.delivered },
+        // deno-lint-ignore require-await
+        books: { delivered: async (...about) => wallet()?.deliveredTo(...about) },
       }),
       consumer: new ConsumerReceipts({
         ...common,
-        books: { paid: async (...about) => (await booksOf(...about))?.paid },
+        // deno-lint-ignore require-await
+        books: { paid: async (...about) => wallet()?.paidTo(...about) },
       }),
     };
   }
