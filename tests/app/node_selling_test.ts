@@ -178,6 +178,13 @@ Deno.test("a stranger is asked the price once a mint is listed, and nothing can 
         [mint.url],
       ]);
       assert.deepEqual(await selling.decide({ ...asked, viewer: FRIEND }), { decision: "free" });
+      const opened = await selling.open();
+      const price = { id: "default", priceMsatPerMiB: 2000 };
+      const mints = ["https://other.example"];
+      assert.deepEqual((await opened.set({ ...price, mints })).mints, mints);
+      assert.equal((await selling.decide(asked)).decision, "deny", "no mint is left");
+      assert.equal((await opened.set({ ...price, mints: [] })).mints, null);
+      assert.deepEqual(await selling.decide(asked), decision, "all that are listed again");
     })
   );
 });

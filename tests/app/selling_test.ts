@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { utf8 } from "../../src/core/bytes.ts";
 import { isSeedmintError, SeedmintError } from "../../src/core/errors.ts";
+import { readMints } from "../../src/app/cli/verbs/services.ts";
 import { readServiceId } from "../../src/app/api/handlers/selling.ts";
 import { LocalNode } from "../../src/app/api/local.ts";
 import type { NodeParts } from "../../src/app/api/parts.ts";
@@ -114,19 +115,31 @@ Deno.test("control refuses prices and services that cannot be, before the wallet
     v.safeParse(PARAM_SCHEMAS[method], params).success;
   const set = { id: "default", priceMsatPerMiB: 300 };
   assert.ok(takes("services.set", { ...set, minTopUpSat: 16, mints: ["https://a.example"] }));
+  assert.ok(takes("services.set", { ...set, mints: [] }), "all that are listed");
   for (
     const wrong of [
       { priceMsatPerMiB: -1 },
       { priceMsatPerMiB: 0.5 },
       { priceMsatPerMiB: 10_000_001 },
       { minTopUpSat: 0 },
-      { mints: [] },
+      { mints: [""] },
+      { mints: new Array(17).fill("https://a.example") },
       { id: "" },
       { more: 1 },
     ]
   ) assert.ok(!takes("services.set", { ...set, ...wrong }), JSON.stringify(wrong));
   assert.ok(!takes("earnings", { by: "week" }));
   assert.ok(!takes("services.list", { all: true }));
+});
+
+Deno.test("--mint names mints, or all that are listed, or leaves them as they are", () => {
+  assert.equal(readMints([]), undefined);
+  assert.deepEqual(readMints(["https://a.example"]), ["https://a.example"]);
+  assert.deepEqual(readMints(["all"]), []);
+  assert.throws(
+    () => readMints(["all", "https://a.example"]),
+    (error) => isSeedmintError(error, "usage"),
+  );
 });
 
 Deno.test("a price is read in msat unless it says sat, up to a limit", () => {

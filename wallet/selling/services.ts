@@ -48,13 +48,16 @@ export class Services {
   }
 
   /**
-   * Sets a price, or changes the fields that are given.
+   * Sets a price, or changes the fields that are given. An empty list of mints is all that are listed.
    *
    * @throws {SyntaxError | RangeError} For an id, a price or a mint that cannot be.
    */
   set(change: Pick<Service, "id"> & Partial<Service>): Service {
     const before = this.#services.get(change.id);
-    const service = checked({ enabled: true, priceMsatPerMiB: 0, ...before, ...change });
+    const { mints, ...rest } = { enabled: true, priceMsatPerMiB: 0, ...before, ...change };
+    const service = checked(
+      mints === undefined || mints.length === 0 ? rest : { ...rest, mints },
+    );
     this.#put(service);
     return service;
   }

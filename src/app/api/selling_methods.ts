@@ -62,7 +62,9 @@ export interface SetServiceParams {
    */
   readonly id: string;
   readonly priceMsatPerMiB: number;
+  /** Absent: as before, or by the price. */
   readonly minTopUpSat?: number;
+  /** Absent: as before, or all that are listed; an empty list is all that are listed again. */
   readonly mints?: readonly string[];
 }
 

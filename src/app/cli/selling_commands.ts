@@ -36,7 +36,9 @@ const VERBS: readonly VerbSpec[] = [
       },
       mint: {
         placeholder: "URL",
-        description: "Take only ecash of this mint for it; repeat it (default all that are listed)",
+        description:
+          "Take only ecash of this mint for it; repeat it. all takes that of every mint listed (the " +
+          "default)",
       },
     },
     settings: [],

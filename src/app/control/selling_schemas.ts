@@ -24,9 +24,7 @@ export const SELLING_SCHEMAS: Readonly<Record<keyof SellingMethods, v.GenericSch
     id: text(NAME_CHARS_MAX),
     priceMsatPerMiB: whole(0, PRICE_MSAT_PER_MIB_MAX),
     minTopUpSat: v.optional(whole(1, TOP_UP_SAT_MAX)),
-    mints: v.optional(
-      v.pipe(v.array(text(URL_CHARS_MAX)), v.minLength(1), v.maxLength(MINTS_MAX)),
-    ),
+    mints: v.optional(v.pipe(v.array(text(URL_CHARS_MAX)), v.maxLength(MINTS_MAX))),
   }),
   "services.enable": byId,
   "services.disable": byId,

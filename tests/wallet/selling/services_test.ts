@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Hash } from "../../../src/core/hash.ts";
 import { ManualClock } from "../../support/manual_clock.ts";
+import { OFFERED_MINTS_MAX } from "../../../wallet/selling/limits.ts";
 import { parseServiceId } from "../../../wallet/selling/seller.ts";
 import type { SellerOptions } from "../../../wallet/selling/selling_api.ts";
 import { defaultTopUpSat, Services } from "../../../wallet/selling/services.ts";
@@ -94,6 +95,11 @@ Deno.test("Services offer the trusted mints first, and only those that a price t
   services.set({ id: "default", mints: [MINT_B] });
   assert.deepEqual([...services.acceptedMints!].sort(), [MINT_A, MINT_B]);
   assert.equal(services.leastTopUpSat, 64);
+  // No mint named is as before; an empty list takes all of them again, and stays so.
+  assert.deepEqual(services.set({ id: "default", priceMsatPerMiB: 5 }).mints, [MINT_B]);
+  assert.equal(services.set({ id: "default", mints: [] }).mints, undefined);
+  assert.equal(store.services().find(({ id }) => id === "default")!.mints, undefined);
+  assert.equal(services.acceptedMints, undefined);
 });
 
 Deno.test("Services refuse what no price can be", () => {
@@ -103,7 +109,8 @@ Deno.test("Services refuse what no price can be", () => {
     assert.throws(() => services.set({ id: "default", priceMsatPerMiB }), RangeError);
   }
   assert.throws(() => services.set({ id: "default", minTopUpSat: 0 }), RangeError);
-  assert.throws(() => services.set({ id: "default", mints: [] }), RangeError);
+  const many = new Array(OFFERED_MINTS_MAX + 1).fill(MINT_A);
+  assert.throws(() => services.set({ id: "default", mints: many }), RangeError);
   assert.throws(() => services.set({ id: "default", mints: ["ftp://mint"] }), SyntaxError);
   for (
     const id of ["", "defaults", "visibility:secret", "content:xyz", `content:${"A".repeat(64)}`]

@@ -8,6 +8,8 @@ import { openNode, showEvent } from "../support.ts";
 import type { VerbContext } from "../verb.ts";
 import { amountFlag, formatSat } from "./wallet/amounts.ts";
 
+const ALL_MINTS = "all";
+
 /** Runs whichever of them it is. */
 export async function run(context: VerbContext): Promise<number> {
   const { verb, operands } = context;
@@ -41,7 +43,7 @@ function callOptions({ out, signal }: VerbContext) {
 
 async function set(context: VerbContext): Promise<void> {
   const [id, priceText] = context.operands as [string, string];
-  const mints = context.flagAll("mint");
+  const mints = readMints(context.flagAll("mint"));
   const minTopUpSat = amountFlag(context, "min-top-up");
   if (minTopUpSat === 0) throw usage("--min-top-up must be at least 1 sat");
   const priceMsatPerMiB = readPrice(priceText);
@@ -50,10 +52,22 @@ async function set(context: VerbContext): Promise<void> {
       id,
       priceMsatPerMiB,
       ...(minTopUpSat === undefined ? {} : { minTopUpSat }),
-      ...(mints.length === 0 ? {} : { mints }),
+      ...(mints === undefined ? {} : { mints }),
     }, callOptions(context));
     show(context, [service]);
   });
+}
+
+/**
+ * What `--mint` says: undefined leaves it as it is, an empty list is all that are listed.
+ *
+ * @throws {SeedmintError} `usage` if `all` is not alone.
+ */
+export function readMints(texts: readonly string[]): readonly string[] | undefined {
+  if (texts.length === 0) return undefined;
+  if (!texts.includes(ALL_MINTS)) return texts;
+  if (texts.every((text) => text === ALL_MINTS)) return [];
+  throw usage("--mint all means every mint that is listed; name no other besides");
 }
 
 function readPrice(text: string): number {
