@@ -45,43 +45,8 @@ export interface WalletParts {
 
 /** Opens all parts; `stack` closes them in the right order. */
 export function openParts(options: WalletOptions, stack: AsyncDisposableStack): WalletParts {
-  const { clock, random, allowPrivate = false, autoSweep } = options;
-  if (
-    autoSweep !== undefined &&
-    !(Number.isSafeInteger(autoSweep.aboveSat) && autoSweep.aboveSat >= 0)
-  ) {
-    throw new RangeError("Cannot sweep: the threshold is a whole number of sat");
-  }
-  const keys = walletKeysOf(parseSeedWords(options.seedWords));
-  const store = stack.use(SqliteWalletStore.open({
-    directory: options.directory,
-    clock,
-    seedFingerprint: keys.fingerprint,
-  }));
-  const emit = options.onEvent ?? (() => {});
-  const mints = new ListedMints({
-    store,
-    clock,
-    allowPrivate,
-    ...options.fetch === undefined ? {} : { fetch: options.fetch },
-    ...options.resolve === undefined ? {} : { resolve: options.resolve },
-    ...options.deadlines === undefined ? {} : { deadlines: options.deadlines },
-    onBlocked: (mint, message) => emit({ event: "mint-blocked", mint, message }),
-  });
-  const context = { store, mints, keys, clock, random, fault: options.fault ?? (() => {}), emit };
-  const engine = stack.use(
-    new Engine(context, [
-      fundSaga,
-      sendSaga,
-      stripSaga,
-      channelSaga,
-      channelCloseSaga,
-      redeemSaga,
-      meltSaga,
-      swapSaga,
-      restoreSaga,
-    ]),
-  );
+  const { clock, allowPrivate = false } = options;
+  const { store, mints, engine } = openEngine(options, stack);
   const list = new MintList(engine.context, {
     mints,
     allowPrivate,
@@ -151,4 +116,46 @@ function startHints(
   );
   // A wallet for one verb watches only what the verb is about.
   if (resumer !== undefined) hints.start();
+}
+
+/** The database, the mints, and what carries operations out over both. */
+function openEngine(options: WalletOptions, stack: AsyncDisposableStack) {
+  const { clock, random, allowPrivate = false, autoSweep } = options;
+  if (
+    autoSweep !== undefined &&
+    !(Number.isSafeInteger(autoSweep.aboveSat) && autoSweep.aboveSat >= 0)
+  ) {
+    throw new RangeError("Cannot sweep: the threshold is a whole number of sat");
+  }
+  const keys = walletKeysOf(parseSeedWords(options.seedWords));
+  const store = stack.use(SqliteWalletStore.open({
+    directory: options.directory,
+    clock,
+    seedFingerprint: keys.fingerprint,
+  }));
+  const emit = options.onEvent ?? (() => {});
+  const mints = new ListedMints({
+    store,
+    clock,
+    allowPrivate,
+    ...options.fetch === undefined ? {} : { fetch: options.fetch },
+    ...options.resolve === undefined ? {} : { resolve: options.resolve },
+    ...options.deadlines === undefined ? {} : { deadlines: options.deadlines },
+    onBlocked: (mint, message) => emit({ event: "mint-blocked", mint, message }),
+  });
+  const context = { store, mints, keys, clock, random, fault: options.fault ?? (() => {}), emit };
+  const engine = stack.use(
+    new Engine(context, [
+      fundSaga,
+      sendSaga,
+      stripSaga,
+      channelSaga,
+      channelCloseSaga,
+      redeemSaga,
+      meltSaga,
+      swapSaga,
+      restoreSaga,
+    ]),
+  );
+  return { store, mints, engine };
 }
