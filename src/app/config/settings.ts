@@ -20,6 +20,7 @@ import {
   textSchema,
 } from "./values.ts";
 import { GATEWAY_SETTINGS } from "./gateway_settings.ts";
+import { REGISTRY_SETTINGS } from "./registry_settings.ts";
 import { type Setting, setting } from "./setting.ts";
 import { WALLET_SETTINGS } from "./wallet_settings.ts";
 
@@ -205,6 +206,7 @@ export const SETTINGS = {
   }),
   ...WALLET_SETTINGS,
   ...GATEWAY_SETTINGS,
+  ...REGISTRY_SETTINGS,
   relayListen: setting<{ hostname: string; port: number } | undefined>({
     placeholder: "HOST:PORT",
     default: undefined,
