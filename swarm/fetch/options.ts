@@ -49,5 +49,10 @@ export interface Herd {
 export interface FetchBlobOptions extends FetchContext {
   readonly hash: Hash;
   readonly origin?: Origin;
+  /**
+   * Where in the blob somebody reads it as it arrives, in bytes; undefined while nobody does. What
+   * follows is asked for first, and in order.
+   */
+  readonly position?: () => number | undefined;
   readonly onProgress?: (progress: FetchProgress) => void;
 }

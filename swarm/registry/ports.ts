@@ -222,6 +222,20 @@ export interface SwarmFetch {
   /** Whether what this peer says of digests is believed: a fleet member or a pinned publisher. */
   isTrusted(hint: ProviderHint): boolean;
   /**
+   * Asks a peer in one question what it holds whole of content with these digests (`Have` takes
+   * SHA-256). Answers in their order; undefined for what it does not hold. Without it, mappings come
+   * from `find` alone.
+   *
+   * @throws {SeedmintError} If the peer cannot be asked.
+   */
+  ask?(
+    hint: ProviderHint,
+    sha256s: readonly Sha256[],
+    options: AskOptions,
+  ): Promise<readonly (DigestMapping | undefined)[]>;
+  /** What this peer (or its advert's author) said of a digest proved false: it is not believed again. */
+  ban?(hint: ProviderHint, reason: string): void;
+  /**
    * Fetches a blob into the store, from peers first, `origin` behind them. Never pays.
    *
    * @throws {SeedmintError} If nobody delivers it.
@@ -233,6 +247,8 @@ export interface SwarmFetch {
       readonly hints: readonly ProviderHint[];
       readonly origin?: Origin;
       readonly attributes?: BlobAttributes;
+      /** Where somebody reads, in bytes: what follows is fetched first (see `fetchBlob`). */
+      readonly position?: () => number | undefined;
       readonly signal: AbortSignal;
     },
   ): Promise<FetchReport>;
