@@ -13,6 +13,10 @@ export type ErrorCode =
   | "corrupt"
   /** A peer, relay or origin broke the protocol or a limit. */
   | "protocol"
+  /** What a client handed in is not what it says it is: no manifest, no catalog. */
+  | "invalid"
+  /** It does not fit what was done before: a chunk that begins elsewhere, a version that is older. */
+  | "conflict"
   /** Refused: not allowed, or the other side wants something first. */
   | "denied"
   /** The other side wants money. */
