@@ -43,6 +43,7 @@ export class BlobFetch implements TransferHost {
   #stopTick: () => void = () => {};
   #startMs = 0;
   #toldMs = -Infinity;
+  #readingGroup: number | undefined;
   #wastedBytes = 0;
   #originReason: string | undefined;
 
@@ -144,6 +145,7 @@ export class BlobFetch implements TransferHost {
         size: held.size,
       },
     );
+    this.#tellReading();
     for (const source of this.#options.sources ?? []) this.#addSource(source);
     for (const peer of this.#options.peers ?? []) this.#addPeer(peer);
     this.#discover();
@@ -151,6 +153,7 @@ export class BlobFetch implements TransferHost {
       if (this.#isOver) return;
       for (const transfer of [...this.#transfers.values()]) transfer.flush();
       this.#tellPrices();
+      this.#tellReading();
       this.dispatch({ type: "tick" });
       this.#tellProgress(false);
       if (!this.#isOver) this.#stopTick = clock.timer(TICK_MS, tick);
@@ -264,6 +267,15 @@ export class BlobFetch implements TransferHost {
       this.#prices.set(id, priceMsatPerMiB);
       this.dispatch({ type: "priced", sourceId: id, priceMsatPerMiB });
     }
+  }
+
+  /** Where somebody reads the blob as it arrives. */
+  #tellReading(): void {
+    const position = this.#options.position?.();
+    const group = position === undefined ? undefined : Math.floor(position / GROUP_BYTES);
+    if (group === this.#readingGroup) return;
+    this.#readingGroup = group;
+    this.dispatch({ type: "reading", group });
   }
 
   /** Runs discovery beside the fetch; whatever breaks in it is told and hinders nothing. */

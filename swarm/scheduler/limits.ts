@@ -109,6 +109,8 @@ export interface SchedulerLimits {
   readonly idleGroupsMax: number;
   /** A blob that is larger, as a source claims, is refused from that source. */
   readonly blobBytesMax: number;
+  /** What follows the place where somebody reads the blob and is not held is asked for first: 16 MiB. */
+  readonly readAheadGroups: number;
   /** An origin's run goes over held gaps up to this many groups rather than asking anew. */
   readonly originGapGroups: number;
 }
@@ -165,5 +167,6 @@ export const SCHEDULER_LIMITS: SchedulerLimits = {
   originRestartShareMax: 0.05,
   idleGroupsMax: 64,
   blobBytesMax: BLOB_BYTES_MAX,
+  readAheadGroups: 16 * MIB / GROUP_BYTES,
   originGapGroups: 64,
 };

@@ -13,11 +13,20 @@ export function pickGroups(
   options: { readonly available: RangeSet; readonly sources: readonly SourceState[] },
 ): RangeSet {
   const count = rangeGroups(state, source, options);
+  const next = readNext(state, options.available);
+  if (!next.isEmpty) return clipRuns(alignEnd(next, count), state.limits.runsPerRequestMax);
   const rare = rarest(source, options);
   const others = options.sources.filter((other) => other !== source);
   const isShared = others.some((other) => other.holdings.state === "some");
   const from = isShared ? startAnywhere(state, rare, count) : rare;
   return clipRuns(alignEnd(from, count), state.limits.runsPerRequestMax);
+}
+
+/** What a reader of the growing blob comes to next; empty when there is none. */
+function readNext(state: SchedulerState, available: RangeSet): RangeSet {
+  const { readingGroup, limits } = state;
+  if (readingGroup === undefined) return RangeSet.EMPTY;
+  return available.intersect(RangeSet.of(readingGroup, readingGroup + limits.readAheadGroups));
 }
 
 /** How many groups are about the target's worth of work, and no more than a fair share of the rest. */

@@ -141,6 +141,9 @@ function applyEvent(state: SchedulerState, event: SchedulerEvent, nowMs: number)
     case "discovery-ended":
       state.isDiscoveryEnded = true;
       break;
+    case "reading":
+      state.readingGroup = event.group;
+      break;
     case "holdings": {
       const source = state.sources.get(event.sourceId);
       if (source !== undefined) applyHoldings(state, source, { ...event, nowMs });

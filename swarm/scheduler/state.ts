@@ -115,6 +115,8 @@ export interface SchedulerState {
   size: number | undefined;
   /** Size that a source claims, for planning only. */
   claim: { readonly size: number; readonly sourceId: string } | undefined;
+  /** The group that a reader wants next. */
+  readingGroup: number | undefined;
   /** A request that should have proven the size ended without: next time the last group alone. */
   hasProofFailed: boolean;
   isDiscoveryEnded: boolean;
@@ -152,6 +154,7 @@ export function initialState(options: SchedulerOptions): SchedulerState {
     missing: RangeSet.ALL,
     size: undefined,
     claim: undefined,
+    readingGroup: undefined,
     hasProofFailed: false,
     isDiscoveryEnded: false,
     originState: "unused",

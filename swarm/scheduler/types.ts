@@ -73,6 +73,8 @@ export type SchedulerEvent =
   }
   /** The origin asked for by `start-origin` cannot be had at all. */
   | { readonly type: "origin-unavailable"; readonly reason: string }
+  /** Somebody reads the blob as it arrives, from this group on; undefined: nobody any more. */
+  | { readonly type: "reading"; readonly group: number | undefined }
   /** Time passed; at least every 100 ms while a fetch is under way. */
   | { readonly type: "tick" };
 
