@@ -12,7 +12,7 @@ import {
   CLOCK_AHEAD_S,
   USED_AUTHORIZATIONS_MAX,
 } from "./limits.ts";
-import { busy, Refusal } from "./refusal.ts";
+import { busy, Refusal } from "../http/refusal.ts";
 
 /** The kind of such an event. */
 export const KIND_BLOSSOM_AUTHORIZATION = 24242;

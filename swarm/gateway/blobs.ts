@@ -14,11 +14,12 @@ import { GROUP_BYTES } from "../bao/geometry.ts";
 import type { PaymentTerms } from "../ports.ts";
 import type { BlobReader, BlobRecord, BlobStore } from "../store/blob_store.ts";
 import type { Charging } from "./charging.ts";
-import { isMultiRange, type Wanted, wantedOf } from "./conditions.ts";
+import { isMultiRange, type Wanted, wantedOf } from "../http/conditions.ts";
 import type { Exchange } from "./exchange.ts";
-import { PIECE_BYTES } from "./limits.ts";
-import type { ReplyHeaders } from "./message.ts";
-import { busy, notFound, Refusal } from "./refusal.ts";
+import type { ReplyHeaders } from "../http/message.ts";
+import { busy, Refusal } from "../http/refusal.ts";
+import { sendSpan } from "../http/sending.ts";
+import { notFound } from "./refusal.ts";
 import type { Till } from "./till.ts";
 
 /** What answers need. */
@@ -138,7 +139,7 @@ async function openReader(store: BlobStore, record: BlobRecord): Promise<BlobRea
   throw notFound();
 }
 
-/** Sends the bytes that `wanted` names; the next piece is read while one is written. */
+/** Sends the bytes that `wanted` names. */
 async function sendContent(
   exchange: Exchange,
   reader: BlobReader,
@@ -146,24 +147,9 @@ async function sendContent(
 ): Promise<void> {
   const { wanted, charging } = options;
   const span = wanted.kind === "range" ? wanted : { start: 0, end: reader.size };
-  const bufferBytes = Math.min(PIECE_BYTES, span.end - span.start);
-  const buffers = [new Uint8Array(bufferBytes), new Uint8Array(bufferBytes)] as const;
-  let piece = pieceAt(span, 0);
-  let reading = piece && readPiece(reader, piece, buffers[0]);
-  for (let index = 0; piece !== undefined; index++) {
-    const bytes = await reading!;
-    const next = pieceAt(span, index + 1);
-    reading = next && readPiece(reader, next, buffers[index % 2 === 0 ? 1 : 0]);
-    // Looked at in its turn; until then its failure is nobody's surprise.
-    reading?.catch(() => {});
-    try {
-      await sendPiece(exchange, bytes, { at: piece.start, charging });
-    } catch (error) {
-      await reading?.catch(() => {});
-      throw error;
-    }
-    piece = next;
-  }
+  await sendSpan(reader, span, {
+    send: (bytes, at) => sendPiece(exchange, bytes, { at, charging }),
+  });
 }
 
 /** Sends one piece, charged group by group before it goes. */
@@ -193,28 +179,4 @@ async function sendPiece(
 /** The credit was used up by other answers of the same purse: this one ends short. */
 class OutOfCredit extends Error {
   override readonly name = "OutOfCredit";
-}
-
-interface Piece {
-  readonly start: number;
-  readonly end: number;
-}
-
-/** Piece `index` of a span: pieces end where groups end, so that no group is in two of them. */
-function pieceAt(span: Piece, index: number): Piece | undefined {
-  const first = Math.floor(span.start / PIECE_BYTES);
-  const start = Math.max(span.start, (first + index) * PIECE_BYTES);
-  const end = Math.min(span.end, (first + index + 1) * PIECE_BYTES);
-  return start < end ? { start, end } : undefined;
-}
-
-async function readPiece(reader: BlobReader, piece: Piece, buffer: Bytes): Promise<Bytes> {
-  const target = buffer.subarray(0, piece.end - piece.start);
-  let at = 0;
-  while (at < target.length) {
-    const count = await reader.read(piece.start + at, target.subarray(at));
-    if (count === 0) throw new Error("The blob ended early");
-    at += count;
-  }
-  return target;
 }

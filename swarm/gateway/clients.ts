@@ -1,7 +1,8 @@
 /** What one address takes: its connections, requests, payments and bytes. */
 import type { Clock } from "../../src/core/ports.ts";
 import { TokenBucket } from "../../src/core/token_bucket.ts";
-import { BURST_SECONDS, type GatewayLimits, IDLE_ADDRESSES_MAX, PIECE_BYTES } from "./limits.ts";
+import { PIECE_BYTES } from "../http/limits.ts";
+import { BURST_SECONDS, type GatewayLimits, IDLE_ADDRESSES_MAX } from "./limits.ts";
 
 /** One address, or the /64 of IPv6 that one host has to itself. */
 export class Client {

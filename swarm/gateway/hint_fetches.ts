@@ -5,7 +5,7 @@ import { hintsOf } from "./blossom_uri.ts";
 import type { Exchange } from "./exchange.ts";
 import { HINT_FETCH_MS, HINT_FETCHES_MAX, UPLOAD_BYTES_MAX } from "./limits.ts";
 import type { FetchBySha256 } from "./options.ts";
-import { busy } from "./refusal.ts";
+import { busy } from "../http/refusal.ts";
 
 /** Follows the hints of requests that may make us fetch; who may is the caller's business. */
 export class HintFetches {

@@ -1,5 +1,6 @@
 /** Limits of serving over HTTP, each with its reason. */
 import { assert } from "../../src/core/assert.ts";
+import { HEAD_BYTES_MAX } from "../http/limits.ts";
 import { MINT_URL_LENGTH_MAX } from "../protocol/limits.ts";
 
 /** What the gateway gives at most. `Infinity` for a rate means that nothing is held back. */
@@ -49,27 +50,11 @@ export const BURST_SECONDS = 4;
 /** Addresses whose buckets are remembered while they have no connection. */
 export const IDLE_ADDRESSES_MAX = 4096;
 
-/** The most bytes of a request's head: a token of 16 proofs with locks and DLEQ has some 14,000. */
-export const HEAD_BYTES_MAX = 32 * 1024;
-
-/** The most header lines: browsers send about 20. */
-export const HEADER_LINES_MAX = 64;
-
-/** The most characters of a request's target: a hash and 32 hints fit. */
-export const TARGET_CHARS_MAX = 4096;
-
 /** The most characters of a token in `X-Cashu`. */
 export const TOKEN_CHARS_MAX = 24 * 1024;
 
 /** The most bytes of the body of `POST /session` and `PUT /mirror`. */
 export const BODY_BYTES_MAX = 64 * 1024;
-
-/** An unwanted body up to this size is read away, so that its sender sees the answer. */
-export const DRAIN_BYTES_MAX = 1024 * 1024;
-
-/** How much is read of a connection that we are done with, and for how long in milliseconds. */
-export const LINGER_BYTES_MAX = 256 * 1024;
-export const LINGER_MS = 1000;
 
 /** What one `GET /list` counts for among the requests of an address: it looks at every upload. */
 export const LIST_COST = 50;
@@ -79,9 +64,6 @@ export const SESSION_COLLECTION_BYTES_MAX = 2 * 1024 * 1024;
 
 /** Blobs of a session that are looked at for the price of one request: 20,000 take some 300 ms. */
 export const SESSION_BLOBS_PER_REQUEST = 50;
-
-/** Content read and sent at once: measured best between 64 KiB and 1 MiB on the direct path. */
-export const PIECE_BYTES = 256 * 1024;
 
 /** The most bytes of one upload unless the operator says otherwise. */
 export const UPLOAD_BYTES_MAX = 1024 * 1024 * 1024;

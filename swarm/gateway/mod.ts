@@ -68,7 +68,7 @@
  * that is not here may follow `xs` and `as` hints (BUD-10), if the operator plugged that in; nothing
  * costs a program of this machine anything.
  *
- * May import: `src/core`, `src/nostr`, and of the swarm `ports.ts`, `bao`, `store`, `read_whole.ts` and
+ * May import: `src/core`, `src/nostr`, and of the swarm `ports.ts`, `bao`, `http`, `store`, `read_whole.ts` and
  * `provider/deadline.ts`.
  */
 export { type BlossomUri, formatBlossomUri, parseBlossomUri } from "./blossom_uri.ts";

@@ -2,7 +2,7 @@
 import type { PaymentTerms } from "../ports.ts";
 import { REQUEST_MINT_BYTES_MAX, REQUEST_MINT_OVERHEAD_BYTES } from "./limits.ts";
 import type { PaymentRequests } from "./payment_requests.ts";
-import { busy, Refusal } from "./refusal.ts";
+import { busy, Refusal } from "../http/refusal.ts";
 
 /** What a purchase costs. */
 export interface Price {

@@ -1,6 +1,6 @@
 /** Which thing a path names. Pure; nothing in a path is unescaped, joined or looked up on a disk. */
 import { type Hash, isHash, isSha256, type Sha256 } from "../../src/core/hash.ts";
-import { Refusal } from "./refusal.ts";
+import { Refusal } from "../http/refusal.ts";
 
 /** What is asked for. */
 export type Route =

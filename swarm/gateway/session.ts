@@ -20,7 +20,8 @@ import {
 } from "./limits.ts";
 import type { Price } from "./prices.ts";
 import type { Purse } from "./purses.ts";
-import { busy, notFound, Refusal } from "./refusal.ts";
+import { busy, Refusal } from "../http/refusal.ts";
+import { notFound } from "./refusal.ts";
 import type { Till } from "./till.ts";
 
 /** What sessions need. */

@@ -27,7 +27,7 @@ import {
 } from "./prices.ts";
 import { bytesOf, type Purchases } from "./purchases.ts";
 import { paymentIdOf, type Purse, type Purses } from "./purses.ts";
-import { busy, Refusal } from "./refusal.ts";
+import { busy, Refusal } from "../http/refusal.ts";
 
 /** What nobody is: the viewer who asks without a purse. */
 const GUEST: Viewer = { peerId: "http:guest", fleet: false };

@@ -17,7 +17,8 @@ import {
   USED_AUTHORIZATIONS_MAX,
 } from "./limits.ts";
 import type { LocalCacheSettings, UploadSettings } from "./options.ts";
-import { busy, notFound, Refusal } from "./refusal.ts";
+import { busy, Refusal } from "../http/refusal.ts";
+import { notFound } from "./refusal.ts";
 
 /** Options of {@link Uploads}. */
 export interface UploadsOptions {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { content } from "../provider/support.ts";
-import { parseHead } from "../../../swarm/gateway/message.ts";
-import { Refusal } from "../../../swarm/gateway/refusal.ts";
+import { parseHead } from "../../../swarm/http/message.ts";
+import { Refusal } from "../../../swarm/http/refusal.ts";
 import { routeOf } from "../../../swarm/gateway/route.ts";
 import { ask, connectFrom, exchangeRaw, startWorld, tokenOf } from "./support.ts";
 

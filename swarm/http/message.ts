@@ -1,10 +1,7 @@
-/**
- * As much of HTTP/1.1 (RFC 9112) as the gateway speaks, on raw connections: `Deno.serve` limits
- * neither connections nor how long a head may take. TLS is a proxy's work.
- */
+/** Heads of requests and of answers (RFC 9112). */
 import { type Bytes, concatBytes, utf8 } from "../../src/core/bytes.ts";
 import { SeedmintError } from "../../src/core/errors.ts";
-import { HEAD_BYTES_MAX, HEADER_LINES_MAX, TARGET_CHARS_MAX } from "./limits.ts";
+import { HEAD_BYTES_MAX, HEADER_LINES_MAX, TARGET_CHARS_MAX, WATCH_BYTES } from "./limits.ts";
 import { Refusal } from "./refusal.ts";
 
 /** What this code needs of a `Deno.Conn`. */
@@ -26,8 +23,10 @@ export interface RequestHead {
   readonly contentLength: number;
   /** Whether the body's length was said at all. */
   readonly hasLength: boolean;
-  /** Whether a body comes in a coding that is not taken. */
+  /** Whether a body comes in a transfer coding. */
   readonly isCoded: boolean;
+  /** Whether that coding is `chunked` and nothing else, which servers may take. */
+  readonly isChunked: boolean;
   /** Whether the other side closes after this exchange. */
   readonly closes: boolean;
 }
@@ -36,6 +35,8 @@ export interface RequestHead {
 export class RequestReader {
   readonly #connection: RawConnection;
   #unread: Bytes = new Uint8Array(0);
+  /** A read of {@link watch} that is under way. */
+  #watching: Promise<void> | undefined;
 
   constructor(connection: RawConnection) {
     this.#connection = connection;
@@ -67,6 +68,10 @@ export class RequestReader {
         throw new Refusal(431, `The head of the request is longer than ${HEAD_BYTES_MAX} bytes`);
       }
       searched = Math.max(0, this.#unread.length - 3);
+      if (this.#watching !== undefined) {
+        await this.#watching;
+        if (this.#unread.length > 0) continue;
+      }
       const count = await this.#connection.read(chunk);
       if (count === null) {
         if (this.#unread.length === 0) return undefined;
@@ -78,11 +83,32 @@ export class RequestReader {
 
   /** Reads what is there into `target`; null at the end. */
   async read(target: Uint8Array): Promise<number | null> {
+    if (this.#watching !== undefined) await this.#watching;
     if (this.#unread.length === 0) return await this.#connection.read(target);
     const count = Math.min(this.#unread.length, target.length);
     target.set(this.#unread.subarray(0, count));
     this.#unread = this.#unread.subarray(count);
     return count;
+  }
+
+  /** Takes back what was read too much; `bytes` is copied. */
+  giveBack(bytes: Uint8Array): void {
+    if (bytes.length > 0) this.#unread = concatBytes(bytes, this.#unread);
+  }
+
+  /**
+   * Notices that the other side goes away while an answer is being prepared; what it says meanwhile
+   * is kept for later. To be called when the request has been read to its end.
+   *
+   * @param onGone Called once, if it does before it says anything more.
+   */
+  watch(onGone: () => void): void {
+    if (this.#unread.length > 0 || this.#watching !== undefined) return;
+    const target = new Uint8Array(WATCH_BYTES);
+    this.#watching = this.#connection.read(target).then((count) => {
+      if (count === null) onGone();
+      else this.#unread = target.subarray(0, count);
+    }, onGone).finally(() => this.#watching = undefined);
   }
 }
 
@@ -104,6 +130,7 @@ const REASONS: ReadonlyMap<number, string> = new Map([
   [100, "Continue"],
   [200, "OK"],
   [201, "Created"],
+  [202, "Accepted"],
   [204, "No Content"],
   [206, "Partial Content"],
   [304, "Not Modified"],
@@ -124,6 +151,7 @@ const REASONS: ReadonlyMap<number, string> = new Map([
   [429, "Too Many Requests"],
   [431, "Request Header Fields Too Large"],
   [500, "Internal Server Error"],
+  [501, "Not Implemented"],
   [502, "Bad Gateway"],
   [503, "Service Unavailable"],
   [505, "HTTP Version Not Supported"],
@@ -171,6 +199,7 @@ export function parseHead(text: string): RequestHead {
   if (length !== undefined && !/^(0|[1-9][0-9]{0,15})$/.test(length)) {
     throw new Refusal(400, "The Content-Length is no number");
   }
+  const coding = headers.get("transfer-encoding");
   const connection = (headers.get("connection") ?? "").toLowerCase();
   return {
     method: method!,
@@ -179,9 +208,15 @@ export function parseHead(text: string): RequestHead {
     headers,
     contentLength: length === undefined ? 0 : Number(length),
     hasLength: length !== undefined,
-    isCoded: headers.has("transfer-encoding"),
+    isCoded: coding !== undefined,
+    isChunked: isChunked(coding) && length === undefined && minor !== "0",
     closes: minor === "0" || connection.split(",").some((part) => part.trim() === "close"),
   };
+}
+
+/** Both a coding and a length is how requests are smuggled; such a body is not taken. */
+function isChunked(coding: string | undefined): boolean {
+  return coding?.toLowerCase() === "chunked";
 }
 
 function parseHeaders(lines: readonly string[]): ReadonlyMap<string, string> {
