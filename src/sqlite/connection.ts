@@ -1,5 +1,6 @@
 /** One open SQLite database. */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import { assert } from "../core/assert.ts";
 import { messageOf, SeedmintError } from "../core/errors.ts";
 import { copyDatabase } from "./copy.ts";
 
@@ -26,6 +27,15 @@ export interface SqliteOptions {
   readonly beforeCommit?: () => void;
 }
 
+/** Options of {@link SqliteConnection.transaction}. */
+export interface TransactionOptions {
+  /**
+   * A power cut may undo it until the next transaction that is not so; a process that dies may not. Not
+   * for what anything outside was told of. @default {false}
+   */
+  readonly isLazy?: boolean;
+}
+
 /** Statements kept. Texts are few, but where they are composed they must not grow without bound. */
 const STATEMENTS_MAX = 256;
 
@@ -33,9 +43,11 @@ const STATEMENTS_MAX = 256;
 export class SqliteConnection implements Disposable {
   readonly path: string;
   readonly #database: DatabaseSync;
-  readonly #options: Pick<SqliteOptions, "explain" | "beforeCommit">;
+  readonly #options: Pick<SqliteOptions, "explain" | "beforeCommit" | "synchronous">;
   readonly #statements = new Map<string, StatementSync>();
   #inTransaction = false;
+  /** Whether that may be undone by a power cut. */
+  #isLazy = false;
 
   private constructor(path: string, database: DatabaseSync, options: SqliteOptions) {
     this.path = path;
@@ -92,21 +104,21 @@ export class SqliteConnection implements Disposable {
    * All that `change` does is on disk when this returns, or nothing is. Inside another transaction it
    * is a part of that. `change` must not await.
    */
-  transaction<T>(change: () => T): T {
-    if (this.#inTransaction) return change();
+  transaction<T>(change: () => T, { isLazy = false }: TransactionOptions = {}): T {
+    if (this.#inTransaction) {
+      assert(isLazy || !this.#isLazy, "what must last is no part of what may not");
+      return change();
+    }
     return this.#try(() => {
-      this.#database.exec("BEGIN IMMEDIATE");
-      this.#inTransaction = true;
+      if (!isLazy || this.#options.synchronous !== "full") return this.#transaction(change);
+      this.#isLazy = true;
       try {
-        const result = change();
-        this.#options.beforeCommit?.();
-        this.#database.exec("COMMIT");
-        return result;
-      } catch (error) {
-        if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
-        throw error;
+        // A later commit brings all that stands before it in the log to the disk, too.
+        this.#database.exec("PRAGMA synchronous = normal");
+        return this.#transaction(change);
       } finally {
-        this.#inTransaction = false;
+        this.#isLazy = false;
+        this.#database.exec("PRAGMA synchronous = full");
       }
     });
   }
@@ -155,6 +167,22 @@ export class SqliteConnection implements Disposable {
         this.#database.exec(`PRAGMA user_version = ${migrations.length}`);
       }
     });
+  }
+
+  #transaction<T>(change: () => T): T {
+    this.#database.exec("BEGIN IMMEDIATE");
+    this.#inTransaction = true;
+    try {
+      const result = change();
+      this.#options.beforeCommit?.();
+      this.#database.exec("COMMIT");
+      return result;
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+      throw error;
+    } finally {
+      this.#inTransaction = false;
+    }
   }
 
   #statement(sql: string): StatementSync {

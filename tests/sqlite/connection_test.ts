@@ -60,6 +60,32 @@ Deno.test("SqliteConnection takes back what a transaction did that throws", () =
   assert.equal(database.all("SELECT * FROM things").length, 2);
 });
 
+Deno.test("SqliteConnection waits less for the disk in a lazy transaction, and in no other", async () => {
+  await withDirectory((directory) => {
+    const path = join(directory, "a.db");
+    using database = open(path);
+    const level = () => database.get("PRAGMA synchronous")!.synchronous;
+    const log = (line: string) => database.run("INSERT INTO log VALUES (?)", line);
+    const [full, normal] = [2, 1];
+    assert.equal(database.transaction(level), full);
+    const during = database.transaction(() => {
+      log("a");
+      return database.transaction(level, { isLazy: true });
+    }, { isLazy: true });
+    assert.equal(during, normal);
+    assert.equal(level(), full, "what is outside of transactions, too");
+    assert.throws(
+      () => database.transaction(() => database.transaction(() => log("b")), { isLazy: true }),
+      /what must last/,
+    );
+    assert.equal(level(), full, "after one that failed, too");
+    assert.equal(database.transaction(level, { isLazy: false }), full);
+    assert.equal(database.transaction(() => database.transaction(level, { isLazy: true })), full);
+    using other = open(path);
+    assert.deepEqual(other.all("SELECT line FROM log").map(({ line }) => line), ["a"]);
+  });
+});
+
 Deno.test("SqliteConnection loses the inner transaction with the outer one", () => {
   using database = open(":memory:");
   assert.throws(() =>

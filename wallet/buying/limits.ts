@@ -54,7 +54,10 @@ export const CREDIT_AGE_MS_MAX = 7 * 24 * 3_600_000;
  */
 export const WASTE_PART = 32n;
 
-/** What is used is written each time this part of a top-up more is: a crash forgets at most so much. */
+/**
+ * What is used is written each time this part of a top-up more is: a crash forgets at most so much. A power
+ * cut may forget what came since the last payment, a top-up and one such part at most.
+ */
 export const USED_PER_WRITE = 8n;
 
 /** Sessions of one seller at a time: each fetch has one. */

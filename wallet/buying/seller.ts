@@ -6,7 +6,7 @@ import { GROUP_BYTES, UNITS_PER_MSAT, UNITS_PER_SAT, unitsOf } from "../credit_u
 import { avoidSeller } from "../operations/avoid_seller.ts";
 import type { SagaContext } from "../operations/saga.ts";
 import type { SellerAccount, StripPart } from "../store/buying_store.ts";
-import type { WalletTransaction } from "../store/wallet_store.ts";
+import type { TransactOptions, WalletTransaction } from "../store/wallet_store.ts";
 import type { Answer, SellerTerms } from "./buying_api.ts";
 import { CREDIT_AGE_MS_MAX, USED_PER_WRITE, WASTE_PART } from "./limits.ts";
 import { Prepaid, type TopUp } from "./prepaid.ts";
@@ -18,6 +18,8 @@ export class Seller {
   readonly #context: SagaContext;
   readonly #listeners = new Set<() => void>();
   #written: bigint;
+  /** Of what is written, what outlives a power cut. */
+  #synced: bigint;
   #lost: bigint;
   /** Whether nothing was heard of it yet. */
   #isFresh = true;
@@ -31,6 +33,7 @@ export class Seller {
     const { used, lost } = account ?? { used: 0n, lost: 0n };
     this.prepaid = new Prepaid({ used, ...sumsOf(account) });
     this.#written = used;
+    this.#synced = used;
     this.#lost = lost;
   }
 
@@ -52,7 +55,9 @@ export class Seller {
     this.#isFresh = false;
     const cost = this.prepaid.verified(bytes, terms.priceMsatPerMiB);
     const least = BigInt(terms.minTopUpSat) * UNITS_PER_SAT;
-    if ((this.prepaid.used - this.#written) * USED_PER_WRITE >= least) this.write();
+    if ((this.prepaid.used - this.#written) * USED_PER_WRITE >= least) {
+      this.write({ isLazy: this.prepaid.used - this.#synced <= least });
+    }
     this.#changed();
     return cost;
   }
@@ -76,7 +81,10 @@ export class Seller {
     if (isOver || part.state === "hidden" || part.state === state) return;
     // Who credits what it has refused may; the other way round it has the money.
     if (part.state === "credited") return;
-    this.#context.store.transact((tx) => void tx.moveStripPart(part.paymentId, state));
+    // Whoever forgets it hands the same payment over again, and hears the same.
+    this.#context.store.transact((tx) => void tx.moveStripPart(part.paymentId, state), {
+      isLazy: state === "credited",
+    });
     this.reload();
   }
 
@@ -89,17 +97,24 @@ export class Seller {
     this.#changed();
   }
 
-  /** Writes what is used. */
-  write(): void {
+  /** Writes what is used; when that is lazy, a power cut may take it back. */
+  write({ isLazy = false }: TransactOptions = {}): void {
     const { used } = this.prepaid;
-    if (used === this.#written) return;
-    this.#context.store.transact((tx) => this.writeIn(tx));
+    if (used === (isLazy ? this.#written : this.#synced)) return;
+    this.#context.store.transact((tx) => this.writeIn(tx), { isLazy });
     this.#written = used;
+    if (!isLazy) this.#synced = used;
   }
 
-  /** As {@link write}, within a transaction. */
+  /** As {@link write}, within a transaction; {@link writtenIn} follows it. */
   writeIn(tx: WalletTransaction): void {
     tx.putSellerUse(this.peerId, { used: this.prepaid.used, lost: this.#lost });
+  }
+
+  /** A transaction with {@link writeIn} is on disk. */
+  writtenIn(): void {
+    this.#written = this.prepaid.used;
+    this.#synced = this.#written;
   }
 
   /** It cheated: nothing is bought of it for a while. What it has of us is given up after that. */

@@ -313,6 +313,7 @@ export class Session implements BuyingSession {
     // What counts as verified from here on must not be fetched, and paid, again after a crash.
     this.#request.beforePaying?.();
     const revealed = revealPart(context, part, (tx) => this.#book(tx, part));
+    seller.writtenIn();
     seller.reload();
     if (this.#hidden().length < HIDDEN_LEFT_MIN && this.#count() > 0) this.#refill();
     return revealed;
@@ -326,6 +327,7 @@ export class Session implements BuyingSession {
     this.#request.beforePaying?.();
     const part = this.#purse.sign(channel, (tx, next) => this.#book(tx, { ...next, operationId }));
     if (part === undefined) return undefined;
+    this.#parts.seller.writtenIn();
     this.#parts.seller.reload();
     if (this.#purse.isLow && this.#count() > 0) this.#refill();
     return part;

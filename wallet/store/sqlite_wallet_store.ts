@@ -10,7 +10,7 @@ import { Reads } from "./reads.ts";
 import { MIGRATIONS } from "./schema.ts";
 import { type Tables, tablesOf } from "./tables.ts";
 import { Transaction } from "./transaction.ts";
-import type { WalletStore, WalletTransaction } from "./wallet_store.ts";
+import type { TransactOptions, WalletStore, WalletTransaction } from "./wallet_store.ts";
 
 /** Name of the database in the wallet's directory. */
 export const WALLET_FILE = "wallet.db";
@@ -87,14 +87,14 @@ export class SqliteWalletStore extends Reads implements WalletStore {
     }
   }
 
-  transact<T>(change: (tx: WalletTransaction) => T): T {
+  transact<T>(change: (tx: WalletTransaction) => T, options: TransactOptions = {}): T {
     const transaction = new Transaction(this.tables);
     try {
       return this.tables.database.transaction(() => {
         const result = change(transaction);
         assert(!(result instanceof Promise), "a transaction does not await");
         return result;
-      });
+      }, options);
     } finally {
       transaction.end();
     }

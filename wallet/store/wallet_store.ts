@@ -320,6 +320,15 @@ export interface WalletTransaction
   putRoute(route: RouteRecord): void;
 }
 
+/** Options of {@link WalletStore.transact}. */
+export interface TransactOptions {
+  /**
+   * For what is only noted: it outlives this process, but a power cut may undo it until the next change
+   * that is not so is on disk. @default {false}
+   */
+  readonly isLazy?: boolean;
+}
+
 /** The wallet's memory. One process at a time owns it. */
 export interface WalletStore extends WalletReads, Disposable {
   /**
@@ -327,7 +336,7 @@ export interface WalletStore extends WalletReads, Disposable {
    *
    * @throws {SeedmintError} `storage` or `no-space`
    */
-  transact<T>(change: (tx: WalletTransaction) => T): T;
+  transact<T>(change: (tx: WalletTransaction) => T, options?: TransactOptions): T;
   /**
    * Checks the books: the ledger of each mint against its proofs, proofs against operations, outputs
    * against requests. Returns what does not hold, in words; empty when all is well.
