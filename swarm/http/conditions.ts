@@ -13,12 +13,13 @@ export function isMultiRange(headers: ReadonlyMap<string, string>): boolean {
 }
 
 /**
- * @param options `etag` is strong and in quotes; `size` in bytes.
+ * @param options `etag` is strong and in quotes; `size` in bytes. With `isStrict` a range that ends
+ * before it begins is 416, as the registries' conformance suite wants it; else it means the whole.
  * @throws {Refusal} 412 or 416.
  */
 export function wantedOf(
   headers: ReadonlyMap<string, string>,
-  options: { readonly etag: string; readonly size: number },
+  options: { readonly etag: string; readonly size: number; readonly isStrict?: boolean },
 ): Wanted {
   const { etag, size } = options;
   const ifMatch = headers.get("if-match");
@@ -32,10 +33,13 @@ export function wantedOf(
   const ifRange = headers.get("if-range");
   // A date never matches: content has a hash here, and no date.
   if (ifRange !== undefined && ifRange !== etag) return { kind: "all" };
-  return rangeOf(range, size);
+  return rangeOf(range, { size, isStrict: options.isStrict === true });
 }
 
-function rangeOf(text: string, size: number): Wanted {
+function rangeOf(
+  text: string,
+  { size, isStrict }: { readonly size: number; readonly isStrict: boolean },
+): Wanted {
   const match = /^bytes\s*=\s*(\d{0,32})\s*-\s*(\d{0,32})$/i.exec(text);
   // What is malformed, of another unit, or of many parts is as if it were not there.
   if (match === null || (match[1] === "" && match[2] === "")) return { kind: "all" };
@@ -50,8 +54,9 @@ function rangeOf(text: string, size: number): Wanted {
   }
   const start = Number(match[1]);
   const last = match[2] === "" ? size - 1 : Number(match[2]);
-  if (match[2] !== "" && last < start) return { kind: "all" };
-  if (start >= size) throw unsatisfiable();
+  const isBackwards = match[2] !== "" && last < start;
+  if (isBackwards && !isStrict) return { kind: "all" };
+  if (isBackwards || start >= size) throw unsatisfiable();
   return { kind: "range", start, end: Math.min(last + 1, size) };
 }
 

@@ -1,0 +1,47 @@
+/**
+ * Who may ask. A page in a browser can reach a listener on this machine, or pretend that a name of
+ * its own is this machine; either could make the node fetch, push, or tell what it holds.
+ */
+import { isLoopbackHost } from "../../../src/nostr/relay/hosts.ts";
+import { ociRefusal } from "./oci_error.ts";
+
+/** What is known of a request and of the listener. */
+export interface Claim {
+  /** Values by lower-case name. */
+  readonly headers: ReadonlyMap<string, string>;
+  /** The address on this machine that was connected to. */
+  readonly localAddress: string;
+  /** Names, with or without a port, under which the operator lets the listener be asked. */
+  readonly hosts: ReadonlySet<string>;
+}
+
+/** @throws {Refusal} 403 for web pages, 421 for a name that is not ours. */
+export function checkClaim(claim: Claim): void {
+  if (isFromPage(claim.headers)) {
+    throw ociRefusal(403, {
+      code: "DENIED",
+      message: "Web pages may not use this registry; use a program",
+    });
+  }
+  if (!isHostAllowed(claim)) {
+    throw ociRefusal(421, {
+      code: "DENIED",
+      message: "This registry is not known by that name; ask for 127.0.0.1, or configure the name",
+    });
+  }
+}
+
+/** Programs send none of these; a browser that was only given the address says so. */
+function isFromPage(headers: ReadonlyMap<string, string>): boolean {
+  const site = headers.get("sec-fetch-site");
+  return headers.has("origin") || headers.has("referer") || (site !== undefined && site !== "none");
+}
+
+function isHostAllowed({ headers, localAddress, hosts }: Claim): boolean {
+  const host = headers.get("host")?.toLowerCase();
+  if (host === undefined || !URL.canParse(`http://${host}`)) return false;
+  const hostname = new URL(`http://${host}`).hostname.replace(/^\[(.*)\]$/, "$1");
+  // No page can have an address for its name that is not its server's.
+  if (hostname === localAddress || isLoopbackHost(hostname)) return true;
+  return hosts.has(host) || hosts.has(hostname);
+}
