@@ -43,7 +43,7 @@ export interface HttpOriginOptions {
    * an address of a private network.
    */
   readonly checkUrl?: (url: URL) => Promise<void>;
-  /** @default {globalThis.fetch} */
+  /** What it throws as a `SeedmintError` reaches the caller as it is. @default {globalThis.fetch} */
   readonly fetch?: typeof globalThis.fetch;
 }
 
@@ -271,6 +271,8 @@ export class HttpOrigin implements Origin {
         response = await this.#fetch(target, { headers, redirect: "manual", signal });
       } catch (cause) {
         if (signal.aborted) throw abortedError(signal);
+        // A fetch of ours, such as a registry's with its tokens, says itself what is wrong.
+        if (isSeedmintError(cause)) throw cause;
         throw this.#error("unavailable", `it cannot be reached (${causeOf(cause, this.#url)})`);
       }
       const location = response.headers.get("location");

@@ -1,0 +1,170 @@
+/** One upstream registry, asked as its own clients ask it. */
+import type { Clock } from "../../../src/core/ports.ts";
+import type { Origin } from "../../ports.ts";
+import type { Digest, Reference } from "../names.ts";
+import type {
+  AskOptions,
+  Descriptor,
+  Page,
+  PageRequest,
+  Upstream,
+  UpstreamManifest,
+} from "../ports.ts";
+import { Asker } from "./asker.ts";
+import { askBlobSize, type BlobOptions, blobOriginOf } from "./blobs.ts";
+import type { Credentials } from "./credentials.ts";
+import { Destinations, type Resolve } from "./destinations.ts";
+import { Endpoint } from "./endpoint.ts";
+import { ASK_MS_MAX } from "./limits.ts";
+import { askReferrers, askTags, type ListingQuestion } from "./listings.ts";
+import { askManifest } from "./manifests.ts";
+import { RateLimits, type UpstreamLimits } from "./rate_limits.ts";
+import { Tokens } from "./tokens.ts";
+import { Transport } from "./transport.ts";
+import { within } from "./within.ts";
+
+/** Options of {@link RegistryClient}. */
+export interface RegistryClientOptions {
+  /** Its name: `docker.io`, `ghcr.io`, `127.0.0.1:5000`. */
+  readonly registry: string;
+  /**
+   * Where it answers, if not at `https://` and its name; `http:` says that it has no TLS, and allows
+   * redirects without.
+   */
+  readonly url?: string;
+  /** The node's logins. Absent: it is asked without any. */
+  readonly credentials?: Credentials;
+  readonly clock: Clock;
+  /** @default {globalThis.fetch} */
+  readonly fetch?: typeof globalThis.fetch;
+  /** Addresses of a host's name. @default DNS */
+  readonly resolve?: Resolve;
+}
+
+/** See the head of this file. */
+export class RegistryClient implements Upstream {
+  readonly registry: string;
+  readonly #endpoint: Endpoint;
+  readonly #credentials: Credentials | undefined;
+  readonly #clock: Clock;
+  readonly #destinations: Destinations;
+  readonly #rates: RateLimits;
+  readonly #asker: Asker;
+  readonly #blobs: BlobOptions;
+
+  /** @throws {SyntaxError} If the name or the URL of the registry cannot be one. */
+  constructor(options: RegistryClientOptions) {
+    const { clock, credentials, fetch, resolve } = options;
+    const endpoint = new Endpoint(options.registry, options.url);
+    const { registry, origin } = endpoint;
+    const destinations = new Destinations({
+      endpoint,
+      ...(resolve === undefined ? {} : { resolve }),
+    });
+    const rates = new RateLimits({ registry, clock });
+    const transport = new Transport({
+      registry,
+      clock,
+      destinations,
+      rates,
+      ...(fetch === undefined ? {} : { fetch }),
+    });
+    const tokens = new Tokens({
+      endpoint,
+      transport,
+      destinations,
+      rates,
+      clock,
+      ...(credentials === undefined ? {} : { credentials }),
+    });
+    this.registry = registry;
+    this.#endpoint = endpoint;
+    this.#credentials = credentials;
+    this.#clock = clock;
+    this.#destinations = destinations;
+    this.#rates = rates;
+    this.#asker = new Asker({ registry, origin, transport, tokens, rates, clock });
+    this.#blobs = { endpoint, asker: this.#asker, transport, rates, clock };
+  }
+
+  /** What the registry said of its limits, and what is not asked for now. */
+  limits(): UpstreamLimits {
+    return this.#rates.snapshot();
+  }
+
+  hasCredential(repository: string): boolean {
+    return this.#credentials?.has(this.registry, repository) ?? false;
+  }
+
+  manifest(
+    repository: string,
+    reference: Reference,
+    options: {
+      readonly signal: AbortSignal;
+      readonly etag?: string;
+      readonly isHead?: boolean;
+    },
+  ): Promise<UpstreamManifest> {
+    const { etag, isHead = false } = options;
+    return this.#within(options.signal, (signal) =>
+      askManifest({
+        endpoint: this.#endpoint,
+        asker: this.#asker,
+        clock: this.#clock,
+        repository,
+        reference,
+        isHead,
+        signal,
+        ...(etag === undefined ? {} : { etag }),
+      }));
+  }
+
+  blobSize(
+    repository: string,
+    digest: Digest,
+    options: AskOptions,
+  ): ReturnType<Upstream["blobSize"]> {
+    return this.#within(
+      options.signal,
+      (signal) => askBlobSize(this.#blobs, { repository, digest }, signal),
+    );
+  }
+
+  blobOrigin(repository: string, digest: Digest): Origin {
+    return blobOriginOf(this.#blobs, { repository, digest });
+  }
+
+  tags(repository: string, page: PageRequest, options: AskOptions): Promise<Page | undefined> {
+    return this.#within(
+      options.signal,
+      (signal) => askTags(this.#listing(repository, signal), page),
+    );
+  }
+
+  referrers(
+    repository: string,
+    digest: Digest,
+    options: AskOptions & { readonly artifactType?: string },
+  ): Promise<readonly Descriptor[] | undefined> {
+    return this.#within(
+      options.signal,
+      (signal) => askReferrers(this.#listing(repository, signal), digest, options.artifactType),
+    );
+  }
+
+  #listing(repository: string, signal: AbortSignal): ListingQuestion {
+    return {
+      endpoint: this.#endpoint,
+      asker: this.#asker,
+      destinations: this.#destinations,
+      clock: this.#clock,
+      repository,
+      signal,
+    };
+  }
+
+  #within<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const what = `Cannot ask registry ${this.registry}: no answer`;
+    return within({ clock: this.#clock, ms: ASK_MS_MAX, signal, what }, work);
+  }
+}
