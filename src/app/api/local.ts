@@ -5,6 +5,15 @@ import { add, addedEvent, importAttributes } from "./handlers/add.ts";
 import { exportContent, gc, list, pin, remove, unpin, verify } from "./handlers/content.ts";
 import { find } from "./handlers/find.ts";
 import { get } from "./handlers/get.ts";
+import {
+  announceImage,
+  exportImage,
+  listImages,
+  probeImage,
+  pullImage,
+  pushImage,
+  removeImages,
+} from "./handlers/images.ts";
 import { peers, status, ticket } from "./handlers/node.ts";
 import {
   disableService,
@@ -44,6 +53,13 @@ const HANDLERS: { readonly [Name in MethodName]: Handler<Name> } = {
   "services.enable": enableService,
   "services.disable": disableService,
   earnings,
+  "image.list": listImages,
+  "image.pull": pullImage,
+  "image.push": pushImage,
+  "image.remove": removeImages,
+  "image.export": exportImage,
+  "image.announce": announceImage,
+  "image.probe": probeImage,
   ...walletHandlers(),
 };
 

@@ -10,6 +10,7 @@ import type {
   ImportMode,
   Visibility,
 } from "../../../swarm/store/blob_store.ts";
+import type { ImageMethods, RegistrySummary } from "./image_methods.ts";
 import type { SellingMethods } from "./selling_methods.ts";
 import type { WalletMethods } from "./wallet_methods.ts";
 
@@ -84,6 +85,8 @@ export interface StatusReport {
   readonly wallet: WalletSummary | null;
   /** Null while no wallet is open, or nothing has a price. */
   readonly selling: SellingSummary | null;
+  /** Null while the registry is not open. */
+  readonly registry: RegistrySummary | null;
   /** What does not work, in words; empty when all is well. */
   readonly problems: readonly string[];
 }
@@ -244,7 +247,7 @@ export interface VerifiedEvent {
 }
 
 /** Every method: name, parameters, events, result. */
-export interface Methods extends WalletMethods, SellingMethods {
+export interface Methods extends WalletMethods, SellingMethods, ImageMethods {
   status: { params: Record<never, never>; event: never; result: StatusReport };
   peers: { params: Record<never, never>; event: never; result: { peers: readonly PeerReport[] } };
   list: {

@@ -5,6 +5,8 @@
  * name content; a *transfer* brings content into the store. May import: core, the swarm, the wallet, the
  * neighbours config, control and lifecycle.
  */
+export * from "./image_methods.ts";
+export * from "./images.ts";
 export * from "./methods.ts";
 export * from "./open.ts";
 export * from "./open_wallet.ts";

@@ -4,6 +4,7 @@ import { SeedmintError } from "../../core/errors.ts";
 import type { BlobStore } from "../../../swarm/store/blob_store.ts";
 import type { Announcer, Discovery, Network, ProviderHint } from "../../../swarm/ports.ts";
 import type { Config } from "../config/settings.ts";
+import type { ImageAccess } from "./images.ts";
 import type { MethodName, Methods, RelayStatus } from "./methods.ts";
 import type { Tracing } from "../tracing.ts";
 import type { SellingAccess } from "./selling.ts";
@@ -44,6 +45,8 @@ export interface NodeParts {
   readonly wallet?: WalletAccess;
   /** Prices and earnings. */
   readonly selling?: SellingAccess;
+  /** Container images. */
+  readonly images?: ImageAccess;
   /** Reads hints out of multiaddrs with `/p2p/`. */
   readonly hintsOf: (addresses: readonly string[], via: ProviderHint["via"]) => ProviderHint[];
   readonly relays: () => readonly RelayStatus[];

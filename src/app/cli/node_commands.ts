@@ -1,6 +1,7 @@
 /** The table of verbs about the node itself, and the groups in which help shows all verbs. */
 import { SETTING_NAMES } from "../config/settings.ts";
 import { CONTENT_VERBS, KEEPING_VERBS } from "./commands.ts";
+import { DOCTOR_VERB, IMAGE_VERBS, SETUP_VERB } from "./image_commands.ts";
 import { EARNINGS_VERB, SERVICES_VERBS } from "./selling_commands.ts";
 import { COMMON_SETTINGS, isFamily, type VerbFamily, type VerbSpec } from "./verb.ts";
 import { WALLET_VERBS } from "./wallet_commands.ts";
@@ -155,6 +156,7 @@ export const NODE_VERBS: readonly VerbSpec[] = [
 export const VERB_GROUPS: readonly (readonly [string, readonly (VerbSpec | VerbFamily)[]])[] = [
   ["Content", CONTENT_VERBS],
   ["Keeping", KEEPING_VERBS],
+  ["Containers", [IMAGE_VERBS, SETUP_VERB, DOCTOR_VERB]],
   ["Money", [WALLET_VERBS, SERVICES_VERBS, EARNINGS_VERB]],
   ["Node", NODE_VERBS],
 ];

@@ -1,4 +1,7 @@
-/** The one file that imports smol-toml: a settings file becomes keys, values and line numbers. */
+/**
+ * The one file that imports smol-toml: a settings file becomes keys, values and line numbers, and the
+ * files of container clients become tables.
+ */
 import { parse, TomlError } from "smol-toml";
 import { SeedmintError } from "../../core/errors.ts";
 
@@ -18,16 +21,7 @@ export interface TomlEntry {
  * @throws {SeedmintError} `usage` with file and line.
  */
 export function readToml(text: string, path: string): ReadonlyMap<string, TomlEntry> {
-  let table: Record<string, unknown>;
-  try {
-    table = parse(text);
-  } catch (error) {
-    const at = error instanceof TomlError ? `:${error.line}:${error.column}` : "";
-    const why = error instanceof Error ? error.message.split("\n")[0] : String(error);
-    throw new SeedmintError("usage", `Cannot read the settings file ${path}${at}: ${why}`, {
-      cause: error,
-    });
-  }
+  const table = parseTable(text, `the settings file ${path}`);
   const lines = text.split("\n");
   return new Map(
     Object.entries(table).map(([key, value]) => {
@@ -35,4 +29,19 @@ export function readToml(text: string, path: string): ReadonlyMap<string, TomlEn
       return [key, { value, line: line + 1 }];
     }),
   );
+}
+
+/**
+ * Reads a TOML file of another program.
+ *
+ * @throws {SeedmintError} `usage` with file, line and column.
+ */
+export function parseTable(text: string, path: string): Readonly<Record<string, unknown>> {
+  try {
+    return parse(text);
+  } catch (error) {
+    const at = error instanceof TomlError ? `:${error.line}:${error.column}` : "";
+    const why = error instanceof Error ? error.message.split("\n")[0] : String(error);
+    throw new SeedmintError("usage", `Cannot read ${path}${at}: ${why}`, { cause: error });
+  }
 }

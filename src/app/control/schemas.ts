@@ -2,6 +2,7 @@
 import type { MethodName } from "../api/methods.ts";
 import { v } from "../schema.ts";
 import { PRICE_MSAT_PER_MIB_MAX } from "../config/money_values.ts";
+import { IMAGE_SCHEMAS } from "./image_schemas.ts";
 import { SELLING_SCHEMAS } from "./selling_schemas.ts";
 import { WALLET_SCHEMAS } from "./wallet_schemas.ts";
 
@@ -75,6 +76,7 @@ export const PARAM_SCHEMAS: Readonly<Record<MethodName, v.GenericSchema>> = {
   verify: v.strictObject({ targets }),
   export: v.strictObject({ target: text, output: path, overwrite: v.boolean() }),
   ticket: v.strictObject({ target: text }),
+  ...IMAGE_SCHEMAS,
   ...SELLING_SCHEMAS,
   ...WALLET_SCHEMAS,
 };

@@ -4,6 +4,7 @@ export * from "./ask.ts";
 export * from "./content.ts";
 export * from "./find.ts";
 export * from "./get.ts";
+export * from "./images.ts";
 export * from "./inspect.ts";
 export * from "./node.ts";
 export * from "./resolve.ts";

@@ -52,6 +52,7 @@ export function statusOf(parts: NodeParts): Omit<StatusReport, "wallet" | "selli
     relays: parts.relays(),
     peerCount: new Set(parts.network?.connections().map((connection) => connection.peerId)).size,
     store: parts.store.usage(),
+    registry: parts.images?.summary() ?? null,
     problems: parts.problems(),
   };
 }

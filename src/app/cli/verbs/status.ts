@@ -38,6 +38,7 @@ export function describeStatus(status: StatusReport, nowMs: number): string[] {
     }`,
     ...describeWallet(status.wallet),
     ...describeSelling(status.selling),
+    ...describeRegistry(status.registry, nowMs),
     ...status.problems.map((problem) => `problem    ${problem}`),
   ];
 }
@@ -56,6 +57,26 @@ function describeSelling(selling: StatusReport["selling"]): string[] {
   return [
     `selling    ${services}, ${formatMsat(earnedDayMsat)} earned in the last day, ` +
     `${provisionalSat} sat to be redeemed`,
+  ];
+}
+
+function describeRegistry(registry: StatusReport["registry"], nowMs: number): string[] {
+  if (registry === null) return [];
+  const { mirrorUrl, pushUrl, imageCount, requestCount, sentBytes, lastRequestMs } = registry;
+  const last = lastRequestMs === null
+    ? "nobody asked yet"
+    : `${requestCount} requests, ${formatBytes(sentBytes)} sent, the last ${
+      formatDuration(Math.max(0, nowMs - lastRequestMs))
+    } ago`;
+  return [
+    `images     ${imageCount}`,
+    ...(mirrorUrl === null ? [] : [`mirror     ${mirrorUrl}, ${last}`]),
+    ...(pushUrl === null ? [] : [`pushes     ${pushUrl}`]),
+    ...registry.upstreams.flatMap(({ registry: name, remaining, problem }) => {
+      const left = remaining === null ? [] : [`${remaining} requests left`];
+      const told = [...left, ...(problem === null ? [] : [problem])].join("; ");
+      return told === "" ? [] : [`registry   ${name}: ${told}`];
+    }),
   ];
 }
 
