@@ -68,6 +68,7 @@ export class Follower implements AsyncDisposable {
   readonly #running = new Set<Promise<void>>();
   readonly #looking = new Map<string, Promise<RefreshReport>>();
   readonly #closing = new AbortController();
+  #configured: readonly Follow[] = [];
   #isStarted = false;
 
   constructor(options: FollowerOptions) {
@@ -141,6 +142,13 @@ export class Follower implements AsyncDisposable {
     );
   }
 
+  /** Follows these as long as it runs, whatever the state says of them; call it before {@link start}. */
+  configure(follows: readonly Follow[]): void {
+    for (const { root } of follows) this.#root(root);
+    this.#configured = follows;
+    this.#updatePins();
+  }
+
   /** Begins to look; what is accepted already is told of first. */
   start(): void {
     if (this.#isStarted) return;
@@ -154,17 +162,22 @@ export class Follower implements AsyncDisposable {
 
   /** What is followed, of roots that are pinned. */
   follows(): readonly Follow[] {
-    return this.#options.state.follows().filter(({ root }) => this.#roots.has(root));
+    const configured = new Set(this.#configured.map(keyText));
+    const others = this.#options.state.follows()
+      .filter((one) => this.#roots.has(one.root) && !configured.has(keyText(one)));
+    return [...this.#configured, ...others];
   }
 
   /**
    * Follows a catalog, or changes how.
    *
-   * @throws {SeedmintError} `busy` if too many are followed; `usage` for an unknown root.
+   * @throws {SeedmintError} `busy` if too many are followed; `usage` for an unknown root, and for one
+   * that the settings follow.
    */
   follow(follow: Follow): void {
     const { state } = this.#options;
     this.#root(follow.root);
+    this.#refuseConfigured(follow);
     const known = state.follows();
     const isNew = !known.some((one) => keyText(one) === keyText(follow));
     if (isNew && known.length >= FOLLOWS_MAX) {
@@ -179,6 +192,7 @@ export class Follower implements AsyncDisposable {
 
   /** Ends following. @returns Whether it was followed. */
   unfollow(key: CatalogKey): boolean {
+    this.#refuseConfigured(key);
     this.#unwatch(key);
     const was = this.#options.state.unfollow(key);
     this.#updatePins();
@@ -314,6 +328,14 @@ export class Follower implements AsyncDisposable {
       };
       if (watched.end.signal.aborted || this.#closing.signal.aborted) watched.wake(-1);
     });
+  }
+
+  #refuseConfigured(key: CatalogKey): void {
+    if (!this.#configured.some((one) => keyText(one) === keyText(key))) return;
+    throw new SeedmintError(
+      "usage",
+      `The settings of this node follow the catalog ${key.name} (--catalog): change them there`,
+    );
   }
 
   #root(id: string): RootDocument {

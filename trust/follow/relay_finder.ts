@@ -1,6 +1,6 @@
 /** Finding catalogs, and versions of roots, on Nostr relays. */
 import type { Filter } from "../../src/nostr/filter.ts";
-import type { NostrEvent } from "../../src/nostr/nostr.ts";
+import { type NostrEvent, tagValue } from "../../src/nostr/nostr.ts";
 import { PUBLICATIONS_MAX, ROOTS_ASKED } from "./limits.ts";
 import type { CatalogFinder, CatalogQuery, FoundPublication } from "./ports.ts";
 import { CATALOG_KIND, catalogAddress, readPublicationEvent, rootAddress } from "./publication.ts";
@@ -21,6 +21,10 @@ export interface CatalogRelays {
 export class RelayFinder implements CatalogFinder {
   readonly name = "relays";
   readonly #relays: CatalogRelays;
+  /** Who waits for news, by `d` tag. */
+  readonly #waiting = new Map<string, Set<() => void>>();
+  #isChanging = false;
+  #stop: () => void = () => {};
 
   constructor(relays: CatalogRelays) {
     this.#relays = relays;
@@ -43,11 +47,45 @@ export class RelayFinder implements CatalogFinder {
   }
 
   watch(query: CatalogQuery, onNews: () => void): () => void {
-    return this.#relays.subscribe(filtersOf(query), {
-      onEvent: (event) => {
-        if (readPublicationEvent(event) !== undefined) onNews();
-      },
+    const { root, catalog, rootVersion } = query;
+    const addresses = [catalogAddress(root, catalog), rootAddress(root, rootVersion + 1)];
+    for (const d of addresses) {
+      this.#waiting.getOrInsertComputed(d, () => new Set()).add(onNews);
+    }
+    this.#change();
+    return () => {
+      for (const d of addresses) {
+        const listeners = this.#waiting.get(d);
+        listeners?.delete(onNews);
+        if (listeners?.size === 0) this.#waiting.delete(d);
+      }
+      this.#change();
+    };
+  }
+
+  /** One subscription for all, made anew when several changes are through: a pool allows few. */
+  #change(): void {
+    if (this.#isChanging) return;
+    this.#isChanging = true;
+    queueMicrotask(() => {
+      this.#isChanging = false;
+      this.#stop();
+      this.#stop = () => {};
+      if (this.#waiting.size === 0) return;
+      try {
+        this.#stop = this.#relays.subscribe(
+          [{ kinds: [CATALOG_KIND], "#d": [...this.#waiting.keys()] }],
+          { onEvent: (event) => this.#tell(event) },
+        );
+      } catch {
+        // The pool is closed or full: catalogs are still looked for from time to time.
+      }
     });
+  }
+
+  #tell(event: NostrEvent): void {
+    if (readPublicationEvent(event) === undefined) return;
+    for (const onNews of this.#waiting.get(tagValue(event, "d") ?? "") ?? []) onNews();
   }
 }
 

@@ -22,6 +22,7 @@ import {
 import { GATEWAY_SETTINGS } from "./gateway_settings.ts";
 import { REGISTRY_SETTINGS } from "./registry_settings.ts";
 import { type Setting, setting } from "./setting.ts";
+import { TRUST_SETTINGS } from "./trust_settings.ts";
 import { WALLET_SETTINGS } from "./wallet_settings.ts";
 
 export type { Setting } from "./setting.ts";
@@ -207,6 +208,7 @@ export const SETTINGS = {
   ...WALLET_SETTINGS,
   ...GATEWAY_SETTINGS,
   ...REGISTRY_SETTINGS,
+  ...TRUST_SETTINGS,
   relayListen: setting<{ hostname: string; port: number } | undefined>({
     placeholder: "HOST:PORT",
     default: undefined,
