@@ -6,7 +6,7 @@ import type { Platform } from "../manifest/mod.ts";
 import type { Digest, RepositoryName } from "../names.ts";
 import { digestIn, hashIn, keyOf } from "./keys.ts";
 
-/** Who may see an image. */
+/** Who may see an image, as the store has it. */
 type Visibility = "public" | "fleet" | "private";
 
 /** What is written of an image. */

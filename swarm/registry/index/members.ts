@@ -65,6 +65,17 @@ export class Members {
     ) !== undefined;
   }
 
+  /** Whether the repository has it for everyone, not just for those who may log in. */
+  isOpen(name: RepositoryName, digest: Digest): boolean {
+    return this.#database.get(
+      `SELECT 1 FROM members
+       WHERE registry = ? AND repository = ? AND digest = ? AND is_private = 0`,
+      name.registry,
+      name.repository,
+      keyOf(digest),
+    ) !== undefined;
+  }
+
   /** False if the repository had it not. */
   remove(name: RepositoryName, digest: Digest, kind: MemberKind): boolean {
     return this.#database.run(

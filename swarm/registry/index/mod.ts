@@ -10,7 +10,7 @@
  * May import: `src/core`, `src/sqlite`, `swarm/registry/{names,ports}.ts`, `swarm/registry/manifest`.
  */
 export type { Authorizations } from "./authorizations.ts";
-export type { ImageRow, Images as ImageTable, NewImage } from "./images.ts";
+export type { ImageBlob, ImageRow, Images as ImageTable, NewImage } from "./images.ts";
 export type { ManifestEntry, Manifests } from "./manifests.ts";
 export type { Mappings } from "./mappings.ts";
 export type { MemberKind, Members } from "./members.ts";

@@ -1,0 +1,215 @@
+/**
+ * What is kept of images, and for how long. The store evicts blobs, the least recently used first; an
+ * image is used as a whole and so grows old as a whole, and when a blob of it went, the rest goes, too: half
+ * an image helps nobody. A pinned collection keeps its children (see `BlobStore`).
+ */
+import type { Hash } from "../../../src/core/hash.ts";
+import type { Clock } from "../../../src/core/ports.ts";
+import type { BlobRecord, BlobStore, Visibility } from "../../store/blob_store.ts";
+import { type ImageBlob, type ImageRow, LOCAL_REGISTRY, type RegistryIndex } from "../index/mod.ts";
+import { type Digest, digestOf } from "../names.ts";
+import { FRESH_MS, REFRESH_INTERVAL_MS, USE_INTERVAL_MS, USES_MAX } from "./limits.ts";
+
+/** Options of {@link Retention}. */
+export interface RetentionOptions {
+  readonly store: BlobStore;
+  readonly index: RegistryIndex;
+  readonly clock: Clock;
+  /** Removes what is left of an image. */
+  readonly drop: (image: ImageRow) => Promise<unknown>;
+  readonly onError?: (error: unknown) => void;
+}
+
+/** An image that has no row any more, and what it was made of. */
+export interface GoneImage {
+  readonly collection: Hash;
+  /** The tag in the store that kept it. */
+  readonly tag: string;
+  readonly blobs: readonly ImageBlob[];
+  /** Blobs that the collection has for its form alone. */
+  readonly files: readonly Hash[];
+}
+
+const WIDTH: Readonly<Record<Visibility, number>> = { private: 0, fleet: 1, public: 2 };
+
+/** See the head of this file. */
+export class Retention implements AsyncDisposable {
+  readonly #options: RetentionOptions;
+  /** When manifests were last said to be used. */
+  readonly #usedMs = new Map<Digest, number>();
+  readonly #dropping = new Set<Promise<unknown>>();
+  #stopListening: () => void = () => {};
+  #cancelRefresh: () => void = () => {};
+
+  constructor(options: RetentionOptions) {
+    this.#options = options;
+  }
+
+  /** Begins to watch the store. */
+  start(): void {
+    this.#stopListening = this.#options.store.onChange((hash) => this.#changed(hash));
+    this.#scheduleRefresh();
+  }
+
+  used(manifest: Digest): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    if (nowMs - (this.#usedMs.get(manifest) ?? -Infinity) < USE_INTERVAL_MS) return;
+    this.#usedMs.delete(manifest);
+    this.#usedMs.set(manifest, nowMs);
+    if (this.#usedMs.size > USES_MAX) this.#usedMs.delete(this.#usedMs.keys().next().value!);
+    for (const image of this.#options.index.images.withManifest(manifest)) this.touch(image);
+  }
+
+  /** Marks an image as used now, with all that it is made of. */
+  touch({ collection }: Pick<ImageRow, "collection">): void {
+    const { store, index } = this.#options;
+    store.touch(collection);
+    for (const { hash } of index.images.blobsOf(collection)) store.touch(hash);
+  }
+
+  /**
+   * Makes the blobs of an image as visible as the image, or as another one that has them. A blob is
+   * shown to more only if the image's repository has it for everyone: whoever writes a manifest
+   * may list what is none of his.
+   *
+   * @param options `mayHide`: show blobs to fewer, too, if no image shows them to more.
+   */
+  show(image: ImageRow, options: { readonly mayHide: boolean }): void {
+    const { store, index } = this.#options;
+    for (const { hash } of index.images.blobsOf(image.collection)) {
+      const record = store.status(hash);
+      if (record === undefined) continue;
+      const visibility = widest(index.images.madeOf(hash).map((other) => other.visibility));
+      const isWider = WIDTH[visibility] > WIDTH[record.visibility];
+      const isOpen = record.sha256 !== undefined &&
+        index.members.isOpen(image.name, digestOf(record.sha256));
+      const mayChange = isWider ? isOpen : options.mayHide;
+      if (visibility !== record.visibility && mayChange) store.setAttributes(hash, { visibility });
+    }
+    const all = widest(
+      index.images.ofCollection(image.collection).map((other) => other.visibility),
+    );
+    if (store.status(image.collection)?.visibility !== all) {
+      store.setAttributes(image.collection, { visibility: all });
+    }
+  }
+
+  /** Removes what an image alone kept. Returns the bytes that it freed. */
+  async letGo(gone: GoneImage): Promise<number> {
+    const { store, index } = this.#options;
+    const { collection, tag } = gone;
+    if (store.status(collection)?.tags.includes(tag) === true) store.untag(collection, tag);
+    if (index.images.ofCollection(collection).length > 0) return 0;
+    const left = store.status(collection);
+    if (left !== undefined && left.tags.length > 0) return 0;
+    await store.remove(collection);
+    for (const file of gone.files) {
+      if (store.status(file) === undefined || store.isListed(file)) continue;
+      await store.remove(file);
+    }
+    let freedBytes = 0;
+    const removed = new Set<Digest>();
+    const manifests = gone.blobs.filter(({ manifest }) => manifest !== undefined);
+    // Indexes before what they list, however deep.
+    for (let before = -1; before < removed.size;) {
+      before = removed.size;
+      for (const { hash, manifest } of manifests) {
+        if (removed.has(manifest!) || !this.#isFree(hash, removed)) continue;
+        freedBytes += await this.#removeBlob(hash);
+        index.manifests.remove(manifest!);
+        removed.add(manifest!);
+      }
+    }
+    for (const { hash, manifest } of gone.blobs) {
+      if (manifest === undefined && this.#isFree(hash, removed)) {
+        freedBytes += await this.#removeBlob(hash);
+      }
+    }
+    return freedBytes;
+  }
+
+  /** Resolves when no image is being dropped. */
+  async settled(): Promise<void> {
+    while (this.#dropping.size > 0) await Promise.all(this.#dropping);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopListening();
+    this.#cancelRefresh();
+    await this.settled();
+  }
+
+  /** Whether nothing keeps a blob: no pin, tag, collection, image, or manifest that came just now. */
+  #isFree(hash: Hash, removed: ReadonlySet<Digest>): boolean {
+    const { store, index } = this.#options;
+    const record = store.status(hash);
+    if (record === undefined) return true;
+    if (record.pinned || record.tags.length > 0 || store.isListed(hash)) return false;
+    if (index.images.madeOf(hash).length > 0) return false;
+    if (record.sha256 === undefined) return true;
+    const digest = digestOf(record.sha256);
+    if (index.members.repositoriesOf(digest, { registry: LOCAL_REGISTRY }).length > 0) return false;
+    return !index.manifests.parentsOf(digest).some((parent) =>
+      !removed.has(parent) && this.#isFresh(parent)
+    );
+  }
+
+  /** Whether a manifest was used so lately that its image may be on its way. */
+  #isFresh(manifest: Digest): boolean {
+    const { store, index, clock } = this.#options;
+    const entry = index.manifests.get(manifest);
+    const record = entry && store.status(entry.hash);
+    return record !== undefined && clock.nowMs() - record.lastUsedMs < FRESH_MS;
+  }
+
+  async #removeBlob(hash: Hash): Promise<number> {
+    const { store } = this.#options;
+    const record: BlobRecord | undefined = store.status(hash);
+    if (record === undefined) return 0;
+    await store.remove(hash);
+    return record.size;
+  }
+
+  #changed(hash: Hash): void {
+    const { store, index } = this.#options;
+    if (store.status(hash) !== undefined) return;
+    for (const image of [...index.images.ofCollection(hash), ...index.images.madeOf(hash)]) {
+      const dropped: Promise<unknown> = this.#options.drop(image)
+        .catch((error) => this.#options.onError?.(error))
+        .finally(() => this.#dropping.delete(dropped));
+      this.#dropping.add(dropped);
+    }
+  }
+
+  #scheduleRefresh(): void {
+    this.#cancelRefresh = this.#options.clock.timer(REFRESH_INTERVAL_MS, () => {
+      try {
+        this.#refresh();
+      } catch (error) {
+        this.#options.onError?.(error);
+      }
+      this.#scheduleRefresh();
+    });
+  }
+
+  /** Peers read blobs, not images: an image of which one was read is used. */
+  #refresh(): void {
+    const { store, index, clock } = this.#options;
+    const sinceMs = clock.nowMs() - REFRESH_INTERVAL_MS;
+    for (const image of index.images.all()) {
+      const own = index.images.blobsOf(image.collection).map(({ hash }) => hash)
+        .filter((hash) => index.images.madeOf(hash).length === 1);
+      const isUsed = [image.collection, ...own].some((hash) =>
+        (store.status(hash)?.lastUsedMs ?? 0) >= sinceMs
+      );
+      if (isUsed) this.touch(image);
+    }
+  }
+}
+
+function widest(visibilities: readonly Visibility[]): Visibility {
+  return visibilities.reduce(
+    (wide, visibility) => WIDTH[visibility] > WIDTH[wide] ? visibility : wide,
+    "private",
+  );
+}
