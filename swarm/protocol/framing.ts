@@ -39,22 +39,24 @@ export function dataFrameHead(size: number): Bytes {
 }
 
 /** Options of {@link FrameReader}. */
-export interface FrameReaderOptions {
+export interface FrameReaderOptions<M extends object = Message> {
   /** The most bytes of one message. */
   readonly messageBytesMax: number;
   /** Whether data frames are allowed: a requester sends none. */
   readonly isDataAllowed: boolean;
+  /** Reads the messages of another protocol with these frames. @default those of this one */
+  readonly decode?: (bytes: Uint8Array) => M;
 }
 
 /** Takes frames off a stream. At most one {@link next} may be under way. */
-export class FrameReader {
+export class FrameReader<M extends object = Message> {
   readonly #stream: Pick<ByteStream, "read" | "release">;
-  readonly #options: FrameReaderOptions;
+  readonly #options: FrameReaderOptions<M>;
   #unread: Uint8Array = NOTHING;
   #dataLeft = 0;
   #messageBytes = 0;
 
-  constructor(stream: Pick<ByteStream, "read" | "release">, options: FrameReaderOptions) {
+  constructor(stream: Pick<ByteStream, "read" | "release">, options: FrameReaderOptions<M>) {
     this.#stream = stream;
     this.#options = options;
   }
@@ -66,7 +68,7 @@ export class FrameReader {
    * @throws {SeedmintError} `protocol` for a frame that breaks a limit or a message that is none,
    * `reset` if the stream was aborted or ended inside a frame.
    */
-  async next(): Promise<Message | Uint8Array | undefined> {
+  async next(): Promise<M | Uint8Array | undefined> {
     if (this.#dataLeft === 0) {
       const message = await this.#head();
       if (message !== "data") return message;
@@ -90,7 +92,7 @@ export class FrameReader {
   }
 
   /** Reads a length and a mark, and the whole frame if it is a message. */
-  async #head(): Promise<Message | "data" | undefined> {
+  async #head(): Promise<M | "data" | undefined> {
     const length = await this.#length();
     if (length === undefined) return undefined;
     const isData = this.#unread[length.size] === DATA_MARK;
@@ -103,7 +105,8 @@ export class FrameReader {
     }
     this.#unread = this.#unread.subarray(length.size);
     this.#messageBytes = length.value;
-    return decodeMessage(await this.#take(length.value));
+    const bytes = await this.#take(length.value);
+    return this.#options.decode?.(bytes) ?? decodeMessage(bytes) as M;
   }
 
   /** The length of the next frame, once its first byte is here too; undefined at the end. */

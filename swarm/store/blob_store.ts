@@ -57,8 +57,11 @@ export interface BlobAttributes {
   readonly pinned?: boolean;
 }
 
-/** How a file enters: copied, hard-linked into the store, or left where it is. */
-export type ImportMode = "copy" | "link" | "in-place";
+/**
+ * How a file enters: copied, hard-linked into the store, left where it is, or given up to the store:
+ * moved, for a file that nobody else writes any more, and gone whether it is taken or not.
+ */
+export type ImportMode = "copy" | "link" | "in-place" | "move";
 
 /** Options of every import. */
 export interface ImportOptions extends BlobAttributes {

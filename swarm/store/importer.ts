@@ -56,6 +56,7 @@ export class Importer {
     try {
       const info = await Deno.stat(path);
       if (!info.isFile) throw new TypeError(`Cannot import ${path}: it is not a file`);
+      if (options.mode === "move") return await this.#moved(path, info.size, named);
       if (info.size <= INLINE_BYTES_MAX && options.mode !== "in-place") {
         return this.bytes(await Deno.readFile(path), named);
       }
@@ -194,6 +195,29 @@ export class Importer {
       this.#install(temporary, hashed, described);
     }
     return hashed.hash;
+  }
+
+  async #moved(path: string, size: number, options: ImportOptions): Promise<Hash> {
+    const temporary = this.#core.layout.temporary();
+    try {
+      if (size <= INLINE_BYTES_MAX) return this.bytes(await Deno.readFile(path), options);
+      try {
+        this.#core.files.rename(path, temporary);
+      } catch (error) {
+        // Another file system.
+        if (error instanceof Deno.errors.NotFound) throw error;
+        return await this.#copied(path, size, options);
+      }
+      this.#core.reserve(size);
+      try {
+        return await this.#adopt(temporary, options);
+      } finally {
+        this.#core.release(size);
+      }
+    } finally {
+      this.#core.removeLater(temporary);
+      this.#core.removeLater(path);
+    }
   }
 
   async #linked(path: string, options: ImportOptions): Promise<Hash> {

@@ -126,6 +126,7 @@ export class MemoryBlobStore implements BlobStore {
       options.signal?.throwIfAborted();
       throw storageError(`import ${path}`, error);
     }
+    if (options.mode === "move") await Deno.remove(path);
     return await this.importBytes(bytes, { name: basename(path), ...options });
   }
 

@@ -1,0 +1,142 @@
+/** One content on its way in: its parts side by side, then its check, then the store. */
+import { isSeedmintError, SeedmintError } from "../../src/core/errors.ts";
+import type { Sha256 } from "../../src/core/hash.ts";
+import type { Clock, Random } from "../../src/core/ports.ts";
+import { addFromOrigin } from "../origin/mod.ts";
+import type { Origin } from "../ports.ts";
+import type { BlobAttributes, BlobRecord, BlobStore } from "../store/blob_store.ts";
+import { GrowingContent } from "./content.ts";
+import { Feed, type FeedOptions } from "./feed.ts";
+import { Host } from "./host.ts";
+import { partsOf } from "./order.ts";
+
+/** Options of {@link Intake}. */
+export interface IntakeOptions {
+  readonly self: string;
+  readonly sha256: Sha256;
+  readonly size: number;
+  readonly origin: Origin;
+  readonly attributes: BlobAttributes | undefined;
+  readonly store: BlobStore;
+  /** Where the bytes grow. */
+  readonly path: string;
+  /** Absent: nobody but upstream is asked. */
+  readonly swarm: FeedOptions["swarm"];
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Called after bytes came, with their count. */
+  readonly onBytes: FeedOptions["onBytes"];
+  /** Called with the bytes that are here so far. */
+  readonly onProgress: (bytes: number) => void;
+}
+
+/** See the head of this file. */
+export class Intake {
+  /** What members are fed from, while it is under way and as long as some still read. */
+  readonly host: Host;
+  readonly #options: IntakeOptions;
+  readonly #content: GrowingContent;
+  #memberBytes = 0;
+
+  /** @throws {SeedmintError} If its file cannot be made. */
+  constructor(options: IntakeOptions) {
+    const { path, self, sha256, size, clock } = options;
+    this.#options = options;
+    this.#content = new GrowingContent({ path, parts: partsOf(size), clock });
+    this.host = new Host({ self, sha256, size, content: this.#content });
+  }
+
+  /**
+   * Brings the content in. On failure its file is gone and nobody is fed any more.
+   *
+   * @throws {SeedmintError} `corrupt` if upstream has other bytes; what upstream and the store throw.
+   */
+  async run(signal: AbortSignal): Promise<BlobRecord> {
+    try {
+      await this.#receive(signal);
+      return await this.#keep(signal);
+    } catch (error) {
+      await this.host.close(error instanceof Error ? error : new Error("it failed"));
+      await Deno.remove(this.#options.path).catch(() => {});
+      if (!isSeedmintError(error, "corrupt") || this.#memberBytes === 0) throw error;
+      return await this.#alone(signal);
+    }
+  }
+
+  async #receive(signal: AbortSignal): Promise<void> {
+    const { origin, swarm, clock, random, onBytes, onProgress } = this.#options;
+    const { host } = this;
+    const stop = new AbortController();
+    const feeds = host.parts.map((part) =>
+      new Feed({
+        host,
+        content: this.#content,
+        part,
+        origin,
+        ...(swarm === undefined ? {} : { swarm }),
+        clock,
+        random,
+        onBytes: (count, from) => {
+          if (from === "member") this.#memberBytes += count;
+          onBytes(count, from);
+          onProgress(this.#bytes);
+        },
+      }).run(AbortSignal.any([signal, stop.signal]))
+    );
+    try {
+      await Promise.all(feeds);
+    } catch (error) {
+      stop.abort(new SeedmintError("aborted", "Another part failed"));
+      await Promise.allSettled(feeds);
+      throw error;
+    }
+  }
+
+  /** Gives the file to the store, which reads and checks it before it has a name there. */
+  async #keep(signal: AbortSignal): Promise<BlobRecord> {
+    const { store, path, sha256, attributes } = this.#options;
+    try {
+      return await store.importFile(path, {
+        name: sha256,
+        ...attributes,
+        mode: "move",
+        expected: { sha256 },
+        signal,
+      });
+    } catch (error) {
+      if (!isSeedmintError(error, "corrupt")) throw error;
+      throw this.#corrupt(error);
+    }
+  }
+
+  /** A member sent wrong bytes, and nobody can tell which: once more, from upstream alone. */
+  async #alone(signal: AbortSignal): Promise<BlobRecord> {
+    const { store, origin, sha256, size, attributes, onBytes, onProgress } = this.#options;
+    const record = await addFromOrigin({
+      store,
+      origin,
+      sha256,
+      signal,
+      attributes: { name: sha256, ...attributes },
+      onProgress: ({ bytes }) => onProgress(Math.min(bytes, size)),
+    });
+    onBytes(record.size, "upstream");
+    return record;
+  }
+
+  get #bytes(): number {
+    return this.host.parts.reduce(
+      (sum, part) => sum + this.#content.tipOf(part) - part.start,
+      0,
+    );
+  }
+
+  #corrupt(cause: unknown): SeedmintError {
+    const { origin, sha256 } = this.#options;
+    return new SeedmintError(
+      "corrupt",
+      `Cannot take sha256:${sha256} from ${origin.id}: the bytes have another digest; nothing was kept`,
+      { cause },
+    );
+  }
+}

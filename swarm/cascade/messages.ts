@@ -1,0 +1,136 @@
+/** The messages of `/seedmint/cascade/1` and their strict codec; `mod.ts` specifies them. */
+import type { Bytes } from "../../src/core/bytes.ts";
+import { concatBytes } from "../../src/core/bytes.ts";
+import { decodeCbor, encodeCbor } from "../../src/core/cbor.ts";
+import { SeedmintError } from "../../src/core/errors.ts";
+import { hashToBytes, type Sha256 } from "../../src/core/hash.ts";
+import { encodeVarint } from "../../src/core/varint.ts";
+import { CERTIFICATE_BYTES_MAX } from "../fleet.ts";
+import type { PeerAddress } from "../ports.ts";
+import { FieldReader } from "../protocol/fields.ts";
+import {
+  ADDR_LENGTH_MAX,
+  ADDRS_MAX,
+  MESSAGE_BYTES_MAX,
+  PARTS_MAX,
+  PATH_MAX,
+  PEER_ID_LENGTH_MAX,
+  PEERS_MAX,
+} from "./limits.ts";
+
+/** What a child says, once. */
+export interface Ask {
+  readonly t: "ask";
+  readonly sha256: Sha256;
+  /** Bytes of the whole content. */
+  readonly size: number;
+  readonly part: number;
+  /** Where the child goes on, counted from the beginning of the content. */
+  readonly offset: number;
+  /** Where the child may be reached. */
+  readonly addrs: readonly string[];
+  readonly certificate?: Bytes;
+}
+
+/** What a parent says, besides the bytes. */
+export type ParentMessage =
+  /** The bytes from the offset on follow, as they come. `path`: the parent's own parents. */
+  | { readonly t: "feed"; readonly path: readonly string[]; readonly certificate?: Bytes }
+  /** The parent has other parents now. */
+  | { readonly t: "path"; readonly path: readonly string[] }
+  /** It is here and has nothing to send at the moment. */
+  | { readonly t: "tick" }
+  /** No bytes here, or no more: these may have them. */
+  | { readonly t: "elsewhere"; readonly peers: readonly PeerAddress[] }
+  /** The part is sent. */
+  | { readonly t: "end" };
+
+/** Any of them. */
+export type CascadeMessage = Ask | ParentMessage;
+
+/** `message` with its length before it, as frames of the swarm have it. */
+export function cascadeFrame(message: CascadeMessage): Bytes {
+  const bytes = encodeCbor(plainOf(message));
+  return concatBytes(encodeVarint(bytes.length), bytes);
+}
+
+/**
+ * Decodes a message that the other side sent.
+ *
+ * @throws {SeedmintError} `protocol` if it is none.
+ */
+export function decodeCascadeMessage(bytes: Uint8Array): CascadeMessage {
+  const fields = FieldReader.of(decodeCbor(bytes, { bytesMax: MESSAGE_BYTES_MAX }), "a message");
+  const type = fields.oneOf("t", ["ask", "feed", "path", "tick", "elsewhere", "end"]);
+  // Fields of unknown names are for later versions.
+  switch (type) {
+    case "ask":
+      return {
+        t: "ask",
+        sha256: fields.sha256("sha256"),
+        size: fields.size("size"),
+        part: fields.uint("part", PARTS_MAX - 1),
+        offset: fields.size("offset"),
+        addrs: addrsIn(fields),
+        ...certificateIn(fields),
+      };
+    case "feed":
+      return { t: "feed", path: pathIn(fields), ...certificateIn(fields) };
+    case "path":
+      return { t: "path", path: pathIn(fields) };
+    case "elsewhere":
+      return { t: "elsewhere", peers: fields.list("peers", PEERS_MAX, readPeer) };
+    case "tick":
+    case "end":
+      return { t: type };
+    default:
+      return type satisfies never;
+  }
+}
+
+/** @throws {SeedmintError} `protocol` for one that a child has to say. */
+export function decodeParentMessage(bytes: Uint8Array): ParentMessage {
+  const message = decodeCascadeMessage(bytes);
+  if (message.t === "ask") throw new SeedmintError("protocol", "A parent asks where it answers");
+  return message;
+}
+
+/** @throws {SeedmintError} `protocol` for one that a parent has to say. */
+export function decodeAsk(bytes: Uint8Array): Ask {
+  const message = decodeCascadeMessage(bytes);
+  if (message.t !== "ask") throw new SeedmintError("protocol", "A child answers where it asks");
+  return message;
+}
+
+function plainOf(message: CascadeMessage): Record<string, unknown> {
+  switch (message.t) {
+    case "ask":
+      return { ...message, sha256: hashToBytes(message.sha256), addrs: [...message.addrs] };
+    case "elsewhere":
+      return {
+        t: message.t,
+        peers: message.peers.map(({ peerId, addrs }) => ({ peer: peerId, addrs: [...addrs] })),
+      };
+    default:
+      return { ...message };
+  }
+}
+
+function readPeer(fields: FieldReader): PeerAddress {
+  return { peerId: fields.text("peer", PEER_ID_LENGTH_MAX), addrs: addrsIn(fields) };
+}
+
+function addrsIn(fields: FieldReader): readonly string[] {
+  return fields.texts("addrs", { countMax: ADDRS_MAX, lengthMax: ADDR_LENGTH_MAX });
+}
+
+function pathIn(fields: FieldReader): readonly string[] {
+  return fields.texts("path", { countMax: PATH_MAX, lengthMax: PEER_ID_LENGTH_MAX });
+}
+
+function certificateIn(fields: FieldReader): { readonly certificate?: Bytes } {
+  return fields.optional(
+    "certificate",
+    (name) => fields.bytesUpTo(name, CERTIFICATE_BYTES_MAX),
+  );
+}

@@ -1,0 +1,183 @@
+/** Answers members that ask for bytes, each on a stream of its own. */
+import { SeedmintError } from "../../src/core/errors.ts";
+import type { Sha256 } from "../../src/core/hash.ts";
+import type { Clock } from "../../src/core/ports.ts";
+import type { ByteStream, Network, PeerAddress } from "../ports.ts";
+import { FrameReader } from "../protocol/mod.ts";
+import type { BlobStore } from "../store/blob_store.ts";
+import { ChildStream } from "./child_stream.ts";
+import { StoredContent } from "./content.ts";
+import { Host } from "./host.ts";
+import {
+  ASK_MS,
+  CASCADE_PROTOCOL,
+  CHILDREN_MAX,
+  MESSAGE_BYTES_MAX,
+  STREAMS_PER_PEER_MAX,
+} from "./limits.ts";
+import type { Members } from "./members.ts";
+import { type Ask, cascadeFrame, decodeAsk } from "./messages.ts";
+import { homeOf } from "./order.ts";
+import { Roster } from "./roster.ts";
+
+/** Options of {@link Serving}. */
+export interface ServingOptions {
+  readonly network: Network;
+  readonly store: BlobStore;
+  readonly members: Members;
+  readonly clock: Clock;
+  /** Called with the count of bytes that a member was sent. */
+  readonly onSent: (bytes: number) => void;
+}
+
+/** See the head of this file. */
+export class Serving {
+  readonly #options: ServingOptions;
+  readonly #hosts = new Map<Sha256, Host>();
+  readonly #roster = new Roster();
+  readonly #conversations = new Set<Promise<void>>();
+  readonly #streams = new Set<ByteStream>();
+  #isStopped = false;
+  #childCount = 0;
+
+  constructor(options: ServingOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    await this.#options.network.handle(CASCADE_PROTOCOL, (stream) => this.#serve(stream), {
+      inboundStreamsMax: STREAMS_PER_PEER_MAX,
+    });
+  }
+
+  /** Members that asked here for `sha256` lately. */
+  askersOf(sha256: Sha256): readonly PeerAddress[] {
+    return this.#roster.peersOf(sha256, this.#options.clock.monotonicMs());
+  }
+
+  /** Feeds members from `host` until {@link withdraw}. */
+  offer(host: Host): void {
+    this.#hosts.set(host.sha256, host);
+  }
+
+  /** Lets `host` go once those that it feeds have everything. */
+  async withdraw(host: Host): Promise<void> {
+    const end = async () => {
+      if (this.#hosts.get(host.sha256) === host) this.#hosts.delete(host.sha256);
+      await host.close(new SeedmintError("aborted", "It is over"));
+    };
+    if (host.childCount === 0 || host.isClosed || this.#isStopped) return await end();
+    host.onEmpty = () => void end();
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    const reason = new SeedmintError("aborted", "The node is stopping");
+    for (const stream of this.#streams) stream.abort(reason);
+    await Promise.allSettled(this.#conversations);
+    await Promise.allSettled([...this.#hosts.values()].map((host) => host.close(reason)));
+    this.#hosts.clear();
+  }
+
+  async #serve(stream: ByteStream): Promise<void> {
+    if (this.#isStopped) return stream.abort(new SeedmintError("aborted", "It is stopping"));
+    this.#streams.add(stream);
+    const conversation = this.#converse(stream);
+    this.#conversations.add(conversation);
+    try {
+      await conversation;
+    } finally {
+      this.#conversations.delete(conversation);
+      this.#streams.delete(stream);
+    }
+  }
+
+  async #converse(stream: ByteStream): Promise<void> {
+    const ask = await this.#asked(stream);
+    const { members } = this.#options;
+    // Who is no member learns nothing, not even who else asked.
+    if (!await members.isMember(stream.peerId, ask.certificate)) return await refuse(stream, []);
+    const host = await this.#hostOf(ask);
+    const part = host?.parts[ask.part];
+    const isSame = host !== undefined && part !== undefined && host.size === ask.size &&
+      part.start <= ask.offset && ask.offset <= part.end;
+    if (!isSame) {
+      const peer = { peerId: stream.peerId, addrs: ask.addrs };
+      const known = this.#roster.met(ask.sha256, peer, this.#options.clock.monotonicMs());
+      return await refuse(stream, known);
+    }
+    const child = new ChildStream({
+      stream,
+      isHome: homeOf(ask.sha256, stream.peerId, host.parts.length) === ask.part,
+      addrs: ask.addrs,
+      certificate: members.certificate,
+      clock: this.#options.clock,
+      onSent: this.#options.onSent,
+    });
+    const admission = host.admit(part, child, this.#childCount < CHILDREN_MAX);
+    if (admission.kind === "elsewhere") return await refuse(stream, admission.peers);
+    this.#childCount++;
+    this.#watch(stream, child);
+    try {
+      await child.feed(host, part, ask.offset);
+    } finally {
+      this.#childCount--;
+      host.remove(part, child);
+    }
+  }
+
+  /** A child says nothing after it asked: what ends its reading ends its seat. */
+  #watch(stream: ByteStream, child: ChildStream): void {
+    stream.read().then(
+      () => child.drop(new SeedmintError("protocol", "A child says nothing after it asked")),
+      () => child.drop(new SeedmintError("reset", "The stream ended")),
+    );
+  }
+
+  async #asked(stream: ByteStream): Promise<Ask> {
+    const { clock } = this.#options;
+    const stop = clock.timer(
+      ASK_MS,
+      () => stream.abort(new SeedmintError("timeout", "it asked for nothing")),
+    );
+    try {
+      const reader = new FrameReader<Ask>(stream, {
+        messageBytesMax: MESSAGE_BYTES_MAX,
+        isDataAllowed: false,
+        decode: decodeAsk,
+      });
+      const ask = await reader.next();
+      if (ask === undefined || ask instanceof Uint8Array) {
+        throw new SeedmintError("protocol", "A child asked for nothing");
+      }
+      return ask;
+    } finally {
+      stop();
+    }
+  }
+
+  /** What is under way here, or is complete in the store and may be given to members. */
+  async #hostOf(ask: Ask): Promise<Host | undefined> {
+    const { store, network } = this.#options;
+    const known = this.#hosts.get(ask.sha256);
+    if (known !== undefined && !known.isClosed) return known;
+    const record = store.findBySha256(ask.sha256);
+    if (record?.state !== "complete" || record.visibility === "private") return undefined;
+    if (record.size !== ask.size) return undefined;
+    const content = new StoredContent(await store.openReader(record.hash));
+    const other = this.#hosts.get(ask.sha256);
+    if (other !== undefined || this.#isStopped) {
+      await content.close();
+      return other;
+    }
+    const { sha256, size } = ask;
+    const host = new Host({ self: network.peerId, sha256, size, content });
+    this.offer(host);
+    host.onEmpty = () => void this.withdraw(host);
+    return host;
+  }
+}
+
+async function refuse(stream: ByteStream, peers: readonly PeerAddress[]): Promise<void> {
+  await stream.write(cascadeFrame({ t: "elsewhere", peers }));
+}
