@@ -37,9 +37,12 @@ function isFromPage(headers: ReadonlyMap<string, string>): boolean {
   return headers.has("origin") || headers.has("referer") || (site !== undefined && site !== "none");
 }
 
+/** A name or an address, and a port: nothing else that a URL may have in that place. */
+const HOST = /^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/;
+
 function isHostAllowed({ headers, localAddress, hosts }: Claim): boolean {
   const host = headers.get("host")?.toLowerCase();
-  if (host === undefined || !URL.canParse(`http://${host}`)) return false;
+  if (host === undefined || !HOST.test(host) || !URL.canParse(`http://${host}`)) return false;
   const hostname = new URL(`http://${host}`).hostname.replace(/^\[(.*)\]$/, "$1");
   // No page can have an address for its name that is not its server's.
   if (hostname === localAddress || isLoopbackHost(hostname)) return true;

@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { ask, codesOf, manifestOf, startMirror, startPush } from "./support.ts";
+
+Deno.test("RegistryServer does nothing for web pages", async () => {
+  await using world = await startMirror();
+  world.reader.manifests.set("1", await manifestOf("{}"));
+  const pages: Record<string, string>[] = [
+    { origin: "https://evil.example" },
+    { origin: "null" },
+    { origin: "http://127.0.0.1:8080" },
+    { referer: "https://evil.example/" },
+    { "sec-fetch-site": "cross-site" },
+    { "sec-fetch-site": "same-origin" },
+  ];
+  for (const headers of pages) {
+    const answer = await ask(world, "/v2/a/manifests/1", { headers });
+    assert.equal(answer.status, 403, JSON.stringify(headers));
+    assert.deepEqual(codesOf(answer), ["DENIED"]);
+    assert.equal(answer.headers.get("access-control-allow-origin"), null);
+  }
+  assert.equal(world.reader.asked.length, 0);
+  const typed = await ask(world, "/v2/a/manifests/1", { headers: { "sec-fetch-site": "none" } });
+  assert.equal(typed.status, 200);
+});
+
+Deno.test("RegistryServer takes no push from web pages", async () => {
+  await using world = await startPush();
+  const answer = await ask(world, "/v2/a/blobs/uploads/", {
+    method: "POST",
+    headers: { origin: "https://evil.example", "content-type": "text/plain" },
+    body: "x",
+  });
+  assert.equal(answer.status, 403);
+});
+
+Deno.test("RegistryServer answers to its own names only", async () => {
+  await using world = await startMirror({ hosts: ["Registry.Lan", "cache.lan:5055"] });
+  world.reader.manifests.set("1", await manifestOf("{}"));
+  const table: [host: string, status: number][] = [
+    ["127.0.0.1:5055", 200],
+    ["localhost", 200],
+    ["[::1]:5055", 200],
+    ["127.8.9.1", 200],
+    ["registry.lan", 200],
+    ["registry.lan:80", 200],
+    ["cache.lan:5055", 200],
+    ["cache.lan", 421],
+    ["evil.example", 421],
+    ["10.1.2.3", 421],
+    ["127.0.0.1.evil.example", 421],
+    ["127.0.0.1/evil", 421],
+    ["me@127.0.0.1", 421],
+    ["127.0.0.1:5055?", 421],
+  ];
+  for (const [host, status] of table) {
+    const answer = await ask(world, "/v2/a/manifests/1", { headers: { host } });
+    assert.equal(answer.status, status, host);
+  }
+});
+
+Deno.test("a push registry has no names of other registries, and none of its own answer as theirs", async () => {
+  await using world = await startPush();
+  const { port } = world.server;
+  const put = await ask(world, "/v2/library/nginx/manifests/latest", {
+    method: "PUT",
+    headers: { "content-type": "application/vnd.oci.image.index.v1+json" },
+    body: JSON.stringify({
+      schemaVersion: 2,
+      mediaType: "application/vnd.oci.image.index.v1+json",
+      manifests: [],
+    }),
+  });
+  assert.equal(put.status, 201);
+  const path = "/v2/library/nginx/manifests/latest";
+  assert.equal((await ask(world, path)).status, 200);
+  assert.equal((await ask(world, `${path}?ns=127.0.0.1:${port}`)).status, 200);
+  assert.equal((await ask(world, `${path}?ns=seedmint.local`)).status, 200);
+  for (const ns of ["docker.io", "ghcr.io", "x"]) {
+    assert.equal((await ask(world, `${path}?ns=${ns}`)).status, 404, ns);
+  }
+  assert.equal((await ask(world, "/v2/docker.io/library/nginx/manifests/latest")).status, 404);
+});
