@@ -60,7 +60,11 @@ export async function readBody(
 
 /** What a JSON body holds; undefined if it is not JSON. */
 export async function readJson(response: Response, options: BodyOptions): Promise<unknown> {
-  const bytes = await readBody(response, options);
+  return jsonIn(await readBody(response, options));
+}
+
+/** What JSON in UTF-8 holds; undefined if `bytes` are none. */
+export function jsonIn(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch {

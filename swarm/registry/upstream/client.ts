@@ -18,6 +18,8 @@ import { Endpoint } from "./endpoint.ts";
 import { ASK_MS_MAX } from "./limits.ts";
 import { askReferrers, askTags, type ListingQuestion } from "./listings.ts";
 import { askManifest } from "./manifests.ts";
+import { type BlobPush, type BlobPushed, pushBlob, type PushOptions } from "./push_blob.ts";
+import { type ManifestPush, pushManifest } from "./push_manifest.ts";
 import { RateLimits, type UpstreamLimits } from "./rate_limits.ts";
 import { Tokens } from "./tokens.ts";
 import { Transport } from "./transport.ts";
@@ -152,11 +154,47 @@ export class RegistryClient implements Upstream {
     );
   }
 
-  #listing(repository: string, signal: AbortSignal): ListingQuestion {
+  /**
+   * Pushes a blob to `repository`, unless it is there. It has no deadline as a whole, since a slow line may
+   * take hours; one that stops is noticed.
+   *
+   * @throws {SeedmintError} `denied`, `busy`, `corrupt`, `protocol`, `unavailable`, `timeout`.
+   */
+  pushBlob(repository: string, blob: BlobPush, options: AskOptions): Promise<BlobPushed> {
+    return pushBlob(this.#push(repository, options.signal), blob);
+  }
+
+  /**
+   * Pushes a manifest to `repository`, after its blobs.
+   *
+   * @returns Its digest.
+   * @throws {SeedmintError} `denied`, `busy`, `not-found` if the registry lacks a blob of it, `corrupt`,
+   * `invalid`, `protocol`, `unavailable`, `timeout`.
+   */
+  pushManifest(
+    repository: string,
+    reference: Reference,
+    manifest: ManifestPush,
+    options: AskOptions,
+  ): Promise<Digest> {
+    return pushManifest(this.#push(repository, options.signal), reference, manifest);
+  }
+
+  #push(repository: string, signal: AbortSignal): PushOptions {
     return {
       endpoint: this.#endpoint,
       asker: this.#asker,
       destinations: this.#destinations,
+      clock: this.#clock,
+      repository,
+      signal,
+    };
+  }
+
+  #listing(repository: string, signal: AbortSignal): ListingQuestion {
+    return {
+      endpoint: this.#endpoint,
+      asker: this.#asker,
       clock: this.#clock,
       repository,
       signal,

@@ -115,8 +115,14 @@ export const CHUNK_BYTES_MAX = 64 * 1024 * 1024;
 /** A push whose connection takes no byte for so long is begun again where it stopped. */
 export const PUSH_STALL_MS_MAX = 30_000;
 
+/** One request that sends a whole blob may take so long, if it never stops. */
+export const PUSH_REQUEST_MS_MAX = 12 * 3_600_000;
+
 /** Registries hash and move a pushed blob before they answer: ten gigabytes take a minute. */
 export const PUSH_FINISH_MS_MAX = 180_000;
 
 /** Failures in a row without progress after which a push is given up. */
 export const PUSH_ATTEMPTS_MAX = 4;
+
+/** Error codes of a registry that are shown. */
+export const ERROR_CODES_MAX = 4;

@@ -5,8 +5,7 @@ import { descriptorOf, isIndexType } from "../manifest/mod.ts";
 import { type Digest, isTag, sha256Of } from "../names.ts";
 import type { Descriptor, Page, PageRequest } from "../ports.ts";
 import type { Asker } from "./asker.ts";
-import { readJson } from "./body.ts";
-import type { Destinations } from "./destinations.ts";
+import { jsonIn, readJson } from "./body.ts";
 import type { Endpoint } from "./endpoint.ts";
 import {
   LISTING_BYTES_MAX,
@@ -23,7 +22,6 @@ import { discard } from "./transport.ts";
 export interface ListingQuestion {
   readonly endpoint: Endpoint;
   readonly asker: Asker;
-  readonly destinations: Destinations;
   readonly clock: Clock;
   readonly repository: string;
   readonly signal: AbortSignal;
@@ -126,10 +124,11 @@ async function taggedReferrers(
   if (found.status === "missing") return [];
   if (found.status !== "found") return undefined;
   if (!isIndexType(found.mediaType)) return [];
-  return unique(descriptorsIn(JSON.parse(new TextDecoder().decode(found.bytes))));
+  return unique(descriptorsIn(jsonIn(found.bytes)));
 }
 
-function descriptorsIn(json: unknown): readonly Descriptor[] {
+/** What an index lists, without what cannot be read. */
+export function descriptorsIn(json: unknown): readonly Descriptor[] {
   const manifests = fieldOf(json, "manifests");
   if (!Array.isArray(manifests)) return [];
   return manifests.slice(0, REFERRERS_MAX).flatMap((value, index) => {

@@ -13,4 +13,7 @@ export { type Credential } from "./auth_file.ts";
 export { RegistryClient, type RegistryClientOptions } from "./client.ts";
 export { credentialFiles, Credentials, type CredentialsOptions } from "./credentials.ts";
 export { type AskHelper, runHelper } from "./helpers.ts";
+export { type BlobPush, type BlobPushed } from "./push_blob.ts";
+export { type ReadStretch } from "./push_body.ts";
+export { type ManifestPush } from "./push_manifest.ts";
 export { type RequestKind, type UpstreamLimits } from "./rate_limits.ts";

@@ -100,7 +100,7 @@ async function post(request: TokenRequest, realm: URL): Promise<Answered> {
     method: "POST",
     url: realm,
     headers: { accept: "application/json", "content-type": "application/x-www-form-urlencoded" },
-    body: form.toString(),
+    body: () => form.toString(),
     signal,
   });
 }

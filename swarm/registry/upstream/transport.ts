@@ -19,7 +19,8 @@ export interface TransportRequest {
   readonly authorization?: string | undefined;
   /** More headers for a certain place of the way. */
   readonly headersAt?: (url: URL) => Readonly<Record<string, string>>;
-  readonly body?: BodyInit;
+  /** Makes the body, anew for each time that it is sent. */
+  readonly body?: () => BodyInit;
   /** Connecting and the head of each answer. @default {HEAD_MS_MAX} */
   readonly headMs?: number;
   readonly signal: AbortSignal;
@@ -101,7 +102,7 @@ export class Transport {
           headers,
           redirect: "manual",
           signal,
-          ...(request.body === undefined ? {} : { body: request.body }),
+          ...(request.body === undefined ? {} : { body: request.body() }),
         });
       } catch (cause) {
         if (request.signal.aborted) throw abortedError(request.signal);
