@@ -12,8 +12,11 @@ export const TARGET_CHARS_MAX = 4096;
 /** An unwanted body up to this size is read away, so that its sender sees the answer. */
 export const DRAIN_BYTES_MAX = 1024 * 1024;
 
-/** How much is read of a connection that we are done with, and for how long in milliseconds. */
-export const LINGER_BYTES_MAX = 256 * 1024;
+/**
+ * How much is read of a connection that we are done with, and for how long in milliseconds: who sends
+ * a body that is too large should get to read that it is.
+ */
+export const LINGER_BYTES_MAX = 16 * 1024 * 1024;
 export const LINGER_MS = 1000;
 
 /** Bytes of a body read at once. */

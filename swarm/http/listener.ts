@@ -168,7 +168,7 @@ export class HttpListener implements AsyncDisposable {
     await conn.closeWrite();
     const stop = this.#options.clock.timer(LINGER_MS, () => closeQuietly(conn));
     try {
-      const sink = new Uint8Array(16 * 1024);
+      const sink = new Uint8Array(64 * 1024);
       for (let left = LINGER_BYTES_MAX; left > 0;) {
         const count = await reader.read(sink);
         if (count === null) return;

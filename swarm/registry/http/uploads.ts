@@ -38,7 +38,7 @@ export async function beginUpload(
   }
   let isDone = false;
   try {
-    await writer.append(repository, upload.id, counted(exchange), { signal: exchange.signal });
+    await appendBody(writer, exchange, { repository, id: upload.id });
     isDone = await writer.finishUpload(repository, upload.id, digest);
   } finally {
     if (!isDone) await writer.cancelUpload(repository, upload.id);
@@ -98,11 +98,7 @@ async function append(
     });
   if (range !== undefined && range.start !== status.offset) throw outOfOrder(status);
   try {
-    const after = await writer.append(repository, status.id, counted(exchange), {
-      signal: exchange.signal,
-      ...(range === undefined ? {} : { start: range.start }),
-    });
-    return found(after, uploadUnknown);
+    return await appendBody(writer, exchange, { repository, id: status.id, ...range });
   } catch (error) {
     if (!isSeedmintError(error, "conflict")) throw error;
     throw outOfOrder(writer.uploadStatus(repository, status.id) ?? status);
@@ -137,13 +133,36 @@ function chunkRange(exchange: RegistryExchange): { readonly start: number } | un
   return isEmpty ? undefined : { start: Number(match![1]) };
 }
 
-/** The body, counted as content. */
-async function* counted(
+/** Appends the body; what is wrong with the body itself is thrown as it is. */
+async function appendBody(
+  writer: RegistryWriter,
   exchange: RegistryExchange,
-): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
-  for await (const piece of exchange.body()) {
-    exchange.bytes += piece.length;
-    yield piece;
+  { repository, id, start }: {
+    readonly repository: string;
+    readonly id: string;
+    readonly start?: number;
+  },
+): Promise<UploadStatus> {
+  let wrong: { readonly reason: unknown } | undefined;
+  const counted = async function* () {
+    try {
+      for await (const piece of exchange.body()) {
+        exchange.bytes += piece.length;
+        yield piece;
+      }
+    } catch (reason) {
+      wrong = { reason };
+      throw reason;
+    }
+  };
+  try {
+    const after = await writer.append(repository, id, counted(), {
+      signal: exchange.signal,
+      ...(start === undefined ? {} : { start }),
+    });
+    return found(after, uploadUnknown);
+  } catch (error) {
+    throw wrong === undefined ? error : wrong.reason;
   }
 }
 
