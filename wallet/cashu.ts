@@ -191,7 +191,7 @@ export function hasValidDleq(proof: Proof, keyset: Pick<Keyset, "keys">): boolea
     const r = scalar(dleq.r);
     return isDleq(dleq, {
       key,
-      blinded: hashToCurve(utf8(proof.secret)).add(GENERATOR.multiply(r)),
+      blinded: hashToCurve(utf8(proof.secret)).add(GENERATOR.multiplyUnsafe(r)),
       signature: pointFromHex(proof.C).add(key.multiplyUnsafe(r)),
     });
   } catch {
@@ -203,7 +203,8 @@ type Point = ReturnType<typeof pointFromHex>;
 
 /**
  * The equation of NUT-12. Nothing in it is secret, so that the faster multiplication will do, whose
- * time depends on the numbers: 2.6 ms instead of the 4.7 of cashu-ts's own.
+ * time depends on the numbers; and two products that are added share half of the work. Half the time
+ * that cashu-ts's own takes.
  */
 function isDleq(
   dleq: Dleq,
@@ -211,8 +212,8 @@ function isDleq(
 ): boolean {
   const { key, blinded, signature } = points;
   const [e, s] = [scalar(dleq.e), scalar(dleq.s)];
-  const r1 = GENERATOR.multiplyUnsafe(s).subtract(key.multiplyUnsafe(e));
-  const r2 = blinded.multiplyUnsafe(s).subtract(signature.multiplyUnsafe(e));
+  const r1 = GENERATOR.mulAddUnsafe(s, key, CURVE_ORDER - e);
+  const r2 = blinded.mulAddUnsafe(s, signature, CURVE_ORDER - e);
   return hash_e([r1, r2, key, signature]).toHex() === dleq.e;
 }
 

@@ -315,7 +315,7 @@ export class Ingests {
     const row = this.#core.catalog.get(live.hash);
     if (row === undefined) return;
     const heldBytes = bytesInGroups(live.size, live.groups);
-    this.#core.change(row, { ...row, groups: live.groups, heldBytes });
+    this.#core.holds(row, { groups: live.groups, heldBytes });
     const releasedBytes = Math.min(live.reservedBytes, heldBytes - row.heldBytes);
     this.#core.release(releasedBytes);
     live.reservedBytes -= releasedBytes;

@@ -102,6 +102,13 @@ export class StoreCore {
     this.#count(before, after);
   }
 
+  /** As {@link change}, when only what is held of a partial blob is new. */
+  holds(before: CatalogRow, held: Pick<CatalogRow, "groups" | "heldBytes">): void {
+    const after = { ...before, ...held };
+    this.catalog.database.transaction(() => this.catalog.setGroups(after));
+    this.#count(before, after);
+  }
+
   /** A row for a complete blob of which `before` is known. */
   completeRow(
     hash: Hash,

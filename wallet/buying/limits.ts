@@ -58,7 +58,7 @@ export const WASTE_PART = 32n;
  * What is used is written each time this part of a top-up more is: a crash forgets at most so much. A power
  * cut may forget what came since the last payment, a top-up and one such part at most.
  */
-export const USED_PER_WRITE = 8n;
+export const USED_PER_WRITE = 4n;
 
 /** Sessions of one seller at a time: each fetch has one. */
 export const SESSIONS_PER_SELLER_MAX = 64;

@@ -199,10 +199,10 @@ export class Session implements BuyingSession {
     const again = this.#unanswered();
     if (again !== undefined) return paying(again, context.store);
     if (!this.#isLow()) return { due: "nothing" };
-    const [part] = this.#hidden();
-    const topUp = this.#topUp(part);
+    const hidden = this.#hidden();
+    const topUp = this.#topUp(hidden[0]);
     if (!seller.prepaid.mayRisk(topUp)) return this.#blocked(topUp);
-    const revealed = part === undefined ? this.#signBalance() : this.#reveal(part);
+    const revealed = hidden.length === 0 ? this.#signBalance() : this.#reveal(hidden);
     if (revealed !== undefined) return paying(revealed, context.store);
     return { due: "wait", until: (signal) => waitFor(this.#make(), signal) };
   }
@@ -307,15 +307,16 @@ export class Session implements BuyingSession {
     };
   }
 
-  /** Marks a top-up as handed over, within the budgets, before its token is read. */
-  #reveal(part: StripPart): StripPart {
+  /** Marks the first top-up as handed over, within the budgets, before its token is read. */
+  #reveal(hidden: readonly StripPart[]): StripPart {
     const { context, seller } = this.#parts;
+    const part = hidden[0]!;
     // What counts as verified from here on must not be fetched, and paid, again after a crash.
     this.#request.beforePaying?.();
     const revealed = revealPart(context, part, (tx) => this.#book(tx, part));
     seller.writtenIn();
     seller.reload();
-    if (this.#hidden().length < HIDDEN_LEFT_MIN && this.#count() > 0) this.#refill();
+    if (hidden.length <= HIDDEN_LEFT_MIN && this.#count() > 0) this.#refill();
     return revealed;
   }
 

@@ -109,7 +109,18 @@ export class BuyingTable {
   }
 
   putUse(peer: string, use: { readonly used: bigint; readonly lost: bigint }): void {
-    this.#put({ ...this.#accountOrNew(peer), ...use, movedMs: this.#nowMs });
+    const [used, lost] = [splitUnits(use.used), splitUnits(use.lost)];
+    const changed = this.#database.run(
+      `UPDATE seller_accounts SET used_sat = ?, used_units = ?, lost_sat = ?, lost_units = ?,
+         moved_ms = ? WHERE peer = ?`,
+      used.sat,
+      used.units,
+      lost.sat,
+      lost.units,
+      this.#nowMs,
+      peer,
+    );
+    if (changed === 0) this.#put({ ...this.#accountOrNew(peer), ...use });
   }
 
   /**
