@@ -1,0 +1,169 @@
+/**
+ * Who may be answered with what.
+ *
+ * What was had without a credential is open. What was had with one is answered only for a repository
+ * that has it, and that our credential was accepted for within the last hour. What nobody here knows
+ * anything of is asked about upstream, by a request without a body.
+ */
+import type { Clock } from "../../../src/core/ports.ts";
+import type { BlobStore } from "../../store/blob_store.ts";
+import { LOCAL_REGISTRY, type MemberKind, type RegistryIndex } from "../index/mod.ts";
+import { type Digest, formatRepository, type RepositoryName, sha256Of } from "../names.ts";
+import type { Upstream } from "../ports.ts";
+import { Deadline } from "./deadline.ts";
+import type { MirrorLimits } from "./limits.ts";
+import type { MirrorMode } from "./options.ts";
+import { SharedWork } from "./shared_work.ts";
+
+/** What {@link Access} works with. */
+export interface AccessOptions {
+  readonly store: Pick<BlobStore, "findBySha256">;
+  readonly index: RegistryIndex;
+  readonly clock: Clock;
+  readonly limits: MirrorLimits;
+  /** Ends all questions. */
+  readonly signal: AbortSignal;
+  /** Upstream has this blob now. */
+  readonly onUpstream: (name: RepositoryName, digest: Digest, size?: number) => void;
+}
+
+/** A repository as a request names it, and what is behind it. */
+export interface Target {
+  readonly name: RepositoryName;
+  readonly upstream: Upstream;
+  readonly mode: MirrorMode;
+}
+
+/** See the head of this file. */
+export class Access {
+  readonly #options: AccessOptions;
+  readonly #asking = new SharedWork<boolean>();
+
+  constructor(options: AccessOptions) {
+    this.#options = options;
+  }
+
+  /** Whether `digest` may be answered for the repository. Never throws but for `signal`. */
+  async may(
+    target: Target,
+    wanted: { readonly digest: Digest; readonly kind: MemberKind },
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const known = this.#known(target, wanted.digest);
+    if (known !== "unknown") return known === "open";
+    const key = `${wanted.kind} ${formatRepository(target.name)}@${wanted.digest}`;
+    return await this.#asking.do(key, () => this.#ask(target, wanted), signal);
+  }
+
+  /** Whether something that is to be had now belongs to a private repository. */
+  isPrivate({ name, upstream }: Target): boolean {
+    return upstream.hasCredential(name.repository);
+  }
+
+  /** Whether what is known of the repository may be told: of a private one, within the hour. */
+  mayList(target: Target): boolean {
+    return !this.isPrivate(target) || this.#isAuthorized(target.name);
+  }
+
+  /** Upstream gave this for the repository, or said that it would. */
+  granted(
+    target: Target,
+    members: readonly { readonly digest: Digest; readonly kind: MemberKind }[],
+  ): void {
+    const { index, clock } = this.#options;
+    const isPrivate = this.isPrivate(target);
+    index.transaction(() => {
+      for (const { digest, kind } of members) {
+        index.members.add(target.name, digest, { kind, isPrivate });
+      }
+      if (isPrivate) index.authorizations.note(target.name, clock.nowMs());
+    });
+  }
+
+  /** Upstream refused our credential, or wants one that we do not have. */
+  denied({ name }: Target): void {
+    this.#options.index.authorizations.revoke(name);
+  }
+
+  /** What is known without asking anybody. */
+  #known(target: Target, digest: Digest): "open" | "unknown" {
+    const { name } = target;
+    const { members } = this.#options.index;
+    // What was pushed here is no member of any registry elsewhere.
+    const owners = members.repositoriesOf(digest)
+      .filter(({ registry }) => registry !== LOCAL_REGISTRY);
+    if (owners.some(({ isPrivate }) => !isPrivate)) return "open";
+    const isOwn = owners.some((owner) =>
+      owner.registry === name.registry && owner.repository === name.repository
+    );
+    // A manifest lists what its author likes. What is private elsewhere is not had by listing it.
+    const isListed = owners.length === 0 && members.isListed(name, digest);
+    if (!isOwn && !isListed) return "unknown";
+    if (!isOwn && !this.isPrivate(target)) return "open";
+    return this.#isAuthorized(name) ? "open" : "unknown";
+  }
+
+  #isAuthorized(name: RepositoryName): boolean {
+    const { index, clock, limits } = this.#options;
+    const atMs = index.authorizations.atMs(name);
+    if (atMs === undefined) return false;
+    const ageMs = clock.nowMs() - atMs;
+    // A clock that was set back must not make an authorisation last.
+    return ageMs >= 0 && ageMs < limits.authorizedMs;
+  }
+
+  async #ask(
+    target: Target,
+    wanted: { readonly digest: Digest; readonly kind: MemberKind },
+  ): Promise<boolean> {
+    if (target.mode === "miss-404" && !this.isPrivate(target)) {
+      return this.#mayUnasked(target, wanted);
+    }
+    const { clock, limits, signal, onUpstream } = this.#options;
+    const { upstream, name } = target;
+    using deadline = new Deadline(clock, {
+      ms: limits.upstreamMs,
+      what: "the registry's answer",
+      signals: [signal],
+    });
+    const options = { signal: deadline.signal };
+    try {
+      const answer = wanted.kind === "blob"
+        ? await upstream.blobSize(name.repository, wanted.digest, options)
+        : await upstream.manifest(name.repository, { digest: wanted.digest }, {
+          ...options,
+          isHead: true,
+        });
+      switch (answer.status) {
+        case "found":
+        case "unchanged":
+          this.granted(target, [wanted]);
+          if (wanted.kind === "blob") {
+            onUpstream(name, wanted.digest, "size" in answer ? answer.size : undefined);
+          }
+          return true;
+        case "denied":
+          this.denied(target);
+          return false;
+        case "missing":
+          return false;
+        case "limited":
+          return this.#mayUnasked(target, wanted);
+        default:
+          return answer satisfies never;
+      }
+    } catch {
+      return this.#mayUnasked(target, wanted);
+    }
+  }
+
+  /**
+   * Nobody can be asked. What is not known to be anybody's secret is given: a registry that is down
+   * must keep nobody from public images.
+   */
+  #mayUnasked(target: Target, { digest }: { readonly digest: Digest }): boolean {
+    const { index, store } = this.#options;
+    if (this.isPrivate(target) || index.members.isPrivate(digest)) return false;
+    return store.findBySha256(sha256Of(digest))?.visibility !== "private";
+  }
+}

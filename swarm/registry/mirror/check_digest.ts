@@ -1,0 +1,38 @@
+/** The SHA-256 of a blob that came by its BLAKE3. */
+import { createHash } from "node:crypto";
+import { type Hash, type Sha256, sha256FromBytes } from "../../../src/core/hash.ts";
+import type { Clock } from "../../../src/core/ports.ts";
+import type { BlobStore } from "../../store/blob_store.ts";
+import { PIECE_BYTES } from "./limits.ts";
+
+/** Bytes hashed in one turn: some ten milliseconds. */
+const TURN_BYTES = 8 * 1024 * 1024;
+
+/**
+ * Computes it from the bytes unless the store knows it, and tells the store.
+ *
+ * @throws {SeedmintError} `not-found` if the blob is not complete.
+ */
+export async function sha256InStore(
+  store: BlobStore,
+  hash: Hash,
+  options: { readonly clock: Clock; readonly signal: AbortSignal },
+): Promise<Sha256> {
+  const known = store.status(hash)?.sha256;
+  if (known !== undefined) return known;
+  await using reader = await store.openReader(hash);
+  const digest = createHash("sha256");
+  const piece = new Uint8Array(Math.max(1, Math.min(PIECE_BYTES, reader.size)));
+  for (let at = 0; at < reader.size;) {
+    options.signal.throwIfAborted();
+    const count = await reader.read(at, piece);
+    if (count === 0) throw new Error(`the blob ended at ${at} of ${reader.size} bytes`);
+    digest.update(piece.subarray(0, count));
+    at += count;
+    // Hashing takes the thread: others get a turn.
+    if (at % TURN_BYTES < count) await options.clock.sleep(0, options);
+  }
+  const sha256 = sha256FromBytes(digest.digest());
+  if (store.status(hash)?.state === "complete") store.setAttributes(hash, { sha256 });
+  return sha256;
+}

@@ -1,0 +1,176 @@
+/**
+ * What is known of which blob has a SHA-256, and how far it is believed.
+ *
+ * A mapping is *trusted* when this node computed it, a key that we follow signed it, or a member of the
+ * fleet says so: then its bytes may be handed on group by group. What a stranger says is a *claim*: it
+ * costs time to find out that it is false, and its author the right to be heard.
+ */
+import type { Hash, Sha256 } from "../../../src/core/hash.ts";
+import type { Clock } from "../../../src/core/ports.ts";
+import type { ProviderHint } from "../../ports.ts";
+import type { RegistryIndex } from "../index/mod.ts";
+import type { DigestMapping, SignedPins, SwarmFetch } from "../ports.ts";
+import { BANNED_MAX, CLAIMED_DIGESTS_MAX, CLAIMS_PER_DIGEST_MAX } from "./limits.ts";
+
+/** A mapping with the peers that have its blob, as they say. */
+export interface Candidate {
+  readonly mapping: DigestMapping;
+  readonly isTrusted: boolean;
+  readonly hints: readonly ProviderHint[];
+}
+
+/** Whose word a claim is: the peer's own, or that of the author of an advert that names the peer. */
+export type ClaimedBy = "peer" | "advert";
+
+interface Claim {
+  readonly hint: ProviderHint;
+  readonly mapping: DigestMapping;
+  readonly by: ClaimedBy;
+}
+
+/** See the head of this file. */
+export class Claims {
+  readonly #options: {
+    readonly index: Pick<RegistryIndex, "mappings">;
+    readonly pins: SignedPins | undefined;
+    readonly swarm: SwarmFetch;
+    readonly clock: Clock;
+    readonly banMs: number;
+    readonly onBan: (hint: ProviderHint, reason: string) => void;
+  };
+  /** Claims by digest and peer; the digest used last at the end. */
+  readonly #claims = new Map<Sha256, Map<string, Claim>>();
+  /** Until when an author is not believed, by peer id or Nostr key, on the monotonic clock. */
+  readonly #banned = new Map<string, number>();
+  /** Mappings that were trusted and proved false. */
+  readonly #refuted = new Map<Sha256, Hash>();
+
+  constructor(
+    options: {
+      readonly index: Pick<RegistryIndex, "mappings">;
+      readonly pins: SignedPins | undefined;
+      readonly swarm: SwarmFetch;
+      readonly clock: Clock;
+      readonly banMs: number;
+      readonly onBan: (hint: ProviderHint, reason: string) => void;
+    },
+  ) {
+    this.#options = options;
+  }
+
+  /** Remembers what is said. */
+  note(hint: ProviderHint, mapping: DigestMapping, by: ClaimedBy): void {
+    if (this.isBanned(hint)) return;
+    const { sha256 } = mapping;
+    const claims = this.#claims.get(sha256) ?? new Map<string, Claim>();
+    this.#claims.delete(sha256);
+    this.#claims.set(sha256, claims);
+    if (claims.has(hint.peerId) || claims.size < CLAIMS_PER_DIGEST_MAX) {
+      claims.set(hint.peerId, { hint, mapping, by });
+    }
+    if (this.#claims.size > CLAIMED_DIGESTS_MAX) {
+      this.#claims.delete(this.#claims.keys().next().value!);
+    }
+  }
+
+  /** Remembers what this node computed from the bytes. */
+  learned(mapping: DigestMapping): void {
+    this.#options.index.mappings.put(mapping);
+  }
+
+  /** The mapping that is believed, if there is one. */
+  trusted(sha256: Sha256): Candidate | undefined {
+    const { index, pins, swarm } = this.#options;
+    const believed = index.mappings.get(sha256) ?? this.#unrefuted(pins?.mappingOf(sha256)) ??
+      this.#live(sha256).find(({ hint }) => swarm.isTrusted(hint))?.mapping;
+    if (believed === undefined) return undefined;
+    return { mapping: believed, isTrusted: true, hints: this.#holders(sha256, believed.hash) };
+  }
+
+  /** What is said of a digest, what is believed first, then what most peers say. */
+  candidates(sha256: Sha256): readonly Candidate[] {
+    const trusted = this.trusted(sha256);
+    const mappings = new Map<Hash, DigestMapping>();
+    for (const { mapping } of this.#live(sha256)) mappings.set(mapping.hash, mapping);
+    const claimed = [...mappings.values()]
+      .filter(({ hash }) => hash !== trusted?.mapping.hash)
+      .map((mapping) => ({
+        mapping,
+        isTrusted: false,
+        hints: this.#holders(sha256, mapping.hash),
+      }))
+      .sort((a, b) => b.hints.length - a.hints.length);
+    return trusted === undefined ? claimed : [trusted, ...claimed];
+  }
+
+  /** That content proved false: whoever said so is banned. */
+  refute(sha256: Sha256, hash: Hash): void {
+    const claims = this.#claims.get(sha256);
+    const reason = `it said that sha256:${sha256} is blob ${hash}, which has another SHA-256`;
+    for (const [peerId, claim] of claims ?? []) {
+      if (claim.mapping.hash !== hash) continue;
+      claims!.delete(peerId);
+      this.#ban(claim, reason);
+    }
+    this.#refuted.set(sha256, hash);
+    if (this.#refuted.size > BANNED_MAX) this.#refuted.delete(this.#refuted.keys().next().value!);
+  }
+
+  /** A peer does not have what it said; that is no lie, blobs go. */
+  forget(sha256: Sha256, hash: Hash): void {
+    const claims = this.#claims.get(sha256);
+    for (const [peerId, { mapping }] of claims ?? []) {
+      if (mapping.hash === hash) claims!.delete(peerId);
+    }
+  }
+
+  isBanned(hint: ProviderHint): boolean {
+    const nowMs = this.#options.clock.monotonicMs();
+    const isBanned = (author: string) => (this.#banned.get(author) ?? -Infinity) > nowMs;
+    return isBanned(peerKey(hint)) || (hint.nostrKey !== undefined && isBanned(hint.nostrKey));
+  }
+
+  #ban({ hint, by }: Claim, reason: string): void {
+    const untilMs = this.#options.clock.monotonicMs() + this.#options.banMs;
+    const authors = authorsOf(hint, by);
+    for (const author of authors) {
+      this.#banned.delete(author);
+      this.#banned.set(author, untilMs);
+      if (this.#banned.size > BANNED_MAX) this.#banned.delete(this.#banned.keys().next().value!);
+    }
+    if (authors.includes(peerKey(hint))) this.#options.swarm.ban?.(hint, reason);
+    this.#options.onBan(hint, reason);
+  }
+
+  #live(sha256: Sha256): readonly Claim[] {
+    return [...this.#claims.get(sha256)?.values() ?? []]
+      .filter(({ hint, mapping }) => !this.isBanned(hint) && this.#unrefuted(mapping));
+  }
+
+  #unrefuted(mapping: DigestMapping | undefined): DigestMapping | undefined {
+    if (mapping === undefined || this.#refuted.get(mapping.sha256) === mapping.hash) {
+      return undefined;
+    }
+    return mapping;
+  }
+
+  #holders(sha256: Sha256, hash: Hash): readonly ProviderHint[] {
+    return this.#live(sha256).filter(({ mapping }) => mapping.hash === hash)
+      .map(({ hint }) => hint);
+  }
+}
+
+/**
+ * Who answers for a claim. An advert that the peer did not sign may name an innocent one: then its
+ * author alone does.
+ */
+function authorsOf(hint: ProviderHint, by: ClaimedBy): readonly string[] {
+  const { nostrKey, bound } = hint;
+  if (nostrKey === undefined) return [peerKey(hint)];
+  if (bound) return [peerKey(hint), nostrKey];
+  return by === "peer" ? [peerKey(hint)] : [nostrKey];
+}
+
+function peerKey({ peerId }: ProviderHint): string {
+  return `peer ${peerId}`;
+}
