@@ -66,6 +66,7 @@ export class Credentials {
     string,
     { readonly untilMs: number; readonly credential?: Credential }
   >();
+  readonly #asking = new Map<string, Promise<Credential | undefined>>();
   #lookedMs = -Infinity;
   #looking: Promise<void> | undefined;
 
@@ -116,7 +117,6 @@ export class Credentials {
   async of(
     registry: string,
     repository: string,
-    options: { readonly signal: AbortSignal },
   ): Promise<Credential | undefined> {
     if (this.#options.clock.monotonicMs() - this.#lookedMs >= AUTH_LOOK_MS) {
       this.#looking ??= this.#look().finally(() => this.#looking = undefined);
@@ -124,11 +124,26 @@ export class Credentials {
     }
     const found = this.#find(registry, repository);
     if (found === undefined || "credential" in found) return found?.credential;
-    const { clock, helpers } = this.#options;
     const key = `${found.helper} ${found.server}`;
     const kept = this.#answers.get(key);
-    if (kept !== undefined && kept.untilMs > clock.monotonicMs()) return kept.credential;
-    const credential = await helpers!.ask(found.helper, found.server, options);
+    const isKept = kept !== undefined && kept.untilMs > this.#options.clock.monotonicMs();
+    if (isKept) return kept.credential;
+    let asking = this.#asking.get(key);
+    if (asking === undefined) {
+      asking = this.#ask(key, found).finally(() => this.#asking.delete(key));
+      this.#asking.set(key, asking);
+    }
+    return await asking;
+  }
+
+  /** Belongs to all who wait for it, and ends by its own deadline. */
+  async #ask(
+    key: string,
+    { helper, server }: Extract<Found, { helper: string }>,
+  ): Promise<Credential | undefined> {
+    const { clock, helpers } = this.#options;
+    const { signal } = new AbortController();
+    const credential = await helpers!.ask(helper, server, { signal });
     if (this.#answers.size >= HELPER_ANSWERS_MAX) this.#answers.clear();
     this.#answers.set(key, {
       untilMs: clock.monotonicMs() + HELPER_KEPT_MS,

@@ -135,8 +135,13 @@ export class Tokens {
   }
 
   async #credential(right: Right, signal: AbortSignal): Promise<Credential | undefined> {
-    const { credentials, endpoint } = this.#options;
-    return await credentials?.of(endpoint.registry, right.repository, { signal });
+    const { credentials, endpoint, clock } = this.#options;
+    if (credentials === undefined) return undefined;
+    const what = `Cannot find the login for registry ${endpoint.registry}: none came`;
+    return await within(
+      { clock, ms: ASK_MS_MAX, signal, what },
+      () => credentials.of(endpoint.registry, right.repository),
+    );
   }
 
   /** The token kept, the one on its way, or a new one. */
