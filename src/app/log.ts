@@ -17,7 +17,8 @@ export type LogCategory =
   | "transfer"
   | "store"
   | "wallet"
-  | "gateway";
+  | "gateway"
+  | "catalog";
 
 /** One category's voice. `fields` are kept apart from the text in JSON. */
 export type Log = (

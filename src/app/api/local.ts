@@ -16,6 +16,14 @@ import {
 } from "./handlers/images.ts";
 import { peers, status, ticket } from "./handlers/node.ts";
 import {
+  followCatalog,
+  listCatalogs,
+  listEntries,
+  publishCatalog,
+  unfollowCatalog,
+} from "./handlers/catalogs.ts";
+import { getRelease } from "./handlers/release.ts";
+import {
   disableService,
   earnings,
   enableService,
@@ -60,6 +68,12 @@ const HANDLERS: { readonly [Name in MethodName]: Handler<Name> } = {
   "image.export": exportImage,
   "image.announce": announceImage,
   "image.probe": probeImage,
+  "catalog.list": listCatalogs,
+  "catalog.entries": listEntries,
+  "catalog.follow": followCatalog,
+  "catalog.unfollow": unfollowCatalog,
+  "catalog.publish": publishCatalog,
+  "release.get": getRelease,
   ...walletHandlers(),
 };
 

@@ -12,6 +12,7 @@ import type {
 } from "../../../swarm/store/blob_store.ts";
 import type { ImageMethods, RegistrySummary } from "./image_methods.ts";
 import type { SellingMethods } from "./selling_methods.ts";
+import type { TrustMethods } from "./trust_methods.ts";
 import type { WalletMethods } from "./wallet_methods.ts";
 
 /** One blob that the store holds, whole or in part. */
@@ -247,7 +248,7 @@ export interface VerifiedEvent {
 }
 
 /** Every method: name, parameters, events, result. */
-export interface Methods extends WalletMethods, SellingMethods, ImageMethods {
+export interface Methods extends WalletMethods, SellingMethods, ImageMethods, TrustMethods {
   status: { params: Record<never, never>; event: never; result: StatusReport };
   peers: { params: Record<never, never>; event: never; result: { peers: readonly PeerReport[] } };
   list: {

@@ -13,4 +13,6 @@ export * from "./open_wallet.ts";
 export * from "./place.ts";
 export * from "./targets.ts";
 export * from "./transfers.ts";
+export * from "./trust.ts";
+export * from "./trust_methods.ts";
 export * from "./wallet_methods.ts";

@@ -9,6 +9,7 @@ import type { MethodName, Methods, RelayStatus } from "./methods.ts";
 import type { Tracing } from "../tracing.ts";
 import type { SellingAccess } from "./selling.ts";
 import type { Transfers } from "./transfers.ts";
+import type { CatalogAccess } from "./trust.ts";
 import type { WalletApi } from "../../../wallet/wallet_api.ts";
 import type { WalletCall } from "./wallet_methods.ts";
 
@@ -47,6 +48,8 @@ export interface NodeParts {
   readonly selling?: SellingAccess;
   /** Container images. */
   readonly images?: ImageAccess;
+  /** Signed catalogs. */
+  readonly catalogs?: CatalogAccess;
   /** Reads hints out of multiaddrs with `/p2p/`. */
   readonly hintsOf: (addresses: readonly string[], via: ProviderHint["via"]) => ProviderHint[];
   readonly relays: () => readonly RelayStatus[];

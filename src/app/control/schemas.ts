@@ -4,6 +4,7 @@ import { v } from "../schema.ts";
 import { PRICE_MSAT_PER_MIB_MAX } from "../config/money_values.ts";
 import { IMAGE_SCHEMAS } from "./image_schemas.ts";
 import { SELLING_SCHEMAS } from "./selling_schemas.ts";
+import { TRUST_SCHEMAS } from "./trust_schemas.ts";
 import { WALLET_SCHEMAS } from "./wallet_schemas.ts";
 
 const text = v.pipe(v.string(), v.minLength(1), v.maxLength(16_384));
@@ -78,5 +79,6 @@ export const PARAM_SCHEMAS: Readonly<Record<MethodName, v.GenericSchema>> = {
   ticket: v.strictObject({ target: text }),
   ...IMAGE_SCHEMAS,
   ...SELLING_SCHEMAS,
+  ...TRUST_SCHEMAS,
   ...WALLET_SCHEMAS,
 };

@@ -6,6 +6,7 @@
  */
 export * from "./alone.ts";
 export * from "./compose.ts";
+export * from "./following.ts";
 export * from "./herd.ts";
 export * from "./lock_wait.ts";
 export * from "./peers.ts";

@@ -1,0 +1,146 @@
+/**
+ * Follows signed catalogs, and gives the registry what they say: tags pinned to digests, and the BLAKE3
+ * of content that is known by its SHA-256.
+ */
+import { systemClock, systemRandom } from "../../host/system.ts";
+import { Fleet } from "../../../swarm/fleet.ts";
+import type { Announcer, Network } from "../../../swarm/ports.ts";
+import { type Digest, formatRepository, isDigest } from "../../../swarm/registry/names.ts";
+import type { SignedPins } from "../../../swarm/registry/ports.ts";
+import { RelayFinder } from "../../../trust/follow/mod.ts";
+import type { ImageAccess } from "../api/images.ts";
+import type { CatalogAccess } from "../api/trust.ts";
+import type { Transfers } from "../api/transfers.ts";
+import { logOf } from "../log.ts";
+import { CatalogFiles } from "./catalog_files.ts";
+import { PeerFinder, serveCatalogs } from "./catalog_peers.ts";
+import { NodeCatalogs } from "./catalogs.ts";
+import type { Common, Role } from "./compose.ts";
+import { hintsOf } from "./peers.ts";
+import { Prefetcher } from "./prefetch.ts";
+import { type Pools, poolsOf } from "./relays.ts";
+
+/** What following gives to a node. */
+export interface Following {
+  readonly catalogs: CatalogAccess;
+  /** Answers from memory; nothing is pinned while no catalog is followed. */
+  readonly pins: SignedPins;
+  /** Begins to follow; called once all parts are there. */
+  readonly start: () => Promise<void>;
+}
+
+/** Makes it. Nothing is opened here: {@link Following.start} does, and whoever asks for catalogs. */
+export function openFollowing(
+  options: Common & {
+    readonly role: Role;
+    readonly network: Network | undefined;
+    readonly pools: Pools;
+    readonly certificate: Uint8Array<ArrayBuffer> | undefined;
+    readonly transfers: () => Transfers;
+    readonly announcer: Announcer | undefined;
+    /** Absent without a registry. */
+    readonly images: () => ImageAccess | undefined;
+  },
+): Following {
+  const { config, store, identity, network, pools, certificate, role, stack } = options;
+  const log = logOf("catalog");
+  const files = new CatalogFiles({
+    store,
+    transfers: {
+      fetchBlob: (request) => options.transfers().fetchBlob(request),
+      fetchChildren: (request) => options.transfers().fetchChildren(request),
+    },
+    clock: systemClock,
+    config,
+    hasNetwork: network !== undefined,
+    trustedOrigins: () =>
+      new Set(
+        [...config.catalog, ...(catalogs.follower?.follows() ?? [])]
+          .flatMap(({ url }) => url === undefined ? [] : [new URL(url).origin]),
+      ),
+  });
+  const peers = network === undefined ? [] : [
+    new PeerFinder({
+      network,
+      clock: systemClock,
+      configured: hintsOf(config.peer, "peer"),
+      members: config.fleet,
+      ...(certificate === undefined ? {} : { certificate }),
+    }),
+  ];
+  const catalogs: NodeCatalogs = stack.use(
+    new NodeCatalogs({
+      config,
+      store,
+      clock: systemClock,
+      random: systemRandom,
+      nostrSecret: identity.nostrSecret,
+      ...(pools.public === undefined ? {} : { pool: pools.public }),
+      announcer: () => options.announcer,
+      finders: [...poolsOf(pools).map((pool) => new RelayFinder(pool)), ...peers],
+      files,
+      ...(role === "node" ? { prefetcher: prefetcherOf(options, files) } : {}),
+      log,
+    }),
+  );
+  return {
+    catalogs,
+    pins: pinsOf(() => catalogs.follower?.pins),
+    start: async () => {
+      await catalogs.start();
+      if (network !== undefined) await startServing(options, network, catalogs);
+    },
+  };
+}
+
+function prefetcherOf(
+  options: Common & { readonly images: () => ImageAccess | undefined },
+  files: CatalogFiles,
+): Prefetcher {
+  const { store, identity, images } = options;
+  return new Prefetcher({
+    store,
+    files,
+    node: identity.peerId,
+    clock: systemClock,
+    random: systemRandom,
+    pullImage: async ({ reference, digest }, platforms, signal) => {
+      const access = images();
+      if (access === undefined) return false;
+      const image = `${reference.slice(0, reference.lastIndexOf(":"))}@${digest}`;
+      await (await access.open()).pull({ image, platforms }, { signal, emit: () => {} });
+      return true;
+    },
+    log: logOf("catalog"),
+  });
+}
+
+async function startServing(
+  { config }: Common,
+  network: Network,
+  catalogs: NodeCatalogs,
+): Promise<void> {
+  const key = config.fleetKey === undefined ? undefined : Uint8Array.fromHex(config.fleetKey);
+  await serveCatalogs({
+    network,
+    fleet: new Fleet({
+      peerIds: config.fleet,
+      clock: systemClock,
+      ...(key === undefined ? {} : { key }),
+    }),
+    clock: systemClock,
+    tell: (about, viewer) => catalogs.tell(about, viewer),
+  });
+}
+
+function pinsOf(
+  pins: () => import("../../../trust/follow/mod.ts").CatalogPins | undefined,
+): SignedPins {
+  return {
+    pinOf: (name, tag): Digest | undefined => {
+      const digest = pins()?.digestOf(`${formatRepository(name)}:${tag}`);
+      return isDigest(digest) ? digest : undefined;
+    },
+    mappingOf: (sha256) => pins()?.mappingOf(sha256),
+  };
+}
