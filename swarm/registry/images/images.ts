@@ -2,50 +2,42 @@
 import { SeedmintError } from "../../../src/core/errors.ts";
 import type { Hash, Sha256 } from "../../../src/core/hash.ts";
 import type { Clock } from "../../../src/core/ports.ts";
-import { hashBytes } from "../../bao/mod.ts";
-import { type CollectionChild, encodeCollection } from "../../collection.ts";
 import type { BlobStore, Visibility } from "../../store/blob_store.ts";
-import { type ImageBlob, type ImageRow, LOCAL_REGISTRY, type RegistryIndex } from "../index/mod.ts";
-import { buildIndex, MEDIA_TYPES, type ParsedManifest, type Platform } from "../manifest/mod.ts";
+import { type ImageRow, LOCAL_REGISTRY, type RegistryIndex } from "../index/mod.ts";
 import { type Digest, formatRepository, type RepositoryName, sha256Of } from "../names.ts";
-import { assemble, type Assembled, type AssembledBlob } from "./assembly.ts";
-import { INDEX_FILE, LAYOUT_BYTES, LAYOUT_FILE, layoutName } from "./layout.ts";
+import { checkLayout } from "./adopt.ts";
+import { assemble } from "./assembly.ts";
+import { type CollectOptions, Collector } from "./collector.ts";
+import {
+  archiveOf,
+  type ExportImageOptions,
+  type ImageArchive,
+  writeArchive,
+  writeDirectory,
+} from "./export.ts";
+import { type LayoutImage, readLayout } from "./import.ts";
+import { type ImageInfo, infoOf } from "./info.ts";
 import { ADVERT_DIGESTS_MAX } from "./limits.ts";
-import { type GoneImage, Retention } from "./retention.ts";
+import { Retention } from "./retention.ts";
 import { Shelf } from "./shelf.ts";
 
-/** One image, for people and programs. */
-export interface ImageInfo {
-  readonly name: RepositoryName;
-  /** Tags that point to it, as last seen. */
-  readonly tags: readonly string[];
-  /** Of the manifest or index that it is named by. */
-  readonly digest: Digest;
-  /** The blob that lists all of it. */
-  readonly collection: Hash;
-  readonly platforms: readonly Platform[];
-  /** Bytes of all that it is made of. */
-  readonly size: number;
-  /** Bytes of it that no other image has: what removing it frees. */
-  readonly ownSize: number;
-  readonly visibility: Visibility;
-  readonly isPinned: boolean;
-  /** Whether every byte of it is here and as it should be. */
-  readonly isWhole: boolean;
-  /** Milliseconds since 1970. */
-  readonly addedMs: number;
-  /** Milliseconds since 1970; exact to a minute. */
-  readonly lastUsedMs: number;
+/** Options of {@link Images.importLayout}. */
+export interface ImportImageOptions extends CollectOptions {
+  /** The repository to take the images into. @default {their own names, in this node's own registry} */
+  readonly name?: RepositoryName;
+  /** The tag, where the layout has one image. @default {the one that it carries} */
+  readonly tag?: string;
+  readonly signal?: AbortSignal;
+  /** Called with the bytes of blobs read so far. */
+  readonly onProgress?: (bytes: number) => void;
 }
 
-/** Options of {@link Images.collect}. */
-export interface CollectOptions {
-  /** Wanted platforms of an index. @default {each that is here whole} */
-  readonly platforms?: readonly Platform[];
-  /** Who may see it. @default {"fleet", or as it was} */
-  readonly visibility?: Visibility;
-  /** Keep it whatever the quota says. @default {false} */
-  readonly isPinned?: boolean;
+/** An image that was taken in. */
+export interface ImportedImage {
+  readonly name: RepositoryName;
+  readonly tag?: string;
+  readonly digest: Digest;
+  readonly collection: Hash;
 }
 
 /** Options of {@link Images.open}. */
@@ -64,6 +56,7 @@ export class Images implements AsyncDisposable {
   readonly #options: ImagesOptions;
   readonly #shelf: Shelf;
   readonly #retention: Retention;
+  readonly #collector: Collector;
   /** One image changes at a time: what it takes is some small reads. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -74,14 +67,18 @@ export class Images implements AsyncDisposable {
       ...options,
       drop: (image) => this.#inTurn(() => this.#drop(image)),
     });
+    this.#collector = new Collector({
+      ...options,
+      shelf: this.#shelf,
+      retention: this.#retention,
+    });
   }
 
   /** Takes up the images of an earlier run; what cannot be put together any more is forgotten. */
   static async open(options: ImagesOptions): Promise<Images> {
     const images = new Images(options);
     for (const row of options.index.images.all()) {
-      if (options.store.status(row.collection)?.state === "complete") continue;
-      await images.#collectAgain(row);
+      if (!images.#isAllHere(row)) await images.#collectAgain(row);
     }
     images.#retention.start();
     return images;
@@ -89,7 +86,7 @@ export class Images implements AsyncDisposable {
 
   /** All images, in order of name. */
   list(): readonly ImageInfo[] {
-    return this.#options.index.images.all().map((row) => this.#infoOf(row));
+    return this.#options.index.images.all().map((row) => infoOf(this.#options, row));
   }
 
   /** The image that a tag or a digest names; undefined if it is not kept here. */
@@ -101,7 +98,7 @@ export class Images implements AsyncDisposable {
     const digest = reference.digest ??
       (reference.tag === undefined ? undefined : tags.get(name, reference.tag)?.digest);
     const row = digest && images.get(name, digest);
-    return row && this.#infoOf(row);
+    return row && infoOf(this.#options, row);
   }
 
   /**
@@ -116,7 +113,7 @@ export class Images implements AsyncDisposable {
     digest: Digest,
     options: CollectOptions = {},
   ): Promise<Hash> {
-    return await this.#inTurn(() => this.#collect(name, digest, options));
+    return await this.#inTurn(() => this.#collector.collect(name, digest, options));
   }
 
   /**
@@ -134,7 +131,7 @@ export class Images implements AsyncDisposable {
       visibility,
       ...(platforms.length === 0 ? {} : { platforms }),
     });
-    return this.#infoOf(this.#known(name, digest, "change"));
+    return infoOf(this.#options, this.#known(name, digest, "change"));
   }
 
   /**
@@ -147,7 +144,7 @@ export class Images implements AsyncDisposable {
       const { index } = this.#options;
       const image = index.images.get(name, digest);
       if (image === undefined) return undefined;
-      const freedBytes = await this.#remove(image);
+      const freedBytes = await this.#collector.remove(image);
       // What was pushed here is its registry's to delete.
       if (name.registry !== LOCAL_REGISTRY) {
         index.transaction(() => {
@@ -159,12 +156,72 @@ export class Images implements AsyncDisposable {
     });
   }
 
+  /**
+   * Makes an image of a collection that was fetched, with what of it is here. Each blob is checked
+   * against the digest that the collection names it by.
+   *
+   * @returns The image's collection: the same, unless platforms of it are not here.
+   * @throws {SeedmintError} `invalid` if it is no image; `corrupt` if its maker lied; `not-found` if no
+   * platform of it is here whole.
+   */
+  async adopt(
+    name: RepositoryName,
+    collection: Hash,
+    options: CollectOptions & { readonly signal?: AbortSignal } = {},
+  ): Promise<{ readonly digest: Digest; readonly collection: Hash }> {
+    return await this.#inTurn(async () => {
+      const { root, digests } = await checkLayout(this.#options.store, collection, options);
+      return {
+        digest: root,
+        collection: await this.#collector.admit(name, { root, digests }, options),
+      };
+    });
+  }
+
+  /**
+   * Takes in the images of an OCI layout, a directory or a tar archive, under `name`, or under the names
+   * that they carry as repositories of this node's own: whoever wrote an archive cannot make this
+   * node answer for a registry elsewhere.
+   *
+   * @throws {SeedmintError} `invalid` if it is none, or carries no name and none is given; `corrupt` if a
+   * blob has another digest than it says; then nothing is kept.
+   */
+  async importLayout(
+    path: string,
+    options: ImportImageOptions = {},
+  ): Promise<readonly ImportedImage[]> {
+    return await this.#inTurn(() => this.#importLayout(path, options));
+  }
+
+  /**
+   * Writes an image as an OCI layout into a tar archive or a directory at `path`.
+   *
+   * @returns Bytes written.
+   * @throws {SeedmintError} `not-found` if it is not kept here whole; `storage`, `no-space`
+   */
+  async export(
+    name: RepositoryName,
+    digest: Digest,
+    target: ExportImageOptions & { readonly path: string },
+  ): Promise<number> {
+    const image = this.#known(name, digest, "export");
+    return target.format === "directory"
+      ? await writeDirectory(this.#options, image, { path: target.path, options: target })
+      : await writeArchive(archiveOf(this.#options, image), target.path, target);
+  }
+
+  /** An image as an archive, to be sent somewhere. @throws {SeedmintError} `not-found` */
+  archive(name: RepositoryName, digest: Digest): ImageArchive {
+    return archiveOf(this.#options, this.#known(name, digest, "export"));
+  }
+
   /** Digests by which others may look for a collection: those of its manifests, the root first. */
   digestsOf(collection: Hash): readonly Sha256[] {
     const { images } = this.#options.index;
     const roots = images.ofCollection(collection).map(({ digest }) => digest);
     if (roots.length === 0) return [];
-    const manifests = images.blobsOf(collection).flatMap(({ manifest }) => manifest ?? []);
+    const manifests = images.blobsOf(collection).filter(({ isManifest }) => isManifest)
+      .map(({ digest }) => digest);
     return [...new Set([...roots, ...manifests])].slice(0, ADVERT_DIGESTS_MAX).map(sha256Of);
   }
 
@@ -184,63 +241,54 @@ export class Images implements AsyncDisposable {
     await this.#turn.catch(() => {});
   }
 
-  async #collect(name: RepositoryName, digest: Digest, options: CollectOptions): Promise<Hash> {
+  async #importLayout(
+    path: string,
+    options: ImportImageOptions,
+  ): Promise<readonly ImportedImage[]> {
     const { store, index } = this.#options;
-    const { platforms } = options;
-    const before = index.images.get(name, digest);
-    const gone = before && this.#goneOf(before);
-    const assembled = await assemble(digest, {
-      store,
-      shelf: this.#shelf,
-      ...(platforms === undefined ? {} : { platforms }),
-    });
-    const files = layoutFiles(assembled.root.manifest);
-    const bytes = encodeCollection(childrenOf(assembled, files));
-    const collection = hashBytes(bytes);
-    const visibility = options.visibility ?? before?.visibility ?? "fleet";
-    const isPinned = options.isPinned ?? (before && store.status(before.collection)?.pinned);
-    // First, so that what cannot be kept now is made again at the next start.
-    index.images.put(name, {
-      digest,
-      collection,
-      platforms: assembled.platforms,
-      visibility,
-      size: assembled.blobs.reduce((sum, { size }) => sum + size, 0),
-    }, assembled.blobs.map(blobOf));
-    // Some bytes that eviction must not take alone: an image would break for them.
-    for (const file of files) {
-      await store.importBytes(file.bytes, {
-        pinned: true,
-        ...this.#visible(file.hash, visibility),
-      });
+    const { visibility = "private" } = options;
+    const layout = await readLayout(path, { ...options, store, visibility });
+    const imported: ImportedImage[] = [];
+    try {
+      const named = layout.images.map((image) => ({ image, ...importedName(image, options) }));
+      for (const { image, name, tag } of named) {
+        const { digest } = image.descriptor;
+        // All of an archive was checked as it came in.
+        const { blobs } = await assemble(digest, { store, shelf: this.#shelf });
+        const collection = await this.#collector.admit(name, {
+          root: digest,
+          digests: blobs.map((blob) => blob.digest),
+        }, { isPinned: true, ...options, visibility });
+        if (tag !== undefined && name.registry === LOCAL_REGISTRY) {
+          index.tags.set(name, tag, { digest });
+        }
+        imported.push({ name, digest, collection, ...(tag === undefined ? {} : { tag }) });
+      }
+    } finally {
+      await this.#dropUnused(layout.added.map(({ hash }) => hash));
     }
-    await store.importBytes(bytes, {
-      ...this.#visible(collection, visibility),
-      kind: "collection",
-      name: formatRepository(name),
-      tag: storeTag(name, digest),
-      ...(isPinned === true ? { pinned: true } : {}),
-    });
-    const image = index.images.get(name, digest)!;
-    this.#retention.show(image, { mayHide: options.visibility !== undefined });
-    this.#retention.touch(image);
-    if (gone !== undefined && gone.collection !== collection) await this.#retention.letGo(gone);
-    return collection;
+    return imported;
+  }
+
+  /** Removes blobs that came in a layout and that none of its images needs. */
+  async #dropUnused(hashes: readonly Hash[]): Promise<void> {
+    const { store } = this.#options;
+    for (const hash of hashes) {
+      const record = store.status(hash);
+      const isUsed = record === undefined || record.pinned || record.tags.length > 0 ||
+        store.isListed(hash);
+      if (!isUsed) await store.remove(hash);
+    }
   }
 
   /** After a start without the collection: makes it again, or forgets the image. */
   async #collectAgain(row: ImageRow): Promise<void> {
     try {
-      await this.#collect(row.name, row.digest, {});
+      await this.#collector.collect(row.name, row.digest, {});
     } catch (error) {
       if (!(error instanceof SeedmintError)) throw error;
       await this.#drop(row);
     }
-  }
-
-  /** What the store is told of a small file of ours: what others see stays visible. */
-  #visible(hash: Hash, visibility: Visibility): { readonly visibility?: Visibility } {
-    return this.#options.store.status(hash) === undefined ? { visibility } : {};
   }
 
   /** Removes what is left of an image that is broken. */
@@ -248,60 +296,14 @@ export class Images implements AsyncDisposable {
     const now = this.#options.index.images.get(image.name, image.digest);
     // It was mended or removed meanwhile.
     if (now === undefined || now.collection !== image.collection || this.#isAllHere(now)) return;
-    await this.#remove(now);
+    await this.#collector.remove(now);
     this.#options.onBroken?.(now);
-  }
-
-  async #remove(image: ImageRow): Promise<number> {
-    const gone = this.#goneOf(image);
-    this.#options.index.images.remove(image.name, image.digest);
-    return await this.#retention.letGo(gone);
-  }
-
-  #goneOf(image: ImageRow): GoneImage {
-    const { index } = this.#options;
-    const root = index.manifests.get(image.digest)?.manifest;
-    return {
-      collection: image.collection,
-      tag: storeTag(image.name, image.digest),
-      blobs: index.images.blobsOf(image.collection),
-      files: root === undefined ? [] : layoutFiles(root).map(({ hash }) => hash),
-    };
   }
 
   #isAllHere(image: ImageRow): boolean {
     const { store, index } = this.#options;
     return store.status(image.collection) !== undefined &&
       index.images.blobsOf(image.collection).every(({ hash }) => store.status(hash) !== undefined);
-  }
-
-  #infoOf(row: ImageRow): ImageInfo {
-    const { store, index } = this.#options;
-    const root = store.status(row.collection);
-    let ownSize = 0;
-    let isWhole = root?.state === "complete";
-    for (const { hash } of index.images.blobsOf(row.collection)) {
-      const record = store.status(hash);
-      if (record?.state !== "complete") isWhole = false;
-      const isShared = index.images.madeOf(hash).some(({ collection }) =>
-        collection !== row.collection
-      );
-      if (!isShared) ownSize += record?.size ?? 0;
-    }
-    return {
-      name: row.name,
-      tags: index.tags.of(row.name, row.digest),
-      digest: row.digest,
-      collection: row.collection,
-      platforms: row.platforms,
-      size: row.size,
-      ownSize,
-      visibility: row.visibility,
-      isPinned: root?.pinned ?? false,
-      isWhole,
-      addedMs: row.addedMs,
-      lastUsedMs: root?.lastUsedMs ?? row.addedMs,
-    };
   }
 
   #known(name: RepositoryName, digest: Digest, action: string): ImageRow {
@@ -322,57 +324,20 @@ export class Images implements AsyncDisposable {
   }
 }
 
-/** What keeps an image's collection from garbage collection. */
-function storeTag(name: RepositoryName, digest: Digest): string {
-  return `image:${formatRepository(name)}@${digest}`;
-}
-
-function blobOf({ hash, digest, isManifest }: AssembledBlob): ImageBlob {
-  return isManifest ? { hash, manifest: digest } : { hash };
-}
-
-interface LayoutPart {
-  readonly name: string;
-  readonly hash: Hash;
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly mediaType: string;
-}
-
-/** The files of the layout that say what it is; the same for every name of the image. */
-function layoutFiles({ mediaType, digest, size }: ParsedManifest): readonly LayoutPart[] {
-  const index = buildIndex([{ mediaType, digest, size }]);
-  return [
-    {
-      name: LAYOUT_FILE,
-      hash: hashBytes(LAYOUT_BYTES),
-      bytes: LAYOUT_BYTES,
-      mediaType: MEDIA_TYPES.ociLayout,
-    },
-    {
-      name: INDEX_FILE,
-      hash: hashBytes(index.bytes),
-      bytes: index.bytes,
-      mediaType: index.mediaType,
-    },
-  ];
-}
-
-function childrenOf(
-  { blobs }: Assembled,
-  files: readonly LayoutPart[],
-): readonly CollectionChild[] {
-  return [
-    ...files.map(({ name, hash, bytes, mediaType }) => ({
-      name,
-      hash,
-      size: bytes.length,
-      mediaType,
-    })),
-    ...blobs.map(({ digest, hash, size, mediaType }) => ({
-      name: layoutName(digest),
-      hash,
-      size,
-      ...(mediaType === undefined ? {} : { mediaType }),
-    })),
-  ];
+/** @throws {SeedmintError} `invalid` if nobody says under which name. */
+function importedName(
+  image: LayoutImage,
+  options: ImportImageOptions,
+): { readonly name: RepositoryName; readonly tag?: string } {
+  const repository = image.name?.repository;
+  const name = options.name ??
+    (repository === undefined ? undefined : { registry: LOCAL_REGISTRY, repository });
+  if (name === undefined) {
+    throw new SeedmintError(
+      "invalid",
+      `Cannot take in ${image.descriptor.digest}: the layout does not say its name; give one`,
+    );
+  }
+  const tag = options.tag ?? image.tag;
+  return { name, ...(tag === undefined ? {} : { tag }) };
 }

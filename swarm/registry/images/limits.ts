@@ -17,3 +17,18 @@ export const USES_MAX = 4096;
 
 /** A manifest used within this time may belong to an image that is being pulled. */
 export const FRESH_MS: number = 10 * 60 * 1000;
+
+/** Entries of an archive: twice the blobs of the largest image, for its directories. */
+export const TAR_ENTRIES_MAX: number = 2 * IMAGE_BLOBS_MAX;
+
+/** Bytes of a long name or of attributes in an archive. */
+export const TAR_EXTRA_BYTES_MAX: number = 64 * 1024;
+
+/** Images in one layout or archive: what a registry of a small site exports at once. */
+export const LAYOUT_IMAGES_MAX = 256;
+
+/** Bytes of the file that says that a directory is a layout; it has about thirty. */
+export const LAYOUT_FILE_BYTES_MAX = 4096;
+
+/** Bytes hashed between two looks at whether anybody still waits. */
+export const HASH_PIECE_BYTES: number = 1024 * 1024;

@@ -17,5 +17,14 @@
  * May import: `src/core`, `swarm/bao`, `swarm/collection.ts`, `swarm/read_whole.ts`, `swarm/store`,
  * `swarm/registry/{names,ports}.ts`, `swarm/registry/{index,manifest,local}`.
  */
-export { type CollectOptions, type ImageInfo, Images, type ImagesOptions } from "./images.ts";
+export { sha256OfBlob } from "./adopt.ts";
+export type { ExportImageOptions, ImageArchive } from "./export.ts";
+export type { CollectOptions } from "./collector.ts";
+export type { ImageInfo } from "./info.ts";
+export {
+  Images,
+  type ImagesOptions,
+  type ImportedImage,
+  type ImportImageOptions,
+} from "./images.ts";
 export { type LayoutBlob, layoutBlobs, layoutName } from "./layout.ts";

@@ -7,7 +7,7 @@ import type { Hash } from "../../../src/core/hash.ts";
 import type { Clock } from "../../../src/core/ports.ts";
 import type { BlobRecord, BlobStore, Visibility } from "../../store/blob_store.ts";
 import { type ImageBlob, type ImageRow, LOCAL_REGISTRY, type RegistryIndex } from "../index/mod.ts";
-import { type Digest, digestOf } from "../names.ts";
+import type { Digest } from "../names.ts";
 import { FRESH_MS, REFRESH_INTERVAL_MS, USE_INTERVAL_MS, USES_MAX } from "./limits.ts";
 
 /** Options of {@link Retention}. */
@@ -76,13 +76,12 @@ export class Retention implements AsyncDisposable {
    */
   show(image: ImageRow, options: { readonly mayHide: boolean }): void {
     const { store, index } = this.#options;
-    for (const { hash } of index.images.blobsOf(image.collection)) {
+    for (const { hash, digest } of index.images.blobsOf(image.collection)) {
       const record = store.status(hash);
       if (record === undefined) continue;
       const visibility = widest(index.images.madeOf(hash).map((other) => other.visibility));
       const isWider = WIDTH[visibility] > WIDTH[record.visibility];
-      const isOpen = record.sha256 !== undefined &&
-        index.members.isOpen(image.name, digestOf(record.sha256));
+      const isOpen = index.members.isOpen(image.name, digest);
       const mayChange = isWider ? isOpen : options.mayHide;
       if (visibility !== record.visibility && mayChange) store.setAttributes(hash, { visibility });
     }
@@ -109,20 +108,20 @@ export class Retention implements AsyncDisposable {
     }
     let freedBytes = 0;
     const removed = new Set<Digest>();
-    const manifests = gone.blobs.filter(({ manifest }) => manifest !== undefined);
+    const manifests = gone.blobs.filter(({ isManifest }) => isManifest);
     // Indexes before what they list, however deep.
     for (let before = -1; before < removed.size;) {
       before = removed.size;
-      for (const { hash, manifest } of manifests) {
-        if (removed.has(manifest!) || !this.#isFree(hash, removed)) continue;
-        freedBytes += await this.#removeBlob(hash);
-        index.manifests.remove(manifest!);
-        removed.add(manifest!);
+      for (const blob of manifests) {
+        if (removed.has(blob.digest) || !this.#isFree(blob, removed)) continue;
+        freedBytes += await this.#removeBlob(blob.hash);
+        index.manifests.remove(blob.digest);
+        removed.add(blob.digest);
       }
     }
-    for (const { hash, manifest } of gone.blobs) {
-      if (manifest === undefined && this.#isFree(hash, removed)) {
-        freedBytes += await this.#removeBlob(hash);
+    for (const blob of gone.blobs) {
+      if (!blob.isManifest && this.#isFree(blob, removed)) {
+        freedBytes += await this.#removeBlob(blob.hash);
       }
     }
     return freedBytes;
@@ -140,14 +139,12 @@ export class Retention implements AsyncDisposable {
   }
 
   /** Whether nothing keeps a blob: no pin, tag, collection, image, or manifest that came just now. */
-  #isFree(hash: Hash, removed: ReadonlySet<Digest>): boolean {
+  #isFree({ hash, digest }: ImageBlob, removed: ReadonlySet<Digest>): boolean {
     const { store, index } = this.#options;
     const record = store.status(hash);
     if (record === undefined) return true;
     if (record.pinned || record.tags.length > 0 || store.isListed(hash)) return false;
     if (index.images.madeOf(hash).length > 0) return false;
-    if (record.sha256 === undefined) return true;
-    const digest = digestOf(record.sha256);
     if (index.members.repositoriesOf(digest, { registry: LOCAL_REGISTRY }).length > 0) return false;
     return !index.manifests.parentsOf(digest).some((parent) =>
       !removed.has(parent) && this.#isFresh(parent)
@@ -207,7 +204,8 @@ export class Retention implements AsyncDisposable {
   }
 }
 
-function widest(visibilities: readonly Visibility[]): Visibility {
+/** The visibility of what is a part of several images. */
+export function widest(visibilities: readonly Visibility[]): Visibility {
   return visibilities.reduce(
     (wide, visibility) => WIDTH[visibility] > WIDTH[wide] ? visibility : wide,
     "private",

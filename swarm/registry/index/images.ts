@@ -28,10 +28,12 @@ export interface ImageRow extends NewImage {
   readonly addedMs: number;
 }
 
-/** A blob of a collection; `manifest` if it is a manifest or an index. */
+/** A blob of an image. */
 export interface ImageBlob {
   readonly hash: Hash;
-  readonly manifest?: Digest;
+  readonly digest: Digest;
+  /** Whether it is a manifest or an index. */
+  readonly isManifest: boolean;
 }
 
 /** The tables of images and of what they are made of. */
@@ -81,20 +83,21 @@ export class Images {
   withManifest(manifest: Digest): readonly ImageRow[] {
     return this.#database.all(
       `SELECT DISTINCT images.* FROM image_blobs JOIN images USING (collection)
-       JOIN manifests ON manifests.hash = image_blobs.hash WHERE manifests.digest = ?
+       WHERE image_blobs.digest = ? AND is_manifest = 1
        ORDER BY registry, repository, images.digest`,
       keyOf(manifest),
     ).map(imageOf);
   }
 
-  /** What a collection is made of, in order of hash; empty for one that is no image. */
+  /** What a collection is made of, in order of digest; empty for one that is no image. */
   blobsOf(collection: Hash): readonly ImageBlob[] {
     return this.#database.all(
-      "SELECT hash, manifest FROM image_blobs WHERE collection = ? ORDER BY hash",
+      "SELECT hash, digest, is_manifest FROM image_blobs WHERE collection = ? ORDER BY digest",
       hashToBytes(collection),
     ).map((row) => ({
       hash: hashIn(row, "hash"),
-      ...(row.manifest === null ? {} : { manifest: digestIn(row, "manifest") }),
+      digest: digestIn(row, "digest"),
+      isManifest: row.is_manifest === 1,
     }));
   }
 
@@ -115,12 +118,13 @@ export class Images {
         image.size,
         before?.addedMs ?? this.#clock.nowMs(),
       );
-      for (const { hash, manifest } of blobs) {
+      for (const { hash, digest, isManifest } of blobs) {
         this.#database.run(
-          "INSERT OR IGNORE INTO image_blobs (collection, hash, manifest) VALUES (?, ?, ?)",
+          "INSERT OR IGNORE INTO image_blobs (collection, hash, digest, is_manifest) VALUES (?, ?, ?, ?)",
           hashToBytes(image.collection),
           hashToBytes(hash),
-          manifest === undefined ? null : keyOf(manifest),
+          keyOf(digest),
+          isManifest ? 1 : 0,
         );
       }
       if (before !== undefined && before.collection !== image.collection) {

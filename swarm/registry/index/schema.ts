@@ -62,10 +62,12 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE image_blobs (
     collection BLOB NOT NULL CHECK (length(collection) = 32),
     hash BLOB NOT NULL CHECK (length(hash) = 32),
-    manifest BLOB CHECK (manifest IS NULL OR length(manifest) = 32),
+    digest BLOB NOT NULL CHECK (length(digest) = 32),
+    is_manifest INTEGER NOT NULL CHECK (is_manifest IN (0, 1)),
     PRIMARY KEY (collection, hash)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX image_blobs_by_hash ON image_blobs (hash);
+  CREATE INDEX image_blobs_by_digest ON image_blobs (digest);
   CREATE TABLE mappings (
     sha256 BLOB PRIMARY KEY CHECK (length(sha256) = 32),
     hash BLOB NOT NULL CHECK (length(hash) = 32),

@@ -1,0 +1,186 @@
+/** Turning what is here into images, and images that went into nothing. */
+import type { Hash } from "../../../src/core/hash.ts";
+import { hashBytes } from "../../bao/mod.ts";
+import { type CollectionChild, encodeCollection } from "../../collection.ts";
+import type { BlobStore, Visibility } from "../../store/blob_store.ts";
+import type { ImageRow, RegistryIndex } from "../index/mod.ts";
+import { buildIndex, MEDIA_TYPES, type ParsedManifest, type Platform } from "../manifest/mod.ts";
+import { type Digest, formatRepository, type RepositoryName } from "../names.ts";
+import type { AdoptedLayout } from "./adopt.ts";
+import { assemble, type Assembled } from "./assembly.ts";
+import { INDEX_FILE, LAYOUT_BYTES, LAYOUT_FILE, layoutName } from "./layout.ts";
+import { type GoneImage, type Retention, widest } from "./retention.ts";
+import type { Shelf } from "./shelf.ts";
+
+/** Options of {@link Images.collect}. */
+export interface CollectOptions {
+  /** Wanted platforms of an index. @default {each that is here whole} */
+  readonly platforms?: readonly Platform[];
+  /** Who may see it. @default {"fleet", or as it was} */
+  readonly visibility?: Visibility;
+  /** Keep it whatever the quota says. @default {false} */
+  readonly isPinned?: boolean;
+}
+
+/** Options of {@link Collector}. */
+export interface CollectorOptions {
+  readonly store: BlobStore;
+  readonly index: RegistryIndex;
+  readonly shelf: Shelf;
+  readonly retention: Retention;
+}
+
+/** Makes and unmakes images, one at a time: its caller sees to that. */
+export class Collector {
+  readonly #options: CollectorOptions;
+
+  constructor(options: CollectorOptions) {
+    this.#options = options;
+  }
+
+  /** Makes an image of blobs whose digests were checked, and which are open to whoever has the name. */
+  async admit(
+    name: RepositoryName,
+    { root, digests }: AdoptedLayout,
+    options: CollectOptions,
+  ): Promise<Hash> {
+    const { store, index, shelf } = this.#options;
+    const { blobs } = await assemble(root, {
+      store,
+      shelf,
+      ...(options.platforms === undefined ? {} : { platforms: options.platforms }),
+    });
+    const checked = new Set(digests);
+    index.transaction(() => {
+      for (const { digest, isManifest } of blobs) {
+        if (!checked.has(digest)) continue;
+        index.members.add(name, digest, { kind: isManifest ? "manifest" : "blob" });
+      }
+    });
+    return await this.collect(name, root, options);
+  }
+
+  /** See `Images.collect`. */
+  async collect(name: RepositoryName, digest: Digest, options: CollectOptions): Promise<Hash> {
+    const { store, index, shelf, retention } = this.#options;
+    const { platforms } = options;
+    const before = index.images.get(name, digest);
+    const gone = before && this.#goneOf(before);
+    const assembled = await assemble(digest, {
+      store,
+      shelf,
+      ...(platforms === undefined ? {} : { platforms }),
+    });
+    const files = layoutFiles(assembled.root.manifest);
+    const bytes = encodeCollection(childrenOf(assembled, files));
+    const collection = hashBytes(bytes);
+    const visibility = options.visibility ?? before?.visibility ?? "fleet";
+    const isPinned = options.isPinned ?? (before && store.status(before.collection)?.pinned);
+    // First, so that what cannot be kept now is made again at the next start.
+    index.images.put(name, {
+      digest,
+      collection,
+      platforms: assembled.platforms,
+      visibility,
+      size: assembled.blobs.reduce((sum, { size }) => sum + size, 0),
+    }, assembled.blobs);
+    const shown = widest(
+      index.images.withManifest(digest).filter((image) => image.digest === digest)
+        .map((image) => image.visibility),
+    );
+    for (const file of files) {
+      // Some bytes that eviction must not take alone: the collection would be of no use.
+      await store.importBytes(file.bytes, {
+        pinned: true,
+        visibility: file.name === LAYOUT_FILE ? "public" : shown,
+      });
+    }
+    await store.importBytes(bytes, {
+      ...this.#visible(collection, visibility),
+      kind: "collection",
+      name: formatRepository(name),
+      tag: storeTag(name, digest),
+      ...(isPinned === true ? { pinned: true } : {}),
+    });
+    if (isPinned === false) store.unpin(collection);
+    const image = index.images.get(name, digest)!;
+    retention.show(image, { mayHide: options.visibility !== undefined });
+    retention.touch(image);
+    if (gone !== undefined && gone.collection !== collection) await retention.letGo(gone);
+    return collection;
+  }
+
+  /** Forgets an image. Returns the bytes that it freed. */
+  async remove(image: ImageRow): Promise<number> {
+    const gone = this.#goneOf(image);
+    this.#options.index.images.remove(image.name, image.digest);
+    return await this.#options.retention.letGo(gone);
+  }
+
+  #goneOf(image: ImageRow): GoneImage {
+    const { index } = this.#options;
+    const root = index.manifests.get(image.digest)?.manifest;
+    return {
+      collection: image.collection,
+      tag: storeTag(image.name, image.digest),
+      blobs: index.images.blobsOf(image.collection),
+      files: root === undefined ? [] : layoutFiles(root).map(({ hash }) => hash),
+    };
+  }
+
+  /** What the store is told of a small file of ours: what others see stays visible. */
+  #visible(hash: Hash, visibility: Visibility): { readonly visibility?: Visibility } {
+    return this.#options.store.status(hash) === undefined ? { visibility } : {};
+  }
+}
+
+/** What keeps an image's collection from garbage collection. */
+function storeTag(name: RepositoryName, digest: Digest): string {
+  return `image:${formatRepository(name)}@${digest}`;
+}
+
+interface LayoutPart {
+  readonly name: string;
+  readonly hash: Hash;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly mediaType: string;
+}
+
+/** The files of the layout that say what it is; the same for every name of the image. */
+function layoutFiles({ mediaType, digest, size }: ParsedManifest): readonly LayoutPart[] {
+  const index = buildIndex([{ mediaType, digest, size }]);
+  return [
+    {
+      name: LAYOUT_FILE,
+      hash: hashBytes(LAYOUT_BYTES),
+      bytes: LAYOUT_BYTES,
+      mediaType: MEDIA_TYPES.ociLayout,
+    },
+    {
+      name: INDEX_FILE,
+      hash: hashBytes(index.bytes),
+      bytes: index.bytes,
+      mediaType: index.mediaType,
+    },
+  ];
+}
+
+function childrenOf(
+  { blobs }: Assembled,
+  files: readonly LayoutPart[],
+): readonly CollectionChild[] {
+  return [
+    ...files.map(({ name, hash, bytes, mediaType }) => ({
+      name,
+      hash,
+      size: bytes.length,
+      mediaType,
+    })),
+    ...blobs.map(({ digest, hash, size, mediaType }) => ({
+      name: layoutName(digest),
+      hash,
+      size,
+      ...(mediaType === undefined ? {} : { mediaType }),
+    })),
+  ];
+}
