@@ -190,8 +190,7 @@ export class Cascade implements DigestIntake, AsyncDisposable {
     if (known.length === 0) return undefined;
     const order = new Order({
       sha256,
-      self: network.peerId,
-      members: known.map((peer) => peer.peerId),
+      members: [network.peerId, ...known.map((peer) => peer.peerId)],
       partCount: partsOf(size).length,
     });
     return { network, members, order, hints: () => serving.askersOf(sha256) };

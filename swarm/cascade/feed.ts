@@ -110,7 +110,7 @@ export class Feed {
   #search(first: readonly PeerAddress[]): Search {
     const { swarm, part } = this.#options;
     const { members, order, network, hints } = swarm!;
-    const { ancestors, backups } = order.above(part.index);
+    const { ancestors, backups } = order.above(network.peerId, part.index);
     const addressed = (ids: readonly string[]) => ids.map((peerId) => members.addressOf(peerId));
     return new Search({
       hints: [...first, ...hints()],

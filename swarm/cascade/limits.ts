@@ -76,13 +76,16 @@ export const BYTELESS_MS = 5_000;
 export const BYTELESS_PER_STEP_MS = 700;
 
 /** Who had no byte for so long takes no children: it has nothing for them. */
-export const STARVING_MS = 3_000;
+export const STARVING_MS = 4_000;
 
 /** Longer between two looks means that this process was busy, and no parent is to blame. */
 export const LOOK_GAP_MS_MAX = 600;
 
-/** Upstream that sends nothing for so long is asked again from where it stopped. */
-export const UPSTREAM_SILENCE_MS = 5_000;
+/** Upstream may take so long to its first byte: connecting and its token dance included. */
+export const UPSTREAM_FIRST_MS = 6_000;
+
+/** Upstream that then sends nothing for so long is asked again from where it stopped. */
+export const UPSTREAM_SILENCE_MS = 3_000;
 
 /** Attempts at upstream without a byte in between. */
 export const UPSTREAM_ATTEMPTS_MAX = 3;

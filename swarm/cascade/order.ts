@@ -47,48 +47,45 @@ function placeOf(sha256: Sha256, peerId: string, partCount: number): Place {
 
 /** The order of the members for one content; made once, asked for each part. */
 export class Order {
-  readonly #places: readonly Place[];
-  readonly #self: Place;
+  /** Peer ids for each part. */
+  readonly #ids: readonly (readonly string[])[];
 
-  /** @param options `members`: peer ids, with or without `self`. */
   constructor(
     options: {
       readonly sha256: Sha256;
-      readonly self: string;
       readonly members: Iterable<string>;
       readonly partCount: number;
     },
   ) {
     const { sha256, partCount } = options;
-    const ids = new Set(options.members).add(options.self);
-    this.#places = [...ids].map((peerId) => placeOf(sha256, peerId, partCount))
+    const places = [...new Set(options.members)]
+      .map((peerId) => placeOf(sha256, peerId, partCount))
       .sort((a, b) => a.rank < b.rank ? -1 : 1);
-    this.#self = placeOf(sha256, options.self, partCount);
+    // Members that have the part as their own come first: others end up below them.
+    this.#ids = Array.from({ length: partCount }, (_, part) => {
+      const own = places.filter((place) => place.home === part);
+      const others = places.filter((place) => place.home !== part);
+      return [...own, ...others].map((place) => place.peerId);
+    });
   }
 
   /**
-   * Whom this node asks for a part: those above it in the heap, the nearest first, and then those
-   * who stand in for the first of all.
+   * Whom `peerId`, one of the members, asks for a part: those above it in the heap, the nearest first,
+   * and then those who stand in for the first of all.
    */
   above(
+    peerId: string,
     part: number,
   ): { readonly ancestors: readonly string[]; readonly backups: readonly string[] } {
-    const { ids, self } = this.#idsFor(part);
+    const ids = this.#ids[part]!;
+    const own = ids.indexOf(peerId);
     const ancestors: string[] = [];
-    for (let at = self; at > 0;) {
+    for (let at = own; at > 0;) {
       at = Math.floor((at - 1) / ASK_ARITY);
       ancestors.push(ids[at]!);
     }
-    const backups = ids.slice(1, 1 + BACKUP_COUNT)
-      .filter((_, index) => index + 1 < self && !ancestors.includes(ids[index + 1]!));
+    const backups = ids.slice(1, Math.min(1 + BACKUP_COUNT, Math.max(1, own)))
+      .filter((id) => !ancestors.includes(id));
     return { ancestors, backups };
-  }
-
-  /** Members that have the part as their own come first: they end up where others hang below them. */
-  #idsFor(part: number): { readonly ids: readonly string[]; readonly self: number } {
-    const own = this.#places.filter((place) => place.home === part);
-    const others = this.#places.filter((place) => place.home !== part);
-    const ids = [...own, ...others].map((place) => place.peerId);
-    return { ids, self: ids.indexOf(this.#self.peerId) };
   }
 }

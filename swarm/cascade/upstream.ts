@@ -2,7 +2,12 @@
 import { isSeedmintError, messageOf, SeedmintError } from "../../src/core/errors.ts";
 import type { Clock, Random } from "../../src/core/ports.ts";
 import type { Origin } from "../ports.ts";
-import { UPSTREAM_ATTEMPTS_MAX, UPSTREAM_PAUSE_MS, UPSTREAM_SILENCE_MS } from "./limits.ts";
+import {
+  UPSTREAM_ATTEMPTS_MAX,
+  UPSTREAM_FIRST_MS,
+  UPSTREAM_PAUSE_MS,
+  UPSTREAM_SILENCE_MS,
+} from "./limits.ts";
 
 /** What of an origin is read, and where it goes. */
 export interface UpstreamStretch {
@@ -55,6 +60,7 @@ async function readOnce(stretch: UpstreamStretch): Promise<void> {
   const isWhole = from === 0 && end === size;
   const opened = await watch.during(
     origin.open({ offset: from, ...(isWhole ? {} : { end }), signal: watch.signal }),
+    UPSTREAM_FIRST_MS,
   );
   const reader = opened.body.getReader();
   try {
@@ -72,7 +78,9 @@ async function readOnce(stretch: UpstreamStretch): Promise<void> {
       );
     }
     while (stretch.position() < end) {
-      const read = await watch.during(reader.read());
+      const isFirst = stretch.position() === from;
+      const ms = isFirst ? UPSTREAM_FIRST_MS : UPSTREAM_SILENCE_MS;
+      const read = await watch.during(reader.read(), ms);
       if (read.done) {
         throw new SeedmintError(
           "reset",
@@ -103,16 +111,16 @@ class Watch implements Disposable {
   }
 
   /** Waits for one step; the origin need not listen to the signal. */
-  async during<T>(step: Promise<T>): Promise<T> {
+  async during<T>(step: Promise<T>, ms: number): Promise<T> {
     const { promise: late, reject } = Promise.withResolvers<never>();
     const { origin, clock, signal } = this.#options;
     const stop = clock.timer(
-      UPSTREAM_SILENCE_MS,
+      ms,
       () =>
         reject(
           new SeedmintError(
             "timeout",
-            `Cannot fetch from origin ${origin.id}: it sent nothing for ${UPSTREAM_SILENCE_MS} ms`,
+            `Cannot fetch from origin ${origin.id}: it sent nothing for ${ms} ms`,
             { retryable: true },
           ),
         ),

@@ -135,3 +135,8 @@ export function shapedOrigin(options: ShapedOriginOptions): Origin {
     },
   };
 }
+
+/** A line that limits nothing. */
+export function endlessLine(): Line {
+  return new Line(Infinity, { monotonicMs: () => 0, sleep: () => Promise.resolve() });
+}

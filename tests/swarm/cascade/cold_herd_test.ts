@@ -6,7 +6,7 @@ const MB = 1_000_000;
 
 Deno.test("ten nodes that start cold finish in little more than one alone needs", async () => {
   const layer = layerOf(10 * MB);
-  const shape = { upstreamRate: 5 * MB, nodeRate: 20 * MB };
+  const shape = { upstreamRate: 5 * MB, nodeRate: 20 * MB, onDisk: true };
   let aloneMs: number;
   {
     await using world = await World.open({ nodeCount: 1, ...shape });

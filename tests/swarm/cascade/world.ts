@@ -2,12 +2,18 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { Sha256 } from "../../../src/core/hash.ts";
+import type { Clock } from "../../../src/core/ports.ts";
 import { systemClock, systemRandom } from "../../../src/host/system.ts";
 import { Cascade, type CascadeOptions } from "../../../swarm/cascade/mod.ts";
 import { Fleet } from "../../../swarm/fleet.ts";
 import { MemoryHub, type MemoryNetwork, peerIdOfSecret } from "../../../swarm/net/mod.ts";
 import type { Origin } from "../../../swarm/ports.ts";
-import { FileBlobStore } from "../../../swarm/store/mod.ts";
+import {
+  type BlobStore,
+  FileBlobStore,
+  MemoryBlobStore,
+  type Visibility,
+} from "../../../swarm/store/mod.ts";
 import { Line, type Links, shapedNetwork, shapedOrigin } from "../../support/shaped_network.ts";
 import { testBytes } from "../fetch/fakes.ts";
 
@@ -21,19 +27,25 @@ export interface Layer {
   readonly size: number;
 }
 
+/** How a layer is brought in. */
+export interface BringOptions {
+  /** @default the world's upstream */
+  readonly origin?: Origin;
+  readonly signal?: AbortSignal;
+  readonly visibility?: Visibility;
+  readonly onProgress?: (bytes: number) => void;
+}
+
 /** One node. */
 export interface Node {
   readonly peerId: string;
   readonly network: MemoryNetwork;
   readonly links: Links;
-  readonly store: FileBlobStore;
+  readonly store: BlobStore;
   readonly cascade: Cascade;
   readonly directory: string;
   /** Brings a layer in. */
-  bring(
-    layer: Layer,
-    options?: { readonly origin?: Origin; readonly signal?: AbortSignal },
-  ): ReturnType<Cascade["bring"]>;
+  bring(layer: Layer, options?: BringOptions): ReturnType<Cascade["bring"]>;
 }
 
 /** Options of {@link World.open}. */
@@ -44,9 +56,15 @@ export interface WorldOptions {
   /** Bytes a second that each node sends and receives. */
   readonly nodeRate?: number;
   readonly latencyMs?: number;
+  /** Indexes of peers that a test plays itself. */
+  readonly skip?: readonly number[];
   /** How many of the nodes know each other as fleet; the others are strangers. */
   readonly memberCount?: number;
   readonly node?: Partial<CascadeOptions>;
+  /** Whether stores are on disk, as a node's are. @default {false} */
+  readonly onDisk?: boolean;
+  /** @default the machine's */
+  readonly clock?: Clock;
 }
 
 /** See the head of this file. */
@@ -54,6 +72,8 @@ export class World implements AsyncDisposable {
   readonly hub: MemoryHub;
   readonly upstream: Line;
   readonly nodes: Node[] = [];
+  /** Peers without a node behind them, for a test to play. */
+  readonly others: MemoryNetwork[] = [];
   readonly #directory: string;
 
   private constructor(hub: MemoryHub, upstream: Line, directory: string) {
@@ -63,9 +83,9 @@ export class World implements AsyncDisposable {
   }
 
   static async open(options: WorldOptions): Promise<World> {
-    const { nodeCount, latencyMs = 0, nodeRate = UNLIMITED } = options;
-    const hub = new MemoryHub({ clock: systemClock, latencyMs: () => latencyMs });
-    const upstream = new Line(options.upstreamRate ?? UNLIMITED, systemClock);
+    const { nodeCount, latencyMs = 0, nodeRate = UNLIMITED, clock = systemClock } = options;
+    const hub = new MemoryHub({ clock, latencyMs: () => latencyMs });
+    const upstream = new Line(options.upstreamRate ?? UNLIMITED, clock);
     const directory = await Deno.makeTempDir({ prefix: "seedmint-cascade-" });
     const world = new World(hub, upstream, directory);
     const peerIds = await Promise.all(
@@ -78,21 +98,27 @@ export class World implements AsyncDisposable {
     const networks = peerIds.map((peerId) => hub.join(peerId));
     for (const network of networks) {
       const links = {
-        up: new Line(nodeRate, systemClock),
-        down: new Line(nodeRate, systemClock),
+        up: new Line(nodeRate, clock),
+        down: new Line(nodeRate, clock),
       };
+      if (options.skip?.includes(networks.indexOf(network)) === true) {
+        world.others.push(network);
+        continue;
+      }
       const own = join(directory, network.peerId);
-      const store = await FileBlobStore.open({ directory: join(own, "store"), clock: systemClock });
+      const store = options.onDisk === true
+        ? await FileBlobStore.open({ directory: join(own, "store"), clock: systemClock })
+        : new MemoryBlobStore({ clock });
       const cascade = await Cascade.start({
         network: shapedNetwork(network, links),
         store,
         herd: { isMember: (peerId) => members.includes(peerId) },
-        fleet: new Fleet({ peerIds: members, clock: systemClock }),
+        fleet: new Fleet({ peerIds: members, clock }),
         members: () =>
           networks.filter((one) => members.includes(one.peerId))
             .map((one) => ({ peerId: one.peerId, addrs: one.addresses() })),
         directory: join(own, "cascade"),
-        clock: systemClock,
+        clock,
         random: systemRandom,
         ...options.node,
       });
@@ -103,12 +129,16 @@ export class World implements AsyncDisposable {
         store,
         cascade,
         directory: join(own, "cascade"),
-        bring: ({ bytes, sha256, size }, { origin, signal } = {}) =>
+        bring: (
+          { bytes, sha256, size },
+          { origin, signal, visibility = "fleet", onProgress } = {},
+        ) =>
           cascade.bring({
             sha256,
             size,
             origin: origin ?? shapedOrigin({ bytes, line: upstream, down: links.down }),
-            attributes: { visibility: "fleet" },
+            attributes: { visibility },
+            ...(onProgress === undefined ? {} : { onProgress }),
             signal: signal ?? new AbortController().signal,
           }),
       });
@@ -134,6 +164,7 @@ export class World implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { cascade } of this.nodes) await cascade[Symbol.asyncDispose]();
+    for (const network of this.others) await network[Symbol.asyncDispose]();
     for (const { network, store } of this.nodes) {
       await network[Symbol.asyncDispose]();
       await store[Symbol.asyncDispose]();
@@ -147,6 +178,20 @@ export function layerOf(size: number, seed = 1): Layer {
   const bytes = testBytes(size, seed);
   const sha256 = createHash("sha256").update(bytes).digest("hex") as Sha256;
   return { bytes, sha256, size };
+}
+
+/** What a node has under way on its disk. */
+export async function filesIn(node: Pick<Node, "directory">): Promise<string[]> {
+  return (await Array.fromAsync(Deno.readDir(node.directory))).map(({ name }) => name);
+}
+
+/** Resolves once `condition` holds; fails after some seconds. */
+export async function until(condition: () => boolean, what: string): Promise<void> {
+  const endMs = performance.now() + 5000;
+  while (!condition()) {
+    if (performance.now() > endMs) throw new Error(`Waited in vain until ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
 }
 
 /** Milliseconds that `work` takes. */
