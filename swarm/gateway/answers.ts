@@ -8,6 +8,7 @@ import { answerBlob, isServed } from "./blobs.ts";
 import { Claims } from "./claims.ts";
 import type { Exchange } from "./exchange.ts";
 import { HintFetches } from "./hint_fetches.ts";
+import { Media } from "./media.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { GatewayOptions } from "./options.ts";
 import { Purchases } from "./purchases.ts";
@@ -25,6 +26,7 @@ export interface Answers {
   readonly till: Till;
   readonly uploads: Uploads;
   readonly hints: HintFetches;
+  readonly media: Media;
 }
 
 /** Puts the parts together. `own.url` is where clients reach the gateway. */
@@ -59,6 +61,7 @@ export function answersOf(
       }),
       publicUrl: own.url,
     }),
+    media: new Media(options),
     hints: new HintFetches({ fetchBySha256: localCache?.fetchBySha256, clock }),
   };
 }
@@ -92,6 +95,8 @@ export async function answerRequest(answers: Answers, exchange: Exchange): Promi
       if (!isServed(record)) throw notFound();
       return await answerBlob(partsOf(answers), exchange, { record, name: route.hash });
     }
+    case "media":
+      return await answers.media.answer(partsOf(answers), exchange, route);
     case "blossom": {
       if (method === "DELETE") return await answers.uploads.delete(exchange, route.sha256);
       const record = await findBySha256(answers, exchange, route.sha256);

@@ -39,13 +39,18 @@ export function isServed(record: BlobRecord | undefined): record is ServedRecord
   return record?.visibility === "public" && record.state === "complete";
 }
 
-/** Answers GET or HEAD of `record`, whose name in the URL is `name`. */
+/** Answers GET or HEAD of `record`, whose ETag is `name`. */
 export async function answerBlob(
   parts: BlobParts,
   exchange: Exchange,
-  options: { readonly record: BlobRecord; readonly name: string },
+  options: {
+    readonly record: BlobRecord;
+    readonly name: string;
+    /** @default what the record says */
+    readonly mediaType?: string;
+  },
 ): Promise<void> {
-  const { record, name } = options;
+  const { record, name, mediaType = mediaTypeOf(record) } = options;
   exchange.hash = record.hash;
   const etag = `"${name}"`;
   const wanted = wantedOf(exchange.head.headers, { etag, size: record.size });
@@ -60,7 +65,10 @@ export async function answerBlob(
   if (terms !== undefined && isMultiRange(exchange.head.headers)) {
     throw new Refusal(416, "Ask for one range at a time: the whole would be charged");
   }
-  const content: ReplyHeaders = [...headers, ...contentHeaders(record, wanted)];
+  const content: ReplyHeaders = [
+    ...headers,
+    ...contentHeaders({ size: record.size, mediaType }, wanted),
+  ];
   const status = wanted.kind === "range" ? 206 : 200;
   if (exchange.head.method === "HEAD") {
     if (terms !== undefined) refuseUnpaid(parts.till, exchange, { record, terms, groups });
@@ -94,14 +102,16 @@ function refuseUnpaid(
   if (purse === undefined || !till.covers(purse, price)) throw till.demand(exchange, price, purse);
 }
 
-function contentHeaders(record: BlobRecord, wanted: Wanted): ReplyHeaders {
-  const { size } = record;
-  const type = mediaTypeOf(record);
+/** Headers that say what content an answer has. */
+export function contentHeaders(
+  { size, mediaType }: { readonly size: number; readonly mediaType: string },
+  wanted: Wanted,
+): ReplyHeaders {
   if (wanted.kind !== "range") {
-    return [["Content-Type", type], ["Content-Length", `${size}`]];
+    return [["Content-Type", mediaType], ["Content-Length", `${size}`]];
   }
   return [
-    ["Content-Type", type],
+    ["Content-Type", mediaType],
     ["Content-Length", `${wanted.end - wanted.start}`],
     ["Content-Range", `bytes ${wanted.start}-${wanted.end - 1}/${size}`],
   ];

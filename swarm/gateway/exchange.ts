@@ -12,6 +12,8 @@ export interface ExchangeParts extends Omit<HttpExchangeParts, "common"> {
   readonly clients: Clients;
   /** Whether the client is a program of this machine that reached a local cache. */
   readonly isLocal: boolean;
+  /** Whether the other end is on this machine, and says of no proxy. */
+  readonly isSameMachine: boolean;
 }
 
 /** Headers of every answer: any page may read what is public here, and run nothing of it. */
@@ -30,14 +32,16 @@ const COMMON: ReplyHeaders = [
 export class Exchange extends HttpExchange {
   readonly client: Client;
   readonly isLocal: boolean;
+  readonly isSameMachine: boolean;
   /** The blob it was about, once it was found and may be seen. */
   hash: Hash | undefined;
   readonly #clients: Clients;
 
-  constructor({ client, clients, isLocal, ...parts }: ExchangeParts) {
+  constructor({ client, clients, isLocal, isSameMachine, ...parts }: ExchangeParts) {
     super({ ...parts, common: COMMON });
     this.client = client;
     this.isLocal = isLocal;
+    this.isSameMachine = isSameMachine;
     this.#clients = clients;
   }
 

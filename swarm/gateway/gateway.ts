@@ -60,6 +60,7 @@ export class Gateway implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#listener[Symbol.asyncDispose]();
+    await this.#answers.media[Symbol.asyncDispose]();
   }
 
   #admit(remote: string): Guest | undefined {
@@ -73,9 +74,10 @@ export class Gateway implements AsyncDisposable {
   }
 
   async #answer(
-    { refusal, head, reader, connection, signal }: GuestRequest,
+    { refusal, head, reader, connection, signal, abort }: GuestRequest,
     from: { readonly remote: string; readonly client: Client; readonly isProxy: boolean },
   ): Promise<boolean> {
+    const isSameMachine = isOfThisMachine(from, head);
     const exchange = new Exchange({
       head,
       reader,
@@ -84,8 +86,10 @@ export class Gateway implements AsyncDisposable {
       clients: this.#clients,
       limits: this.#limits,
       clock: this.#options.clock,
-      isLocal: this.#isLocal(from.remote, head),
+      isLocal: isSameMachine && this.#options.localCache !== undefined,
+      isSameMachine,
       signal,
+      abort,
     });
     if (refusal !== undefined) await exchange.refuse(refusal);
     else await this.#converse(exchange);
@@ -112,12 +116,6 @@ export class Gateway implements AsyncDisposable {
     }
   }
 
-  /** Whether a program of this machine asks its cache, and no proxy for somebody else. */
-  #isLocal(remote: string, { headers }: RequestHead): boolean {
-    if (this.#options.localCache === undefined || !isLoopbackHost(remote)) return false;
-    return !["forwarded", "via", "x-forwarded-for"].some((name) => headers.has(name));
-  }
-
   /** Who asks: the other end, or whom a proxy of ours names last. */
   #clientOf(
     { client, isProxy }: { readonly client: Client; readonly isProxy: boolean },
@@ -128,6 +126,15 @@ export class Gateway implements AsyncDisposable {
     // With a port behind it, it would be another client for each connection.
     return isIP(named) !== 0 ? this.#clients.of(addressGroup(named)) : client;
   }
+}
+
+/** Whether a program of this machine asks, and no proxy for somebody else. */
+function isOfThisMachine(
+  { remote, isProxy }: { readonly remote: string; readonly isProxy: boolean },
+  { headers }: RequestHead,
+): boolean {
+  if (isProxy || !isLoopbackHost(remote)) return false;
+  return !["forwarded", "via", "x-forwarded-for"].some((name) => headers.has(name));
 }
 
 /** What a failure is to a client: nothing of ours is told. */

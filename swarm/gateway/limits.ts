@@ -125,6 +125,24 @@ export const HINT_FETCHES_MAX = 4;
 /** How long a fetch by hints may take, in milliseconds. */
 export const HINT_FETCH_MS = 10 * 60_000;
 
+/** Blobs that are fetched for who watches them, at one time: a player asks for a few parts ahead. */
+export const MEDIA_FETCHES_MAX = 16;
+
+/** How long a fetch goes on when nobody watches, in milliseconds: players that seek come again. */
+export const MEDIA_LINGER_MS = 5_000;
+
+/** How often is looked whether what is watched has come, in milliseconds. */
+export const MEDIA_POLL_MS = 20;
+
+/** What is read and sent at once of what is watched: small, so that a film starts soon. */
+export const MEDIA_PIECE_BYTES = 128 * 1024;
+
+/** The largest collection of which something is played, in bytes: 20,000 parts and their names. */
+export const MEDIA_COLLECTION_BYTES_MAX = 2 * 1024 * 1024;
+
+/** Collections whose children are remembered, each of a few MiB at most. */
+export const MEDIA_COLLECTIONS_MAX = 8;
+
 assert(TOKEN_CHARS_MAX < HEAD_BYTES_MAX, "a token fits a head");
 assert(
   MINT_URL_LENGTH_MAX + REQUEST_MINT_OVERHEAD_BYTES <= REQUEST_MINT_BYTES_MAX,

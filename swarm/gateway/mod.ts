@@ -11,6 +11,7 @@
  * | --- | --- |
  * | `GET`, `HEAD /blob/<blake3>` | the content; `ETag: "<blake3>"` |
  * | `GET`, `HEAD /<sha256>[.ext]` | the same by SHA-256 (BUD-01); `ETag: "<sha256>"` |
+ * | `GET`, `HEAD /media/<collection>/<path>` | a collection's child by its name; `ETag: "<blake3>"` |
  * | `POST /session` | one payment for many blobs, below |
  * | `GET /session` | what the session has left |
  * | `PUT`, `HEAD /upload` | upload, and whether it would be taken (BUD-02, BUD-06) |
@@ -28,6 +29,11 @@
  * `public` (priced: `private`) `, max-age=31536000, immutable`. Errors have `X-Reason`, one line that says what
  * to do, and the same as text; those about payment have JSON. Every answer allows every page to read it
  * (`Access-Control-Allow-Origin: *`), and runs no script (`Content-Security-Policy: sandbox`).
+ *
+ * **Media.** `/media` gives films, and playlists with their segments, to players: the media type is the
+ * publisher's, else the name's. What is not here yet comes from the swarm while it is watched, what is
+ * watched next first, where the operator plugged that in: for programs and pages of this machine, of
+ * collections that are here; a program may name one that is not. It never pays.
  *
  * **Paying for one blob (NUT-24, BUD-07).** Priced content without credit:
  *
@@ -61,15 +67,16 @@
  * they come; what does not match is dropped (409). A deletion's event is good once. A blob that was here before, or
  * that others uploaded too, outlives a DELETE.
  *
- * **Pages** never pay and never make the node fetch or spend: a request with `Origin`, `Referer`, `Sec-Fetch-*` or a
- * browser's `User-Agent` has its ecash and sessions refused or ignored, and its hints ignored.
+ * **Pages** never pay, and make the node fetch nothing but parts of a collection that is here: a request
+ * with `Origin`, `Referer`, `Sec-Fetch-*` or a browser's `User-Agent` has its ecash and sessions refused or
+ * ignored, and its hints ignored.
  *
  * **The local cache** listens on loopback and answers to names of loopback only (421). A program's GET of a blob
  * that is not here may follow `xs` and `as` hints (BUD-10), if the operator plugged that in; nothing
  * costs a program of this machine anything.
  *
- * May import: `src/core`, `src/nostr`, and of the swarm `ports.ts`, `bao`, `http`, `store`, `read_whole.ts` and
- * `provider/deadline.ts`.
+ * May import: `src/core`, `src/nostr`, and of the swarm `ports.ts`, `bao`, `collection.ts`, `http`, `store`,
+ * `read_whole.ts` and `provider/deadline.ts`.
  */
 export { type BlossomUri, formatBlossomUri, parseBlossomUri } from "./blossom_uri.ts";
 export { Gateway } from "./gateway.ts";
@@ -80,6 +87,8 @@ export type {
   GatewayOptions,
   GatewaySettings,
   LocalCacheSettings,
+  MediaFetch,
+  MediaSettings,
   ServerFetch,
   UploadSettings,
 } from "./options.ts";

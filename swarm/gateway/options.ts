@@ -3,7 +3,7 @@ import type { Bytes } from "../../src/core/bytes.ts";
 import type { Hash, Sha256 } from "../../src/core/hash.ts";
 import type { Clock, Random } from "../../src/core/ports.ts";
 import type { Gate } from "../ports.ts";
-import type { BlobStore } from "../store/blob_store.ts";
+import type { BlobAttributes, BlobStore } from "../store/blob_store.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { PaymentRequests } from "./payment_requests.ts";
 
@@ -28,6 +28,30 @@ export interface ServerFetch {
  * @returns Whether the blob is here now.
  */
 export type FetchBySha256 = (request: ServerFetch) => Promise<boolean>;
+
+/**
+ * Brings a blob into the store for somebody who watches it as it comes. It must never spend.
+ *
+ * @throws {SeedmintError} If nobody delivers it.
+ */
+export type MediaFetch = (
+  request: {
+    readonly hash: Hash;
+    /** Bytes, as the collection says; 0 for a collection. */
+    readonly size: number;
+    /** The collection that lists it: who has that has this. */
+    readonly collection?: Hash;
+    readonly attributes: BlobAttributes;
+    /** Where it is watched, in bytes: what follows is wanted first. */
+    readonly position: () => number | undefined;
+    readonly signal: AbortSignal;
+  },
+) => Promise<unknown>;
+
+/** Playing what is not here yet, for players on this machine. */
+export interface MediaSettings {
+  readonly fetch: MediaFetch;
+}
 
 /** Who may upload (Blossom BUD-02, BUD-11), and what. */
 export interface UploadSettings {
@@ -77,6 +101,8 @@ export interface GatewaySettings {
   /** Addresses of proxies of ours, whose last `X-Forwarded-For` names the client. */
   readonly proxies?: readonly string[];
   readonly uploads?: UploadSettings;
+  /** Absent: `/media` gives only what is here. */
+  readonly media?: MediaSettings;
   /** Set: only `hostname` of loopback is listened on. */
   readonly localCache?: LocalCacheSettings;
   readonly limits?: Partial<GatewayLimits>;

@@ -1,4 +1,7 @@
-/** Which thing a path names. Pure; nothing in a path is unescaped, joined or looked up on a disk. */
+/**
+ * Which thing a path names. Pure; nothing in a path is joined or looked up on a disk, and nothing but
+ * the name of a collection's child is unescaped.
+ */
 import { type Hash, isHash, isSha256, type Sha256 } from "../../src/core/hash.ts";
 import { Refusal } from "../http/refusal.ts";
 
@@ -10,6 +13,7 @@ export type Route =
   | { readonly route: "session" }
   | { readonly route: "list"; readonly publicKey: string }
   | { readonly route: "blob"; readonly hash: Hash }
+  | { readonly route: "media"; readonly collection: Hash; readonly name: string }
   | { readonly route: "blossom"; readonly sha256: Sha256 };
 
 /** Methods of each route; OPTIONS is understood everywhere. */
@@ -20,6 +24,7 @@ const METHODS: Readonly<Record<Route["route"], readonly string[]>> = {
   session: ["GET", "POST"],
   list: ["GET"],
   blob: ["GET", "HEAD"],
+  media: ["GET", "HEAD"],
   blossom: ["GET", "HEAD", "DELETE"],
 };
 
@@ -57,8 +62,21 @@ function named(path: string): Route | undefined {
   const blob = /^\/blob\/(.*)$/.exec(path)?.[1];
   if (isHash(blob)) return { route: "blob", hash: blob };
   if (blob !== undefined) throw new Refusal(400, "A BLAKE3 hash of 64 lower-case digits is wanted");
+  const media = /^\/media\/([^/]*)\/(.+)$/.exec(path);
+  if (media !== null) return mediaRoute(media[1]!, media[2]!);
   const list = /^\/list\/(.*)$/.exec(path)?.[1];
   if (list === undefined) return undefined;
   if (isSha256(list)) return { route: "list", publicKey: list };
   throw new Refusal(400, "A public key of 64 lower-case hex digits is wanted");
+}
+
+function mediaRoute(collection: string, escaped: string): Route {
+  if (!isHash(collection)) {
+    throw new Refusal(400, "/media/, a collection's BLAKE3 hash and a path in it are wanted");
+  }
+  try {
+    return { route: "media", collection, name: decodeURIComponent(escaped) };
+  } catch {
+    throw new Refusal(400, "The path is escaped wrongly");
+  }
 }

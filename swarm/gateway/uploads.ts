@@ -16,6 +16,7 @@ import {
   UPLOADS_MAX,
   USED_AUTHORIZATIONS_MAX,
 } from "./limits.ts";
+import { extensionOf } from "./media_types.ts";
 import type { LocalCacheSettings, UploadSettings } from "./options.ts";
 import { busy, Refusal } from "../http/refusal.ts";
 import { notFound } from "./refusal.ts";
@@ -318,36 +319,6 @@ function isNewSince(
 ): boolean {
   return known === undefined && record.addedMs >= startedMs;
 }
-
-/** The file extension that goes with a media type; `bin` for most. */
-function extensionOf(mediaType: string): string {
-  return EXTENSIONS.get(mediaType.split(";")[0]!.trim().toLowerCase()) ?? "bin";
-}
-
-const EXTENSIONS: ReadonlyMap<string, string> = new Map([
-  ["application/gzip", "gz"],
-  ["application/json", "json"],
-  ["application/pdf", "pdf"],
-  ["application/zip", "zip"],
-  ["audio/flac", "flac"],
-  ["audio/mpeg", "mp3"],
-  ["audio/ogg", "ogg"],
-  ["audio/wav", "wav"],
-  ["image/avif", "avif"],
-  ["image/gif", "gif"],
-  ["image/jpeg", "jpg"],
-  ["image/png", "png"],
-  ["image/svg+xml", "svg"],
-  ["image/webp", "webp"],
-  ["text/css", "css"],
-  ["text/html", "html"],
-  ["text/markdown", "md"],
-  ["text/plain", "txt"],
-  ["video/mp4", "mp4"],
-  ["video/quicktime", "mov"],
-  ["video/webm", "webm"],
-  ["video/x-matroska", "mkv"],
-]);
 
 function onlyOf(authorization: Authorization | undefined): Sha256 | undefined {
   if (authorization?.sha256s.size !== 1) return undefined;

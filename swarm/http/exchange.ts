@@ -31,6 +31,8 @@ export interface HttpExchangeParts {
   readonly clock: Clock;
   /** Aborted when the connection or the server ends. */
   readonly signal: AbortSignal;
+  /** Ends the connection, and aborts {@link signal}. */
+  readonly abort?: () => void;
   /** Headers of every answer. */
   readonly common: ReplyHeaders;
   /** Whether bodies in chunks are taken. @default {false} */
@@ -161,6 +163,12 @@ export class HttpExchange {
       if (this.#hasUnreadBody) this.#checkPace();
       yield piece;
     }
+  }
+
+  /** Aborts {@link signal} at once when the other side goes away; for requests without a body. */
+  watch(): void {
+    const { reader, abort } = this.#parts;
+    if (abort !== undefined && !this.#hasUnreadBody) reader.watch(abort);
   }
 
   /** Ends the connection after this exchange, and reads no more of it. */

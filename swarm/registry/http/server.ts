@@ -142,13 +142,14 @@ export class RegistryServer implements AsyncDisposable {
   }
 
   async #answer(request: GuestRequest, localAddress: string): Promise<boolean> {
-    const { head, reader, connection, signal } = request;
+    const { head, reader, connection, signal, abort } = request;
     const { clock, onServed } = this.#options;
     const exchange = new RegistryExchange({
       head,
       reader,
       connection,
       signal,
+      abort,
       clock,
       limits: this.#limits,
     });
@@ -158,7 +159,7 @@ export class RegistryServer implements AsyncDisposable {
       if (request.refusal !== undefined) throw request.refusal;
       checkClaim({ headers: head.headers, localAddress, hosts: this.#hosts });
       // Who waits and goes away is worked for no longer.
-      if (!head.isCoded && head.contentLength === 0) reader.watch(request.abort);
+      exchange.watch();
       await this.#route(exchange, seen);
     } catch (error) {
       // After the head of an answer nothing but its end can tell that it went wrong.
