@@ -18,6 +18,7 @@ export type LogCategory =
   | "store"
   | "wallet"
   | "gateway"
+  | "registry"
   | "catalog";
 
 /** One category's voice. `fields` are kept apart from the text in JSON. */

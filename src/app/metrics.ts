@@ -1,10 +1,11 @@
-/** The one file that imports prom-client: what `/metrics` tells Prometheus. */
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+/** What `/metrics` tells Prometheus. */
 import { systemClock } from "../host/system.ts";
 import type { PaymentShare, StatusReport } from "./api/methods.ts";
 import type { TransferReport } from "./api/transfers.ts";
 import type { WalletApi } from "../../wallet/wallet_api.ts";
 import type { StoreFigures } from "../../swarm/store/mod.ts";
+import { ImageMetrics, type UpstreamFigures } from "./image_metrics.ts";
+import { Counter, Gauge, Histogram, Registry, SECONDS_BUCKETS } from "./prometheus.ts";
 
 /** What a provider tells of one answered want. */
 export interface ServedMetric {
@@ -22,6 +23,8 @@ export interface MetricsSources {
   readonly wallet?: () => WalletApi | undefined;
   /** What was sold, while the wallet is open. */
   readonly sold?: () => SoldFigures | undefined;
+  /** The registries that were asked, while the registry is open. */
+  readonly upstreams?: () => readonly UpstreamFigures[];
 }
 
 /** What selling brought so far. */
@@ -63,8 +66,6 @@ interface Look {
 /** How long one look at the node serves the gauges. */
 const STATUS_MS = 500;
 
-const SECONDS_BUCKETS = [0.005, 0.02, 0.1, 0.5, 2, 10, 60, 300];
-
 /** The node's metrics. */
 export class Metrics {
   readonly #registry = new Registry();
@@ -77,6 +78,8 @@ export class Metrics {
   readonly #serveSeconds: Histogram;
   readonly #wallet: ReturnType<typeof walletNumbers>;
   readonly #trade: ReturnType<typeof tradeNumbers>;
+  /** What container clients ask for. */
+  readonly images: ImageMetrics;
 
   constructor(sources: MetricsSources) {
     const registers = [this.#registry];
@@ -125,6 +128,7 @@ export class Metrics {
     });
     this.#wallet = walletNumbers(registers);
     this.#trade = tradeNumbers(registers);
+    this.images = new ImageMetrics(registers, sources.upstreams);
     this.#gauges(sources);
     if (sources.wallet !== undefined) this.#walletGauges(sources.wallet);
     if (sources.sold !== undefined) soldGauges(registers, sources.sold);

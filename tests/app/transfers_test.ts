@@ -68,6 +68,12 @@ async function fetchPaid(options: { readonly isStrict: boolean; readonly budgetS
     scores: stack.use(new ProviderScores({ path: ":memory:", clock: systemClock })),
     usesDirect: false,
     payerOf: () => payer,
+    usual: {
+      policy: "origin-first",
+      originDelayMs: 0,
+      originFloorBytesPerSecond: 0,
+      findTimeoutMs: 0,
+    },
     log: () => {},
   });
   const { budgetSat } = options;

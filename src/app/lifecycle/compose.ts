@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { isSeedmintError, messageOf } from "../../core/errors.ts";
 import { nostrPublicKey, npub } from "../../nostr/nostr.ts";
-import type { Discovery, Network } from "../../../swarm/ports.ts";
+import type { Announcer, Discovery, Network } from "../../../swarm/ports.ts";
 import { ProviderScores } from "../../../swarm/score.ts";
 import type { BlobStore } from "../../../swarm/store/blob_store.ts";
 import type { FileBlobStore } from "../../../swarm/store/mod.ts";
@@ -14,15 +14,19 @@ import type { NodeParts } from "../api/parts.ts";
 import { statusOf } from "../api/handlers/node.ts";
 import type { Config } from "../config/settings.ts";
 import { type Identity, openDataDirectory, openIdentity } from "../identity.ts";
+import type { UpstreamFigures } from "../image_metrics.ts";
 import { logOf } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { systemClock, systemRandom } from "../../host/system.ts";
-import { openTracing } from "../tracing.ts";
+import { openTracing, type Tracing } from "../tracing.ts";
 import { startGateways } from "./gateway.ts";
 import { fleetHerd } from "./herd.ts";
+import { openImages } from "./images.ts";
 import { type MoneyParts, moneyProblems, openMoney } from "./money.ts";
 import { payerOf } from "./paying.ts";
+import { Membership } from "./membership.ts";
 import { hintsOf, KnownPeers } from "./peers.ts";
+import type { RegistryHost } from "./registry_host.ts";
 import {
   openForeignDiscovery,
   openPools,
@@ -61,7 +65,9 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
   const identity = await openIdentity({ directory: config.data, words: config.seed });
   const startedMs = role === "node" ? systemClock.nowMs() : undefined;
   const common = { config, store, identity, problems, stack };
-  const metrics = role === "node" ? await openMetrics(store, () => parts) : undefined;
+  const metrics = role === "node"
+    ? await openMetrics(store, () => parts, () => images.upstreams())
+    : undefined;
   const money = await openMoney({ ...common, resumes: role === "node", metrics });
   const opening = role === "node" ? money.wallet.openIfWanted() : undefined;
   const embedded = role === "node" ? await startRelay(common) : undefined;
@@ -70,21 +76,26 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
   const pools = role === "store" ? {} : await openPools(common, relayUrls);
   const discovery = role === "store" ? NOBODY : await openDiscovery({ ...common, network, pools });
   const certificate = await readCertificate(config, problems);
-  await opening; // what adverts and the provider say of prices
-  const announcer = role === "node" && network !== undefined
-    ? await startAnnouncer({ ...common, network, pools, selling: money.selling })
-    : undefined;
-  const tracing = await openTracing(systemClock);
-  if (role === "node" && network !== undefined) {
-    await startProvider({ ...common, network, metrics, tracing, money });
-    await startDigests(common);
-  }
-  const gatewayUrls = role === "node"
-    ? await startGateways({ ...common, gate: money.selling, metrics })
-    : [];
-  const nostrKey = nostrPublicKey(identity.nostrSecret);
+  const members = new Membership(config, systemClock);
   const relays = () =>
     role === "store" ? relayUrls.map(unusedRelay) : poolsOf(pools).flatMap(relaysOf);
+  const shared = { ...common, network, discovery, certificate, metrics };
+  const scores = openScores(config, role, stack, problems);
+  const transfers = transfersOf({ ...shared, relays, money, scores });
+  const images = openImages({
+    ...shared,
+    transfers,
+    scores,
+    members,
+    announcer: () => serving.announcer,
+  });
+  await opening; // what adverts and the provider say of prices
+  const tracing = await openTracing(systemClock);
+  const serving: Serving = role === "node"
+    ? await startServing({ ...shared, pools, money, members, images, tracing })
+    : { gatewayUrls: [] };
+  const { announcer, gatewayUrls } = serving;
+  const nostrKey = nostrPublicKey(identity.nostrSecret);
   const parts: NodeParts = {
     config,
     clock: systemClock,
@@ -96,16 +107,8 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
     ...(network === undefined ? {} : { network }),
     discovery,
     ...(announcer === undefined ? {} : { announcer }),
-    transfers: transfersOf({
-      ...common,
-      network,
-      discovery,
-      relays,
-      certificate,
-      metrics,
-      money,
-      role,
-    }),
+    transfers,
+    images,
     hintsOf,
     ...(tracing === undefined ? {} : { tracing }),
     ...(certificate === undefined ? {} : { certificate }),
@@ -124,6 +127,41 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
   };
 }
 
+/** What a node that serves others has besides. */
+interface Serving {
+  readonly announcer?: Announcer;
+  readonly gatewayUrls: readonly string[];
+}
+
+/** Serves peers and clients, and tells relays of it. */
+async function startServing(
+  options: Common & {
+    readonly network: Network | undefined;
+    readonly metrics: Metrics | undefined;
+    readonly pools: Pools;
+    readonly money: MoneyParts;
+    readonly members: Membership;
+    readonly images: RegistryHost;
+    readonly tracing: Tracing | undefined;
+  },
+): Promise<Serving> {
+  const { network, money, images } = options;
+  const { selling } = money;
+  const announcer = network === undefined ? undefined : await startAnnouncer({
+    ...options,
+    network,
+    selling,
+    digestsOf: (hash) => images.digestsOf(hash),
+  });
+  if (network !== undefined) {
+    await startProvider({ ...options, network });
+    await startDigests(options);
+  }
+  const gatewayUrls = await startGateways({ ...options, gate: selling });
+  await images.start();
+  return { ...(announcer === undefined ? {} : { announcer }), gatewayUrls };
+}
+
 function transfersOf(
   options: Common & {
     readonly network: Network | undefined;
@@ -132,10 +170,10 @@ function transfersOf(
     readonly certificate: Uint8Array<ArrayBuffer> | undefined;
     readonly metrics: Metrics | undefined;
     readonly money: MoneyParts;
-    readonly role: Role;
+    readonly scores: ProviderScores;
   },
 ): SwarmTransfers {
-  const { config, store, identity, network, certificate, metrics, money, role } = options;
+  const { config, store, identity, network, certificate, metrics, money, scores } = options;
   const herd = fleetHerd({ self: identity.peerId, members: config.fleet });
   return new SwarmTransfers({
     store,
@@ -145,10 +183,16 @@ function transfersOf(
     discovery: options.discovery,
     discoveryOn: (relays) => openForeignDiscovery(relays, identity),
     relays: options.relays,
-    scores: openScores(config, role, options.stack, options.problems),
+    scores,
     ...(certificate === undefined ? {} : { certificate }),
     ...(herd === undefined ? {} : { herd }),
     usesDirect: config.direct !== "off",
+    usual: {
+      policy: config.policy,
+      originDelayMs: config.originDelay,
+      originFloorBytesPerSecond: config.originFloor,
+      findTimeoutMs: config.findTimeout,
+    },
     payerOf: (choice) => payerOf(money.wallet, choice, config),
     receipts: money.receipts,
     thrift: config.thrift,
@@ -160,6 +204,7 @@ function transfersOf(
 async function openMetrics(
   store: FileBlobStore,
   parts: () => NodeParts,
+  upstreams: () => readonly UpstreamFigures[],
 ): Promise<Metrics> {
   const { Metrics } = await import("../metrics.ts");
   return new Metrics({
@@ -167,6 +212,7 @@ async function openMetrics(
     figures: () => store.figures(),
     wallet: () => parts().wallet?.opened(),
     sold: () => parts().selling?.sold(),
+    upstreams,
   });
 }
 

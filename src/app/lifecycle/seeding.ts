@@ -1,12 +1,14 @@
 /** What makes a node a seeder: it serves peers, and it tells relays what it has. */
 import { join } from "node:path";
 import { isSeedmintError } from "../../core/errors.ts";
+import type { Hash, Sha256 } from "../../core/hash.ts";
 import type { Announcer, Network } from "../../../swarm/ports.ts";
 import { logOf } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { systemClock, systemRandom } from "../../host/system.ts";
 import type { Tracing } from "../tracing.ts";
 import type { Common } from "./compose.ts";
+import type { Membership } from "./membership.ts";
 import type { MoneyParts } from "./money.ts";
 import type { Pools } from "./relays.ts";
 import type { NodeSelling } from "./selling.ts";
@@ -21,25 +23,19 @@ export async function startProvider(
     readonly metrics: Metrics | undefined;
     readonly tracing: Tracing | undefined;
     readonly money: Pick<MoneyParts, "selling" | "receipts">;
+    readonly members: Membership;
   },
 ): Promise<void> {
-  const { config, store, network, metrics, tracing, money, stack } = options;
+  const { config, store, network, metrics, tracing, money, members, stack } = options;
   const { Provider } = await import("../../../swarm/provider/mod.ts");
-  const { Fleet } = await import("../../../swarm/fleet.ts");
   const log = logOf("transfer");
-  const key = config.fleetKey === undefined ? undefined : Uint8Array.fromHex(config.fleetKey);
-  const fleet = new Fleet({
-    peerIds: config.fleet,
-    clock: systemClock,
-    ...(key === undefined ? {} : { key }),
-  });
   stack.use(
     await Provider.start({
       network,
       store,
       gate: money.selling,
       receipts: money.receipts,
-      fleet,
+      fleet: members,
       clock: systemClock,
       random: systemRandom,
       limits: {
@@ -82,9 +78,11 @@ export async function startAnnouncer(
     readonly network: Network;
     readonly pools: Pools;
     readonly selling: NodeSelling;
+    /** Further digests of a collection, by which images are looked up. */
+    readonly digestsOf: (hash: Hash) => readonly Sha256[];
   },
 ): Promise<Announcer> {
-  const { config, store, network, pools, identity, selling, stack, problems } = options;
+  const { config, store, network, pools, identity, selling, stack, problems, digestsOf } = options;
   const { MemoryAdvertState, NostrAnnouncer, SqliteAdvertState } = await import(
     "../../../swarm/discovery/mod.ts"
   );
@@ -111,6 +109,7 @@ export async function startAnnouncer(
     state: openState(),
     clock: systemClock,
     random: systemRandom,
+    digestsOf: ({ hash }) => digestsOf(hash),
     announce: config.advertise,
     onError: (error) => log("warning", "an advert was not published", { error }),
   }));

@@ -1,5 +1,6 @@
 /** Fetching with the swarm that this node has: peers, discovery, scores, and the origin behind. */
 import { isSeedmintError, messageOf, SeedmintError } from "../../core/errors.ts";
+import type { Hash } from "../../core/hash.ts";
 import type { Clock, Random } from "../../core/ports.ts";
 import type {
   Discovery,
@@ -12,7 +13,7 @@ import type {
 import type { FetchBlobOptions, FetchReport, Herd } from "../../../swarm/fetch/mod.ts";
 import type { PathMemory, PeerSourceOptions } from "../../../swarm/requester/mod.ts";
 import type { ScoreBook } from "../../../swarm/score.ts";
-import type { BlobStore } from "../../../swarm/store/blob_store.ts";
+import type { BlobAttributes, BlobStore } from "../../../swarm/store/blob_store.ts";
 import type { PaymentChoice, PaymentShare, RelayStatus, Thrift } from "../api/methods.ts";
 import type { TransferReport, TransferRequest, Transfers } from "../api/transfers.ts";
 import type { Log } from "../log.ts";
@@ -44,8 +45,26 @@ export interface SwarmTransfersOptions {
   readonly receipts?: ReceiptBook;
   /** What counts where a fetch does not say. @default {"balanced"} */
   readonly thrift?: Thrift;
+  /** How fetches look for peers and use the origin where nobody says otherwise. */
+  readonly usual: Pick<
+    TransferRequest,
+    "policy" | "originDelayMs" | "originFloorBytesPerSecond" | "findTimeoutMs"
+  >;
   readonly metrics?: Metrics;
   readonly log: Log;
+}
+
+/** A fetch that pays nobody, from an origin of the caller's own making. */
+export interface FreeRequest {
+  readonly hash: Hash;
+  /** Size in bytes as somebody claims. */
+  readonly size?: number;
+  readonly hints: readonly ProviderHint[];
+  readonly origin?: Origin;
+  readonly attributes?: BlobAttributes;
+  /** Where somebody reads as it arrives, in bytes. */
+  readonly position?: () => number | undefined;
+  readonly signal: AbortSignal;
 }
 
 /** What a fetch is run with, besides the blob. */
@@ -84,6 +103,29 @@ export class SwarmTransfers implements Transfers {
     });
   }
 
+  /** As {@link fetchBlob}, for the registry. */
+  async fetchFree(request: FreeRequest): Promise<FetchReport> {
+    const { fetchBlob } = await import("../../../swarm/fetch/mod.ts");
+    const { hash, size, hints, origin, attributes = {}, position, signal } = request;
+    const transfer: TransferRequest = {
+      hash,
+      ...(size === undefined ? {} : { claimedSize: size }),
+      hints,
+      relays: [],
+      ...this.#options.usual,
+      attributes,
+      signal,
+    };
+    return await this.#measured(transfer, (common, { onProgress }) =>
+      fetchBlob({
+        ...common,
+        hash,
+        ...(origin === undefined ? {} : { origin }),
+        ...(position === undefined ? {} : { position }),
+        onProgress,
+      }));
+  }
+
   async fetchChildren(request: TransferRequest): Promise<TransferReport> {
     const { fetchCollection } = await import("../../../swarm/fetch/mod.ts");
     const originsOf = await this.#origins(request);
@@ -104,7 +146,7 @@ export class SwarmTransfers implements Transfers {
   async #measured(
     request: TransferRequest,
     run: Run,
-  ): Promise<TransferReport> {
+  ): Promise<FetchReport & TransferReport> {
     const { clock, metrics, log } = this.#options;
     const payer = this.#options.payerOf?.(request.payment);
     const [startMs, sinceMs] = [clock.monotonicMs(), clock.nowMs()];

@@ -3,9 +3,10 @@ import { messageOf } from "../../../core/errors.ts";
 import type { ProbeImage } from "../../api/image_methods.ts";
 import type { StatusReport } from "../../api/methods.ts";
 import { RemoteNode } from "../../api/remote.ts";
-import { examine, type Examined } from "../../clients/examine.ts";
+import { examine, type Examined, type Route } from "../../clients/examine.ts";
 import type { HostFiles } from "../../clients/files.ts";
 import { type ClientName, CLIENTS } from "../../clients/plan.ts";
+import { MIRROR_ADDRESS } from "../../config/registry_settings.ts";
 import { detect, HostPrograms, type Installed } from "../../clients/programs.ts";
 import { type Proof, proveByClient, proveByRequests } from "../../clients/prove.ts";
 import {
@@ -132,18 +133,19 @@ async function examineClient(
     say(false, messageOf(error), "mend the file, then run doctor again");
     return findings;
   }
-  const setup = `setup ${client}${context.has("user") ? " --user" : ""}`;
-  const well = examined.routes.filter(({ place }) => place === 0);
-  if (well.length > 0) {
-    const names = well.map(({ registry }) => registry).join(", ");
-    say(true, `asks ${ground.mirror} first for ${names}`);
-  }
-  for (const { registry, place, mirrors, path } of examined.routes) {
-    if (place === undefined) {
-      say(false, `does not ask ${ground.mirror} for ${registry} (${path})`, setup);
-    } else if (place > 0) {
-      say(false, `asks ${mirrors[0]} first for ${registry} (${path})`, `put ours first: ${setup}`);
-    }
+  const isUsual = ground.mirror === addressOf(MIRROR_ADDRESS);
+  const setup = `setup ${client}${context.has("user") ? " --user" : ""}${
+    isUsual ? "" : ` --mirror-listen ${ground.mirror}`
+  }`;
+  const { routes } = examined;
+  const named = (some: readonly Route[]) => some.map(({ registry }) => registry).join(", ");
+  const well = routes.filter(({ place }) => place === 0);
+  if (well.length > 0) say(true, `asks ${ground.mirror} first for ${named(well)}`);
+  const never = routes.filter(({ place }) => place === undefined);
+  if (never.length > 0) say(false, `does not ask ${ground.mirror} for ${named(never)}`, setup);
+  for (const { registry, place, mirrors, path } of routes) {
+    if (place === undefined || place === 0) continue;
+    say(false, `asks ${mirrors[0]} first for ${registry} (${path})`, `put ours first: ${setup}`);
   }
   for (const fault of examined.faults) say(false, fault, setup);
   const proof = await prove(context, client, ground);
