@@ -67,7 +67,7 @@ export async function askManifest(question: ManifestQuestion): Promise<UpstreamM
   // Of whom it sent us to: there is nothing that could be shown to him.
   if (response.status === 401 || response.status === 403) return { status: "denied" };
   // Not every registry has HEAD; what it says of the content decides.
-  if (isHead && response.status === 405) return await askManifest({ ...question, isHead: false });
+  if (isHead && response.status === 405) return await askInstead(question);
   throw wrong(question, `answered ${response.status}`);
 }
 
@@ -83,13 +83,16 @@ async function readHead(
   if (digest !== undefined && wanted !== undefined && digest !== wanted) {
     throw wrong(question, `names it ${digest}`);
   }
-  if (digest === undefined || mediaType === undefined) {
-    const found = await askManifest({ ...question, isHead: false });
-    return found.status === "found" ? { ...found, bytes: new Uint8Array() } : found;
-  }
+  if (digest === undefined || mediaType === undefined) return await askInstead(question);
   const bytes = new Uint8Array();
   const etag = tagOf(response) ?? quoted(digest)!;
   return { status: "found", digest, mediaType, bytes, etag };
+}
+
+/** The answer to a HEAD, got by GET. */
+async function askInstead(question: ManifestQuestion): Promise<UpstreamManifest> {
+  const found = await askManifest({ ...question, isHead: false });
+  return found.status === "found" ? { ...found, bytes: new Uint8Array() } : found;
 }
 
 async function readManifest(

@@ -1,4 +1,5 @@
 /** A registry in memory that does what registries do: tokens, redirects to storage, limits, uploads. */
+import { concatBytes } from "../../../../src/core/bytes.ts";
 import { digestOfBytes } from "../../../../swarm/registry/manifest/mod.ts";
 import type { Digest } from "../../../../swarm/registry/names.ts";
 import type { FakeWeb } from "./fake_web.ts";
@@ -240,7 +241,7 @@ export class FakeRegistry {
       return this.#status(416, repository, id);
     }
     for await (const piece of request.body ?? []) {
-      this.uploads.set(id, new Uint8Array([...this.uploads.get(id)!, ...piece]));
+      this.uploads.set(id, concatBytes(this.uploads.get(id)!, piece));
     }
     if (request.method === "PATCH") return this.#status(202, repository, id);
     const bytes = this.uploads.get(id)!;
