@@ -17,6 +17,7 @@ export class PushBody implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #iterators = new Set<AsyncIterator<Uint8Array<ArrayBuffer>>>();
   #stop: () => void = () => {};
+  #isOver = false;
 
   constructor(options: { readonly clock: Clock; readonly signal: AbortSignal }) {
     this.#clock = options.clock;
@@ -48,6 +49,7 @@ export class PushBody implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isOver = true;
     this.#stop();
     this.#abort.abort();
     for (const iterator of this.#iterators) await iterator.return?.().catch(() => {});
@@ -55,6 +57,8 @@ export class PushBody implements AsyncDisposable {
 
   #watch(ms: number): void {
     this.#stop();
+    // A connection may ask for more after its answer came.
+    if (this.#isOver) return;
     this.#stop = this.#clock.timer(ms, () => {
       this.#abort.abort(
         new SeedmintError("timeout", `Cannot push: the registry took nothing for ${ms} ms`, {

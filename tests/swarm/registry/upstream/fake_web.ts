@@ -24,19 +24,24 @@ export class FakeWeb {
     return this;
   }
 
-  readonly fetch: typeof globalThis.fetch = async (input, init) => {
-    const request = new Request(input as URL, init);
+  /** What the request's host answers. */
+  async answer(request: Request): Promise<Response> {
     const url = new URL(request.url);
     this.seen.push({ method: request.method, url, headers: new Headers(request.headers) });
     const handler = this.#hosts.get(url.host);
     if (handler === undefined) {
       throw new TypeError(`error sending request for url (${url.href}): connection refused`);
     }
+    return await handler(request);
+  }
+
+  readonly fetch: typeof globalThis.fetch = async (input, init) => {
+    const request = new Request(input as URL, init);
     const { promise: aborted, reject } = Promise.withResolvers<never>();
     aborted.catch(() => {});
     const { signal } = init ?? {};
     signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
-    return await Promise.race([Promise.resolve(handler(request)), aborted]);
+    return await Promise.race([this.answer(request), aborted]);
   };
 
   readonly resolve = (hostname: string): Promise<readonly string[]> =>
