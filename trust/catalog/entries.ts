@@ -28,33 +28,33 @@ const REFERENCE =
   /^[a-z0-9.-]+(?::\d{1,5})?(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)+:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 
 /** Whether `text` can name a file or a release. */
-export function isEntryName(text: unknown): text is string {
+export function isEntryName(text: unknown): boolean {
   return typeof text === "string" && text.length <= NAME_CHARS_MAX && text !== "." &&
     text !== ".." && text.isWellFormed() && NAME.test(text);
 }
 
 /** Whether `text` is a version: digits, letters and `.+_~-`. */
-export function isVersion(text: unknown): text is string {
+export function isVersion(text: unknown): boolean {
   return typeof text === "string" && text.length <= VERSION_CHARS_MAX && VERSION.test(text);
 }
 
 /** Whether `text` is a platform as images name it: `linux/amd64`, `linux/arm/v7`. */
-export function isPlatform(text: unknown): text is string {
+export function isPlatform(text: unknown): boolean {
   return typeof text === "string" && text.length <= PLATFORM_CHARS_MAX && PLATFORM.test(text);
 }
 
 /** Whether `text` is the whole name of an image with its registry and tag. */
-export function isImageReference(text: unknown): text is string {
+export function isImageReference(text: unknown): boolean {
   return typeof text === "string" && text.length <= REFERENCE_CHARS_MAX && REFERENCE.test(text);
 }
 
 /** Whether `text` is a media type without parameters. */
-export function isMediaType(text: unknown): text is string {
+export function isMediaType(text: unknown): boolean {
   return typeof text === "string" && text.length <= MEDIA_TYPE_CHARS_MAX && MEDIA_TYPE.test(text);
 }
 
 /** Whether `text` is an HTTP or HTTPS URL, in its canonical form and without user and password. */
-export function isOriginUrl(text: unknown): text is string {
+export function isOriginUrl(text: unknown): boolean {
   if (typeof text !== "string" || text.length > URL_CHARS_MAX) return false;
   const url = URL.parse(text);
   if (url === null || (url.protocol !== "https:" && url.protocol !== "http:")) return false;

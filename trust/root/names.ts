@@ -4,12 +4,12 @@ const NAME = /^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$/;
 const PATTERN = /^[a-z0-9._*-]{1,64}$/;
 
 /** Whether `text` is a name of a root, a role or a catalog: 1 to 64 of `a-z 0-9 . _ -`. */
-export function isName(text: unknown): text is string {
+export function isName(text: unknown): boolean {
   return typeof text === "string" && NAME.test(text);
 }
 
 /** Whether `text` is a pattern of names: `*` stands for any characters. */
-export function isPattern(text: unknown): text is string {
+export function isPattern(text: unknown): boolean {
   return typeof text === "string" && PATTERN.test(text);
 }
 
