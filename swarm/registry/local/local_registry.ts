@@ -129,7 +129,11 @@ export class LocalRegistry implements RegistryReader, RegistryWriter, AsyncDispo
     return await openStoredBlob(this.#options.store, { digest, record, isHead: options.isHead });
   }
 
-  tags(name: RepositoryName, page: PageRequest): Promise<Page | undefined> {
+  tags(
+    name: RepositoryName,
+    page: PageRequest,
+    _options?: AskOptions,
+  ): Promise<Page | undefined> {
     const { members, tags } = this.#options.index;
     const isKnown = name.registry === LOCAL_REGISTRY && members.isRepository(name);
     return Promise.resolve(isKnown ? tags.page(name, page) : undefined);
