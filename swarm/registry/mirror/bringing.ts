@@ -11,8 +11,8 @@ import type { Origin } from "../../ports.ts";
 import type { BlobAttributes, BlobRecord, BlobStore } from "../../store/blob_store.ts";
 import { formatRepository, sha256Of } from "../names.ts";
 import type { DigestIntake, SwarmFetch } from "../ports.ts";
-import { sha256InStore } from "./check_digest.ts";
 import type { Candidate, Claims } from "./claims.ts";
+import { fetchCandidate } from "./fetch_candidate.ts";
 import type { Flight } from "./flight.ts";
 import { FALSE_HINTS_MAX, type MirrorLimits } from "./limits.ts";
 import type { MirrorEvent } from "./options.ts";
@@ -190,7 +190,6 @@ class Bringing {
           return brought;
         }
         this.#falseCount++;
-        if (!wasHere) await store.remove(hash).catch(() => {});
       } catch (error) {
         // What is not whole was never checked, and nobody goes on with it.
         if (!wasHere && store.status(hash)?.state === "partial") {
@@ -219,16 +218,9 @@ class Bringing {
       readonly position?: () => number | undefined;
     },
   ): Promise<Brought | undefined> {
-    const { swarm, store, claims, clock } = this.#parts;
-    const { hash, size, sha256 } = candidate.mapping;
-    const fetching = swarm.fetch({ hash, size, hints: candidate.hints, ...options });
-    const report = await abortable(fetching, options.signal);
-    const found = await sha256InStore(store, hash, { clock, signal: options.signal });
-    if (found !== sha256) {
-      claims.refute(sha256, hash);
-      return undefined;
-    }
-    return { record: store.status(hash)!, report };
+    const report = await fetchCandidate(this.#parts, candidate, options);
+    if (report === undefined) return undefined;
+    return { record: this.#parts.store.status(candidate.mapping.hash)!, report };
   }
 
   /** Resolves with `slow` once the strangers are too slow to be waited for alone. */

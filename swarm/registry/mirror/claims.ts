@@ -81,7 +81,8 @@ export class Claims {
   /** The mapping that is believed, if there is one. */
   trusted(sha256: Sha256): Candidate | undefined {
     const { index, pins, swarm } = this.#options;
-    const believed = index.mappings.get(sha256) ?? this.#unrefuted(pins?.mappingOf(sha256)) ??
+    const believed = this.#unrefuted(index.mappings.get(sha256)) ??
+      this.#unrefuted(pins?.mappingOf(sha256)) ??
       this.#live(sha256).find(({ hint }) => swarm.isTrusted(hint))?.mapping;
     if (believed === undefined) return undefined;
     return { mapping: believed, isTrusted: true, hints: this.#holders(sha256, believed.hash) };

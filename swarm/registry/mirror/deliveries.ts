@@ -6,11 +6,12 @@ import type { BlobDelivery, Descriptor } from "../ports.ts";
 import type { Target } from "./access.ts";
 import type { Claims } from "./claims.ts";
 import { Deadline } from "./deadline.ts";
+import type { Flight } from "./flight.ts";
 import type { Flights } from "./flights.ts";
 import type { Guarantee } from "./guarantee.ts";
 import type { MirrorLimits } from "./limits.ts";
 import type { Pulls } from "./pulls.ts";
-import { ArrivingDelivery, HeadDelivery, StoredDelivery } from "./reading.ts";
+import { ArrivingDelivery, HeadDelivery, type JoinedFlight, StoredDelivery } from "./reading.ts";
 import type { Scouting } from "./scouting.ts";
 import { abortable } from "./shared_work.ts";
 
@@ -127,36 +128,48 @@ export class Deliveries {
     described: Described,
     signal: AbortSignal,
   ): Promise<BlobDelivery> {
-    const { blob, parent } = described;
-    const { digest, size, mediaType } = blob;
-    const { store, flights, guarantee, limits } = this.#options;
-    for (;;) {
-      const { flight, release } = flights.join({
-        target,
-        digest,
-        size,
-        ...(mediaType === "" ? {} : { mediaType }),
-        ...(parent === undefined ? {} : { parent }),
-      });
+    const { store, limits } = this.#options;
+    const rejoin = (failed: Flight) => this.#rejoin(target, described, failed);
+    for (let joined = this.#join(target, described);;) {
+      const { flight, release } = joined;
       try {
         // What fails before the head is out is a 404, and the client goes elsewhere.
         await flight.begun({ ms: described.isSure ? limits.headMs : Infinity, signal });
-        if (flight.state !== "failed") {
-          if (flight.state !== "here") return new ArrivingDelivery({ store, flight, release });
-          release();
-          const stored = this.#stored(digest);
-          if (stored !== undefined) return stored;
-        }
       } catch (error) {
         release();
         throw error;
       }
+      if (flight.state === "failed") {
+        release();
+        const next = rejoin(flight);
+        if (next === undefined) throw flight.error;
+        joined = next;
+        continue;
+      }
+      const stored = flight.state === "here" ? this.#stored(flight.request.digest) : undefined;
+      if (stored === undefined) return new ArrivingDelivery({ store, joined, rejoin });
       release();
-      const { name } = flight.request.target;
-      guarantee.failed(name, digest);
-      // It was begun for another repository, and this one's registry may do better.
-      if (formatRepository(name) === formatRepository(target.name)) throw flight.error;
+      return stored;
     }
+  }
+
+  #join(target: Target, { blob, parent }: Described): JoinedFlight {
+    const { digest, size, mediaType } = blob;
+    return this.#options.flights.join({
+      target,
+      digest,
+      size,
+      ...(mediaType === "" ? {} : { mediaType }),
+      ...(parent === undefined ? {} : { parent }),
+    });
+  }
+
+  /** A flight that was begun for another repository says nothing of what this one's registry gives. */
+  #rejoin(target: Target, described: Described, failed: Flight): JoinedFlight | undefined {
+    const { name } = failed.request.target;
+    this.#options.guarantee.failed(name, failed.request.digest);
+    if (formatRepository(name) === formatRepository(target.name)) return undefined;
+    return this.#join(target, described);
   }
 }
 

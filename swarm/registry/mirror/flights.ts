@@ -96,8 +96,8 @@ export class Flights implements AsyncDisposable {
 
   /** Nobody waits any more. What streams is kept as far as it came; what does not would be lost. */
   #lingerOn(held: Held): void {
-    if (held.holdCount > 0) return;
     const { flight } = held;
+    if (held.holdCount > 0 || flight.state === "here" || flight.state === "failed") return;
     const { clock, limits } = this.#parts;
     const stop = () => {
       if (held.holdCount > 0) return;

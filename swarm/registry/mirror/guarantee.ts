@@ -5,6 +5,7 @@
  */
 import type { Clock } from "../../../src/core/ports.ts";
 import type { BlobStore } from "../../store/blob_store.ts";
+import type { RegistryIndex } from "../index/mod.ts";
 import { type Digest, formatRepository, type RepositoryName, sha256Of } from "../names.ts";
 import type { Descriptor } from "../ports.ts";
 import type { Sha256 } from "../../../src/core/hash.ts";
@@ -17,6 +18,7 @@ import { abortable, SharedWork } from "./shared_work.ts";
 /** What {@link Guarantee} works with. */
 export interface GuaranteeOptions {
   readonly store: BlobStore;
+  readonly index: Pick<RegistryIndex, "members">;
   readonly access: Access;
   readonly scouting: Scouting;
   readonly clock: Clock;
@@ -79,6 +81,8 @@ export class Guarantee {
     signal: AbortSignal,
   ): Promise<string | undefined> {
     const missing = this.#unheld(image.blobs);
+    const secret = await this.#secretOf(target, image.blobs, signal);
+    if (secret !== undefined) return `blob ${secret}, which it lists, is private elsewhere`;
     const spaceFault = this.#spaceFault(missing);
     if (spaceFault !== undefined) return spaceFault;
     const unsure = () => missing.filter(({ digest }) => !this.isConfirmed(target.name, digest));
@@ -143,6 +147,20 @@ export class Guarantee {
     return [...byDigest.values()].filter(({ digest }) =>
       this.#options.store.findBySha256(sha256Of(digest))?.state !== "complete"
     );
+  }
+
+  /** A listed blob that was only ever had with a credential, and that this repository may not show. */
+  async #secretOf(
+    target: Target,
+    blobs: readonly Descriptor[],
+    signal: AbortSignal,
+  ): Promise<Digest | undefined> {
+    const { index, access } = this.#options;
+    for (const { digest } of blobs) {
+      if (!index.members.isPrivate(digest)) continue;
+      if (!await access.may(target, { digest, kind: "blob" }, signal)) return digest;
+    }
+    return undefined;
   }
 
   #spaceFault(missing: readonly Descriptor[]): string | undefined {

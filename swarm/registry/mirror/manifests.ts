@@ -12,7 +12,8 @@ import { type Digest, formatRepository, sha256Of } from "../names.ts";
 import type { StoredManifest, SwarmFetch } from "../ports.ts";
 import type { Access, Target } from "./access.ts";
 import type { Candidate, Claims } from "./claims.ts";
-import { Deadline } from "./deadline.ts";
+import { fetchCandidate } from "./fetch_candidate.ts";
+import { Deadline, within } from "./deadline.ts";
 import { FALSE_HINTS_MAX, MANIFEST_CACHE_BYTES, type MirrorLimits } from "./limits.ts";
 import type { MirrorEvent } from "./options.ts";
 import type { Scouting } from "./scouting.ts";
@@ -130,11 +131,9 @@ export class ManifestDesk {
         const wanted = { digest, kind: "manifest" } as const;
         return await access.may(target, wanted, signal) ? held : undefined;
       }
-      const swarmFirst = new AbortController();
-      void fromSwarm.finally(() => swarmFirst.abort());
       const fromUpstream = this.#fromUpstream(target, digest, {
         signal: deadline.signal,
-        after: swarmFirst.signal,
+        fromSwarm,
       });
       const allowed = fromSwarm.then(async (held) =>
         held !== undefined && await access.may(target, { digest, kind: "manifest" }, signal)
@@ -177,54 +176,51 @@ export class ManifestDesk {
     digest: Digest,
     options: { readonly candidate: Candidate; readonly signal: AbortSignal },
   ): Promise<HeldManifest | undefined> {
-    const { swarm, store, claims, visibilities, index, tell } = this.#options;
+    const { store, claims, visibilities, index, tell } = this.#options;
     const { mapping, hints } = options.candidate;
     const { hash, size, sha256 } = mapping;
-    const wasHere = store.status(hash) !== undefined;
-    if (size <= MANIFEST_BYTES_MAX && hints.length > 0) {
-      try {
-        const fetching = swarm.fetch({
-          hash,
-          size,
-          hints,
-          // Nobody else may have it before it is known to be what it was asked for as.
-          attributes: { visibility: "private" },
-          signal: options.signal,
-        });
-        await abortable(fetching, options.signal);
-      } catch (error) {
-        options.signal.throwIfAborted();
-        claims.forget(sha256, hash);
-        tell({ type: "trouble", what: "a manifest from peers", error });
-        return undefined;
-      }
-      const held = await this.#read(digest, hash, index.manifests.get(digest)?.manifest.mediaType);
-      if (held !== undefined) {
-        const visibility = visibilities.of(target);
-        if (!wasHere && visibility !== "private") store.setAttributes(hash, { visibility });
-        claims.learned(mapping);
-        tell({ type: "manifest", name: target.name, digest, from: "swarm" });
-        return held;
-      }
-      if (!wasHere) await store.remove(hash).catch(() => {});
+    if (hints.length === 0) return undefined;
+    if (size > MANIFEST_BYTES_MAX) {
+      claims.refute(sha256, hash);
+      return undefined;
     }
-    if (hints.length > 0) claims.refute(sha256, hash);
-    return undefined;
+    const wasHere = store.status(hash) !== undefined;
+    try {
+      const report = await fetchCandidate(this.#options, options.candidate, {
+        // Nobody else may have it before it is known to be what it was asked for as.
+        attributes: { visibility: "private" },
+        signal: options.signal,
+      });
+      if (report === undefined) return undefined;
+    } catch (error) {
+      options.signal.throwIfAborted();
+      claims.forget(sha256, hash);
+      tell({ type: "trouble", what: "a manifest from peers", error });
+      return undefined;
+    }
+    claims.learned(mapping);
+    const held = await this.#read(digest, hash, index.manifests.get(digest)?.manifest.mediaType);
+    if (held === undefined) return undefined;
+    const visibility = visibilities.of(target);
+    if (!wasHere && visibility !== "private") store.setAttributes(hash, { visibility });
+    tell({ type: "manifest", name: target.name, digest, from: "swarm" });
+    return held;
   }
 
   async #fromUpstream(
     target: Target,
     digest: Digest,
-    options: { readonly signal: AbortSignal; readonly after: AbortSignal },
+    options: {
+      readonly signal: AbortSignal;
+      readonly fromSwarm: Promise<HeldManifest | undefined>;
+    },
   ): Promise<HeldManifest | undefined> {
     const { access, clock, limits, tell } = this.#options;
     const { signal } = options;
-    const waiting = clock.sleep(limits.swarmFirstMs, {
-      signal: AbortSignal.any([signal, options.after]),
-    });
-    await waiting.catch(() => {});
-    if (signal.aborted) return undefined;
-    // What the swarm brought in time is in the store.
+    let isBrought = false;
+    const swarm = options.fromSwarm.then((held) => void (isBrought = held !== undefined));
+    await within(swarm, { clock, ms: limits.swarmFirstMs, signal }).catch(() => {});
+    if (signal.aborted || isBrought) return undefined;
     const { name, upstream } = target;
     try {
       const asked = upstream.manifest(name.repository, { digest }, { signal });

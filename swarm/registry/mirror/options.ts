@@ -1,6 +1,6 @@
 /** What a mirror is given, and what it tells. */
 import type { Hash } from "../../../src/core/hash.ts";
-import type { Clock, Random } from "../../../src/core/ports.ts";
+import type { Clock } from "../../../src/core/ports.ts";
 import type { FetchReport } from "../../fetch/mod.ts";
 import type { BlobStore, Visibility } from "../../store/blob_store.ts";
 import type { RegistryIndex } from "../index/mod.ts";
@@ -28,12 +28,16 @@ export interface MirrorPolicy {
 
 /** Keeps pulled images as collections, which announces them; see `swarm/registry/images`. */
 export interface ImageKeeper {
-  /** An image, or the platforms given of an index, is whole in the store. */
+  /**
+   * An image, or the platforms given of an index, is whole in the store.
+   *
+   * @returns The collection; undefined if it is not to be kept.
+   */
   collect(
     name: RepositoryName,
     digest: Digest,
     options: { readonly platforms?: readonly Platform[]; readonly visibility: Visibility },
-  ): Promise<Hash>;
+  ): Promise<Hash | undefined>;
   /** A client asked for a manifest: its image is in use. */
   used?(manifest: Digest): void;
 }
@@ -49,7 +53,6 @@ export interface MirrorOptions {
   readonly intake: DigestIntake;
   readonly pins?: SignedPins;
   readonly clock: Clock;
-  readonly random: Random;
   readonly policy?: MirrorPolicy;
   readonly limits?: Partial<MirrorLimits>;
   /** For metrics and logs. Must not throw. */

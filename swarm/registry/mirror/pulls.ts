@@ -149,7 +149,7 @@ export class Pulls implements AsyncDisposable {
         ...(platforms === undefined ? {} : { platforms }),
         visibility: visibilities.of(target),
       });
-      tell({ type: "image", name, digest, collection });
+      if (collection !== undefined) tell({ type: "image", name, digest, collection });
     } catch (error) {
       tell({ type: "trouble", what: `keeping image ${formatRepository(name)}`, error });
     }

@@ -38,36 +38,60 @@ export class StoredDelivery implements BlobDelivery {
   }
 }
 
+/** A flight that somebody holds on to. */
+export interface JoinedFlight {
+  readonly flight: Flight;
+  /** Lets go of it. */
+  readonly release: () => void;
+}
+
 /** A blob that is coming in. */
 export class ArrivingDelivery implements BlobDelivery {
   readonly digest: Digest;
   readonly size: number;
   readonly #store: BlobStore;
-  readonly #flight: Flight;
-  readonly #release: () => void;
+  readonly #rejoin: (failed: Flight) => JoinedFlight | undefined;
+  #joined: JoinedFlight;
 
-  /** @param parts `release` is called once, when the delivery ends. */
+  /** @param parts `rejoin` gives another flight after one failed, if that may do better. */
   constructor(
-    parts: { readonly store: BlobStore; readonly flight: Flight; readonly release: () => void },
+    parts: {
+      readonly store: BlobStore;
+      readonly joined: JoinedFlight;
+      readonly rejoin: (failed: Flight) => JoinedFlight | undefined;
+    },
   ) {
     this.#store = parts.store;
-    this.#flight = parts.flight;
-    this.#release = parts.release;
-    this.digest = parts.flight.request.digest;
-    this.size = parts.flight.request.size;
+    this.#joined = parts.joined;
+    this.#rejoin = parts.rejoin;
+    const { digest, size } = parts.joined.flight.request;
+    this.digest = digest;
+    this.size = size;
   }
 
   read(range: ByteRange, signal: AbortSignal): AsyncIterable<Uint8Array<ArrayBuffer>> {
-    return readAsItComes(this.#store, {
-      range,
-      signal,
-      readable: (at) => this.#flight.readable(at, signal),
-    });
+    const readable = (at: number) => this.#readable(at, signal);
+    return readAsItComes(this.#store, { range, signal, readable });
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    this.#release();
+    this.#joined.release();
     return Promise.resolve();
+  }
+
+  async #readable(at: number, signal: AbortSignal): Promise<Hash> {
+    for (;;) {
+      const { flight, release } = this.#joined;
+      try {
+        return await flight.readable(at, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        const next = flight.state === "failed" ? this.#rejoin(flight) : undefined;
+        if (next === undefined) throw error;
+        release();
+        this.#joined = next;
+      }
+    }
   }
 }
 
