@@ -147,16 +147,17 @@ export class Retention implements AsyncDisposable {
     if (index.images.madeOf(hash).length > 0) return false;
     if (index.members.repositoriesOf(digest, { registry: LOCAL_REGISTRY }).length > 0) return false;
     return !index.manifests.parentsOf(digest).some((parent) =>
-      !removed.has(parent) && this.#isFresh(parent)
+      !removed.has(parent) && this.#isOnItsWay(parent)
     );
   }
 
-  /** Whether a manifest was used so lately that its image may be on its way. */
-  #isFresh(manifest: Digest): boolean {
+  /** Whether a manifest is of no image, and was used so lately that one may be being pulled. */
+  #isOnItsWay(manifest: Digest): boolean {
     const { store, index, clock } = this.#options;
     const entry = index.manifests.get(manifest);
     const record = entry && store.status(entry.hash);
-    return record !== undefined && clock.nowMs() - record.lastUsedMs < FRESH_MS;
+    return record !== undefined && clock.nowMs() - record.lastUsedMs < FRESH_MS &&
+      index.images.madeOf(record.hash).length === 0;
   }
 
   async #removeBlob(hash: Hash): Promise<number> {
@@ -189,17 +190,18 @@ export class Retention implements AsyncDisposable {
     });
   }
 
-  /** Peers read blobs, not images: an image of which one was read is used. */
+  /** Peers read blobs, not images: of an image of which some were used lately, all are. */
   #refresh(): void {
-    const { store, index, clock } = this.#options;
-    const sinceMs = clock.nowMs() - REFRESH_INTERVAL_MS;
+    const { store, index } = this.#options;
     for (const image of index.images.all()) {
       const own = index.images.blobsOf(image.collection).map(({ hash }) => hash)
         .filter((hash) => index.images.madeOf(hash).length === 1);
-      const isUsed = [image.collection, ...own].some((hash) =>
-        (store.status(hash)?.lastUsedMs ?? 0) >= sinceMs
+      const usedMs = [image.collection, ...own].flatMap((hash) =>
+        store.status(hash)?.lastUsedMs ?? []
       );
-      if (isUsed) this.touch(image);
+      // Blobs that were all used at one time say nothing new.
+      const isUneven = Math.max(...usedMs) - Math.min(...usedMs) > 2 * USE_INTERVAL_MS;
+      if (isUneven) this.touch(image);
     }
   }
 }
