@@ -8,6 +8,8 @@ export interface WorldNode {
   readonly name: string;
   readonly data: string;
   readonly peerId: string;
+  /** What it printed when it was ready. */
+  readonly ready: JsonLine;
   readonly process: ChildProcess;
 }
 
@@ -81,8 +83,8 @@ export class World implements AsyncDisposable {
         ...["--listen", "/ip4/127.0.0.1/tcp/0", "--relay", relay, ...flags],
       ],
     });
-    const { peerId } = await ready(process);
-    const node = { name, data, peerId: String(peerId), process };
+    const line = await ready(process);
+    const node = { name, data, peerId: String(line.peerId), ready: line, process };
     this.nodes.set(name, node);
     return node;
   }

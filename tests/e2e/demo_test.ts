@@ -25,7 +25,7 @@ Deno.test("the demo plays all its acts, one JSON line each, and leaves nothing b
   const lines = out.trim().split("\n").map((line) => JSON.parse(line));
   assert.deepEqual(
     lines.map(({ act, ok, message }) => ({ act, ok, message })),
-    ["swarm", "liar", "origin", "resume", "wallet", "paid"].map((act) => ({
+    ["swarm", "liar", "origin", "resume", "wallet", "paid", "image"].map((act) => ({
       act,
       ok: true,
       message: undefined,
@@ -56,6 +56,9 @@ Deno.test("the demo plays all its acts, one JSON line each, and leaves nothing b
     assert.ok(bytes > 0 && earnedMsat >= usedMsat && paidSat * 1000 >= earnedMsat);
   }
   assert.ok(afterKill.lostMsat <= 2 * 18_000, `${afterKill.lostMsat} msat lost`);
+  const { pushed, pulled, isKept, digest } = lines[6];
+  assert.match(digest, /^sha256:[0-9a-f]{64}$/);
+  assert.ok(isKept && pulled.bytes >= pushed.bytes && pushed.bytes > 32 << 20);
   assert.deepEqual(await Array.fromAsync(Deno.readDir(temporary)), []);
 });
 

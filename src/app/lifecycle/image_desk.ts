@@ -116,12 +116,13 @@ export class RegistryDesk implements ImageDesk {
   /** What a name means here. @throws {SeedmintError} `not-found` */
   #found(text: string): { readonly name: ImageName; readonly digest: Digest } {
     const name = this.#names.read(text);
-    const { index } = this.#registry;
+    const { index, images } = this.#registry;
     const { tag, digest } = name.reference;
     const found = digest ?? (tag === undefined ? undefined : index.tags.get(name, tag)?.digest);
-    if (found !== undefined && index.members.has(name, found, "manifest") && !isProbe(name)) {
-      return { name, digest: found };
-    }
+    const isHere = found !== undefined && !isProbe(name) &&
+      (images.find(name, { digest: found }) !== undefined ||
+        index.members.has(name, found, "manifest"));
+    if (isHere) return { name, digest: found };
     throw new SeedmintError(
       "not-found",
       `There is no image ${text.slice(0, 120)} here; image ls lists them, image pull brings one in`,

@@ -25,7 +25,7 @@ const ARRIVALS = { registry: LOCAL_REGISTRY, repository: "seedmint/arrivals" };
  * @throws {SeedmintError} `invalid`, `corrupt`, `usage` if it has several.
  */
 export async function importLayout(
-  { images, local }: OpenRegistry,
+  { images, local, index }: OpenRegistry,
   path: string,
   { signal, emit }: ImageWork,
 ): Promise<{ readonly digest: Digest; readonly forget: () => Promise<void> }> {
@@ -40,6 +40,9 @@ export async function importLayout(
     for (const digest of digests) {
       await images.remove(ARRIVALS, digest);
       await local.deleteManifest(ARRIVALS.repository, { digest });
+    }
+    for (const { digest } of [...index.members.of(ARRIVALS, "blob")]) {
+      await local.deleteBlob(ARRIVALS.repository, digest);
     }
   };
   if (digests.length === 1) return { digest: digests[0]!, forget };

@@ -1,5 +1,5 @@
 /** Pulling an image into the store, through the mirror as clients do, and keeping it. */
-import { SeedmintError } from "../../core/errors.ts";
+import { isSeedmintError, messageOf, SeedmintError } from "../../core/errors.ts";
 import { type Digest, formatImageName, type ImageName } from "../../../swarm/registry/names.ts";
 import type { StoredManifest } from "../../../swarm/registry/ports.ts";
 import {
@@ -19,6 +19,9 @@ import type { OpenRegistry } from "./registry.ts";
 
 /** How many blobs are read at a time. */
 const BLOBS_AT_ONCE = 4;
+
+/** How many reasons a message repeats. */
+const REFUSALS_TOLD_MAX = 3;
 
 /** What came of a pull, besides how the image looks here. */
 export interface Pulled extends Pick<PulledImage, "ms" | "stale" | "sources"> {
@@ -46,8 +49,12 @@ export async function pullImage(
   }
   const startMs = systemClock.monotonicMs();
   const sources = new Sources();
+  const refusals = new Set<string>();
   const stop = registry.onMirror((event) => {
     if (event.type === "blob") sources.add(event.digest, event);
+    const isOurs = event.type === "refused" && event.name.repository === name.repository;
+    if (isOurs) refusals.add(event.reason);
+    else if (event.type === "trouble") refusals.add(messageOf(event.error));
   });
   try {
     const root = await manifestOf(registry, name, work.signal);
@@ -74,6 +81,11 @@ export async function pullImage(
       ms: systemClock.monotonicMs() - startMs,
       sources: sources.of(digests, name.registry),
     };
+  } catch (error) {
+    if (!isSeedmintError(error) || refusals.size === 0 || work.signal.aborted) throw error;
+    // The mirror says no more than that it has nothing; why, it tells beside.
+    const why = [...refusals].slice(-REFUSALS_TOLD_MAX).join("; ");
+    throw new SeedmintError(error.code, `${error.message} (${why})`, { cause: error });
   } finally {
     stop();
   }

@@ -51,9 +51,14 @@ async function announceReady(
   const status = await node.status();
   const relays = status.relays.map((relay) => relay.url);
   if (out.json) {
-    const { peerId, npub, addresses, data } = status;
+    const { peerId, npub, addresses, data, registry } = status;
     const gateways = node.gatewayUrls;
-    out.object({ event: "ready", peerId, npub, addresses, relays, gateways, data });
+    const listeners = {
+      mirror: registry?.mirrorUrl ?? null,
+      push: registry?.pushUrl ?? null,
+      metrics: node.metricsUrl === undefined ? null : `${node.metricsUrl}/metrics`,
+    };
+    out.object({ event: "ready", peerId, npub, addresses, relays, gateways, ...listeners, data });
     return;
   }
   for (const line of describeStatus(status, Date.now())) out.line(line);

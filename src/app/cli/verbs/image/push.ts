@@ -16,7 +16,10 @@ export async function run(context: VerbContext): Promise<number> {
   out.endProgress();
   if (out.json) out.object({ event: "done", ...pushed });
   else {
-    out.line(`${printable(pushed.name)}: ${formatBytes(pushed.sentBytes)} sent`);
+    const sent = pushed.sentBytes === 0
+      ? "all of it is there"
+      : `${formatBytes(pushed.sentBytes)} sent`;
+    out.line(`${printable(pushed.name)}: ${sent}`);
     out.line(pushed.digest);
   }
   return 0;
