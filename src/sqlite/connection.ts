@@ -1,4 +1,5 @@
 /** One open SQLite database. */
+import { dirname } from "node:path";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { assert } from "../core/assert.ts";
 import { messageOf, SeedmintError } from "../core/errors.ts";
@@ -30,8 +31,8 @@ export interface SqliteOptions {
 /** Options of {@link SqliteConnection.transaction}. */
 export interface TransactionOptions {
   /**
-   * A power cut may undo it until the next transaction that is not so; a process that dies may not. Not
-   * for what anything outside was told of. @default {false}
+   * A power cut may undo it until the next transaction that is not so, or {@link SqliteConnection.flush};
+   * a process that dies may not. Nothing outside may be told of it before. @default {false}
    */
   readonly isLazy?: boolean;
 }
@@ -48,6 +49,10 @@ export class SqliteConnection implements Disposable {
   #inTransaction = false;
   /** Whether that may be undone by a power cut. */
   #isLazy = false;
+  /** Whether something was, since the last flush began. */
+  #isUnflushed = false;
+  #flushing: Promise<void> | undefined;
+  #hasFlushed = false;
 
   private constructor(path: string, database: DatabaseSync, options: SqliteOptions) {
     this.path = path;
@@ -115,12 +120,31 @@ export class SqliteConnection implements Disposable {
       try {
         // A later commit brings all that stands before it in the log to the disk, too.
         this.#database.exec("PRAGMA synchronous = normal");
+        this.#isUnflushed = true;
         return this.#transaction(change);
       } finally {
         this.#isLazy = false;
         this.#database.exec("PRAGMA synchronous = full");
       }
     });
+  }
+
+  /**
+   * Resolves once all that was committed is on disk, lazily or not, while this thread does something
+   * else: several wait for the disk once.
+   */
+  flush(): Promise<void> {
+    if (this.#isUnflushed && this.path !== ":memory:") {
+      this.#isUnflushed = false;
+      const flushing = this.#syncLog().catch((error) => {
+        this.#isUnflushed = true;
+        throw explained(this.path, error, this.#options);
+      }).finally(() => {
+        if (this.#flushing === flushing) this.#flushing = undefined;
+      });
+      this.#flushing = flushing;
+    }
+    return this.#flushing ?? Promise.resolve();
   }
 
   /** Whether {@link transaction} is running. */
@@ -182,6 +206,22 @@ export class SqliteConnection implements Disposable {
       throw error;
     } finally {
       this.#inTransaction = false;
+    }
+  }
+
+  /** The log alone: closing a file that SQLite locks, as the database is, would lose its locks. */
+  async #syncLog(): Promise<void> {
+    try {
+      using log = await Deno.open(`${this.path}-wal`, { read: true, write: true });
+      await log.syncData();
+      if (this.#hasFlushed) return;
+      // Its name may be as new as what is in it.
+      using folder = await Deno.open(dirname(this.path));
+      await folder.sync().catch(() => {});
+      this.#hasFlushed = true;
+    } catch (error) {
+      // The database was closed, which brings all of it to the disk.
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
   }
 

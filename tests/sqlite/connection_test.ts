@@ -86,6 +86,48 @@ Deno.test("SqliteConnection waits less for the disk in a lazy transaction, and i
   });
 });
 
+Deno.test("SqliteConnection flushes what was lazy: whoever waits at once waits together, and later ones for more", async () => {
+  await withDirectory(async (directory) => {
+    const path = join(directory, "a.db");
+    using database = open(path);
+    const log = (line: string) =>
+      database.transaction(() => database.run("INSERT INTO log VALUES (?)", line), {
+        isLazy: true,
+      });
+    log("a");
+    const first = database.flush();
+    assert.equal(database.flush(), first);
+    log("b");
+    const second = database.flush();
+    assert.notEqual(second, first, "it came too late for the first");
+    await Promise.all([first, second]);
+    log("c");
+    await database.flush();
+    await database.flush();
+    assert.equal(database.all("SELECT * FROM log").length, 3);
+  });
+  using database = open(":memory:");
+  database.transaction(() => database.run("INSERT INTO log VALUES ('a')"), { isLazy: true });
+  await database.flush();
+});
+
+Deno.test("SqliteConnection tells that a flush failed, and tries again", async () => {
+  await withDirectory(async (directory) => {
+    const path = join(directory, "a.db");
+    using database = open(path);
+    database.transaction(() => database.run("INSERT INTO log VALUES ('a')"), { isLazy: true });
+    await Deno.rename(`${path}-wal`, `${path}-away`);
+    await Deno.mkdir(`${path}-wal`);
+    const isStorage = (error: unknown) =>
+      error instanceof SeedmintError && error.code === "storage";
+    await assert.rejects(database.flush(), isStorage);
+    await assert.rejects(database.flush(), isStorage);
+    await Deno.remove(`${path}-wal`);
+    await Deno.rename(`${path}-away`, `${path}-wal`);
+    await database.flush();
+  });
+});
+
 Deno.test("SqliteConnection loses the inner transaction with the outer one", () => {
   using database = open(":memory:");
   assert.throws(() =>

@@ -125,6 +125,8 @@ export class Session implements BuyingSession {
         const step = this.#step();
         if (step.due !== "wait") {
           this.#isActionable = false;
+          // Whoever sees a token may use it up: that it is out is on disk before.
+          if (step.due === "pay") await this.#parts.context.store.flush();
           return step;
         }
         await step.until(signal);

@@ -165,7 +165,7 @@ export function lockedUntilMs(plan: Pick<StripPlan, "lock">): number {
 }
 
 /**
- * Marks a top-up as revealed, on disk, before its token leaves the wallet. `also` runs in the same
+ * Marks a top-up as revealed; flush the store before its token leaves the wallet. `also` runs in the same
  * transaction, before it, and stops it by throwing.
  */
 export function revealPart(
@@ -177,7 +177,7 @@ export function revealPart(
   const revealed = context.store.transact((tx) => {
     also(tx);
     return tx.moveStripPart(part.paymentId, "revealed");
-  });
+  }, { isLazy: true });
   context.fault("strip.reveal.after-commit");
   return revealed;
 }

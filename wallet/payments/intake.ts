@@ -122,7 +122,7 @@ export class Intake {
     if (malformed !== undefined) return refusal("malformed", malformed);
     const tokenHash = createHash("sha256").update(offer.token).digest("hex");
     const known = this.#known(this.#context.store, offer, tokenHash);
-    if (known !== undefined) return known;
+    if (known !== undefined) return await this.#lasting(known);
     const refusedBefore = this.#refused.get(tokenHash);
     if (refusedBefore !== undefined) return refusedBefore;
     const outcome = isOfPeer(offer)
@@ -131,6 +131,12 @@ export class Intake {
     if (outcome.status === "refused" && outcome.isFinal && outcome.code !== "own") {
       this.#refused.add(tokenHash, outcome);
     }
+    return await this.#lasting(outcome);
+  }
+
+  /** The outcome, once a power cut cannot undo it. */
+  async #lasting(outcome: TakeOutcome): Promise<TakeOutcome> {
+    if (outcome.status === "taken") await this.#context.store.flush();
     return outcome;
   }
 
@@ -403,7 +409,7 @@ export class Intake {
       const refundKey = isOfPeer(offer) ? refundKeyOf(token.proofs) : undefined;
       if (refundKey !== undefined) tx.putRefundKey(offer.payer, refundKey);
       return { status: "taken", payment: { ...payment, operationId: operation.id } };
-    });
+    }, { isLazy: true });
     fault("redeem.take.after-commit");
     if (outcome.status === "taken") this.#onTaken();
     return outcome;

@@ -92,7 +92,10 @@ export class IncomingPayments {
     const key = `${payer} ${paymentId}`;
     if (token === undefined) {
       const known = this.#options.store.incoming(payer, paymentId);
-      if (known !== undefined) return resultOf(known);
+      if (known !== undefined) {
+        await this.#options.store.flush();
+        return resultOf(known);
+      }
       const inHand = this.#inHand.get(key);
       if (inHand !== undefined) return await this.#within(inHand.result, signal);
       // Of a payment that never came in nothing is known: it may be sent, again.

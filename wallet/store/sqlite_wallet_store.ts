@@ -100,6 +100,10 @@ export class SqliteWalletStore extends Reads implements WalletStore {
     }
   }
 
+  flush(): Promise<void> {
+    return this.tables.database.flush();
+  }
+
   audit(): string[] {
     return auditOf(this.tables);
   }

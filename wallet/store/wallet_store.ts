@@ -323,8 +323,8 @@ export interface WalletTransaction
 /** Options of {@link WalletStore.transact}. */
 export interface TransactOptions {
   /**
-   * For what is only noted: it outlives this process, but a power cut may undo it until the next change
-   * that is not so is on disk. @default {false}
+   * It outlives this process, but a power cut may undo it until the next change that is not so, or
+   * {@link WalletStore.flush}: for what is only noted, or told to nobody before. @default {false}
    */
   readonly isLazy?: boolean;
 }
@@ -337,6 +337,12 @@ export interface WalletStore extends WalletReads, Disposable {
    * @throws {SeedmintError} `storage` or `no-space`
    */
   transact<T>(change: (tx: WalletTransaction) => T, options?: TransactOptions): T;
+  /**
+   * Resolves once all changes are on disk, lazy ones, too. The thread goes on meanwhile.
+   *
+   * @throws {SeedmintError} `storage` or `no-space`
+   */
+  flush(): Promise<void>;
   /**
    * Checks the books: the ledger of each mint against its proofs, proofs against operations, outputs
    * against requests. Returns what does not hold, in words; empty when all is well.

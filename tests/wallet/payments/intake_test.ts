@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { SeedmintError } from "../../../src/core/errors.ts";
 import { startKit, type TestWallet, type WalletKit } from "../../support/wallet_kit.ts";
 import { decodeToken, encodeToken } from "../../../wallet/token.ts";
 import type { Proof } from "../../../wallet/types.ts";
@@ -73,6 +74,32 @@ Deno.test("Intake answers the same payment the same way, and calls anything else
   ]);
   assert.equal(bob.store.incomingPayments({}).length, 1);
   assert.equal(bob.store.balances()[0]!.incoming, 100n);
+});
+
+Deno.test("Intake says that it took a payment when the disk has it, and not before, however often it comes", async () => {
+  await using kit = await startKit();
+  const { alice, bob, lockTo } = await scene(kit);
+  const token = await tokenFrom(alice, 100n, { lockTo });
+  const intake = intakeOf(bob);
+  const offer = { payer: "peer", paymentId: "a", token };
+  bob.store.flush = () => Promise.reject(new SeedmintError("storage", "the disk is broken"));
+  for (let count = 0; count < 2; count++) {
+    await assert.rejects(intake.take(offer), /the disk is broken/);
+  }
+  const disk = Promise.withResolvers<void>();
+  bob.store.flush = () => disk.promise;
+  let answeredCount = 0;
+  const answers = [1, 2].map(() =>
+    intake.take(offer).then((outcome) => {
+      answeredCount++;
+      return taken(outcome);
+    })
+  );
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(answeredCount, 0, "while the disk is slow");
+  disk.resolve();
+  for (const { credit } of await Promise.all(answers)) assert.equal(credit, 100n);
+  assert.equal(bob.store.incomingPayments({}).length, 1);
 });
 
 Deno.test("Intake asks nothing of a mint that is not listed", async () => {
