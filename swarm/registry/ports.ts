@@ -167,7 +167,10 @@ export type UpstreamManifest =
 export interface Upstream {
   /** Canonical host. */
   readonly registry: string;
-  /** Whether it is asked with a credential of this node for `repository`. */
+  /**
+   * Whether `repository` is asked for with a credential of this node that it needs: false once it turned
+   * out that anybody is let in without.
+   */
   hasCredential(repository: string): boolean;
   manifest(
     repository: string,

@@ -18,6 +18,7 @@ import { Endpoint } from "./endpoint.ts";
 import { ASK_MS_MAX } from "./limits.ts";
 import { askReferrers, askTags, type ListingQuestion } from "./listings.ts";
 import { askManifest } from "./manifests.ts";
+import { Openness, type Probe } from "./openness.ts";
 import { type BlobPush, type BlobPushed, pushBlob, type PushOptions } from "./push_blob.ts";
 import { type ManifestPush, pushManifest } from "./push_manifest.ts";
 import { RateLimits, type UpstreamLimits } from "./rate_limits.ts";
@@ -52,31 +53,25 @@ export class RegistryClient implements Upstream {
   readonly #destinations: Destinations;
   readonly #rates: RateLimits;
   readonly #asker: Asker;
+  /** Asks without a login. */
+  readonly #stranger: Asker;
+  readonly #openness: Openness;
   readonly #blobs: BlobOptions;
 
   /** @throws {SyntaxError} If the name or the URL of the registry cannot be one. */
   constructor(options: RegistryClientOptions) {
     const { clock, credentials, fetch, resolve } = options;
     const endpoint = new Endpoint(options.registry, options.url);
-    const { registry, origin } = endpoint;
+    const { registry } = endpoint;
     const destinations = new Destinations({
       endpoint,
       ...(resolve === undefined ? {} : { resolve }),
     });
     const rates = new RateLimits({ registry, clock });
-    const transport = new Transport({
-      registry,
-      clock,
-      destinations,
+    const common = { endpoint, destinations, clock, ...(fetch === undefined ? {} : { fetch }) };
+    const { asker, transport } = askingWith({
+      ...common,
       rates,
-      ...(fetch === undefined ? {} : { fetch }),
-    });
-    const tokens = new Tokens({
-      endpoint,
-      transport,
-      destinations,
-      rates,
-      clock,
       ...(credentials === undefined ? {} : { credentials }),
     });
     this.registry = registry;
@@ -85,8 +80,11 @@ export class RegistryClient implements Upstream {
     this.#clock = clock;
     this.#destinations = destinations;
     this.#rates = rates;
-    this.#asker = new Asker({ registry, origin, transport, tokens, rates, clock });
-    this.#blobs = { endpoint, asker: this.#asker, transport, rates, clock };
+    this.#asker = asker;
+    // What a stranger is refused for asking too much says nothing of us.
+    this.#stranger = askingWith({ ...common, rates: new RateLimits({ registry, clock }) }).asker;
+    this.#openness = new Openness({ clock });
+    this.#blobs = { endpoint, asker, transport, rates, clock };
   }
 
   /** What the registry said of its limits, and what is not asked for now. */
@@ -94,8 +92,9 @@ export class RegistryClient implements Upstream {
     return this.#rates.snapshot();
   }
 
+  /** False as well where the login turned out not to be needed. */
   hasCredential(repository: string): boolean {
-    return this.#credentials?.has(this.registry, repository) ?? false;
+    return this.#hasLogin(repository) && !this.#openness.isOpen(repository);
   }
 
   manifest(
@@ -108,17 +107,20 @@ export class RegistryClient implements Upstream {
     },
   ): Promise<UpstreamManifest> {
     const { etag, isHead = false } = options;
+    const question = { endpoint: this.#endpoint, clock: this.#clock, repository, reference };
     return this.#within(options.signal, (signal) =>
-      askManifest({
-        endpoint: this.#endpoint,
-        asker: this.#asker,
-        clock: this.#clock,
+      this.#asked(
         repository,
-        reference,
-        isHead,
+        askManifest({
+          ...question,
+          asker: this.#asker,
+          isHead,
+          signal,
+          ...(etag === undefined ? {} : { etag }),
+        }),
+        (signal) => askManifest({ ...question, asker: this.#stranger, isHead: true, signal }),
         signal,
-        ...(etag === undefined ? {} : { etag }),
-      }));
+      ));
   }
 
   blobSize(
@@ -180,6 +182,28 @@ export class RegistryClient implements Upstream {
     return pushManifest(this.#push(repository, options.signal), reference, manifest);
   }
 
+  #hasLogin(repository: string): boolean {
+    return this.#credentials?.has(this.registry, repository) ?? false;
+  }
+
+  /**
+   * The answer to a question for a manifest, and beside it whether a stranger would have been given one.
+   * Blobs say less: a registry that keeps each one once may show it under any repository.
+   */
+  async #asked<T>(
+    repository: string,
+    asked: Promise<T>,
+    probe: Probe,
+    signal: AbortSignal,
+  ): Promise<T> {
+    if (this.#hasLogin(repository)) {
+      const learned = this.#openness.learn(repository, probe, signal);
+      asked.catch(() => {});
+      await learned;
+    }
+    return await asked;
+  }
+
   #push(repository: string, signal: AbortSignal): PushOptions {
     return {
       endpoint: this.#endpoint,
@@ -205,4 +229,21 @@ export class RegistryClient implements Upstream {
     const what = `Cannot ask registry ${this.registry}: no answer`;
     return within({ clock: this.#clock, ms: ASK_MS_MAX, signal, what }, work);
   }
+}
+
+/** What asks a registry, with or without a login. */
+function askingWith(
+  options: {
+    readonly endpoint: Endpoint;
+    readonly destinations: Destinations;
+    readonly clock: Clock;
+    readonly rates: RateLimits;
+    readonly credentials?: Credentials;
+    readonly fetch?: typeof globalThis.fetch;
+  },
+): { readonly asker: Asker; readonly transport: Transport } {
+  const { registry, origin } = options.endpoint;
+  const transport = new Transport({ registry, ...options });
+  const tokens = new Tokens({ transport, ...options });
+  return { asker: new Asker({ registry, origin, transport, tokens, ...options }), transport };
 }

@@ -37,7 +37,7 @@ export class Destinations {
    * can only name others with TLS, whose certificate has to be one for the name: a host of a private
    * network that a name is turned to has none, and hears no request.
    *
-   * @throws {SeedmintError} `protocol` or `denied` if not.
+   * @throws {SeedmintError} `protocol` or `denied` if not; `unavailable` if nobody knows where it is.
    */
   async resolve(
     location: string,
@@ -45,8 +45,10 @@ export class Destinations {
     options: { readonly signal: AbortSignal },
   ): Promise<URL> {
     const { registry, isPlain, origin } = this.#endpoint;
-    const refuse = (code: "protocol" | "denied", why: string) =>
-      new SeedmintError(code, `Cannot follow registry ${registry}: it sends us on to ${why}`);
+    const refuse = (code: "protocol" | "denied" | "unavailable", why: string) =>
+      new SeedmintError(code, `Cannot follow registry ${registry}: it sends us on to ${why}`, {
+        retryable: code === "unavailable",
+      });
     const isUsable = location.length <= URL_CHARS_MAX && URL.canParse(location, from);
     const url = isUsable ? new URL(location, from) : undefined;
     if (url === undefined || !/^https?:$/.test(url.protocol)) {
@@ -58,27 +60,27 @@ export class Destinations {
     if (url.protocol === "http:" && !isPlain) {
       throw refuse("denied", "a host without TLS, which it has itself");
     }
-    if (!await this.#isReachable(url.hostname, options)) {
-      throw refuse("denied", "a host of a private network, or to none");
-    }
-    return url;
+    const reach = await this.#reachOf(url.hostname, options);
+    if (reach === "public" || !await this.#isPublic(options)) return url;
+    if (reach === "private") throw refuse("denied", "a host of a private network");
+    throw refuse("unavailable", "a host that has no address at the moment");
   }
 
-  /** Whether `hostname` is no more private than the registry is. */
-  async #isReachable(
+  /** Whether the registry itself is of the public internet: else it may name hosts of its own network. */
+  async #isPublic(options: { readonly signal: AbortSignal }): Promise<boolean> {
+    return await this.#reachOf(new URL(this.#endpoint.origin).hostname, options) === "public";
+  }
+
+  async #reachOf(
     hostname: string,
     options: { readonly signal: AbortSignal },
-  ): Promise<boolean> {
-    if (await this.#isPublic(hostname, options)) return true;
-    return !await this.#isPublic(new URL(this.#endpoint.origin).hostname, options);
-  }
-
-  async #isPublic(hostname: string, options: { readonly signal: AbortSignal }): Promise<boolean> {
+  ): Promise<"public" | "private" | "unknown"> {
     const reach = reachOfHost(hostname);
-    if (reach !== "named") return reach === "public";
+    if (reach !== "named") return reach === "public" ? "public" : "private";
     const addresses = await this.#resolve(hostname, options);
-    return addresses.length > 0 &&
-      addresses.every((address) => reachOfAddress(address) === "public");
+    if (addresses.length === 0) return "unknown";
+    const isPublic = addresses.every((address) => reachOfAddress(address) === "public");
+    return isPublic ? "public" : "private";
   }
 }
 

@@ -126,3 +126,15 @@ export const PUSH_ATTEMPTS_MAX = 4;
 
 /** Error codes of a registry that are shown. */
 export const ERROR_CODES_MAX = 4;
+
+/** How long it is believed that a repository is open or not: as long as an authorisation counts. */
+export const OPEN_KEPT_MS = 3_600_000;
+
+/** After a question without a login that told nothing, the next one. */
+export const OPEN_UNKNOWN_MS = 60_000;
+
+/** Repositories of which it is known whether they are open. */
+export const OPENNESS_MAX = 1_024;
+
+/** A question without a login, tokens included: it must not hold up the one with it for long. */
+export const PROBE_MS_MAX = 4_000;

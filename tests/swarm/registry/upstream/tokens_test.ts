@@ -15,6 +15,13 @@ function world(options: Partial<FakeRegistryOptions> = {}) {
   return { web, registry };
 }
 
+/** What each request to `host` carried. */
+function shownTo(web: FakeWeb, host: string) {
+  return web.seen.filter(({ url }) => url.host === host)
+    .map(({ headers }) => headers.get("authorization"));
+}
+
+const BASIC = `Basic ${btoa(LOGIN)}`;
 const LATEST = { tag: "latest" };
 const ASK = { signal };
 
@@ -77,8 +84,8 @@ Deno.test("RegistryClient trades a refresh token by POST, and a password where G
   });
   const client = clientOf(web, { credentials });
   assert.equal((await client.manifest("private/web", LATEST, ASK)).status, "found");
-  const { method, url } = web.seen.find((seen) => seen.url.host === "auth.example")!;
-  assert.deepEqual([method, url.search], ["POST", ""]);
+  const posted = web.seen.filter(({ method }) => method === "POST");
+  assert.deepEqual(posted.map(({ url }) => url.href), ["https://auth.example/token"]);
 
   const old = world();
   old.registry.tokenFault = (request) =>
@@ -108,12 +115,12 @@ Deno.test("RegistryClient uses Basic where a registry wants it, from the second 
   const client = clientOf(web, { credentials: await loginOf(LOGIN) });
   assert.equal((await client.manifest("open/web", LATEST, ASK)).status, "found");
   await client.manifest("open/web", LATEST, ASK);
-  assert.equal(web.seen.length, 3);
+  assert.deepEqual(shownTo(web, HOST), [null, null, BASIC, BASIC]);
   assert.equal((await clientOf(web).manifest("open/web", LATEST, ASK)).status, "denied");
   const wrong = clientOf(web, { credentials: await loginOf("robot:wrong") });
   web.take();
   assert.equal((await wrong.manifest("open/web", LATEST, ASK)).status, "denied");
-  assert.equal(web.seen.length, 2);
+  assert.equal(shownTo(web, HOST).filter((shown) => shown !== null).length, 1);
 });
 
 Deno.test("RegistryClient gets a new token before the old one ends, and when one is refused", async () => {
@@ -148,16 +155,16 @@ Deno.test("RegistryClient keeps a token for a minute when its server does not sa
 
 Deno.test("RegistryClient does not try a refused login again for half a minute", async () => {
   const clock = new ManualClock();
-  const { web, registry } = world();
+  const { web } = world();
   const client = clientOf(web, { clock, credentials: await loginOf("robot:wrong", clock) });
   for (let count = 0; count < 3; count++) {
     assert.equal((await client.manifest("private/web", LATEST, ASK)).status, "denied");
   }
-  assert.equal(web.seen.filter(({ url }) => url.host === "auth.example").length, 1);
+  const wrong = () => shownTo(web, "auth.example").filter((shown) => shown !== null);
+  assert.equal(wrong().length, 1);
   await clock.advance(31_000);
   await client.manifest("private/web", LATEST, ASK);
-  assert.equal(web.seen.filter(({ url }) => url.host === "auth.example").length, 2);
-  assert.equal(registry.tokenCount, 0);
+  assert.equal(wrong().length, 2);
 
   // A token that is good for nothing is remembered as well.
   const stranger = clientOf(web, { clock });
@@ -224,7 +231,7 @@ Deno.test("RegistryClient sends its login to no token server without TLS, on a p
       assert.match(error.code, /^(denied|protocol)$/, realm);
       return true;
     });
-    assert.deepEqual(web.take(), [`GET ${HOST}/v2/a/b/manifests/latest`], realm);
+    assert.ok(web.seen.every(({ url }) => url.host === HOST), realm);
   }
 });
 
@@ -256,7 +263,7 @@ Deno.test("RegistryClient follows a token server's redirect without its login, a
     clientOf(web, { credentials: identity }).manifest("private/web", LATEST, ASK),
     { code: "protocol", message: /it redirects a POST$/ },
   );
-  assert.ok(!web.take().some((line) => line.includes("evil")));
+  assert.ok(!web.take().includes("POST evil.example/token"));
 });
 
 Deno.test("RegistryClient takes no token that is none, is endless, or breaks a header", async () => {
@@ -299,4 +306,43 @@ Deno.test("RegistryClient leaves a token server alone that wants to be", async (
   registry.tokenFault = () => undefined;
   await clock.advance(20_000);
   assert.equal((await client.manifest("open/web", LATEST, ASK)).status, "found");
+});
+
+Deno.test("RegistryClient finds out that a repository needs no login, once an hour, and takes it for private until then", async () => {
+  const clock = new ManualClock();
+  const { web } = world();
+  const client = clientOf(web, { clock, credentials: await loginOf(LOGIN, clock) });
+  const probes = () => web.seen.splice(0).filter(({ method }) => method === "HEAD").length;
+  assert.equal(client.hasCredential("open/web"), true);
+  await client.manifest("open/web", LATEST, ASK);
+  assert.equal(client.hasCredential("open/web"), false);
+  await client.manifest("private/web", LATEST, ASK);
+  assert.equal(client.hasCredential("private/web"), true);
+  assert.ok(probes() > 0);
+  await client.manifest("open/web", LATEST, ASK);
+  await client.manifest("private/web", LATEST, ASK);
+  assert.equal(probes(), 0);
+  await clock.advance(3_600_000);
+  assert.equal(client.hasCredential("open/web"), true);
+  await client.manifest("open/web", LATEST, ASK);
+  assert.equal(client.hasCredential("open/web"), false);
+});
+
+Deno.test("RegistryClient waits four seconds at most to find out whether a login is needed, and is not limited by it", async () => {
+  const clock = new ManualClock();
+  const { web, registry } = world();
+  const client = clientOf(web, { clock, credentials: await loginOf(LOGIN, clock) });
+  registry.fault = (request) =>
+    request.method === "HEAD" ? new Promise<undefined>(() => {}) : undefined;
+  const asked = client.manifest("open/web", LATEST, ASK);
+  await clock.advance(4_000);
+  assert.equal((await asked).status, "found");
+  assert.equal(client.hasCredential("open/web"), true);
+  registry.fault = (request) =>
+    request.method === "HEAD" ? new Response(null, { status: 429 }) : undefined;
+  await clock.advance(60_000);
+  assert.equal((await client.manifest("open/web", LATEST, ASK)).status, "found");
+  assert.equal((await client.manifest("open/web", LATEST, ASK)).status, "found");
+  assert.equal(client.hasCredential("open/web"), true);
+  assert.deepEqual(client.limits().limitedMs, {});
 });
