@@ -91,7 +91,7 @@ export class PeerFinder implements CatalogFinder {
     readonly network: Network;
     readonly clock: Clock;
     readonly configured: readonly PeerAddress[];
-    readonly members: readonly string[];
+    readonly isMember: (peerId: string) => boolean;
     readonly certificate?: Uint8Array;
   };
 
@@ -100,7 +100,7 @@ export class PeerFinder implements CatalogFinder {
     readonly clock: Clock;
     readonly configured: readonly PeerAddress[];
     /** Peer ids of the fleet. */
-    readonly members: readonly string[];
+    readonly isMember: (peerId: string) => boolean;
     readonly certificate?: Uint8Array;
   }) {
     this.#options = options;
@@ -115,11 +115,14 @@ export class PeerFinder implements CatalogFinder {
   }
 
   #peers(): readonly PeerAddress[] {
-    const { network, configured, members } = this.#options;
+    const { network, configured, isMember } = this.#options;
     const connected = network.connections().map(({ peerId }) => ({ peerId, addrs: [] }));
-    const isMember = ({ peerId }: PeerAddress) => members.includes(peerId);
     const all = new Map<string, PeerAddress>();
-    const ordered = [...configured, ...connected.filter(isMember), ...connected];
+    const ordered = [
+      ...configured,
+      ...connected.filter(({ peerId }) => isMember(peerId)),
+      ...connected,
+    ];
     for (const peer of ordered) {
       if (peer.peerId !== network.peerId && !all.has(peer.peerId)) all.set(peer.peerId, peer);
     }

@@ -3,11 +3,10 @@
  * of content that is known by its SHA-256.
  */
 import { systemClock, systemRandom } from "../../host/system.ts";
-import { Fleet } from "../../../swarm/fleet.ts";
 import type { Announcer, Network } from "../../../swarm/ports.ts";
 import { type Digest, formatRepository, isDigest } from "../../../swarm/registry/names.ts";
 import type { SignedPins } from "../../../swarm/registry/ports.ts";
-import { RelayFinder } from "../../../trust/follow/mod.ts";
+import { type CatalogPins, RelayFinder } from "../../../trust/follow/mod.ts";
 import type { ImageAccess } from "../api/images.ts";
 import type { CatalogAccess } from "../api/trust.ts";
 import type { Transfers } from "../api/transfers.ts";
@@ -16,6 +15,7 @@ import { CatalogFiles } from "./catalog_files.ts";
 import { PeerFinder, serveCatalogs } from "./catalog_peers.ts";
 import { NodeCatalogs } from "./catalogs.ts";
 import type { Common, Role } from "./compose.ts";
+import type { Membership } from "./membership.ts";
 import { hintsOf } from "./peers.ts";
 import { Prefetcher } from "./prefetch.ts";
 import { type Pools, poolsOf } from "./relays.ts";
@@ -37,7 +37,8 @@ export function openFollowing(
     readonly pools: Pools;
     readonly certificate: Uint8Array<ArrayBuffer> | undefined;
     readonly transfers: () => Transfers;
-    readonly announcer: Announcer | undefined;
+    readonly members: Membership;
+    readonly announcer: () => Announcer | undefined;
     /** Absent without a registry. */
     readonly images: () => ImageAccess | undefined;
   },
@@ -64,7 +65,7 @@ export function openFollowing(
       network,
       clock: systemClock,
       configured: hintsOf(config.peer, "peer"),
-      members: config.fleet,
+      isMember: (peerId) => options.members.isMember(peerId),
       ...(certificate === undefined ? {} : { certificate }),
     }),
   ];
@@ -76,7 +77,7 @@ export function openFollowing(
       random: systemRandom,
       nostrSecret: identity.nostrSecret,
       ...(pools.public === undefined ? {} : { pool: pools.public }),
-      announcer: () => options.announcer,
+      announcer: options.announcer,
       finders: [...poolsOf(pools).map((pool) => new RelayFinder(pool)), ...peers],
       files,
       ...(role === "node" ? { prefetcher: prefetcherOf(options, files) } : {}),
@@ -88,7 +89,13 @@ export function openFollowing(
     pins: pinsOf(() => catalogs.follower?.pins),
     start: async () => {
       await catalogs.start();
-      if (network !== undefined) await startServing(options, network, catalogs);
+      if (network === undefined) return;
+      await serveCatalogs({
+        network,
+        fleet: options.members,
+        clock: systemClock,
+        tell: (about, viewer) => catalogs.tell(about, viewer),
+      });
     },
   };
 }
@@ -115,27 +122,7 @@ function prefetcherOf(
   });
 }
 
-async function startServing(
-  { config }: Common,
-  network: Network,
-  catalogs: NodeCatalogs,
-): Promise<void> {
-  const key = config.fleetKey === undefined ? undefined : Uint8Array.fromHex(config.fleetKey);
-  await serveCatalogs({
-    network,
-    fleet: new Fleet({
-      peerIds: config.fleet,
-      clock: systemClock,
-      ...(key === undefined ? {} : { key }),
-    }),
-    clock: systemClock,
-    tell: (about, viewer) => catalogs.tell(about, viewer),
-  });
-}
-
-function pinsOf(
-  pins: () => import("../../../trust/follow/mod.ts").CatalogPins | undefined,
-): SignedPins {
+function pinsOf(pins: () => CatalogPins | undefined): SignedPins {
   return {
     pinOf: (name, tag): Digest | undefined => {
       const digest = pins()?.digestOf(`${formatRepository(name)}:${tag}`);
