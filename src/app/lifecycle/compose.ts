@@ -58,72 +58,39 @@ export interface Composition extends AsyncDisposable {
 }
 
 /** Starts everything that `role` needs, in order; on failure what was started is ended. */
-export async function compose(
-  config: Config,
-  role: Role,
-): Promise<Composition> {
+export async function compose(config: Config, role: Role): Promise<Composition> {
   await using stack = new AsyncDisposableStack();
   const problems: string[] = [];
   await openDataDirectory(config.data);
   const store = stack.use(await openStore(config));
-  const identity = await openIdentity({
-    directory: config.data,
-    words: config.seed,
-  });
+  const identity = await openIdentity({ directory: config.data, words: config.seed });
   const startedMs = role === "node" ? systemClock.nowMs() : undefined;
   const common = { config, store, identity, problems, stack };
   const metrics = role === "node"
     ? await openMetrics(store, () => parts, () => images.upstreams())
     : undefined;
-  const money = await openMoney({
-    ...common,
-    resumes: role === "node",
-    metrics,
-  });
+  const money = await openMoney({ ...common, resumes: role === "node", metrics });
   const opening = role === "node" ? money.wallet.openIfWanted() : undefined;
   const embedded = role === "node" ? await startRelay(common) : undefined;
-  const network = role === "store"
-    ? undefined
-    : await startNetwork(common, role);
-  const relayUrls = embedded === undefined
-    ? config.relay
-    : [...config.relay, embedded];
+  const network = role === "store" ? undefined : await startNetwork(common, role);
+  const relayUrls = embedded === undefined ? config.relay : [...config.relay, embedded];
   const pools = role === "store" ? {} : await openPools(common, relayUrls);
-  const discovery = role === "store"
-    ? NOBODY
-    : await openDiscovery({ ...common, network, pools });
+  const discovery = role === "store" ? NOBODY : await openDiscovery({ ...common, network, pools });
   const certificate = await readCertificate(config, problems);
   const members = new Membership(config, systemClock);
   const relays = () =>
-    role === "store"
-      ? relayUrls.map(unusedRelay)
-      : poolsOf(pools).flatMap(relaysOf);
+    role === "store" ? relayUrls.map(unusedRelay) : poolsOf(pools).flatMap(relaysOf);
   const shared = { ...common, network, discovery, certificate, metrics };
   let serving: Serving = { gatewayUrls: [] };
   const announced = () => serving.announcer;
-  const content = openContent({
-    ...shared,
-    role,
-    relays,
-    money,
-    pools,
-    members,
-    announced,
-  });
+  const content = openContent({ ...shared, role, relays, money, pools, members, announced });
   const { transfers, following, images } = content;
   await opening; // what adverts and the provider say of prices
   const tracing = await openTracing(systemClock);
   if (role === "node") {
     // Before clients are served: what is pinned must be known then.
     await following.start();
-    serving = await startServing({
-      ...shared,
-      pools,
-      money,
-      members,
-      images,
-      tracing,
-    });
+    serving = await startServing({ ...shared, pools, money, members, images, tracing });
   }
   const { announcer, gatewayUrls } = serving;
   const nostrKey = nostrPublicKey(identity.nostrSecret);
@@ -149,11 +116,7 @@ export async function compose(
     selling: money.selling,
     problems: () =>
       role === "node"
-        ? [
-          ...problems,
-          ...moneyProblems(money),
-          ...following.catalogs.problems(),
-        ]
+        ? [...problems, ...moneyProblems(money), ...following.catalogs.problems()]
         : problems,
   };
   const owned = stack.move();
@@ -190,13 +153,7 @@ function openContent(
     transfers: () => transfers,
     images: (): RegistryHost => images,
   });
-  const images = openImages({
-    ...options,
-    transfers,
-    scores,
-    announcer,
-    pins: following.pins,
-  });
+  const images = openImages({ ...options, transfers, scores, announcer, pins: following.pins });
   return { transfers, following, images };
 }
 
@@ -246,16 +203,7 @@ function transfersOf(
     readonly scores: ProviderScores;
   },
 ): SwarmTransfers {
-  const {
-    config,
-    store,
-    identity,
-    network,
-    certificate,
-    metrics,
-    money,
-    scores,
-  } = options;
+  const { config, store, identity, network, certificate, metrics, money, scores } = options;
   const herd = fleetHerd({ self: identity.peerId, members: config.fleet });
   return new SwarmTransfers({
     store,
@@ -318,17 +266,12 @@ async function openStore(config: Config): Promise<FileBlobStore> {
   });
 }
 
-async function startNetwork(
-  common: Common,
-  role: Role,
-): Promise<Network | undefined> {
+async function startNetwork(common: Common, role: Role): Promise<Network | undefined> {
   const { config, identity, problems, stack } = common;
   const isNode = role === "node";
   const netLog = logOf("net");
   try {
-    const { Libp2pNetwork } = await import(
-      "../../../swarm/net/libp2p_network.ts"
-    );
+    const { Libp2pNetwork } = await import("../../../swarm/net/libp2p_network.ts");
     return stack.use(
       await Libp2pNetwork.start({
         secretKey: identity.networkSecret,
@@ -339,28 +282,20 @@ async function startNetwork(
         peers: config.peer,
         relays: isNode ? config.circuitRelay : [],
         maxConnections: config.connectionsMax,
-        addressPolicy: config.dial === "public"
-          ? { private: false, loopback: false }
-          : {},
+        addressPolicy: config.dial === "public" ? { private: false, loopback: false } : {},
         relayServer: isNode && config.circuitServer,
-        log: (level, message, error) =>
-          netLog(level, message, error ? { error } : {}),
+        log: (level, message, error) => netLog(level, message, error ? { error } : {}),
       }),
     );
   } catch (error) {
-    problems.push(
-      `the peer-to-peer network did not start: ${messageOf(error)}`,
-    );
+    problems.push(`the peer-to-peer network did not start: ${messageOf(error)}`);
     netLog("error", "the network did not start", { error });
     return undefined;
   }
 }
 
 async function openDiscovery(
-  common: Common & {
-    readonly network: Network | undefined;
-    readonly pools: Pools;
-  },
+  common: Common & { readonly network: Network | undefined; readonly pools: Pools },
 ): Promise<Discovery> {
   const { config, identity, network, pools, stack } = common;
   const ways: Discovery[] = [];
@@ -374,9 +309,7 @@ async function openDiscovery(
       }),
     ));
   }
-  const { combineDiscoveries, NostrDiscovery } = await import(
-    "../../../swarm/discovery/mod.ts"
-  );
+  const { combineDiscoveries, NostrDiscovery } = await import("../../../swarm/discovery/mod.ts");
   for (const pool of poolsOf(pools)) {
     ways.push(
       new NostrDiscovery({
@@ -399,8 +332,7 @@ function openScores(
   stack: AsyncDisposableStack,
   problems: string[],
 ): ProviderScores {
-  const open = (path: string) =>
-    stack.use(new ProviderScores({ path, clock: systemClock }));
+  const open = (path: string) => stack.use(new ProviderScores({ path, clock: systemClock }));
   if (role === "store") return open(":memory:");
   try {
     return open(join(config.data, "scores.sqlite"));
@@ -417,9 +349,7 @@ async function readCertificate(
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
   if (config.fleetCertificate === undefined) return undefined;
   try {
-    return Uint8Array.fromHex(
-      (await Deno.readTextFile(config.fleetCertificate)).trim(),
-    );
+    return Uint8Array.fromHex((await Deno.readTextFile(config.fleetCertificate)).trim());
   } catch (error) {
     problems.push(`the fleet certificate cannot be read: ${messageOf(error)}`);
     return undefined;
