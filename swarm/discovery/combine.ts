@@ -6,7 +6,8 @@ import { type OfferTerms, termsOf } from "./peer_offer.ts";
 
 /**
  * Asks all at once and yields each peer as soon as one names it, and again when more became known
- * of it. One that fails is left out.
+ * of it. One that fails is left out. A peer that has several blobs for one SHA-256, as an image and its
+ * manifest, is yielded for each.
  *
  * @param options `onError` is told of failures.
  */
@@ -34,11 +35,12 @@ async function* findAll(
     try {
       for await (const hint of discovery.find(query, { signal })) {
         if (signal.aborted) break;
-        const before = known.get(hint.peerId);
+        const key = keyOf(hint, known);
+        const before = known.get(key);
         const merged = before === undefined ? hint : mergeHints(before, hint);
         if (merged === before) continue;
-        known.set(hint.peerId, merged);
-        ready.add(hint.peerId);
+        known.set(key, merged);
+        ready.add(key);
         wake();
       }
     } catch (error) {
@@ -52,10 +54,10 @@ async function* findAll(
   signal.addEventListener("abort", onAbort, { once: true });
   try {
     while (!signal.aborted) {
-      const { value: peerId } = ready.values().next();
-      if (peerId !== undefined) {
-        ready.delete(peerId);
-        yield known.get(peerId)!;
+      const { value: key } = ready.values().next();
+      if (key !== undefined) {
+        ready.delete(key);
+        yield known.get(key)!;
       } else if (running === 0) {
         return;
       } else {
@@ -67,6 +69,12 @@ async function* findAll(
     stop.abort();
     await Promise.all(asking);
   }
+}
+
+/** Under what a hint is merged: its peer, and for a further blob of that peer its hash, too. */
+function keyOf({ peerId, hash }: ProviderHint, known: ReadonlyMap<string, ProviderHint>): string {
+  const first = known.get(peerId)?.hash;
+  return hash === undefined || first === undefined || first === hash ? peerId : `${peerId} ${hash}`;
 }
 
 /**

@@ -104,6 +104,16 @@ Deno.test("an image pushed to one node is pulled through another while its regis
   assert.deepEqual((await runVerb("ls", "--data", bench.path("alone"))).lines, []);
   const names = (await runVerb("image", "ls", ...data)).lines.map((line) => line.name);
   assert.deepEqual(names, ["seedmint.local/team/app:1", "seedmint.local/team/app:2"]);
+
+  // Into a registry of one's own, from peers alone, whatever becomes of the names elsewhere.
+  const own = `seedmint.local/team/app@${made.digest}`;
+  const there = ["--data", bench.path("own"), "--no-mdns", ...relay];
+  const fetched = await ok("image", "pull", own, ...there);
+  assert.deepEqual([fetched.name, fetched.hash], [own, announced.hash]);
+  assert.equal(
+    (await failed(2, "image", "pull", "seedmint.local/team/app:1", ...there)).code,
+    "usage",
+  );
   const missing = await failed(1, "image", "export", "nginx:1", tar, ...data);
   assert.equal(missing.code, "not-found");
 });

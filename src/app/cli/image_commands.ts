@@ -45,7 +45,7 @@ const VERBS: readonly VerbSpec[] = [
     operandCountMax: 1,
     details: `${IMAGE_DETAILS}\n` +
       "A tag is resolved by a signed catalog or by its registry, never by peers; bytes come from " +
-      "peers first. A login is taken from the files of docker or podman, or --registry-auth.",
+      "peers first. What was pushed to another node and announced is seedmint.local/NAME@sha256:…. A login is taken from the files of docker or podman, or --registry-auth.",
     flags: {
       platform: {
         placeholder: "OS/ARCH",
@@ -109,8 +109,9 @@ const VERBS: readonly VerbSpec[] = [
     operandCountMin: 1,
     operandCountMax: 1,
     details: `${IMAGE_DETAILS}\n` +
-      "It prints the digest by which everybody can pull it, whatever the name. Adverts of public " +
-      "images tell the world what this node has.",
+      "It prints how to pull it on another node: by its digest. There its clients have it, too, by the " +
+      "digest under the address of --push-listen, and under any mirrored name whose registry does not " +
+      "answer. Adverts of public images tell the world what this node has.",
     flags: {
       visibility: { placeholder: "WHO", description: "fleet (default) or public" },
     },

@@ -14,6 +14,7 @@ import {
 import { systemClock } from "../../host/system.ts";
 import type { PulledImage, PullParams } from "../api/image_methods.ts";
 import type { ImageWork } from "../api/images.ts";
+import { fetchImage } from "./image_fetch.ts";
 import { isLocal } from "./image_names.ts";
 import type { OpenRegistry } from "./registry.ts";
 
@@ -44,9 +45,7 @@ export async function pullImage(
   work: ImageWork,
 ): Promise<Pulled> {
   const { name, visibility } = request;
-  if (isLocal(name)) {
-    throw new SeedmintError("usage", "Cannot pull what was pushed here: it is here already");
-  }
+  if (isLocal(name)) return await pullLocal(registry, request, work);
   const startMs = systemClock.monotonicMs();
   const sources = new Sources();
   const refusals = new Set<string>();
@@ -89,6 +88,24 @@ export async function pullImage(
   } finally {
     stop();
   }
+}
+
+/** What was pushed to another node is pulled by its digest, from whoever announces it. */
+async function pullLocal(
+  registry: OpenRegistry,
+  { name, visibility }: PullRequest,
+  work: ImageWork,
+): Promise<Pulled> {
+  const { digest } = name.reference;
+  if (digest === undefined) {
+    throw new SeedmintError(
+      "usage",
+      `Cannot pull ${formatImageName(name)}: nobody resolves tags of what was pushed to a node; ` +
+        "name it by the digest that image announce printed: NAME@sha256:…",
+    );
+  }
+  const how = visibility === undefined ? {} : { visibility };
+  return await fetchImage(registry, { name, digest, ...how }, work);
 }
 
 /** What the registry sent along with a tag stays, so that asking again costs it little. */

@@ -56,6 +56,7 @@ export function openImages(options: ImagesOptions): RegistryHost {
       problems,
       announcer,
       swarm,
+      transfers: options.transfers,
       ...(herd === undefined ? {} : { herd }),
       ...(pins === undefined ? {} : { pins }),
     }),

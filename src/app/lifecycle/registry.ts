@@ -15,6 +15,7 @@ import { Mirror, type MirrorEvent } from "../../../swarm/registry/mirror/mod.ts"
 import type { SignedPins, SwarmFetch } from "../../../swarm/registry/ports.ts";
 import type { BlobStore } from "../../../swarm/store/blob_store.ts";
 import { systemClock, systemRandom } from "../../host/system.ts";
+import type { Transfers } from "../api/transfers.ts";
 import type { Config } from "../config/settings.ts";
 import { logOf } from "../log.ts";
 import type { Membership } from "./membership.ts";
@@ -27,6 +28,7 @@ export interface RegistryOptions {
   readonly store: BlobStore;
   readonly network?: Network;
   readonly swarm: SwarmFetch;
+  readonly transfers: Transfers;
   readonly members: Membership;
   readonly herd?: Herd;
   readonly certificate?: Uint8Array<ArrayBuffer>;

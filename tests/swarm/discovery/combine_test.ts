@@ -51,6 +51,19 @@ Deno.test("combineDiscoveries says nothing twice", async () => {
   assert.equal((await all(combined)).length, 1);
 });
 
+Deno.test("combineDiscoveries gives a peer for each blob that it has for one SHA-256", async () => {
+  const [image, manifest] = [hashOf(2), hashOf(3)];
+  const combined = combineDiscoveries([
+    giving(hint({ addrs: ["/a"] }), hint({ hash: image }), hint({ hash: manifest, addrs: ["/b"] })),
+    giving(hint({ hash: manifest, addrs: ["/c"] }), hint({ hash: image })),
+  ]);
+  const found = await all(combined);
+  const last = new Map(found.map((one) => [one.hash, one]));
+  assert.ok(last.has(image) && last.has(manifest));
+  assert.ok(found.every(({ peerId }) => peerId === "ann"));
+  assert.ok(found.length <= 5);
+});
+
 Deno.test("combineDiscoveries goes on when one fails, and ends when all have", async () => {
   const errors: unknown[] = [];
   const failing: Discovery = {

@@ -22,8 +22,9 @@ export async function run(context: VerbContext): Promise<number> {
   );
   if (out.json) return out.object(image), 0;
   const who = visibility === "public" ? "everybody" : "the fleet";
-  out.line(`${printable(image.name)}: ${who} may pull it, by its digest under any name`);
-  out.line(image.digest);
+  const name = image.name.replace(/[:@][^/]*$/, "");
+  out.line(`${printable(image.name)}: ${who} may have it; on another node, pull it by its digest:`);
+  out.line(`image pull ${printable(name)}@${image.digest}`);
   if (node.mode === "alone") out.note("note: adverts go out when the node runs");
   return 0;
 }
