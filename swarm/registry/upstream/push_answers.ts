@@ -36,17 +36,17 @@ export function answeredOf(reply: Reply, pushed: Pushed): Extract<Reply, { statu
   );
 }
 
+/** Codes of what is not there; registries send them with 400 as well as with 404. */
+const UNKNOWN = new Set(["MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "NAME_UNKNOWN"]);
+
 /** An error for an answer that means failure, with the codes that the registry gives. */
 export async function refusalOf(response: Response, pushed: Pushed): Promise<SeedmintError> {
   const { registry, what, clock, signal } = pushed;
   const codes = await codesOf(response, { registry, clock, bytesMax: ERROR_BYTES_MAX, signal });
   const said = codes.length === 0 ? "" : ` (${codes.join(", ")})`;
+  const isMissing = response.status === 404 || codes.some((code) => UNKNOWN.has(code));
   return new SeedmintError(
-    codes.includes("DIGEST_INVALID")
-      ? "corrupt"
-      : response.status === 404
-      ? "not-found"
-      : "protocol",
+    codes.includes("DIGEST_INVALID") ? "corrupt" : isMissing ? "not-found" : "protocol",
     `Cannot push ${what} to ${registry}: it answered ${response.status}${said}`,
   );
 }
