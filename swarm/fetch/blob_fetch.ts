@@ -95,6 +95,7 @@ export class BlobFetch implements TransferHost {
     if (this.#isOver) return;
     // Before more is asked of who granted, it must be known what that costs.
     if (event.type === "granted") this.#tellPrices();
+    if (event.type === "received") this.#options.onReceived?.(event.bytes);
     this.#queue.push(event);
     if (this.#isDispatching) return;
     this.#isDispatching = true;

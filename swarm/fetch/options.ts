@@ -54,5 +54,7 @@ export interface FetchBlobOptions extends FetchContext {
    * follows is asked for first, and in order.
    */
   readonly position?: () => number | undefined;
+  /** Called as bytes of the origin come, which may be verified much later; not for who only joins. */
+  readonly onReceived?: (bytes: number) => void;
   readonly onProgress?: (progress: FetchProgress) => void;
 }

@@ -246,12 +246,15 @@ export interface SwarmFetch {
   fetch(
     request: {
       readonly hash: Hash;
+      /** As somebody claims; a larger blob is refused. */
       readonly size?: number;
       readonly hints: readonly ProviderHint[];
       readonly origin?: Origin;
       readonly attributes?: BlobAttributes;
       /** Where somebody reads, in bytes: what follows is fetched first (see `fetchBlob`). */
       readonly position?: () => number | undefined;
+      /** Called as bytes of `origin` come, which may be verified much later. */
+      readonly onReceived?: (bytes: number) => void;
       readonly signal: AbortSignal;
     },
   ): Promise<FetchReport>;

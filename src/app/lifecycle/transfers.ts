@@ -64,6 +64,8 @@ export interface FreeRequest {
   readonly attributes?: BlobAttributes;
   /** Where somebody reads as it arrives, in bytes. */
   readonly position?: () => number | undefined;
+  /** Called as bytes of the origin come, which may be verified much later. */
+  readonly onReceived?: (bytes: number) => void;
   readonly signal: AbortSignal;
 }
 
@@ -106,7 +108,7 @@ export class SwarmTransfers implements Transfers {
   /** As {@link fetchBlob}, for the registry. */
   async fetchFree(request: FreeRequest): Promise<FetchReport> {
     const { fetchBlob } = await import("../../../swarm/fetch/mod.ts");
-    const { hash, size, hints, origin, attributes = {}, position, signal } = request;
+    const { hash, size, hints, origin, attributes = {}, position, onReceived, signal } = request;
     const transfer: TransferRequest = {
       hash,
       ...(size === undefined ? {} : { claimedSize: size }),
@@ -122,6 +124,8 @@ export class SwarmTransfers implements Transfers {
         hash,
         ...(origin === undefined ? {} : { origin }),
         ...(position === undefined ? {} : { position }),
+        ...(onReceived === undefined ? {} : { onReceived }),
+        limits: { ...common.limits, ...(size === undefined ? {} : { blobBytesMax: size }) },
         onProgress,
       }));
   }

@@ -19,7 +19,7 @@ import type { MirrorEvent } from "./options.ts";
 import type { Scouting, Wanted } from "./scouting.ts";
 import { abortable } from "./shared_work.ts";
 import type { Visibilities } from "./visibilities.ts";
-import { watchProgress, watchStall } from "./watching.ts";
+import { followHeld, watchProgress, watchStall } from "./watching.ts";
 
 /** What {@link bring} works with. */
 export interface BringingParts {
@@ -120,12 +120,7 @@ class Bringing {
     if (candidate.hints.length === 0 && !isHeldInPart && origin !== undefined) return undefined;
     this.#flight.stream(hash);
     try {
-      const brought = await this.#fetch(candidate, {
-        signal: this.#flight.signal,
-        attributes: this.#attributes(),
-        position: () => this.#flight.position(),
-        ...(origin === undefined ? {} : { origin }),
-      });
+      const brought = await this.#streamed(candidate, origin);
       if (brought !== undefined) return brought;
     } catch (error) {
       this.#flight.signal.throwIfAborted();
@@ -135,6 +130,33 @@ class Bringing {
     }
     this.#flight.restart();
     return undefined;
+  }
+
+  /** @throws {SeedmintError} `timeout` when nothing more is verified. */
+  async #streamed(candidate: Candidate, origin: Origin | undefined): Promise<Brought | undefined> {
+    const { store, clock, limits } = this.#parts;
+    const { hash } = candidate.mapping;
+    using leg = new Leg(this.#flight.signal);
+    const { signal } = leg;
+    const progress = { lastMs: clock.monotonicMs() };
+    const fetching = this.#fetch(candidate, {
+      signal,
+      attributes: this.#attributes(),
+      position: () => this.#flight.position(),
+      onReceived: () => progress.lastMs = clock.monotonicMs(),
+      ...(origin === undefined ? {} : { origin }),
+    });
+    fetching.catch(() => {});
+    const heldOf = () => store.status(hash);
+    void followHeld(progress, { heldOf, clock, signal });
+    const ms = limits.streamStallMs;
+    const first = await Promise.race([fetching, watchStall(progress, { clock, ms, signal })]);
+    if (first !== "stalled") return first;
+    throw new SeedmintError(
+      "timeout",
+      `Nothing more of blob ${hash} came for ${ms} ms, neither from peers nor from the registry`,
+      { retryable: true },
+    );
   }
 
   /** What strangers say, one after the other; upstream joins when they are slow. */
@@ -216,6 +238,7 @@ class Bringing {
       readonly attributes: BlobAttributes;
       readonly origin?: Origin;
       readonly position?: () => number | undefined;
+      readonly onReceived?: (bytes: number) => void;
     },
   ): Promise<Brought | undefined> {
     const report = await fetchCandidate(this.#parts, candidate, options);

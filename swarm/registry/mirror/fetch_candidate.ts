@@ -33,6 +33,7 @@ export async function fetchCandidate(
     readonly attributes: BlobAttributes;
     readonly origin?: Origin;
     readonly position?: () => number | undefined;
+    readonly onReceived?: (bytes: number) => void;
     readonly signal: AbortSignal;
   },
 ): Promise<FetchReport | undefined> {

@@ -169,7 +169,10 @@ export class Flight {
   /** Waits for the next change; while bytes stream in, no longer than a moment. */
   async #change(signal: AbortSignal, ms: number = Infinity): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const waitMs = Math.min(ms, this.#state.state === "streaming" ? this.#pollMs : Infinity);
+    const waitMs = Math.min(
+      Math.max(0, ms),
+      this.#state.state === "streaming" ? this.#pollMs : Infinity,
+    );
     const cancel = waitMs === Infinity ? undefined : this.#clock.timer(waitMs, resolve);
     const onAbort = () => resolve();
     this.#listeners.add(resolve);

@@ -31,7 +31,10 @@ export interface MirrorLimits {
   readonly hintLeftMs: number;
   /** How long a hint's peers have before their rate is held against them. */
   readonly hintGraceMs: number;
-  /** A fetch without any progress for so long fails, so that the client goes elsewhere. */
+  /** When so long nothing came of a blob that clients read as it comes, its source is changed: the
+   * registry brings it whole. */
+  readonly streamStallMs: number;
+  /** A registry that sends nothing for so long has failed, and the client goes elsewhere. */
   readonly stallMs: number;
   /** An answer waits so long for its first bytes before its head goes out: what fails until then is a 404. */
   readonly headMs: number;
@@ -59,6 +62,7 @@ export const MIRROR_LIMITS: MirrorLimits = {
   hintSilenceMs: 2000,
   hintLeftMs: 15_000,
   hintGraceMs: 3000,
+  streamStallMs: 6000,
   stallMs: 30_000,
   headMs: 5000,
   lingerMs: 5000,

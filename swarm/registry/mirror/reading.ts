@@ -1,5 +1,5 @@
 /** Bodies of blobs out of the store, whole ones and those that are still coming in. */
-import { SeedmintError } from "../../../src/core/errors.ts";
+import { messageOf, SeedmintError } from "../../../src/core/errors.ts";
 import type { Hash } from "../../../src/core/hash.ts";
 import { GROUP_BYTES } from "../../bao/geometry.ts";
 import type { BlobReader, BlobRecord, BlobStore } from "../../store/blob_store.ts";
@@ -87,7 +87,7 @@ export class ArrivingDelivery implements BlobDelivery {
       } catch (error) {
         signal.throwIfAborted();
         const next = flight.state === "failed" ? this.#rejoin(flight) : undefined;
-        if (next === undefined) throw error;
+        if (next === undefined) throw undeliverable(this.digest, error);
         release();
         this.#joined = next;
       }
@@ -115,6 +115,15 @@ export class HeadDelivery implements BlobDelivery {
   [Symbol.asyncDispose](): Promise<void> {
     return Promise.resolve();
   }
+}
+
+/** Before the first byte this is a 404, and the client asks the registry itself. */
+function undeliverable(digest: Digest, cause: unknown): SeedmintError {
+  return new SeedmintError(
+    "not-found",
+    `Cannot deliver blob ${digest}: ${messageOf(cause)}; ask its registry`,
+    { cause, retryable: true },
+  );
 }
 
 /** Reads what the store holds, in order; where it ends, waits until more may be read. */

@@ -1,5 +1,6 @@
 /** Watchdogs: telling when something is too slow to be waited for alone. */
 import type { Clock } from "../../../src/core/ports.ts";
+import type { BlobRecord } from "../../store/blob_store.ts";
 import type { MirrorLimits } from "./limits.ts";
 
 /** How often progress is looked at. */
@@ -58,5 +59,26 @@ export async function watchStall(
     } catch {
       return await new Promise<never>(() => {});
     }
+  }
+}
+
+/** Notes progress in `progress` while what is held of a blob grows, and while it is being hashed. */
+export async function followHeld(
+  progress: { lastMs: number },
+  options: {
+    readonly heldOf: () => BlobRecord | undefined;
+    readonly clock: Clock;
+    readonly signal: AbortSignal;
+  },
+): Promise<void> {
+  const { heldOf, clock, signal } = options;
+  let lastCount = heldOf()?.groups.count ?? 0;
+  while (!signal.aborted) {
+    await clock.sleep(LOOK_MS, { signal }).catch(() => {});
+    const held = heldOf();
+    const count = held?.groups.count ?? 0;
+    if (count === lastCount && held?.state !== "complete") continue;
+    lastCount = count;
+    progress.lastMs = clock.monotonicMs();
   }
 }

@@ -280,3 +280,15 @@ Deno.test("fetchBlob asks the origin first and peers only when it fails, when th
   assert.equal(again.sources[0]!.kind, "origin");
   assert.deepEqual(peer.requests, []);
 });
+
+Deno.test("fetchBlob tells of the origin's bytes as they come, before they are verified", async () => {
+  const at = await scene(4 * MIB);
+  let receivedBytes = 0;
+  await check(at, {
+    ...at.options,
+    origin: new FakeOrigin(at.bytes),
+    onReceived: (bytes) => receivedBytes += bytes,
+  });
+  // The last of them may complete the blob, after which nothing is told.
+  assert.ok(receivedBytes > 3 * MIB, `${receivedBytes} bytes`);
+});

@@ -55,6 +55,7 @@ export const QUICK: Partial<MirrorLimits> = {
   hintSilenceMs: 300,
   hintGraceMs: 400,
   hintLeftMs: 2000,
+  streamStallMs: 1500,
   stallMs: 2000,
   headMs: 300,
   lingerMs: 100,
@@ -401,7 +402,7 @@ export class FakeSwarm implements SwarmFetch {
   }
 
   fetch(request: Parameters<SwarmFetch["fetch"]>[0]): Promise<FetchReport> {
-    const { hash, hints, origin, attributes, position, signal } = request;
+    const { hash, hints, origin, attributes, position, onReceived, signal } = request;
     this.fetched.push(hash);
     const sources = hints.map(({ peerId }) => {
       const { store, behaviour } = this.#node(peerId);
@@ -420,6 +421,7 @@ export class FakeSwarm implements SwarmFetch {
       ...(origin === undefined ? {} : { origin }),
       ...(attributes === undefined ? {} : { attributes }),
       ...(position === undefined ? {} : { position }),
+      ...(onReceived === undefined ? {} : { onReceived }),
     });
   }
 
