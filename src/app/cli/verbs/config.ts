@@ -71,7 +71,7 @@ export function settingsMarkdown(): string {
     const text = Array.isArray(setting.default) ? setting.default.join(" ") : setting.default;
     return `| ${flag} | \`${variableOf(name)}\` | ${
       text ? `\`${text}\`` : "-"
-    } | ${setting.description} |`;
+    } | ${setting.description.replaceAll("|", "\\|")} |`;
   });
   return ["| flag | variable | default | meaning |", "|---|---|---|---|", ...rows].join("\n");
 }
