@@ -20,6 +20,9 @@ export interface DestinationsOptions {
   readonly resolve?: Resolve;
 }
 
+/** What may name what: only places that are no less public. */
+const RANK = { loopback: 0, private: 1, public: 2 } as const;
+
 /** Says of each place whether it may be asked. */
 export class Destinations {
   readonly #endpoint: Endpoint;
@@ -61,26 +64,25 @@ export class Destinations {
       throw refuse("denied", "a host without TLS, which it has itself");
     }
     const reach = await this.#reachOf(url.hostname, options);
-    if (reach === "public" || !await this.#isPublic(options)) return url;
-    if (reach === "private") throw refuse("denied", "a host of a private network");
-    throw refuse("unavailable", "a host that has no address at the moment");
+    if (reach === "public") return url;
+    // Who is asked at 10.0.0.1 may name 10.0.0.2, but not what listens on this machine alone.
+    const own = await this.#reachOf(new URL(origin).hostname, options) ?? "private";
+    if (reach === undefined && own === "public") {
+      throw refuse("unavailable", "a host that has no address at the moment");
+    }
+    if (RANK[reach ?? "private"] < RANK[own]) throw refuse("denied", `a host that is ${reach}`);
+    return url;
   }
 
-  /** Whether the registry itself is of the public internet: else it may name hosts of its own network. */
-  async #isPublic(options: { readonly signal: AbortSignal }): Promise<boolean> {
-    return await this.#reachOf(new URL(this.#endpoint.origin).hostname, options) === "public";
-  }
-
+  /** The least public of the addresses that `hostname` leads to; undefined if there is none. */
   async #reachOf(
     hostname: string,
     options: { readonly signal: AbortSignal },
-  ): Promise<"public" | "private" | "unknown"> {
+  ): Promise<keyof typeof RANK | undefined> {
     const reach = reachOfHost(hostname);
-    if (reach !== "named") return reach === "public" ? "public" : "private";
-    const addresses = await this.#resolve(hostname, options);
-    if (addresses.length === 0) return "unknown";
-    const isPublic = addresses.every((address) => reachOfAddress(address) === "public");
-    return isPublic ? "public" : "private";
+    if (reach !== "named") return reach;
+    const reaches = (await this.#resolve(hostname, options)).map(reachOfAddress);
+    return reaches.toSorted((a, b) => RANK[a] - RANK[b])[0];
   }
 }
 

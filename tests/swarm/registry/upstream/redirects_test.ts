@@ -126,6 +126,8 @@ Deno.test("RegistryClient of a private registry follows it on its own network, a
     await run("hub.corp.example", "https://hub.corp.example", s3, ["10.0.0.8"]),
     "denied",
   );
+  const lan = ["10.0.0.8"];
+  assert.equal(await run("hub.corp.example", "http://hub.corp.example", s3, lan), "denied");
   const tls = "https://s3.corp.example/bucket";
   assert.equal(await run("hub.corp.example", "https://hub.corp.example", tls, ["10.0.0.8"]), 1000);
   assert.equal(
