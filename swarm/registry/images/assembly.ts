@@ -37,6 +37,8 @@ export interface AssembleOptions {
   readonly shelf: Shelf;
   /** Wanted platforms of an index; by default each that is here whole. */
   readonly platforms?: readonly Platform[];
+  /** Platforms that are taken along where they are here whole. */
+  readonly alsoPlatforms?: readonly Platform[];
 }
 
 /** A part of an image that is here, or the first digest of it that is not. */
@@ -95,12 +97,13 @@ class Assembly {
       );
     }
     const wanted = this.#wantedOf(entry);
+    const { alsoPlatforms = [] } = this.#options;
     const blobs = [own];
     const platforms: Platform[] = [];
     let missing: Digest | undefined;
     for (const child of entry.manifest.children) {
       const isWanted = wanted === undefined || wanted.has(child.digest);
-      if (!isWanted) continue;
+      if (!isWanted && !alsoPlatforms.some((one) => isFor(child, one))) continue;
       const part = await this.#childPart(child, depth);
       if (!("missing" in part)) {
         blobs.push(...part.blobs);
@@ -108,7 +111,7 @@ class Assembly {
         continue;
       }
       missing ??= part.missing;
-      if (wanted !== undefined) return part;
+      if (wanted !== undefined && isWanted) return part;
     }
     // An index that lists nothing is whole; one of whose manifests none is here is not.
     if (blobs.length === 1 && missing !== undefined) return { missing };
@@ -135,9 +138,7 @@ class Assembly {
     if (platforms === undefined) return undefined;
     const wanted = new Set<Digest>();
     for (const platform of platforms) {
-      const found = manifest.children.filter((child) =>
-        child.platform !== undefined && matchesPlatform(platform, child.platform)
-      );
+      const found = manifest.children.filter((child) => isFor(child, platform));
       if (found.length === 0) {
         const there = unique(manifest.children.flatMap((child) => child.platform ?? []));
         throw new SeedmintError(
@@ -175,6 +176,10 @@ class Assembly {
     const bytes = config && await this.#options.shelf.bytesOf(config.digest);
     return bytes && parseConfigPlatform(bytes);
   }
+}
+
+function isFor({ platform }: Descriptor, wanted: Platform): boolean {
+  return platform !== undefined && matchesPlatform(wanted, platform);
 }
 
 /** Platforms that an index says nothing useful of, as those of attestations, are left out. */

@@ -14,12 +14,27 @@ import type { Shelf } from "./shelf.ts";
 
 /** Options of {@link Images.collect}. */
 export interface CollectOptions {
-  /** Wanted platforms of an index. @default {each that is here whole} */
+  /**
+   * Platforms of an index that must be here; those that the image had before stay with them, as far as
+   * they are here. @default {each that is here whole}
+   */
   readonly platforms?: readonly Platform[];
-  /** Who may see it. @default {"fleet", or as it was} */
+  /** Whether platforms that are not given go. @default {false} */
+  readonly isExact?: boolean;
+  /**
+   * Who may see it, if it is new: what somebody said of an image later is not undone by a pull.
+   *
+   * @default {"fleet"}
+   */
   readonly visibility?: Visibility;
-  /** Keep it whatever the quota says. @default {false} */
+  /** Keep it whatever the quota says. @default {as it was} */
   readonly isPinned?: boolean;
+}
+
+/** What {@link Collector.collect} is told besides. */
+export interface CollectorRequest extends CollectOptions {
+  /** Who may see it from now on, new or not. */
+  readonly showAs?: Visibility;
 }
 
 /** Options of {@link Collector}. */
@@ -42,7 +57,7 @@ export class Collector {
   async admit(
     name: RepositoryName,
     { root, digests }: AdoptedLayout,
-    options: CollectOptions,
+    options: CollectorRequest,
   ): Promise<Hash> {
     const { store, index, shelf } = this.#options;
     const { blobs } = await assemble(root, {
@@ -61,20 +76,21 @@ export class Collector {
   }
 
   /** See `Images.collect`. */
-  async collect(name: RepositoryName, digest: Digest, options: CollectOptions): Promise<Hash> {
+  async collect(name: RepositoryName, digest: Digest, options: CollectorRequest): Promise<Hash> {
     const { store, index, shelf, retention } = this.#options;
-    const { platforms } = options;
+    const { platforms, isExact = false } = options;
     const before = index.images.get(name, digest);
     const gone = before && this.#goneOf(before);
     const assembled = await assemble(digest, {
       store,
       shelf,
       ...(platforms === undefined ? {} : { platforms }),
+      ...(before === undefined || isExact ? {} : { alsoPlatforms: before.platforms }),
     });
     const files = layoutFiles(assembled.root.manifest);
     const bytes = encodeCollection(childrenOf(assembled, files));
     const collection = hashBytes(bytes);
-    const visibility = options.visibility ?? before?.visibility ?? "fleet";
+    const visibility = options.showAs ?? before?.visibility ?? options.visibility ?? "fleet";
     const isPinned = options.isPinned ?? (before && store.status(before.collection)?.pinned);
     // First, so that what cannot be kept now is made again at the next start.
     index.images.put(name, {
@@ -104,7 +120,7 @@ export class Collector {
     });
     if (isPinned === false) store.unpin(collection);
     const image = index.images.get(name, digest)!;
-    retention.show(image, { mayHide: options.visibility !== undefined });
+    retention.show(image, { mayHide: options.showAs !== undefined });
     retention.touch(image);
     if (gone !== undefined && gone.collection !== collection) await retention.letGo(gone);
     return collection;

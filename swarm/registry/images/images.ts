@@ -6,7 +6,6 @@ import type { BlobStore, Visibility } from "../../store/blob_store.ts";
 import { type ImageRow, LOCAL_REGISTRY, type RegistryIndex } from "../index/mod.ts";
 import { type Digest, formatRepository, type RepositoryName, sha256Of } from "../names.ts";
 import { checkLayout } from "./adopt.ts";
-import { assemble } from "./assembly.ts";
 import { type CollectOptions, Collector } from "./collector.ts";
 import {
   archiveOf,
@@ -126,10 +125,12 @@ export class Images implements AsyncDisposable {
     digest: Digest,
     visibility: Visibility,
   ): Promise<ImageInfo> {
-    const { platforms } = this.#known(name, digest, "change");
-    await this.collect(name, digest, {
-      visibility,
-      ...(platforms.length === 0 ? {} : { platforms }),
+    await this.#inTurn(async () => {
+      const { platforms } = this.#known(name, digest, "change");
+      await this.#collector.collect(name, digest, {
+        showAs: visibility,
+        ...(platforms.length === 0 ? {} : { platforms }),
+      });
     });
     return infoOf(this.#options, this.#known(name, digest, "change"));
   }
@@ -170,11 +171,13 @@ export class Images implements AsyncDisposable {
     options: CollectOptions & { readonly signal?: AbortSignal } = {},
   ): Promise<{ readonly digest: Digest; readonly collection: Hash }> {
     return await this.#inTurn(async () => {
+      const { visibility: showAs } = options;
       const { root, digests } = await checkLayout(this.#options.store, collection, options);
-      return {
-        digest: root,
-        collection: await this.#collector.admit(name, { root, digests }, options),
-      };
+      const admitted = await this.#collector.admit(name, {
+        root,
+        digests: digests.filter((digest) => !this.#isSecret(digest)),
+      }, { ...options, ...(showAs === undefined ? {} : { showAs }) });
+      return { digest: root, collection: admitted };
     });
   }
 
@@ -246,19 +249,22 @@ export class Images implements AsyncDisposable {
     options: ImportImageOptions,
   ): Promise<readonly ImportedImage[]> {
     const { store, index } = this.#options;
-    const { visibility = "private" } = options;
+    const { visibility = "private", visibility: showAs } = options;
     const layout = await readLayout(path, { ...options, store, visibility });
     const imported: ImportedImage[] = [];
     try {
       const named = layout.images.map((image) => ({ image, ...importedName(image, options) }));
       for (const { image, name, tag } of named) {
         const { digest } = image.descriptor;
-        // All of an archive was checked as it came in.
-        const { blobs } = await assemble(digest, { store, shelf: this.#shelf });
         const collection = await this.#collector.admit(name, {
           root: digest,
-          digests: blobs.map((blob) => blob.digest),
-        }, { isPinned: true, ...options, visibility });
+          digests: layout.digests,
+        }, {
+          isPinned: true,
+          ...options,
+          visibility,
+          ...(showAs === undefined ? {} : { showAs }),
+        });
         if (tag !== undefined && name.registry === LOCAL_REGISTRY) {
           index.tags.set(name, tag, { digest });
         }
@@ -268,6 +274,17 @@ export class Images implements AsyncDisposable {
       await this.#dropUnused(layout.added.map(({ hash }) => hash));
     }
     return imported;
+  }
+
+  /**
+   * Whether a digest is known of private repositories or of what was pushed here, and not to be seen by
+   * others: a collection that lists it does not make it anybody's.
+   */
+  #isSecret(digest: Digest): boolean {
+    const { store, index } = this.#options;
+    if (index.members.isPrivate(digest)) return true;
+    const isHidden = store.findBySha256(sha256Of(digest))?.visibility === "private";
+    return isHidden && index.members.repositoriesOf(digest).length > 0;
   }
 
   /** Removes blobs that came in a layout and that none of its images needs. */

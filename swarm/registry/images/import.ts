@@ -26,6 +26,8 @@ export interface LayoutImage {
 /** What was taken in. */
 export interface ImportedLayout {
   readonly images: readonly LayoutImage[];
+  /** Blobs that it has, each checked. */
+  readonly digests: readonly Digest[];
   /** Blobs that came with it and were not here before. */
   readonly added: readonly BlobRecord[];
 }
@@ -58,7 +60,14 @@ export async function readLayout(path: string, options: ImportOptions): Promise<
     checkLayout(files.layout);
     const images = imagesIn(files.index);
     if (info.isDirectory) await importer.directory(path, images);
-    return { images, added: importer.added };
+    const { digests, added } = importer;
+    const has = new Set(digests);
+    for (const { descriptor } of images) {
+      if (!has.has(descriptor.digest)) {
+        throw invalid(`${layoutName(descriptor.digest)} is missing`);
+      }
+    }
+    return { images, digests, added };
   } catch (error) {
     // What came before the fault is nobody's.
     await importer.undo();
@@ -69,6 +78,7 @@ export async function readLayout(path: string, options: ImportOptions): Promise<
 /** Brings blobs into the store. */
 class Importer {
   readonly added: BlobRecord[] = [];
+  readonly digests: Digest[] = [];
   readonly #options: ImportOptions;
   readonly #seen = new Set<Digest>();
   #bytes = 0;
@@ -88,7 +98,7 @@ class Importer {
       const file = join(path, layoutName(descriptor.digest));
       const isThere = await Deno.stat(file).then((info) => info.isFile, () => false);
       if (!isThere) {
-        if (isOptional || this.#known(descriptor.digest) !== undefined) continue;
+        if (isOptional) continue;
         throw invalid(`${layoutName(descriptor.digest)} is missing`);
       }
       if (!isManifestType(descriptor.mediaType)) {
@@ -159,6 +169,7 @@ class Importer {
         expected: { sha256: sha256Of(digest) },
         ...(signal === undefined ? {} : { signal }),
       });
+      this.digests.push(digest);
       if (known === undefined) this.added.push(record);
       onProgress?.(this.#bytes += record.size);
     } catch (error) {

@@ -258,6 +258,26 @@ export class LocalRegistry implements RegistryReader, RegistryWriter, AsyncDispo
   }
 
   /**
+   * Deletes an image: its manifest with all its tags, and what no other manifest of the repository
+   * lists, manifests without a tag and blobs alike. What clients delete goes piece by piece instead.
+   *
+   * @returns False if it is not here.
+   */
+  async removeImage(repository: string, digest: Digest): Promise<boolean> {
+    const name = nameOf(repository);
+    const { members, manifests, tags } = this.#options.index;
+    const entry = manifests.get(digest);
+    if (!await this.deleteManifest(repository, { digest })) return false;
+    for (const child of new Set(entry?.manifest.children.map((child) => child.digest))) {
+      if (members.isListed(name, child)) continue;
+      if (members.has(name, child, "manifest")) {
+        if (tags.of(name, child).length === 0) await this.removeImage(repository, child);
+      } else await this.deleteBlob(repository, child);
+    }
+    return true;
+  }
+
+  /**
    * Drops idle uploads, and orphans that are old enough. Runs by itself now and then.
    *
    * @returns How many of each went.

@@ -97,9 +97,9 @@ Deno.test("Images.collect() takes of an index the wanted platforms, or those tha
       ),
     ].map(({ digest }) => sha256Of(digest)),
   );
-  const back = await kit.images.collect(NGINX, index.digest, {
-    platforms: [parsePlatform("amd64")],
-  });
+  const only = { platforms: [parsePlatform("amd64")] };
+  assert.equal(await kit.images.collect(NGINX, index.digest, only), two, "the other one stays");
+  const back = await kit.images.collect(NGINX, index.digest, { ...only, isExact: true });
   assert.equal(back, one);
   assert.ok(!kit.has(arm64.layers[1]!), "what no platform that is kept needs is gone");
   assert.ok(kit.has(base));
@@ -185,6 +185,8 @@ Deno.test("setVisibility() shows and hides an image with all its blobs, as far a
     assert.equal(kit.store.status(child.hash)?.visibility, "public", child.name);
   }
   assert.equal(kit.visibilityOf(arm64.layers[1]!), "fleet");
+  await kit.images.collect(NGINX, amd64.manifest.digest, { visibility: "fleet" });
+  assert.equal(kit.store.status(hash)?.visibility, "public", "a pull undoes nothing");
   await kit.images.setVisibility(REDIS, arm64.manifest.digest, "private");
   assert.equal(kit.visibilityOf(base), "public");
   assert.equal(kit.visibilityOf(arm64.layers[1]!), "private");

@@ -203,6 +203,26 @@ Deno.test("adopt() makes an image of a collection that was fetched, once its dig
   assert.equal(other.visibilityOf(base), "fleet");
 });
 
+Deno.test("adopt() does not open what is secret here to the repository that lists it", async () => {
+  await using kit = await kitWith(amd64.manifest, "1");
+  const { collection } = kit.images.list()[0]!;
+  await using other = await ImagesKit.open();
+  await other.bring({ ...APP, repository: "secret" }, [base], { visibility: "private" });
+  for (const record of kit.store.list()) {
+    await using reader = await kit.store.openReader(record.hash);
+    const bytes = new Uint8Array(record.size);
+    await reader.read(0, bytes);
+    await other.store.importBytes(bytes, { kind: record.kind });
+  }
+  other.store.setAttributes(other.store.findBySha256(sha256Of(base.digest))!.hash, {
+    visibility: "private",
+  });
+  await other.images.adopt(NGINX, collection, { visibility: "public" });
+  assert.equal(other.visibilityOf(base), "private");
+  assert.equal(other.visibilityOf(amd64.layers[1]!), "public");
+  assert.equal(other.index.members.has(NGINX, base.digest), false);
+});
+
 Deno.test("adopt() refuses a collection whose maker lied about a digest", async () => {
   await using kit = await kitWith(index, "1");
   const { collection } = kit.images.list()[0]!;

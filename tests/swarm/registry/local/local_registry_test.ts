@@ -270,6 +270,28 @@ Deno.test("LocalRegistry drops blobs that no manifest lists, not before a push h
   assert.equal([...kit.store.list()].length, 0);
 });
 
+Deno.test("removeImage() deletes all of an image that nothing else of its repository has", async () => {
+  await using kit = await LocalKit.open();
+  const { registry } = kit;
+  for (const one of [image, other]) await kit.pushImage("a", one);
+  const index = indexOf([image, other]);
+  await registry.putManifest("a", { tag: "multi" }, index);
+  const kept = imageOf([layerOf("three")]);
+  await kit.pushImage("a", kept, "kept");
+  await registry.putManifest("a", { tag: "arm" }, other.manifest);
+  assert.equal(await registry.removeImage("a", index.digest), true);
+  assert.equal(await registry.removeImage("a", index.digest), false);
+  assert.ok(await registry.manifest(named("a"), { tag: "arm" }, ANY));
+  assert.equal(await registry.manifest(named("a"), image.manifest, ANY), undefined);
+  assert.equal(await pullBlob(registry, "a", image.layers[1]!.digest), undefined);
+  assert.ok(await pullBlob(registry, "a", layerOf("one").digest));
+  assert.equal(await registry.removeImage("a", other.manifest.digest), true);
+  assert.equal(await pullBlob(registry, "a", layerOf("one").digest), undefined);
+  assert.ok(await pullBlob(registry, "a", layerOf("three").digest), "another image has it");
+  assert.equal(await registry.removeImage("a", kept.manifest.digest), true);
+  assert.equal([...kit.store.list()].length, 0);
+});
+
 Deno.test("LocalRegistry has after a restart all that it had, and pins it again if the store forgot", async () => {
   await using kit = await LocalKit.open();
   await kit.pushImage("a", image, "1");
