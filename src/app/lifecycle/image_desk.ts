@@ -110,7 +110,7 @@ export class RegistryDesk implements ImageDesk {
       return;
     }
     await images.remove(name, digest);
-    if (isLocal(name)) await local.deleteManifest(name.repository, { digest });
+    if (isLocal(name)) await local.removeImage(name.repository, digest);
   }
 
   /** What a name means here. @throws {SeedmintError} `not-found` */

@@ -68,6 +68,10 @@ export async function pullImage(
       ...platforms,
       visibility: visibility ?? (mirrorVisibility === "none" ? "private" : mirrorVisibility),
     });
+    // Asked for here, it holds for an image that was there before, too.
+    if (visibility !== undefined) {
+      await registry.images.setVisibility(name, root.digest, visibility);
+    }
     if (name.reference.tag !== undefined) {
       registry.index.tags.set(name, name.reference.tag, {
         digest: root.digest,
