@@ -18,7 +18,6 @@ const FETCHING: readonly SettingName[] = [
   "fleet",
   "fleetCertificate",
   "mirrorUpstream",
-  "mirrorRegistry",
   "registryAuth",
   "quota",
 ];
