@@ -129,7 +129,8 @@ export function isMediaType(text: string): boolean {
     /^[\w!#$&^.+-]{1,64}\/[\w!#$&^.+-]{1,64}(\s*;[\x20-\x7e]{0,120})?$/.test(text);
 }
 
-function groupsOf(wanted: Wanted, size: number): RangeSet {
+/** The chunk groups that an answer touches. */
+export function groupsOf(wanted: Wanted, size: number): RangeSet {
   if (wanted.kind === "unchanged") return RangeSet.EMPTY;
   const { start, end } = wanted.kind === "all" ? { start: 0, end: size } : wanted;
   return RangeSet.of(Math.floor(start / GROUP_BYTES), Math.ceil(end / GROUP_BYTES));

@@ -12,7 +12,14 @@ import type { ReplyHeaders } from "../http/message.ts";
 import { busy } from "../http/refusal.ts";
 import { readWhole } from "../read_whole.ts";
 import type { BlobStore } from "../store/blob_store.ts";
-import { answerBlob, type BlobParts, contentHeaders, isMediaType, isServed } from "./blobs.ts";
+import {
+  answerBlob,
+  type BlobParts,
+  contentHeaders,
+  groupsOf,
+  isMediaType,
+  isServed,
+} from "./blobs.ts";
 import type { Exchange } from "./exchange.ts";
 import { MEDIA_COLLECTION_BYTES_MAX, MEDIA_COLLECTIONS_MAX } from "./limits.ts";
 import { type MediaBlob, MediaPlays } from "./media_plays.ts";
@@ -58,6 +65,10 @@ export class Media implements AsyncDisposable {
     const isHidden = record !== undefined && record.visibility !== "public";
     if (plays === undefined || isHidden) throw notFound();
     const { hash, size } = child;
+    // What has a price is watched once it is here: none is asked for what may never come.
+    if (await parts.till.termsOf(exchange, child, groupsOf({ kind: "all" }, size)) !== undefined) {
+      throw notFound();
+    }
     const attributes = { visibility: "public", mediaType } as const;
     await sendArriving(plays, exchange, {
       blob: { hash, size, collection, attributes },

@@ -33,7 +33,8 @@
  * **Media.** `/media` gives films, and playlists with their segments, to players: the media type is the
  * publisher's, else the name's. What is not here yet comes from the swarm while it is watched, what is
  * watched next first, where the operator plugged that in: for programs and pages of this machine, of
- * collections that are here; a program may name one that is not. It never pays.
+ * collections that are here; a program may name one that is not. It never pays, and what has a price for
+ * the player is played only once it is here, and paid for.
  *
  * **Paying for one blob (NUT-24, BUD-07).** Priced content without credit:
  *

@@ -65,7 +65,7 @@ export class Till {
    */
   async termsOf(
     exchange: Exchange,
-    record: BlobRecord,
+    record: Pick<BlobRecord, "hash">,
     groups: RangeSet,
   ): Promise<PaymentTerms | undefined> {
     const { gate } = this.#options;

@@ -23,6 +23,7 @@ import { openFollowing } from "./following.ts";
 import { startGateways } from "./gateway.ts";
 import { fleetHerd } from "./herd.ts";
 import { openImages } from "./images.ts";
+import { mediaFetch } from "./media.ts";
 import { type MoneyParts, moneyProblems, openMoney } from "./money.ts";
 import { payerOf } from "./paying.ts";
 import { Membership } from "./membership.ts";
@@ -90,7 +91,7 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
   if (role === "node") {
     // Before clients are served: what is pinned must be known then.
     await following.start();
-    serving = await startServing({ ...shared, pools, money, members, images, tracing });
+    serving = await startServing({ ...shared, pools, money, members, images, tracing, transfers });
   }
   const { announcer, gatewayUrls } = serving;
   const nostrKey = nostrPublicKey(identity.nostrSecret);
@@ -173,6 +174,8 @@ async function startServing(
     readonly members: Membership;
     readonly images: RegistryHost;
     readonly tracing: Tracing | undefined;
+    readonly discovery: Discovery;
+    readonly transfers: SwarmTransfers;
   },
 ): Promise<Serving> {
   const { network, money, images } = options;
@@ -187,7 +190,8 @@ async function startServing(
     await startProvider({ ...options, network });
     await startDigests(options);
   }
-  const gatewayUrls = await startGateways({ ...options, gate: selling });
+  const media = mediaFetch({ ...options, clock: systemClock });
+  const gatewayUrls = await startGateways({ ...options, gate: selling, media });
   await images.start();
   return { ...(announcer === undefined ? {} : { announcer }), gatewayUrls };
 }

@@ -2,7 +2,7 @@
 import { hkdfSync } from "node:crypto";
 import { messageOf } from "../../core/errors.ts";
 import type { Gate } from "../../../swarm/ports.ts";
-import type { GatewayOptions, PaymentRequests } from "../../../swarm/gateway/mod.ts";
+import type { GatewayOptions, MediaFetch, PaymentRequests } from "../../../swarm/gateway/mod.ts";
 import { logOf } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { systemClock, systemRandom } from "../../host/system.ts";
@@ -33,17 +33,21 @@ export async function startGateways(
   options: Common & {
     readonly gate: Gate;
     readonly metrics: Metrics | undefined;
+    /** Plays what is not here yet to programs and pages of this machine. */
+    readonly media?: MediaFetch;
     /** Where the Blossom cache listens. @default {CACHE_ADDRESS} */
     readonly cacheAddress?: { readonly hostname: string; readonly port: number };
   },
 ): Promise<readonly string[]> {
   const { config, store, gate, cacheAddress = CACHE_ADDRESS } = options;
+  const media = options.media === undefined ? {} : { media: { fetch: options.media } };
   const urls: (string | undefined)[] = [];
   const { gatewayListen, gatewayUrl, gatewayProxy, gatewayUploadKey: keys } = config;
   if (gatewayListen !== undefined) {
     urls.push(
       await start(options, {
         ...gatewayListen,
+        ...media,
         ...(gatewayUrl === undefined ? {} : { publicUrl: gatewayUrl }),
         proxies: gatewayProxy,
         gate,
@@ -60,7 +64,7 @@ export async function startGateways(
   if (config.blossomCache) {
     const { fetchFromServers } = await import("../../../swarm/origin/mod.ts");
     const localCache = { fetchBySha256: fetchFromServers({ store, clock: systemClock }) };
-    urls.push(await start(options, { ...cacheAddress, gate, localCache }));
+    urls.push(await start(options, { ...cacheAddress, ...media, gate, localCache }));
   }
   return urls.filter((url) => url !== undefined);
 }

@@ -95,6 +95,14 @@ async function startPlayer(
   return world;
 }
 
+/** Waits for what must happen soon. */
+async function until(what: string, isSo: () => boolean): Promise<void> {
+  for (let turn = 0; !isSo(); turn++) {
+    assert.ok(turn < 10_000, `waited in vain: ${what}`);
+    await systemClock.sleep(1);
+  }
+}
+
 /** As a video element asks. */
 const PAGE = {
   "user-agent": "Mozilla/5.0",
@@ -137,7 +145,7 @@ Deno.test("GET /media seeks without fetching what lies before", async () => {
 
 Deno.test("GET /media ends a fetch some seconds after its last viewer left", async () => {
   const swarm = await Swarm.make();
-  swarm.pieceMs = 10;
+  swarm.pieceMs = 50;
   const timers = new Set<() => void>();
   const store = new MemoryBlobStore({ clock: systemClock });
   // Only the lingering is as long as that; a test calls it by hand.
@@ -156,6 +164,7 @@ Deno.test("GET /media ends a fetch some seconds after its last viewer left", asy
     clock,
     media: { fetch: swarm.fetchInto(store) },
   });
+  world.seller.decide = () => Promise.resolve({ decision: "free" });
   await using reader = await swarm.store.openReader(swarm.root);
   const bytes = new Uint8Array(reader.size);
   await reader.read(0, bytes);
@@ -164,10 +173,10 @@ Deno.test("GET /media ends a fetch some seconds after its last viewer left", asy
   socket.on("error", () => {});
   const host = `127.0.0.1:${world.gateway.port}`;
   socket.write(`GET /media/${swarm.root}/film.mp4 HTTP/1.1\r\nhost: ${host}\r\n\r\n`);
-  while (swarm.fetchedGroups < 20) await systemClock.sleep(1);
+  await until("some of it is here", () => swarm.fetchedGroups >= 20);
   assert.equal(timers.size, 0);
   socket.destroy();
-  while (timers.size === 0) await systemClock.sleep(1);
+  await until("the viewer's leaving is noticed", () => timers.size > 0);
   assert.equal(swarm.stoppedCount, 0);
   for (const callback of timers) callback();
   assert.equal(swarm.stoppedCount, 1);
@@ -242,6 +251,17 @@ Deno.test("GET /media tells nothing of what the operator hides, and fetches none
   world.store.setAttributes(swarm.root, { visibility: "fleet" });
   assert.equal((await ask(world, `/media/${swarm.root}/film.m3u8`)).status, 404);
   assert.equal(swarm.begun.length, 0);
+});
+
+Deno.test("GET /media fetches nothing for who would have to pay for it", async () => {
+  const swarm = await Swarm.make();
+  await using world = await startPlayer(swarm);
+  world.seller.decide = () => Promise.resolve({ decision: "pay", ...world.seller.terms });
+  const path = `/media/${swarm.root}/film.mp4`;
+  assert.equal((await ask(world, path, { headers: PAGE })).status, 404);
+  assert.equal(swarm.begun.length, 0);
+  await world.store.importBytes(swarm.film);
+  assert.equal((await ask(world, path, { headers: PAGE })).status, 402);
 });
 
 Deno.test("GET /media lets a film be watched by many with one fetch", async () => {

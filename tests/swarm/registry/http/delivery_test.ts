@@ -6,7 +6,15 @@ import { type BlobStore, MemoryBlobStore } from "../../../../swarm/store/mod.ts"
 import { systemClock } from "../../../../src/host/system.ts";
 import { connectFrom } from "../../gateway/support.ts";
 import { content } from "../../provider/support.ts";
-import { ask, codesOf, digestFor, type MirrorWorld, requestBytes, startMirror } from "./support.ts";
+import {
+  ask,
+  codesOf,
+  digestFor,
+  type MirrorWorld,
+  requestBytes,
+  startMirror,
+  until,
+} from "./support.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 type Read = BlobDelivery["read"];
@@ -96,7 +104,7 @@ Deno.test("RegistryServer cuts an answer off that nobody can go on with, or that
 Deno.test("RegistryServer ends the work for a client that goes away, while it waits and while it reads", async () => {
   await using world = await startMirror();
   const bytes = content(50_000_000);
-  for (const until of [0, 20_000, bytes.length]) {
+  for (const end of [0, 20_000, bytes.length]) {
     const gone = Promise.withResolvers<void>();
     const begun = Promise.withResolvers<void>();
     let isAborted = false;
@@ -107,7 +115,7 @@ Deno.test("RegistryServer ends the work for a client that goes away, while it wa
       });
       begun.resolve();
       try {
-        yield* delivering(bytes, { until, atEnd: () => gone.promise })(range, signal);
+        yield* delivering(bytes, { until: end, atEnd: () => gone.promise })(range, signal);
       } finally {
         gone.resolve();
       }
@@ -119,8 +127,8 @@ Deno.test("RegistryServer ends the work for a client that goes away, while it wa
     await begun.promise;
     socket.destroy();
     await gone.promise;
-    while (world.reader.openCount > 0) await systemClock.sleep(1);
-    if (until < bytes.length) assert.ok(isAborted, `${until}`);
+    await until("the delivery is closed", () => world.reader.openCount === 0);
+    if (end < bytes.length) assert.ok(isAborted, `${end}`);
   }
 });
 
@@ -200,7 +208,7 @@ Deno.test("RegistryServer keeps memory flat however many read one blob at one ti
     socket.pause();
     socket.write(requestBytes(world.server.port, path));
   }
-  while (world.reader.asked.length < 200) await systemClock.sleep(5);
+  await until("all have asked", () => world.reader.asked.length === 200);
   await systemClock.sleep(300);
   const after = Deno.memoryUsage();
   for (const socket of sockets) socket.destroy();

@@ -285,3 +285,11 @@ export async function manifestOf(text: string): Promise<StoredManifest> {
   const bytes = new TextEncoder().encode(text);
   return { digest: await digestFor(bytes), mediaType: MANIFEST_TYPE, bytes };
 }
+
+/** Waits for what must happen soon. */
+export async function until(what: string, isSo: () => boolean): Promise<void> {
+  for (let turn = 0; !isSo(); turn++) {
+    if (turn === 10_000) throw new Error(`waited in vain: ${what}`);
+    await systemClock.sleep(1);
+  }
+}
