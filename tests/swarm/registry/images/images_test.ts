@@ -215,31 +215,36 @@ Deno.test("A manifest that lists a private blob of another repository does not s
   assert.equal(kit.visibilityOf(secret), "public");
 });
 
-Deno.test("The quota takes whole images, the least recently used first", async () => {
-  const image = (text: string) =>
-    imageOf([layerOf(`${text} 1`, 40_000), layerOf(`${text} 2`, 40_000)]);
-  await using kit = await ImagesKit.open({ quotaBytes: 300_000 });
-  const [a, b, c, d] = ["a", "b", "c", "d"].map(image);
-  const names = new Map([a, b, c, d].map((one, at) => [one, { ...NGINX, repository: `x/${at}` }]));
-  for (const one of [a!, b!, c!]) {
-    await kit.bringImage(names.get(one)!, one);
-    await kit.images.collect(names.get(one)!, one.manifest.digest);
+for (const isOnDisk of [false, true]) {
+  const where = isOnDisk ? "on disk" : "in memory";
+  Deno.test(`The quota takes whole images, the least recently used first, ${where}`, async () => {
+    const image = (text: string) =>
+      imageOf([layerOf(`${text} 1`, 40_000), layerOf(`${text} 2`, 40_000)]);
+    await using kit = await ImagesKit.open({ quotaBytes: 300_000, isOnDisk });
+    const [a, b, c, d] = ["a", "b", "c", "d"].map(image);
+    const names = new Map(
+      [a, b, c, d].map((one, at) => [one, { ...NGINX, repository: `x/${at}` }]),
+    );
+    for (const one of [a!, b!, c!]) {
+      await kit.bringImage(names.get(one)!, one);
+      await kit.images.collect(names.get(one)!, one.manifest.digest);
+      await kit.clock.advance(120_000);
+    }
+    kit.images.used(a!.manifest.digest);
     await kit.clock.advance(120_000);
-  }
-  kit.images.used(a!.manifest.digest);
-  await kit.clock.advance(120_000);
-  await kit.bringImage(names.get(d)!, d!);
-  await kit.clock.settle();
-  await kit.images.settled();
-  await kit.images.collect(names.get(d)!, d!.manifest.digest);
-  assert.deepEqual(kit.images.list().map(({ name }) => name.repository), ["x/0", "x/2", "x/3"]);
-  assert.deepEqual(kit.broken.map(({ name }) => name.repository), ["x/1"]);
-  for (const part of [b!.manifest, b!.config, ...b!.layers]) assert.ok(!kit.has(part));
-  for (const one of [a!, c!, d!]) {
-    for (const part of [one.manifest, one.config, ...one.layers]) assert.ok(kit.has(part));
-  }
-  assert.deepEqual(kit.errors, []);
-});
+    await kit.bringImage(names.get(d)!, d!);
+    await kit.clock.settle();
+    await kit.images.settled();
+    await kit.images.collect(names.get(d)!, d!.manifest.digest);
+    assert.deepEqual(kit.images.list().map(({ name }) => name.repository), ["x/0", "x/2", "x/3"]);
+    assert.deepEqual(kit.broken.map(({ name }) => name.repository), ["x/1"]);
+    for (const part of [b!.manifest, b!.config, ...b!.layers]) assert.ok(!kit.has(part));
+    for (const one of [a!, c!, d!]) {
+      for (const part of [one.manifest, one.config, ...one.layers]) assert.ok(kit.has(part));
+    }
+    assert.deepEqual(kit.errors, []);
+  });
+}
 
 Deno.test("A pinned image stays whatever the quota says, and stays pinned when a platform joins", async () => {
   await using kit = await ImagesKit.open({ quotaBytes: 100_000 });
@@ -319,7 +324,7 @@ Deno.test("However images come and go, the store holds exactly what the images l
   });
   await fc.assert(
     fc.asyncProperty(fc.array(deed, { maxLength: 14 }), async (deeds) => {
-      await using kit = await ImagesKit.open();
+      await using kit = await ImagesKit.open({ hasIndexInMemory: true });
       const model = new Map<string, number>();
       for (const { isRemoval, root: at, name } of deeds) {
         const { root, needs } = roots[at]!;

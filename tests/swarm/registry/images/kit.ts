@@ -9,34 +9,50 @@ import type { RepositoryName } from "../../../../swarm/registry/names.ts";
 import { type BlobStore, MemoryBlobStore } from "../../../../swarm/store/mod.ts";
 import type { Visibility } from "../../../../swarm/store/blob_store.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
-import { TemporaryDirectory } from "../../store/fixture.ts";
+import { openStore, TemporaryDirectory } from "../../store/fixture.ts";
 import type { Part, TestImage } from "../manifest/fixture.ts";
 
 export const NGINX: RepositoryName = { registry: "docker.io", repository: "library/nginx" };
 export const REDIS: RepositoryName = { registry: "docker.io", repository: "library/redis" };
 
 export class ImagesKit implements AsyncDisposable {
-  readonly directory = new TemporaryDirectory();
-  readonly clock = new ManualClock();
+  readonly directory: TemporaryDirectory;
+  readonly clock: ManualClock;
   readonly store: BlobStore;
   readonly broken: ImageRow[] = [];
   readonly errors: unknown[] = [];
   index: RegistryIndex;
   images!: Images;
 
-  private constructor(store: ((kit: ImagesKit) => BlobStore) | undefined, quotaBytes?: number) {
-    this.store = store?.(this) ?? new MemoryBlobStore({
-      clock: this.clock,
-      childrenOf,
-      ...(quotaBytes === undefined ? {} : { quotaBytes }),
-    });
+  readonly #indexPath: string;
+
+  private constructor(
+    parts: Pick<ImagesKit, "directory" | "clock" | "store">,
+    hasIndexInMemory: boolean,
+  ) {
+    this.directory = parts.directory;
+    this.clock = parts.clock;
+    this.store = parts.store;
+    this.#indexPath = hasIndexInMemory ? ":memory:" : this.path("registry.sqlite");
     this.index = this.#openIndex();
   }
 
   static async open(
-    options: { readonly quotaBytes?: number; readonly store?: (kit: ImagesKit) => BlobStore } = {},
+    options: {
+      readonly quotaBytes?: number;
+      readonly isOnDisk?: boolean;
+      /** Faster; such an index cannot be opened again. */
+      readonly hasIndexInMemory?: boolean;
+    } = {},
   ): Promise<ImagesKit> {
-    const kit = new ImagesKit(options.store, options.quotaBytes);
+    const { isOnDisk = false, hasIndexInMemory = false, ...quota } = options;
+    const directory = new TemporaryDirectory();
+    const clock = new ManualClock();
+    const about = { clock, childrenOf, ...quota };
+    const store = isOnDisk
+      ? await openStore(`${directory.path}/store`, about)
+      : new MemoryBlobStore(about);
+    const kit = new ImagesKit({ directory, clock, store }, hasIndexInMemory);
     kit.images = await kit.#openImages();
     return kit;
   }
@@ -101,7 +117,7 @@ export class ImagesKit implements AsyncDisposable {
   }
 
   #openIndex(): RegistryIndex {
-    return RegistryIndex.open({ path: this.path("registry.sqlite"), clock: this.clock });
+    return RegistryIndex.open({ path: this.#indexPath, clock: this.clock });
   }
 
   #openImages(): Promise<Images> {

@@ -8,7 +8,7 @@ import { digestOfBytes } from "../../../../swarm/registry/manifest/mod.ts";
 import { chunkOf, named, NEVER, pullBlob } from "./kit.ts";
 
 const CHILD = new URL("./crash_child.ts", import.meta.url).pathname;
-const KILL_COUNT = 16;
+const KILL_COUNT = 12;
 
 /** What one life of the pushing process acknowledged. */
 async function killOne(directory: string, seed: number): Promise<readonly string[]> {

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { isSeedmintError } from "../../../../src/core/errors.ts";
-import { LOCAL_REGISTRY } from "../../../../swarm/registry/index/mod.ts";
 import { MEDIA_TYPES, parseManifest } from "../../../../swarm/registry/manifest/mod.ts";
 import { type Digest, sha256Of } from "../../../../swarm/registry/names.ts";
 import type { PushedManifest } from "../../../../swarm/registry/local/mod.ts";
@@ -319,8 +318,4 @@ Deno.test("LocalRegistry is as if a blob were not there when the store lost it, 
   await kit.pushImage("a", image, "1");
   assert.deepEqual(await pullBlob(kit.registry, "a", layer.digest), layer.bytes);
   assert.ok(await kit.registry.manifest(named("a"), { tag: "1" }, ANY));
-});
-
-Deno.test("LOCAL_REGISTRY is no name of a host that a pull may reach", () => {
-  assert.equal(LOCAL_REGISTRY, "seedmint.local");
 });
