@@ -226,18 +226,18 @@ export interface SwarmFetch {
   isTrusted(hint: ProviderHint): boolean;
   /**
    * Asks a peer in one question what it holds whole of content with these digests (`Have` takes
-   * SHA-256). Answers in their order; undefined for what it does not hold. Without it, mappings come
-   * from `find` alone.
+   * SHA-256). Answers in their order; undefined for what it does not hold. What adverts say is not
+   * enough: one that lists a manifest's digest is that of the image's collection.
    *
    * @throws {SeedmintError} If the peer cannot be asked.
    */
-  ask?(
+  ask(
     hint: ProviderHint,
     sha256s: readonly Sha256[],
     options: AskOptions,
   ): Promise<readonly (DigestMapping | undefined)[]>;
-  /** What this peer (or its advert's author) said of a digest proved false: it is not believed again. */
-  ban?(hint: ProviderHint, reason: string): void;
+  /** What this peer said of a digest proved false: it is not believed again. */
+  ban(hint: ProviderHint, reason: string): void;
   /**
    * Fetches a blob into the store, from peers first, `origin` behind them. Never pays.
    *

@@ -19,13 +19,9 @@ export interface Candidate {
   readonly hints: readonly ProviderHint[];
 }
 
-/** Whose word a claim is: the peer's own, or that of the author of an advert that names the peer. */
-export type ClaimedBy = "peer" | "advert";
-
 interface Claim {
   readonly hint: ProviderHint;
   readonly mapping: DigestMapping;
-  readonly by: ClaimedBy;
 }
 
 /** See the head of this file. */
@@ -58,15 +54,15 @@ export class Claims {
     this.#options = options;
   }
 
-  /** Remembers what is said. */
-  note(hint: ProviderHint, mapping: DigestMapping, by: ClaimedBy): void {
+  /** Remembers what a peer said. */
+  note(hint: ProviderHint, mapping: DigestMapping): void {
     if (this.isBanned(hint)) return;
     const { sha256 } = mapping;
     const claims = this.#claims.get(sha256) ?? new Map<string, Claim>();
     this.#claims.delete(sha256);
     this.#claims.set(sha256, claims);
     if (claims.has(hint.peerId) || claims.size < CLAIMS_PER_DIGEST_MAX) {
-      claims.set(hint.peerId, { hint, mapping, by });
+      claims.set(hint.peerId, { hint, mapping });
     }
     if (this.#claims.size > CLAIMED_DIGESTS_MAX) {
       this.#claims.delete(this.#claims.keys().next().value!);
@@ -108,10 +104,10 @@ export class Claims {
   refute(sha256: Sha256, hash: Hash): void {
     const claims = this.#claims.get(sha256);
     const reason = `it said that sha256:${sha256} is blob ${hash}, which has another SHA-256`;
-    for (const [peerId, claim] of claims ?? []) {
-      if (claim.mapping.hash !== hash) continue;
+    for (const [peerId, { hint, mapping }] of claims ?? []) {
+      if (mapping.hash !== hash) continue;
       claims!.delete(peerId);
-      this.#ban(claim, reason);
+      this.#ban(hint, reason);
     }
     this.#refuted.set(sha256, hash);
     if (this.#refuted.size > BANNED_MAX) this.#refuted.delete(this.#refuted.keys().next().value!);
@@ -127,19 +123,17 @@ export class Claims {
 
   isBanned(hint: ProviderHint): boolean {
     const nowMs = this.#options.clock.monotonicMs();
-    const isBanned = (author: string) => (this.#banned.get(author) ?? -Infinity) > nowMs;
-    return isBanned(peerKey(hint)) || (hint.nostrKey !== undefined && isBanned(hint.nostrKey));
+    return authorsOf(hint).some((author) => (this.#banned.get(author) ?? -Infinity) > nowMs);
   }
 
-  #ban({ hint, by }: Claim, reason: string): void {
+  #ban(hint: ProviderHint, reason: string): void {
     const untilMs = this.#options.clock.monotonicMs() + this.#options.banMs;
-    const authors = authorsOf(hint, by);
-    for (const author of authors) {
+    for (const author of authorsOf(hint)) {
       this.#banned.delete(author);
       this.#banned.set(author, untilMs);
       if (this.#banned.size > BANNED_MAX) this.#banned.delete(this.#banned.keys().next().value!);
     }
-    if (authors.includes(peerKey(hint))) this.#options.swarm.ban?.(hint, reason);
+    this.#options.swarm.ban(hint, reason);
     this.#options.onBan(hint, reason);
   }
 
@@ -162,16 +156,11 @@ export class Claims {
 }
 
 /**
- * Who answers for a claim. An advert that the peer did not sign may name an innocent one: then its
- * author alone does.
+ * Who answers for what a peer says: the peer, and the Nostr key that it is bound to. An advert that the
+ * peer did not sign says nothing of it.
  */
-function authorsOf(hint: ProviderHint, by: ClaimedBy): readonly string[] {
-  const { nostrKey, bound } = hint;
-  if (nostrKey === undefined) return [peerKey(hint)];
-  if (bound) return [peerKey(hint), nostrKey];
-  return by === "peer" ? [peerKey(hint)] : [nostrKey];
-}
-
-function peerKey({ peerId }: ProviderHint): string {
-  return `peer ${peerId}`;
+function authorsOf({ peerId, bound, nostrKey }: ProviderHint): readonly string[] {
+  return bound && nostrKey !== undefined ? [`peer ${peerId}`, `key ${nostrKey}`] : [
+    `peer ${peerId}`,
+  ];
 }

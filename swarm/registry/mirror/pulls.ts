@@ -51,9 +51,9 @@ export class Pulls implements AsyncDisposable {
   begin(target: Target, manifest: ParsedManifest): void {
     if (!this.#isOpen) return;
     const key = `${formatRepository(target.name)}@${manifest.digest}`;
-    if (this.#pulls.has(key)) return;
     const blobs = new Map(manifest.children.map((blob) => [blob.digest, blob]));
     const missing = [...blobs.values()].filter(({ digest }) => !this.#isHere(digest));
+    this.#pulls.delete(key);
     const pull: Pull = {
       target,
       manifest,
@@ -135,9 +135,20 @@ export class Pulls implements AsyncDisposable {
   }
 
   #collect(key: string, pull: Pull): void {
-    if (this.#collecting.has(key)) return;
+    if (this.#collecting.has(key) || this.#isKept(pull)) return;
     const collecting = this.#keep(pull).finally(() => this.#collecting.delete(key));
     this.#collecting.set(key, collecting);
+  }
+
+  /** Whether an image of the repository has the manifest and what it lists already. */
+  #isKept({ target, manifest }: Pull): boolean {
+    const { index, store } = this.#options;
+    const { digest } = this.#whole(target, manifest);
+    const { registry, repository } = target.name;
+    return index.images.withManifest(manifest.digest).some(({ name, digest: root, collection }) =>
+      name.registry === registry && name.repository === repository && root === digest &&
+      store.status(collection)?.state === "complete"
+    );
   }
 
   async #keep({ target, manifest }: Pull): Promise<void> {

@@ -112,7 +112,6 @@ export class Scouting {
     const find = async (anchor: Sha256) => {
       for await (const hint of this.#options.swarm.find(anchor, { signal: deadline.signal })) {
         if (deadline.signal.aborted || seen.size >= HINTS_MAX) break;
-        this.#noteAdvert(hint, anchor, digests);
         if (seen.has(hint.peerId) || this.#options.claims.isBanned(hint)) continue;
         seen.add(hint.peerId);
         asking.add(() => this.#ask(hint, digests, deadline.signal));
@@ -125,22 +124,13 @@ export class Scouting {
     await asking.over();
   }
 
-  /** An advert by the digest of a single blob says which blob that is; asking its peer is better. */
-  #noteAdvert(hint: ProviderHint, anchor: Sha256, digests: readonly Sha256[]): void {
-    const { swarm, claims } = this.#options;
-    const { hash, size } = hint;
-    if (swarm.ask !== undefined || hash === undefined || size === undefined) return;
-    if (!digests.includes(anchor)) return;
-    this.#note(() => claims.note(hint, { sha256: anchor, hash, size }, "advert"));
-  }
-
   async #ask(
     hint: ProviderHint,
     digests: readonly Sha256[],
     signal: AbortSignal,
   ): Promise<void> {
     const { swarm, claims, clock, limits, onHolder } = this.#options;
-    if (swarm.ask === undefined || signal.aborted) return;
+    if (signal.aborted) return;
     using deadline = new Deadline(clock, {
       ms: limits.askMs,
       what: "a peer's answer",
@@ -148,18 +138,12 @@ export class Scouting {
     });
     const asked = swarm.ask(hint, digests, { signal: deadline.signal });
     const answers = await abortable(asked, deadline.signal);
-    this.#note(() => {
-      for (const [index, sha256] of digests.entries()) {
-        const mapping = answers[index];
-        if (mapping?.sha256 !== sha256 || claims.isBanned(hint)) continue;
-        claims.note(hint, mapping, "peer");
-        onHolder(sha256);
-      }
-    });
-  }
-
-  #note(note: () => void): void {
-    note();
+    for (const [index, sha256] of digests.entries()) {
+      const mapping = answers[index];
+      if (mapping?.sha256 !== sha256 || claims.isBanned(hint)) continue;
+      claims.note(hint, mapping);
+      onHolder(sha256);
+    }
     for (const listener of [...this.#listeners]) listener();
   }
 }

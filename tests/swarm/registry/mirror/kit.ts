@@ -343,20 +343,12 @@ export class FakeSwarm implements SwarmFetch {
   readonly fetched: Hash[] = [];
   /** Ranges that peers were asked for, by peer. */
   readonly peers = new Map<string, FakePeer>();
-  /** Peers cannot be asked: what adverts say is all there is. */
-  readonly advertsOnly: boolean;
-  ask?: NonNullable<SwarmFetch["ask"]>;
   readonly #store: MemoryBlobStore;
   readonly #clock: Clock;
 
-  constructor(store: MemoryBlobStore, clock: Clock, options: { readonly advertsOnly?: boolean }) {
+  constructor(store: MemoryBlobStore, clock: Clock) {
     this.#store = store;
     this.#clock = clock;
-    this.advertsOnly = options.advertsOnly ?? false;
-    if (!this.advertsOnly) {
-      this.ask = ({ peerId }, sha256s) =>
-        Promise.resolve(sha256s.map((sha256) => this.#node(peerId).says.get(sha256)));
-    }
   }
 
   /** Adds a peer that has, and tells of, these blobs. */
@@ -391,6 +383,14 @@ export class FakeSwarm implements SwarmFetch {
         ...(mapping === undefined ? {} : { hash: mapping.hash, size: mapping.size }),
       };
     }
+  }
+
+  ask(
+    { peerId }: ProviderHint,
+    sha256s: readonly Sha256[],
+  ): Promise<readonly (DigestMapping | undefined)[]> {
+    const { says } = this.#node(peerId);
+    return Promise.resolve(sha256s.map((sha256) => says.get(sha256)));
   }
 
   isTrusted({ peerId }: ProviderHint): boolean {
@@ -488,7 +488,6 @@ export function world(
     readonly limits?: Partial<MirrorLimits>;
     readonly pins?: MirrorOptions["pins"];
     readonly quotaBytes?: number;
-    readonly advertsOnly?: boolean;
   } = {},
 ): World {
   const clock = new ShiftClock();
@@ -497,7 +496,7 @@ export function world(
   const index = RegistryIndex.open({ path: ":memory:", clock });
   const hub = new FakeUpstream("docker.io");
   const ghcr = new FakeUpstream("ghcr.io");
-  const swarm = new FakeSwarm(store, clock, options);
+  const swarm = new FakeSwarm(store, clock);
   const intake = new FakeIntake(store);
   const events: MirrorEvent[] = [];
   const kept: World["kept"] = [];
