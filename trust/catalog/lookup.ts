@@ -38,10 +38,10 @@ const SELECTOR_CHARS_MAX = 400;
  */
 export function parseSelector(text: string): Selector {
   const [, kind, name, version, platform] =
-    /^(?:(release|image|file):(?!\/\/))?([^@#\s]+)(?:@([^@#\s]+))?(?:#([^@#\s]+))?$/.exec(
+    /^(?:(release|image|file):)?([^@#\s]+)(?:@([^@#\s]+))?(?:#([^@#\s]+))?$/.exec(
       text.trim(),
     ) ?? [];
-  const isGood = name !== undefined && text.length <= SELECTOR_CHARS_MAX &&
+  const isGood = name !== undefined && !name.endsWith(":") && text.length <= SELECTOR_CHARS_MAX &&
     (platform === undefined || isPlatform(platform));
   if (!isGood) {
     throw new SyntaxError(
@@ -84,8 +84,7 @@ export function findRelease(
 ): CatalogRelease | undefined {
   const named = catalog.releases.filter((one) => one.name === name);
   if (version !== undefined && version !== "latest") {
-    return named.find((one) => one.version === version) ??
-      named.find((one) => compareVersions(one.version, version) === 0);
+    return named.find((one) => one.version === version);
   }
   return latestOf(named);
 }

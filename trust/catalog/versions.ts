@@ -30,20 +30,13 @@ function piecesOf(text: string): readonly string[] {
   return text.match(/\d+|[A-Za-z]+/g) ?? [];
 }
 
+/** What is missing at an end counts as 0, so that `1.0` and `1.0.0` differ in their text alone. */
 function comparePieces(a: readonly string[], b: readonly string[]): number {
   for (let index = 0; index < Math.max(a.length, b.length); index++) {
-    const [left, right] = [a[index], b[index]];
-    if (left === undefined) return right === undefined || isZero(right) ? 0 : -1;
-    if (right === undefined) return isZero(left) ? 0 : 1;
-    const difference = comparePiece(left, right);
+    const difference = comparePiece(a[index] ?? "0", b[index] ?? "0");
     if (difference !== 0) return difference;
   }
   return 0;
-}
-
-/** `1.0` and `1.0.0` are one version. */
-function isZero(piece: string): boolean {
-  return /^0+$/.test(piece);
 }
 
 function comparePiece(a: string, b: string): number {

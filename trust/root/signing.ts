@@ -37,7 +37,10 @@ export function withSignature(
     .sort((a, b) => a.key < b.key ? -1 : 1);
 }
 
-/** Which of `keys` signed `value` rightly. A signature by another key costs nothing. */
+/**
+ * Which of `keys` signed `value` rightly. A signature by another key costs nothing; one of them that is
+ * wrong makes all void, so that a forgery costs one check and no more.
+ */
 export async function signersOf(
   domain: SigningDomain,
   value: unknown,
@@ -53,7 +56,8 @@ export async function signersOf(
       message,
       Uint8Array.fromHex(key),
     );
-    if (isGood) signers.add(key);
+    if (!isGood) return new Set();
+    signers.add(key);
   }
   return signers;
 }
