@@ -14,10 +14,10 @@ import {
   writeArchive,
   writeDirectory,
 } from "./export.ts";
-import { type LayoutImage, readLayout } from "./import.ts";
+import { type ImportedLayout, type LayoutImage, readLayout } from "./import.ts";
 import { type ImageInfo, infoOf } from "./info.ts";
 import { ADVERT_DIGESTS_MAX } from "./limits.ts";
-import { Retention } from "./retention.ts";
+import { Retention, widest } from "./retention.ts";
 import { Shelf } from "./shelf.ts";
 
 /** Options of {@link Images.importLayout}. */
@@ -170,9 +170,10 @@ export class Images implements AsyncDisposable {
     collection: Hash,
     options: CollectOptions & { readonly signal?: AbortSignal } = {},
   ): Promise<{ readonly digest: Digest; readonly collection: Hash }> {
+    const { visibility: showAs } = options;
+    // What takes long keeps no other image waiting.
+    const { root, digests } = await checkLayout(this.#options.store, collection, options);
     return await this.#inTurn(async () => {
-      const { visibility: showAs } = options;
-      const { root, digests } = await checkLayout(this.#options.store, collection, options);
       const admitted = await this.#collector.admit(name, {
         root,
         digests: digests.filter((digest) => !this.#isSecret(digest)),
@@ -193,7 +194,9 @@ export class Images implements AsyncDisposable {
     path: string,
     options: ImportImageOptions = {},
   ): Promise<readonly ImportedImage[]> {
-    return await this.#inTurn(() => this.#importLayout(path, options));
+    const { visibility = "private" } = options;
+    const layout = await readLayout(path, { ...options, store: this.#options.store, visibility });
+    return await this.#inTurn(() => this.#takeIn(layout, { ...options, visibility }));
   }
 
   /**
@@ -244,26 +247,26 @@ export class Images implements AsyncDisposable {
     await this.#turn.catch(() => {});
   }
 
-  async #importLayout(
-    path: string,
-    options: ImportImageOptions,
+  async #takeIn(
+    layout: ImportedLayout,
+    options: ImportImageOptions & { readonly visibility: Visibility },
   ): Promise<readonly ImportedImage[]> {
-    const { store, index } = this.#options;
-    const { visibility = "private", visibility: showAs } = options;
-    const layout = await readLayout(path, { ...options, store, visibility });
+    const { index } = this.#options;
     const imported: ImportedImage[] = [];
     try {
       const named = layout.images.map((image) => ({ image, ...importedName(image, options) }));
       for (const { image, name, tag } of named) {
         const { digest } = image.descriptor;
+        const known = index.images.get(name, digest);
         const collection = await this.#collector.admit(name, {
           root: digest,
           digests: layout.digests,
         }, {
           isPinned: true,
           ...options,
-          visibility,
-          ...(showAs === undefined ? {} : { showAs }),
+          ...(known === undefined
+            ? {}
+            : { showAs: widest([known.visibility, options.visibility]) }),
         });
         if (tag !== undefined && name.registry === LOCAL_REGISTRY) {
           index.tags.set(name, tag, { digest });

@@ -32,3 +32,6 @@ export const LAYOUT_FILE_BYTES_MAX = 4096;
 
 /** Bytes hashed between two looks at whether anybody still waits. */
 export const HASH_PIECE_BYTES: number = 1024 * 1024;
+
+/** How long after an answer its image is marked as used: what asked is served by then. */
+export const MARK_DELAY_MS = 1000;

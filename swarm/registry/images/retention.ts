@@ -8,7 +8,13 @@ import type { Clock } from "../../../src/core/ports.ts";
 import type { BlobRecord, BlobStore, Visibility } from "../../store/blob_store.ts";
 import { type ImageBlob, type ImageRow, LOCAL_REGISTRY, type RegistryIndex } from "../index/mod.ts";
 import type { Digest } from "../names.ts";
-import { FRESH_MS, REFRESH_INTERVAL_MS, USE_INTERVAL_MS, USES_MAX } from "./limits.ts";
+import {
+  FRESH_MS,
+  MARK_DELAY_MS,
+  REFRESH_INTERVAL_MS,
+  USE_INTERVAL_MS,
+  USES_MAX,
+} from "./limits.ts";
 
 /** Options of {@link Retention}. */
 export interface RetentionOptions {
@@ -40,6 +46,9 @@ export class Retention implements AsyncDisposable {
   readonly #dropping = new Set<Promise<unknown>>();
   #stopListening: () => void = () => {};
   #cancelRefresh: () => void = () => {};
+  /** Manifests that were used and are not marked yet. */
+  readonly #used = new Set<Digest>();
+  #cancelMarking: (() => void) | undefined;
 
   constructor(options: RetentionOptions) {
     this.#options = options;
@@ -51,13 +60,25 @@ export class Retention implements AsyncDisposable {
     this.#scheduleRefresh();
   }
 
+  /** Somebody was answered with a manifest. Costs that answer nothing: the marks are made later. */
   used(manifest: Digest): void {
-    const nowMs = this.#options.clock.monotonicMs();
+    const { clock, index } = this.#options;
+    const nowMs = clock.monotonicMs();
     if (nowMs - (this.#usedMs.get(manifest) ?? -Infinity) < USE_INTERVAL_MS) return;
     this.#usedMs.delete(manifest);
     this.#usedMs.set(manifest, nowMs);
     if (this.#usedMs.size > USES_MAX) this.#usedMs.delete(this.#usedMs.keys().next().value!);
-    for (const image of this.#options.index.images.withManifest(manifest)) this.touch(image);
+    this.#used.add(manifest);
+    this.#cancelMarking ??= clock.timer(MARK_DELAY_MS, () => {
+      this.#cancelMarking = undefined;
+      const used = [...this.#used];
+      this.#used.clear();
+      this.#guard(() => {
+        for (const image of used.flatMap((one) => index.images.withManifest(one))) {
+          this.touch(image);
+        }
+      });
+    });
   }
 
   /** Marks an image as used now, with all that it is made of. */
@@ -135,6 +156,7 @@ export class Retention implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopListening();
     this.#cancelRefresh();
+    this.#cancelMarking?.();
     await this.settled();
   }
 
@@ -181,13 +203,18 @@ export class Retention implements AsyncDisposable {
 
   #scheduleRefresh(): void {
     this.#cancelRefresh = this.#options.clock.timer(REFRESH_INTERVAL_MS, () => {
-      try {
-        this.#refresh();
-      } catch (error) {
-        this.#options.onError?.(error);
-      }
+      this.#guard(() => this.#refresh());
       this.#scheduleRefresh();
     });
+  }
+
+  /** Work of a timer: what fails there fails nobody. */
+  #guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#options.onError?.(error);
+    }
   }
 
   /** Peers read blobs, not images: of an image of which some were used lately, all are. */

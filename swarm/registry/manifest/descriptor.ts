@@ -11,7 +11,8 @@ import {
 import { isManifestType } from "./media_types.ts";
 import type { Platform } from "./platform.ts";
 
-const MEDIA_TYPE = /^[a-zA-Z0-9][a-zA-Z0-9!#$&^_.+-]*\/[a-zA-Z0-9][a-zA-Z0-9!#$&^_.+-]*$/;
+/** Printable ASCII; of parameters, which should not be there, tools write what they like. */
+const MEDIA_TYPE = /^[!-.0-~]+\/[!-~](?:[ -~]*[!-~])?$/;
 
 /** A JSON object. */
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -97,7 +98,7 @@ export function descriptorOf(value: unknown, what: string): Descriptor {
   };
 }
 
-/** Whether `value` is a media type without parameters. */
+/** Whether `value` is a media type as descriptors have them. */
 export function isMediaType(value: unknown): value is string {
   return typeof value === "string" && value.length <= MEDIA_TYPE_CHARS_MAX &&
     MEDIA_TYPE.test(value);

@@ -218,7 +218,8 @@ function has(object: JsonObject, name: string): boolean {
 }
 
 function listOf(object: JsonObject, name: string): readonly Descriptor[] {
-  const list = object[name];
+  // Some tools write an empty list so.
+  const list = object[name] === null ? [] : object[name];
   if (!Array.isArray(list)) throw invalid(`its "${name}" is no list`);
   if (list.length > CHILDREN_MAX) {
     throw invalid(`its "${name}" has ${list.length} entries, at most ${CHILDREN_MAX} are taken`);

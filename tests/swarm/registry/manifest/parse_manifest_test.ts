@@ -137,6 +137,22 @@ Deno.test("parseManifest() refuses malformed manifests with what is wrong", () =
   }
 });
 
+Deno.test("parseManifest() takes what tools in the field write beside the letter of the standard", () => {
+  const none = { ...plain(), layers: null };
+  assert.equal(parseManifest(undefined, utf8(JSON.stringify(none))).children.length, 1);
+  const index = utf8('{"schemaVersion":2,"manifests":null}');
+  assert.deepEqual(parseManifest(MEDIA_TYPES.ociIndex, index).children, []);
+  const text = { ...describe(layerOf("t")), mediaType: "text/plain; charset=utf-8" };
+  const manifest = utf8(JSON.stringify({ ...plain(), layers: [text] }));
+  assert.equal(parseManifest(undefined, manifest).children[1]?.mediaType, text.mediaType);
+  const attestation = { ...describe(image.manifest), platform: { os: "", architecture: "" } };
+  const list = utf8(JSON.stringify({ schemaVersion: 2, manifests: [attestation] }));
+  assert.equal(parseManifest(undefined, list).children[0]?.platform, undefined);
+  for (const mediaType of ["", "x", "a/", "/a", "a/b\n", "ä/b", " a/b"]) {
+    fails(undefined, { ...plain(), layers: [{ ...text, mediaType }] }, /media type of layers/);
+  }
+});
+
 Deno.test("parseManifest() holds its limits", () => {
   const layer = describe(layerOf("a"));
   const many = { ...plain(), layers: Array.from({ length: CHILDREN_MAX + 1 }, () => layer) };
