@@ -3,6 +3,7 @@ import { basename, join } from "node:path";
 import type { JsonLine, VerbResult } from "./processes.ts";
 import { image } from "./image_act.ts";
 import { paid } from "./paid_act.ts";
+import { release } from "./release_act.ts";
 import { wallet } from "./wallet_act.ts";
 import type { World } from "./world.ts";
 
@@ -42,7 +43,7 @@ export type Act = (world: World) => Promise<ActResult>;
 
 /** All acts by name, in the order of the play. */
 export const ACTS: Readonly<Record<string, Act>> = {
-  ...{ swarm, liar, origin, resume, wallet, paid, image },
+  ...{ swarm, liar, origin, resume, wallet, paid, image, release },
 };
 
 /** A third node fetches the file from both seeders at once. */

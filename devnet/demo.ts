@@ -1,7 +1,7 @@
 /**
  * The demo: real nodes, each its own process, on this machine alone. A relay, an origin web server
  * and four nodes; a real file; and what becomes of it when seeders work together, lie, or vanish. Then
- * two mints, a bill, and a wallet that is killed while it pays. Then a container image.
+ * two mints, a bill, and a wallet that is killed while it pays. Then a container image, and a signed release.
  *
  * Usage: deno task demo [FILE] [--act NAME] [--keep] [--json]
  */

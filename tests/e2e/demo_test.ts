@@ -25,7 +25,7 @@ Deno.test("the demo plays all its acts, one JSON line each, and leaves nothing b
   const lines = out.trim().split("\n").map((line) => JSON.parse(line));
   assert.deepEqual(
     lines.map(({ act, ok, message }) => ({ act, ok, message })),
-    ["swarm", "liar", "origin", "resume", "wallet", "paid", "image"].map((act) => ({
+    ["swarm", "liar", "origin", "resume", "wallet", "paid", "image", "release"].map((act) => ({
       act,
       ok: true,
       message: undefined,
@@ -59,6 +59,9 @@ Deno.test("the demo plays all its acts, one JSON line each, and leaves nothing b
   const { pushed, pulled, isKept, digest } = lines[6];
   assert.match(digest, /^sha256:[0-9a-f]{64}$/);
   assert.ok(isKept && pulled.bytes >= pushed.bytes && pushed.bytes > 32 << 20);
+  const { role, sequence, newest, from, refused, refusedOffline } = lines[7];
+  assert.deepEqual([role, sequence, newest, from, refusedOffline], ["ci", 1, 2, "peer", true]);
+  assert.match(refused.join(), /no key that may sign the catalog tools/);
   assert.deepEqual(await Array.fromAsync(Deno.readDir(temporary)), []);
 });
 
