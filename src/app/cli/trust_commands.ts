@@ -217,10 +217,10 @@ const CATALOG_VERBS: readonly VerbSpec[] = [
     settings: [],
     examples: [
       [
-        "catalog add tools.json tool.tar.gz --release tool --version 1.2.0 --platform linux/amd64 " +
-        "--origin https://example.org/dl/",
+        "catalog add tools.json tool.tgz --release tool --version 1.2.0 --platform linux/amd64",
         "a file of a release",
       ],
+      ["catalog add tools.json notes.pdf --origin https://example.org/dl/", "with its origin"],
       ["catalog add films.json ./film-hls --media-type application/vnd.apple.mpegurl", "a film"],
       ["catalog add tools.json --image ghcr.io/acme/web:1.2", "an image, its tag pinned"],
     ],
