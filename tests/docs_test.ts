@@ -4,6 +4,8 @@ import { NEEDED_PERMISSIONS, PERMISSION_FLAGS } from "../src/app/permissions.ts"
 import { settingsMarkdown } from "../src/app/cli/verbs/config.ts";
 import { TICKET_CHARS_MAX, TICKET_PREFIX } from "../src/app/ticket.ts";
 import { COLLECTION_CHILDREN_MAX } from "../swarm/collection.ts";
+import { CATALOG_PROTOCOL } from "../src/app/lifecycle/catalog_peers.ts";
+import { CATALOG_KIND } from "../trust/follow/mod.ts";
 import { DIRECT_PATH } from "../swarm/direct/http.ts";
 import { ADVERT_KIND, NODE_ADVERT_KIND, TOPIC } from "../swarm/discovery/advert.ts";
 import {
@@ -24,6 +26,8 @@ Deno.test("docs/protocols.md has the constants of the code", async () => {
     `\`POST ${DIRECT_PATH}\``,
     `kind \`${ADVERT_KIND}\``,
     `kind \`${NODE_ADVERT_KIND}\``,
+    `kind \`${CATALOG_KIND}\``,
+    `\`${CATALOG_PROTOCOL}\``,
     `\`t\` = \`${TOPIC}\``,
     `\`${TICKET_PREFIX}\``,
     `${thousands(TICKET_CHARS_MAX)} characters`,
