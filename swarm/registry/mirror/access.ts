@@ -55,9 +55,20 @@ export class Access {
     return await this.#asking.do(key, () => this.#ask(target, wanted), signal);
   }
 
-  /** Whether something that is to be had now belongs to a private repository. */
-  isPrivate({ name, upstream }: Target): boolean {
-    return upstream.hasCredential(name.repository);
+  /** Whether a blob that a manifest lists, which may be answered, may be answered with it. */
+  async mayWith(target: Target, digest: Digest, signal: AbortSignal): Promise<boolean> {
+    if (this.#ownersOf(digest).every(isOpen)) return true;
+    return await this.may(target, { digest, kind: "blob" }, signal);
+  }
+
+  /**
+   * Whether something that is to be had now belongs to a private repository.
+   *
+   * @param manifest What lists it: one that was had without a credential makes it open, too.
+   */
+  isPrivate({ name, upstream }: Target, manifest?: Digest): boolean {
+    if (!upstream.hasCredential(name.repository)) return false;
+    return manifest === undefined || !this.#options.index.members.isOpen(name, manifest);
   }
 
   /** Whether what is known of the repository may be told: of a private one, within the hour. */
@@ -88,19 +99,28 @@ export class Access {
   /** What is known without asking anybody. */
   #known(target: Target, digest: Digest): "open" | "unknown" {
     const { name } = target;
-    const { members } = this.#options.index;
-    // What was pushed here is no member of any registry elsewhere.
-    const owners = members.repositoriesOf(digest)
-      .filter(({ registry }) => registry !== LOCAL_REGISTRY);
-    if (owners.some(({ isPrivate }) => !isPrivate)) return "open";
+    const owners = this.#ownersOf(digest);
+    if (owners.some(isOpen)) return "open";
     const isOwn = owners.some((owner) =>
       owner.registry === name.registry && owner.repository === name.repository
     );
-    // A manifest lists what its author likes. What is private elsewhere is not had by listing it.
-    const isListed = owners.length === 0 && members.isListed(name, digest);
-    if (!isOwn && !isListed) return "unknown";
-    if (!isOwn && !this.isPrivate(target)) return "open";
-    return this.#isAuthorized(name) ? "open" : "unknown";
+    if (isOwn) return this.#isAuthorized(name) ? "open" : "unknown";
+    // A manifest lists what its author likes. What is private elsewhere, or was pushed here, is not had
+    // by listing it.
+    return owners.length === 0 ? this.#knownByListing(name, digest) : "unknown";
+  }
+
+  /** A blob that a manifest of the repository lists is what the manifest is. */
+  #knownByListing(name: RepositoryName, digest: Digest): "open" | "unknown" {
+    const { manifests, members } = this.#options.index;
+    const parents = manifests.parentsOf(digest)
+      .filter((parent) => members.has(name, parent, "manifest"));
+    if (parents.some((parent) => members.isOpen(name, parent))) return "open";
+    return parents.length > 0 && this.#isAuthorized(name) ? "open" : "unknown";
+  }
+
+  #ownersOf(digest: Digest) {
+    return this.#options.index.members.repositoriesOf(digest);
   }
 
   #isAuthorized(name: RepositoryName): boolean {
@@ -166,4 +186,11 @@ export class Access {
     if (this.isPrivate(target) || index.members.isPrivate(digest)) return false;
     return store.findBySha256(sha256Of(digest))?.visibility !== "private";
   }
+}
+
+/** Whether what this repository has may be shown to all. What was pushed here is no registry's elsewhere. */
+function isOpen(
+  { registry, isPrivate }: { readonly registry: string; readonly isPrivate: boolean },
+): boolean {
+  return registry !== LOCAL_REGISTRY && !isPrivate;
 }

@@ -196,7 +196,7 @@ class Bringing {
     signal: AbortSignal,
   ): Promise<Brought | undefined> {
     const { claims, store, visibilities } = this.#parts;
-    const { target, digest } = this.#flight.request;
+    const { target, digest, parent } = this.#flight.request;
     const sha256 = sha256Of(digest);
     for (let candidate = next(); candidate !== undefined; candidate = next()) {
       if (this.#falseCount >= FALSE_HINTS_MAX) return undefined;
@@ -207,7 +207,7 @@ class Bringing {
         const attributes = { ...this.#attributes(), visibility: "private" } as const;
         const brought = await this.#fetch(candidate, { signal, attributes });
         if (brought !== undefined) {
-          const visibility = visibilities.of(target);
+          const visibility = visibilities.of(target, parent);
           if (!wasHere && visibility !== "private") store.setAttributes(hash, { visibility });
           return brought;
         }
@@ -310,8 +310,8 @@ class Bringing {
   }
 
   #attributes(): BlobAttributes {
-    const { target, mediaType } = this.#flight.request;
-    const visibility = this.#parts.visibilities.of(target);
+    const { target, mediaType, parent } = this.#flight.request;
+    const visibility = this.#parts.visibilities.of(target, parent);
     return { visibility, ...(mediaType === undefined ? {} : { mediaType }) };
   }
 

@@ -33,6 +33,8 @@ export class Claims {
     readonly clock: Clock;
     readonly banMs: number;
     readonly onBan: (hint: ProviderHint, reason: string) => void;
+    /** What peers said of this digest does not count any more. */
+    readonly onGone: (sha256: Sha256) => void;
   };
   /** Claims by digest and peer; the digest used last at the end. */
   readonly #claims = new Map<Sha256, Map<string, Claim>>();
@@ -49,6 +51,8 @@ export class Claims {
       readonly clock: Clock;
       readonly banMs: number;
       readonly onBan: (hint: ProviderHint, reason: string) => void;
+      /** What peers said of this digest does not count any more. */
+      readonly onGone: (sha256: Sha256) => void;
     },
   ) {
     this.#options = options;
@@ -109,6 +113,7 @@ export class Claims {
       claims!.delete(peerId);
       this.#ban(hint, reason);
     }
+    this.#options.onGone(sha256);
     this.#refuted.set(sha256, hash);
     if (this.#refuted.size > BANNED_MAX) this.#refuted.delete(this.#refuted.keys().next().value!);
   }
@@ -119,6 +124,7 @@ export class Claims {
     for (const [peerId, { mapping }] of claims ?? []) {
       if (mapping.hash === hash) claims!.delete(peerId);
     }
+    this.#options.onGone(sha256);
   }
 
   isBanned(hint: ProviderHint): boolean {

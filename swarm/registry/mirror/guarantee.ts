@@ -5,7 +5,6 @@
  */
 import type { Clock } from "../../../src/core/ports.ts";
 import type { BlobStore } from "../../store/blob_store.ts";
-import type { RegistryIndex } from "../index/mod.ts";
 import { type Digest, formatRepository, type RepositoryName, sha256Of } from "../names.ts";
 import type { Descriptor } from "../ports.ts";
 import type { Sha256 } from "../../../src/core/hash.ts";
@@ -18,7 +17,6 @@ import { abortable, SharedWork } from "./shared_work.ts";
 /** What {@link Guarantee} works with. */
 export interface GuaranteeOptions {
   readonly store: BlobStore;
-  readonly index: Pick<RegistryIndex, "members">;
   readonly access: Access;
   readonly scouting: Scouting;
   readonly clock: Clock;
@@ -38,6 +36,11 @@ export class Guarantee {
 
   constructor(options: GuaranteeOptions) {
     this.#options = options;
+  }
+
+  /** What a peer said proved false, or it lost what it had. */
+  peerLacks(sha256: Sha256): void {
+    this.#confirmedMs.delete(sha256);
   }
 
   /** A peer said that it holds this whole. */
@@ -155,10 +158,9 @@ export class Guarantee {
     blobs: readonly Descriptor[],
     signal: AbortSignal,
   ): Promise<Digest | undefined> {
-    const { index, access } = this.#options;
+    const { access } = this.#options;
     for (const { digest } of blobs) {
-      if (!index.members.isPrivate(digest)) continue;
-      if (!await access.may(target, { digest, kind: "blob" }, signal)) return digest;
+      if (!await access.mayWith(target, digest, signal)) return digest;
     }
     return undefined;
   }

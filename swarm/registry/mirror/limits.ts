@@ -79,8 +79,8 @@ export const HINTS_MAX = 32;
 /** Peers asked at the same time what they hold. */
 export const ASKING_MAX = 8;
 
-/** Digests asked for in one question: an image's layers, and no more than a message takes. */
-export const ASKED_DIGESTS_MAX = 128;
+/** Digests of one image that peers are asked for: images have some dozens, models some hundreds. */
+export const ASKED_DIGESTS_MAX = 1024;
 
 /** Digests whose claims are remembered; the one used longest ago is forgotten first. */
 export const CLAIMED_DIGESTS_MAX = 16_384;

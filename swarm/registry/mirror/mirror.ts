@@ -54,6 +54,7 @@ export class Mirror implements RegistryReader, AsyncDisposable {
       swarm,
       banMs: limits.banMs,
       onBan: ({ peerId }, reason) => tell({ type: "banned", peerId, reason }),
+      onGone: (sha256) => this.#guarantee.peerLacks(sha256),
     });
     const scouting = new Scouting({
       ...common,

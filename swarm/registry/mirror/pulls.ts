@@ -158,7 +158,7 @@ export class Pulls implements AsyncDisposable {
     try {
       const collection = await images.collect(name, digest, {
         ...(platforms === undefined ? {} : { platforms }),
-        visibility: visibilities.of(target),
+        visibility: visibilities.of(target, manifest.digest),
       });
       if (collection !== undefined) tell({ type: "image", name, digest, collection });
     } catch (error) {

@@ -150,6 +150,22 @@ Deno.test("What was pushed here privately is answered for no registry's name", a
   assert.equal(await at.mirror.blob(NGINX, digest, GET), undefined);
 });
 
+Deno.test("A manifest elsewhere that lists what was pushed here does not get it, until its registry says that it has it", async () => {
+  await using at = world();
+  for (const bytes of IMAGE.blobs.values()) {
+    await at.store.importBytes(bytes, { visibility: "private" });
+    const name = { registry: LOCAL_REGISTRY, repository: "app" };
+    at.index.members.add(name, digestBytes(bytes), { kind: "blob" });
+  }
+  at.hub.put("library/nginx", { ...IMAGE, blobs: new Map() }, "latest");
+  assert.equal(await at.mirror.manifest(NGINX, { tag: "latest" }, GET), undefined);
+  assert.equal(await at.mirror.blob(NGINX, LAYER, GET), undefined);
+  at.hub.put("library/nginx", IMAGE, "latest");
+  assert.ok(await at.mirror.manifest(NGINX, { tag: "latest" }, GET) !== undefined);
+  assert.deepEqual(await readAll(await at.mirror.blob(NGINX, LAYER, GET)), IMAGE.blobs.get(LAYER));
+  assert.equal(at.hub.count("GET blob"), 0, "its bytes were here");
+});
+
 Deno.test("Public content that is here is answered while its registry is down, for a repository that lists it", async () => {
   await using at = world();
   at.hub.put("library/nginx", IMAGE, "latest");
@@ -194,4 +210,48 @@ Deno.test("Lists tell nothing of a private repository once its authorisation is 
   assert.deepEqual((await at.mirror.tags(SECRET, { count: 9 }, GET))?.items, ["v1"]);
   at.clock.shift(HOUR + 1000);
   assert.equal(await at.mirror.tags(SECRET, { count: 9 }, GET), undefined);
+});
+
+Deno.test("What was had without a credential stays open when a login is added later and the registry is down", async () => {
+  await using at = world();
+  at.hub.put("library/nginx", IMAGE, "latest");
+  await at.mirror.manifest(NGINX, { tag: "latest" }, GET);
+  for (const digest of IMAGE.blobs.keys()) await readAll(await at.mirror.blob(NGINX, digest, GET));
+  at.hub.withCredential.add("library/nginx");
+  at.hub.weather.isDown = true;
+  at.clock.shift(2 * HOUR);
+  assert.ok(await at.mirror.manifest(NGINX, { tag: "latest" }, GET) !== undefined);
+  for (const [digest, bytes] of IMAGE.blobs) {
+    assert.deepEqual(await readAll(await at.mirror.blob(NGINX, digest, GET)), bytes);
+  }
+});
+
+Deno.test("Repositories are listed by the images that are kept of them, private ones within their hour alone", async () => {
+  await using at = await pulled();
+  const image = { collection: (await at.store.importBytes(testBytes(9, 9))).hash, platforms: [] };
+  const common = { ...image, digest: IMAGE.digest, visibility: "fleet" as const, size: 1 };
+  for (const name of [SECRET, NGINX, { registry: LOCAL_REGISTRY, repository: "app" }]) {
+    at.index.images.put(name, common, []);
+  }
+  const page = { count: 10 };
+  const all = ["docker.io/library/nginx", "ghcr.io/acme/secret"];
+  assert.deepEqual(await at.mirror.repositories(page), { items: all, hasMore: false });
+  assert.deepEqual(await at.mirror.repositories({ count: 1 }), {
+    items: all.slice(0, 1),
+    hasMore: true,
+  });
+  assert.deepEqual((await at.mirror.repositories({ count: 5, last: all[0]! })).items, all.slice(1));
+  at.clock.shift(HOUR + 1000);
+  assert.deepEqual((await at.mirror.repositories(page)).items, all.slice(0, 1));
+});
+
+Deno.test("Referrers are those of the registry and those known here, each once; none is an empty list", async () => {
+  await using at = world();
+  const { digest } = IMAGE;
+  assert.deepEqual(await at.mirror.referrers(NGINX, digest, GET), []);
+  const one = { mediaType: IMAGE.mediaType, digest: digestBytes(testBytes(3, 1)), size: 3 };
+  at.hub.referring.set(`library/nginx@${digest}`, [one, one]);
+  assert.deepEqual(await at.mirror.referrers(NGINX, digest, GET), [one]);
+  at.hub.weather.isDown = true;
+  assert.deepEqual(await at.mirror.referrers(NGINX, digest, GET), []);
 });
