@@ -46,7 +46,7 @@ export class RequestReader {
    * The next head, or undefined when the connection ended before its first byte.
    *
    * @param onBegun Called once the first byte of it is here.
-   * @throws {Refusal} If it is malformed or too long.
+   * @throws {Refusal} If it is malformed or too long, or begins TLS.
    * @throws {SeedmintError} `reset` if it is cut off.
    */
   async head(onBegun: () => void): Promise<RequestHead | undefined> {
@@ -57,6 +57,8 @@ export class RequestReader {
       if (this.#unread.length > 0 && !hasBegun) {
         hasBegun = true;
         onBegun();
+        // Container clients try TLS first, and go on without at once when they are answered in plain HTTP.
+        if (this.#unread[0] === TLS_HANDSHAKE) throw new Refusal(400, "This port speaks no TLS");
       }
       const end = endOfHead(this.#unread, searched);
       if (end >= 0 && end <= HEAD_BYTES_MAX) {
@@ -111,6 +113,9 @@ export class RequestReader {
     }, onGone).finally(() => this.#watching = undefined);
   }
 }
+
+/** The first byte of a TLS connection: a record of type handshake (RFC 8446, section 5.1). */
+const TLS_HANDSHAKE = 0x16;
 
 /** Headers of an answer, in order. */
 export type ReplyHeaders = readonly (readonly [name: string, value: string])[];

@@ -37,12 +37,12 @@ export interface Programs {
   ): Promise<Ran>;
 }
 
-/** Programs that {@link Programs.find} is asked for, by client. */
-const PROGRAM_OF: Readonly<Record<ClientName, readonly string[]>> = {
-  containerd: ["containerd"],
-  docker: ["dockerd", "docker"],
-  podman: ["podman"],
-  skopeo: ["skopeo"],
+/** Whose presence says that a client pulls on this machine: docker alone may speak to another one. */
+const PROGRAM_OF: Readonly<Record<ClientName, string>> = {
+  containerd: "containerd",
+  docker: "dockerd",
+  podman: "podman",
+  skopeo: "skopeo",
 };
 
 /** Programs of the machine that this runs on. */
@@ -113,15 +113,12 @@ export async function detect(
   programs: Programs,
   signal: AbortSignal,
 ): Promise<Installed | undefined> {
-  for (const name of PROGRAM_OF[client]) {
-    const program = await programs.find(name);
-    if (program === undefined) continue;
-    if (!programs.mayRun) return { client, program };
-    const { out } = await programs.run(program, ["--version"], { msMax: VERSION_MS_MAX, signal });
-    const version = readVersion(out);
-    return { client, program, ...(version === undefined ? {} : { version }) };
-  }
-  return undefined;
+  const program = await programs.find(PROGRAM_OF[client]);
+  if (program === undefined) return undefined;
+  if (!programs.mayRun) return { client, program };
+  const { out } = await programs.run(program, ["--version"], { msMax: VERSION_MS_MAX, signal });
+  const version = readVersion(out);
+  return { client, program, ...(version === undefined ? {} : { version }) };
 }
 
 /** The first version in what a program says of itself. */

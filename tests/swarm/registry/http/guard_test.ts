@@ -80,3 +80,12 @@ Deno.test("a push registry has no names of other registries, and none of its own
   }
   assert.equal((await ask(world, "/v2/docker.io/library/nginx/manifests/latest")).status, 404);
 });
+
+Deno.test("RegistryServer tells a client that begins TLS at once that there is none", async () => {
+  await using world = await startPush();
+  using conn = await Deno.connect({ hostname: "127.0.0.1", port: world.server.port });
+  await conn.write(Uint8Array.fromHex("160301020001000001fc0303"));
+  const bytes = new Uint8Array(64);
+  const count = await conn.read(bytes);
+  assert.match(new TextDecoder().decode(bytes.subarray(0, count!)), /^HTTP\/1\.1 400 /);
+});
