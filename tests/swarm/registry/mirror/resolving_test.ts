@@ -64,9 +64,7 @@ Deno.test("What a signed catalog pins is answered without asking the registry wh
 Deno.test("While a registry is down the last good answer for a tag is given, and marked stale", async () => {
   await using at = begun();
   await at.mirror.manifest(NGINX, LATEST, GET);
-  const { layers: [layer] } = IMAGE;
   for (const digest of IMAGE.blobs.keys()) await at.mirror.blob(NGINX, digest, GET);
-  assert.ok(layer !== undefined);
   at.hub.weather.isDown = true;
   at.clock.shift(3_600_000);
   const found = await at.mirror.manifest(NGINX, LATEST, GET);
@@ -202,7 +200,7 @@ Deno.test("A registry that sends another manifest than the digest names is not b
 });
 
 Deno.test("What nobody has is 404 quickly, also while the registry hangs", async () => {
-  await using at = world();
+  await using at = world({ limits: { upstreamMs: 300 } });
   at.hub.weather.hangs = true;
   const startMs = performance.now();
   assert.equal(await at.mirror.manifest(NGINX, { digest: IMAGE.digest }, GET), undefined);
