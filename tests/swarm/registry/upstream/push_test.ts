@@ -280,6 +280,28 @@ Deno.test("RegistryClient notices a registry that takes no more bytes", async ()
   assert.equal(clock.timerCount, 0);
 });
 
+Deno.test("RegistryClient goes on with a push that is slow and never stops", async () => {
+  const clock = new ManualClock();
+  const { web, registry } = world();
+  let requestCount = 0;
+  registry.fault = async (request, url) => {
+    if (request.method !== "PATCH") return undefined;
+    requestCount++;
+    let have = new Uint8Array();
+    for await (const piece of request.body!) {
+      if (have.length < 200_000) await clock.sleep(20_000);
+      have = concatBytes(have, piece);
+    }
+    registry.uploads.set(url.pathname.split("/").at(-1)!, have);
+    return new Response(null, { status: 202, headers: { location: url.href } });
+  };
+  const { blob } = blobOf(LARGE);
+  const pushed = clientOf(web, { clock }).pushBlob("a/b", blob, ASK);
+  for (let count = 0; count < 10; count++) await clock.advance(20_000);
+  assert.equal(await pushed, "uploaded");
+  assert.equal(requestCount, 1);
+});
+
 Deno.test("RegistryClient pushes a manifest under its tag or its digest", async () => {
   const { registry, client } = world();
   const bytes = new TextEncoder().encode(JSON.stringify(manifestOf()));

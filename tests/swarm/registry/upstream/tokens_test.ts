@@ -345,4 +345,8 @@ Deno.test("RegistryClient waits four seconds at most to find out whether a login
   assert.equal((await client.manifest("open/web", LATEST, ASK)).status, "found");
   assert.equal(client.hasCredential("open/web"), true);
   assert.deepEqual(client.limits().limitedMs, {});
+  registry.fault = () => undefined;
+  await clock.advance(60_000);
+  await client.manifest("open/web", LATEST, ASK);
+  assert.equal(client.hasCredential("open/web"), false);
 });
