@@ -25,6 +25,8 @@ export interface NostrAnnouncerOptions extends
   readonly announce?: AnnouncePolicy;
   /** Further digests by which a blob may be looked up, as an image's manifests. */
   readonly digestsOf?: (record: BlobRecord) => readonly Sha256[];
+  /** Whether another blob's advert stands for this one, as an image's for its layers. */
+  readonly isPart?: (record: BlobRecord) => boolean;
   readonly limits?: Partial<AnnouncerLimits>;
   /** Told why an advert could not be published; it is tried again by itself. */
   readonly onError?: (error: Error) => void;
@@ -84,7 +86,7 @@ export class NostrAnnouncer implements Announcer, AsyncDisposable {
     this.#nodeDueMs = clock.monotonicMs();
     this.#startAtMs = clock.monotonicMs() + this.#limits.debounceMs;
     for (const record of store.list()) {
-      this.#policy.note(record.hash, record);
+      this.#policy.note(record.hash, this.#ownOf(record));
       this.#mark(record.hash, record);
     }
     // What an earlier run left out there and the store no longer has.
@@ -103,7 +105,7 @@ export class NostrAnnouncer implements Announcer, AsyncDisposable {
     const { clock, store } = this.#options;
     const record = store.status(hash);
     const isIdle = this.#pendingCount === 0;
-    const crossed = this.#policy.note(hash, record);
+    const crossed = this.#policy.note(hash, this.#ownOf(record));
     const isCurrent = this.#isCurrent(hash, record);
     if (isCurrent && crossed.length === 0) return;
     if (!isCurrent) this.#mark(hash, record);
@@ -223,7 +225,7 @@ export class NostrAnnouncer implements Announcer, AsyncDisposable {
   /** Makes the adverts of one blob as they should be. */
   async #bring(hash: Hash): Promise<void> {
     const record = this.#options.store.status(hash);
-    const wanted = this.#isRoomFor(hash) ? this.#policy.decide(record) : undefined;
+    const wanted = this.#isRoomFor(hash) ? this.#policy.decide(this.#ownOf(record)) : undefined;
     for (const channel of CHANNELS) {
       if (channel === wanted || !this.#publisher.isLive(channel, hash)) continue;
       if (this.#publisher.hasRelays(channel)) await this.#publisher.withdraw(channel, hash);
@@ -266,6 +268,12 @@ export class NostrAnnouncer implements Announcer, AsyncDisposable {
     }
   }
 
+  /** `record`, unless another advert stands for it: then it is to have none. */
+  #ownOf(record: BlobRecord | undefined): BlobRecord | undefined {
+    const isPart = record !== undefined && this.#options.isPart?.(record) === true;
+    return isPart ? undefined : record;
+  }
+
   #digestsOf(record: BlobRecord): readonly Sha256[] {
     return [
       ...(record.sha256 === undefined ? [] : [record.sha256]),
@@ -275,7 +283,7 @@ export class NostrAnnouncer implements Announcer, AsyncDisposable {
 
   /** Whether the adverts of a blob are as they should be already. */
   #isCurrent(hash: Hash, record: BlobRecord | undefined): boolean {
-    const wanted = this.#policy.decide(record);
+    const wanted = this.#policy.decide(this.#ownOf(record));
     const published = this.#published.get(hash);
     if (published?.channel !== undefined) {
       if (published.channel !== wanted) return false;

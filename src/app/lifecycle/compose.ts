@@ -185,6 +185,7 @@ async function startServing(
     network,
     selling,
     digestsOf: (hash) => images.digestsOf(hash),
+    isPart: (record) => images.isPart(record),
   });
   if (network !== undefined) {
     await startProvider({ ...options, network });

@@ -1,6 +1,7 @@
 /** The registry of a node while it runs: opened when needed, listened for when asked, told of in status. */
 import { messageOf } from "../../core/errors.ts";
 import type { Hash, Sha256 } from "../../core/hash.ts";
+import type { BlobRecord } from "../../../swarm/store/blob_store.ts";
 import type { RegistrySummary } from "../api/image_methods.ts";
 import type { ImageAccess, ImageDesk } from "../api/images.ts";
 import type { UpstreamFigures } from "../image_metrics.ts";
@@ -80,6 +81,11 @@ export class RegistryHost implements ImageAccess, AsyncDisposable {
   /** Digests by which others may look for a collection; none while no registry is open. */
   digestsOf(hash: Hash): readonly Sha256[] {
     return this.#opened?.digestsOf(hash) ?? [];
+  }
+
+  /** Whether an image's advert stands for a blob; no while no registry is open. */
+  isPart(record: BlobRecord): boolean {
+    return this.#opened?.images.isPart(record) ?? false;
   }
 
   /** What registries say of their limits. */

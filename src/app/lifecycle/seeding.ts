@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { isSeedmintError } from "../../core/errors.ts";
 import type { Hash, Sha256 } from "../../core/hash.ts";
+import type { BlobRecord } from "../../../swarm/store/blob_store.ts";
 import type { Announcer, Network } from "../../../swarm/ports.ts";
 import { logOf } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
@@ -80,9 +81,12 @@ export async function startAnnouncer(
     readonly selling: NodeSelling;
     /** Further digests of a collection, by which images are looked up. */
     readonly digestsOf: (hash: Hash) => readonly Sha256[];
+    /** Whether another advert stands for a blob, as an image's for its layers. */
+    readonly isPart: (record: BlobRecord) => boolean;
   },
 ): Promise<Announcer> {
-  const { config, store, network, pools, identity, selling, stack, problems, digestsOf } = options;
+  const { config, store, network, pools, identity, selling, stack, problems } = options;
+  const { digestsOf, isPart } = options;
   const { MemoryAdvertState, NostrAnnouncer, SqliteAdvertState } = await import(
     "../../../swarm/discovery/mod.ts"
   );
@@ -110,6 +114,7 @@ export async function startAnnouncer(
     clock: systemClock,
     random: systemRandom,
     digestsOf: ({ hash }) => digestsOf(hash),
+    isPart,
     announce: config.advertise,
     onError: (error) => log("warning", "an advert was not published", { error }),
   }));

@@ -108,6 +108,7 @@ export class Collector {
       // Some bytes that eviction must not take alone: the collection would be of no use.
       await store.importBytes(file.bytes, {
         pinned: true,
+        mediaType: file.mediaType,
         visibility: file.name === LAYOUT_FILE ? "public" : shown,
       });
     }

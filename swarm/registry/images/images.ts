@@ -2,9 +2,16 @@
 import { SeedmintError } from "../../../src/core/errors.ts";
 import type { Hash, Sha256 } from "../../../src/core/hash.ts";
 import type { Clock } from "../../../src/core/ports.ts";
-import type { BlobStore, Visibility } from "../../store/blob_store.ts";
+import type { BlobRecord, BlobStore, Visibility } from "../../store/blob_store.ts";
 import { type ImageRow, LOCAL_REGISTRY, type RegistryIndex } from "../index/mod.ts";
-import { type Digest, formatRepository, type RepositoryName, sha256Of } from "../names.ts";
+import { MEDIA_TYPES } from "../manifest/mod.ts";
+import {
+  type Digest,
+  digestOf,
+  formatRepository,
+  type RepositoryName,
+  sha256Of,
+} from "../names.ts";
 import { checkLayout } from "./adopt.ts";
 import { type CollectOptions, Collector } from "./collector.ts";
 import {
@@ -229,6 +236,22 @@ export class Images implements AsyncDisposable {
     const manifests = images.blobsOf(collection).filter(({ isManifest }) => isManifest)
       .map(({ digest }) => digest);
     return [...new Set([...roots, ...manifests])].slice(0, ADVERT_DIGESTS_MAX).map(sha256Of);
+  }
+
+  /**
+   * Whether the advert of an image stands for a blob, so that it needs none of its own: manifests and
+   * what they list, unless their user tagged or pinned them.
+   */
+  isPart(record: BlobRecord): boolean {
+    const { store, index } = this.#options;
+    const { hash, kind, mediaType, sha256 } = record;
+    if (kind === "collection") return false;
+    const isIndex = mediaType === MEDIA_TYPES.ociIndex && store.isListed(hash);
+    if (mediaType === MEDIA_TYPES.ociLayout || isIndex) return true;
+    const isUsers = record.tags.length > 0 || (record.pinned && !index.pinned.has(hash));
+    if (isUsers || sha256 === undefined) return false;
+    const digest = digestOf(sha256);
+    return index.manifests.has(digest) || index.manifests.isListed(digest);
   }
 
   /** Somebody asked for a manifest: the images that have it are used now, with all their blobs. */

@@ -43,6 +43,19 @@ export class Manifests {
     return entry;
   }
 
+  has(digest: Digest): boolean {
+    return this.#cache.has(digest) ||
+      this.#database.get("SELECT 1 FROM manifests WHERE digest = ?", keyOf(digest)) !== undefined;
+  }
+
+  /** Whether any manifest lists `child`. */
+  isListed(child: Digest): boolean {
+    return this.#database.get(
+      "SELECT 1 FROM manifest_children WHERE child = ? LIMIT 1",
+      keyOf(child),
+    ) !== undefined;
+  }
+
   /** Remembers a manifest whose bytes the store holds as `hash`; again, it changes nothing but where. */
   put(manifest: ParsedManifest, hash: Hash): void {
     const known = this.get(manifest.digest);

@@ -54,6 +54,24 @@ Deno.test("NostrAnnouncer shows fleet blobs to the fleet's relays only, and priv
   assert.ok(!JSON.stringify(pool.published).includes(hashOf(2)));
 });
 
+Deno.test("NostrAnnouncer says nothing of a blob that another's advert stands for, and takes it back", async () => {
+  const parts = new Set([hashOf(1), hashOf(2)]);
+  const { clock, store, pool, start } = setUp({ isPart: ({ hash }) => parts.has(hash) });
+  store.put(1, { pinned: true });
+  store.put(2);
+  store.put(3, { kind: "collection" });
+  store.put(4);
+  await using announcer = start();
+  await clock.advance(5000);
+  assert.deepEqual(believed(pool, nowS(clock)), [hashOf(3), hashOf(4)].sort());
+  parts.add(hashOf(4));
+  announcer.announce(hashOf(4));
+  parts.delete(hashOf(2));
+  announcer.announce(hashOf(2));
+  await clock.advance(5000);
+  assert.deepEqual(believed(pool, nowS(clock)), [hashOf(3), hashOf(2)].sort());
+});
+
 Deno.test("NostrAnnouncer without fleet relays keeps fleet blobs to itself", async () => {
   const { clock, store, pool, start } = setUp({ fleet: false });
   store.put(2, { visibility: "fleet" });

@@ -48,6 +48,27 @@ Deno.test("Images.collect() makes one collection of an image in the form of an O
   assert.deepEqual(kit.images.digestsOf(record.hash.replace(/./, "0") as typeof hash), []);
 });
 
+Deno.test("The advert of an image stands for all that it is made of, not for what its user keeps", async () => {
+  await using kit = await ImagesKit.open();
+  await kit.bringImage(NGINX, amd64, { visibility: "public" });
+  const recordOf = ({ digest }: Part) => kit.store.findBySha256(sha256Of(digest))!;
+  const parts = [amd64.manifest, amd64.config, ...amd64.layers];
+  for (const part of parts) assert.ok(kit.images.isPart(recordOf(part)), "known from the manifest");
+  const other = await kit.store.importBytes(layerOf("no part of it").bytes);
+  assert.ok(!kit.images.isPart(other));
+  const hash = await kit.images.collect(NGINX, amd64.manifest.digest, { visibility: "public" });
+  for (const child of await readCollection(kit.store, hash)) {
+    assert.ok(kit.images.isPart(kit.store.status(child.hash)!), child.name);
+  }
+  assert.ok(!kit.images.isPart(kit.store.status(hash)!));
+  kit.store.tag(recordOf(base).hash, "mine");
+  assert.ok(!kit.images.isPart(recordOf(base)));
+  kit.store.pin(recordOf(amd64.config).hash);
+  assert.ok(!kit.images.isPart(recordOf(amd64.config)));
+  kit.index.pinned.add(recordOf(amd64.config).hash);
+  assert.ok(kit.images.isPart(recordOf(amd64.config)), "pushed here, not pinned by its user");
+});
+
 Deno.test("Images.collect() gives the same collection on every node and for every name", async () => {
   await using first = await ImagesKit.open();
   await using second = await ImagesKit.open();
