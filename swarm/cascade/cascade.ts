@@ -155,15 +155,17 @@ export class Cascade implements DigestIntake, AsyncDisposable {
     const { store, clock, random, directory, network } = this.#options;
     // What only this node may see is neither asked of others nor passed on.
     const isShared = attributes?.visibility !== "private";
+    const swarm = isShared ? this.#swarmFor(sha256, size) : undefined;
     const intake = new Intake({
       self: network?.peerId ?? "",
+      home: swarm?.home ?? 0,
       sha256,
       size,
       origin,
       attributes,
       store,
       path: join(directory, `${sha256}-${++this.#fileCount}`),
-      swarm: isShared ? this.#swarmFor(sha256, size) : undefined,
+      swarm,
       clock,
       random,
       onBytes: (count, from) => {
@@ -193,7 +195,8 @@ export class Cascade implements DigestIntake, AsyncDisposable {
       members: [network.peerId, ...known.map((peer) => peer.peerId)],
       partCount: partsOf(size).length,
     });
-    return { network, members, order, hints: () => serving.askersOf(sha256) };
+    const home = order.homeOf(network.peerId);
+    return { network, members, order, home, hints: () => serving.askersOf(sha256) };
   }
 }
 

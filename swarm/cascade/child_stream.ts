@@ -5,13 +5,14 @@ import type { ByteStream, PeerAddress } from "../ports.ts";
 import { dataFrameHead } from "../protocol/mod.ts";
 import type { Child, Host } from "./host.ts";
 import { CHILD_STALL_MS, PIECE_BYTES, TICK_MS } from "./limits.ts";
-import { cascadeFrame, type ParentMessage } from "./messages.ts";
+import { cascadeFrame, type ParentMessage, type PathFields } from "./messages.ts";
 import type { Part } from "./order.ts";
 
 /** Options of {@link ChildStream}. */
 export interface ChildStreamOptions {
   readonly stream: ByteStream;
   readonly isHome: boolean;
+  readonly isNear: boolean;
   readonly addrs: readonly string[];
   readonly certificate: Uint8Array<ArrayBuffer> | undefined;
   readonly clock: Clock;
@@ -23,6 +24,7 @@ export interface ChildStreamOptions {
 export class ChildStream implements Child {
   readonly peerId: string;
   readonly isHome: boolean;
+  readonly isNear: boolean;
   readonly addrs: readonly string[];
   readonly #options: ChildStreamOptions;
   #elsewhere: readonly PeerAddress[] | undefined;
@@ -34,6 +36,7 @@ export class ChildStream implements Child {
     this.#options = options;
     this.peerId = options.stream.peerId;
     this.isHome = options.isHome;
+    this.isNear = options.isNear;
     this.addrs = options.addrs;
   }
 
@@ -63,7 +66,7 @@ export class ChildStream implements Child {
     const { content } = host;
     await this.#say({
       t: "feed",
-      path: host.wayOf(part).path,
+      ...pathOf(host, part),
       ...(certificate === undefined ? {} : { certificate }),
     });
     const stopListening = content.onGrow(part, () => this.#wake());
@@ -75,7 +78,7 @@ export class ChildStream implements Child {
         }
         if (this.#hasNewPath) {
           this.#hasNewPath = false;
-          await this.#say({ t: "path", path: host.wayOf(part).path });
+          await this.#say({ t: "path", ...pathOf(host, part) });
         }
         const count = Math.min(PIECE_BYTES, content.tipOf(part) - at);
         if (count > 0) at += await this.#send(host, at, count);
@@ -125,4 +128,9 @@ export class ChildStream implements Child {
       stop();
     }
   }
+}
+
+function pathOf(host: Host, part: Part): PathFields {
+  const { path, top } = host.wayOf(part);
+  return { path, ...(top === undefined ? {} : { top }) };
 }

@@ -15,12 +15,12 @@ import type { Clock, Random } from "../../src/core/ports.ts";
 import type { Network, Origin, PeerAddress } from "../ports.ts";
 import type { GrowingContent } from "./content.ts";
 import type { Host } from "./host.ts";
-import { ASKS_MAX, ROUNDS_MAX, SEARCH_MS } from "./limits.ts";
+import { PARENTS_MAX, ROUNDS_MAX, SEARCH_MS, SETTLE_MS, SETTLE_PER_STEP_MS } from "./limits.ts";
 import type { Members } from "./members.ts";
 import type { Order, Part } from "./order.ts";
 import { hangBelow, type ParentOutcome } from "./parent_stream.ts";
 import { Patience } from "./patience.ts";
-import { Search } from "./search.ts";
+import { type Candidate, Search } from "./search.ts";
 import { readUpstream } from "./upstream.ts";
 
 /** Options of {@link Feed}. */
@@ -34,6 +34,8 @@ export interface FeedOptions {
     readonly network: Network;
     readonly members: Members;
     readonly order: Order;
+    /** The part that this node is to pass on. */
+    readonly home: number;
     /** Members that were heard of, the likeliest first. */
     readonly hints: () => readonly PeerAddress[];
   };
@@ -48,6 +50,10 @@ export class Feed {
   readonly #options: FeedOptions;
   /** Members that were lost as parents: not tried again for this part. */
   readonly #lost = new Set<string>();
+  #startMs = 0;
+  #hasMoved = false;
+  /** Whoever read upstream the last time that anybody was known to. */
+  #lastTop: string | undefined;
 
   constructor(options: FeedOptions) {
     this.#options = options;
@@ -59,6 +65,7 @@ export class Feed {
    * @throws {SeedmintError} What upstream throws when no member brings it either.
    */
   async run(signal: AbortSignal): Promise<void> {
+    this.#startMs = this.#options.clock.monotonicMs();
     for (let round = 1;; round++) {
       await this.#fromMembers(signal);
       if (this.#isDone) return;
@@ -77,6 +84,18 @@ export class Feed {
     return content.tipOf(part) >= part.end;
   }
 
+  /** Once, when most is still to come and whoever is above in the order had time to begin. */
+  #mayMove(): boolean {
+    const { content, part, clock, swarm } = this.#options;
+    if (this.#hasMoved) return false;
+    const { ancestors } = swarm!.order.above(swarm!.network.peerId, part.index);
+    const settledMs = this.#startMs + SETTLE_MS + ancestors.length * SETTLE_PER_STEP_MS;
+    if (clock.monotonicMs() < settledMs) return false;
+    this.#hasMoved = true;
+    const isEarly = content.tipOf(part) - part.start < (part.end - part.start) / 2;
+    return isEarly && ancestors.length > 0;
+  }
+
   async #fromMembers(signal: AbortSignal): Promise<void> {
     const { clock, swarm } = this.#options;
     if (swarm === undefined) return;
@@ -85,24 +104,24 @@ export class Feed {
     let parentCount = 0;
     this.#setWay([], new Patience(startMs));
     while (!this.#isDone && clock.monotonicMs() - startMs < SEARCH_MS) {
-      const peer = search.next();
-      if (peer === undefined) return;
-      const outcome = await this.#hangBelow(peer, signal);
-      const isParentGone = outcome.kind === "lost" ||
-        (outcome.kind === "elsewhere" && outcome.wasFed);
-      if (!isParentGone) {
-        if (outcome.kind === "elsewhere") search.answered(outcome.peers);
+      const candidate = search.next();
+      if (candidate === undefined) return;
+      const { peer } = candidate;
+      const outcome = await this.#hangBelow(candidate, signal);
+      const path = "path" in outcome ? outcome.path : undefined;
+      if (path === undefined) {
+        if (outcome.kind === "elsewhere") search.answered(outcome.peers, outcome.isFull);
         continue;
       }
-      if (++parentCount > ASKS_MAX) return;
+      if (++parentCount > PARENTS_MAX) return;
       this.#setWay([], new Patience(clock.monotonicMs()));
       if (outcome.kind === "lost") this.#lost.add(peer.peerId);
-      // The parent's own parents have a free seat now, and are near upstream.
-      search = this.#search(
-        outcome.kind === "lost"
-          ? outcome.path.slice(1).map((peerId) => swarm.members.addressOf(peerId))
-          : outcome.peers,
-      );
+      // Those on the way up are never below this node, and one of them reads upstream.
+      const named = outcome.kind === "elsewhere" ? outcome.peers : [];
+      search = this.#search([
+        ...named,
+        ...path.map((peerId) => swarm.members.addressOf(peerId)),
+      ]);
       startMs = clock.monotonicMs();
     }
   }
@@ -113,16 +132,24 @@ export class Feed {
     const { ancestors, backups } = order.above(network.peerId, part.index);
     const addressed = (ids: readonly string[]) => ids.map((peerId) => members.addressOf(peerId));
     return new Search({
-      hints: [...first, ...hints()],
+      hints: [
+        ...(first.length === 0 ? [] : addressed(ancestors.slice(0, 1))),
+        ...first,
+        ...addressed(this.#lastTop === undefined ? [] : [this.#lastTop]),
+        ...hints(),
+      ],
       ancestors: addressed(ancestors),
       backups: addressed(backups),
       avoid: new Set([network.peerId, ...this.#lost, ...members.avoided()]),
     });
   }
 
-  async #hangBelow(peer: PeerAddress, signal: AbortSignal): Promise<ParentOutcome> {
+  async #hangBelow(
+    { peer, isNear, isUrgent }: Candidate,
+    signal: AbortSignal,
+  ): Promise<ParentOutcome> {
     const { host, content, part, clock, swarm } = this.#options;
-    const { network, members } = swarm!;
+    const { network, members, home } = swarm!;
     const outcome = await hangBelow({
       network,
       peer,
@@ -130,10 +157,14 @@ export class Feed {
       size: host.size,
       part: part.index,
       offset: content.tipOf(part),
+      home,
+      isNear,
+      isUrgent,
+      mayMove: () => !isNear && this.#mayMove(),
       certificate: members.certificate,
       isMember: (peerId, certificate) => members.isMember(peerId, certificate),
       clock,
-      onPath: (path, patience) => this.#setWay(path, patience),
+      onPath: (path, top, patience) => this.#setWay(path, patience, top),
       onBytes: (bytes) => {
         // More than the part has is noise; what is missing shows below.
         const wanted = bytes.subarray(0, part.end - content.tipOf(part));
@@ -150,7 +181,7 @@ export class Feed {
   async #fromUpstream(signal: AbortSignal): Promise<void> {
     const { origin, host, content, part, clock, random } = this.#options;
     const patience = new Patience(clock.monotonicMs());
-    this.#setWay([], patience);
+    this.#setWay([], patience, this.#options.swarm?.network.peerId);
     await readUpstream({
       origin,
       size: host.size,
@@ -173,10 +204,12 @@ export class Feed {
     onBytes(bytes.length, from);
   }
 
-  #setWay(path: readonly string[], patience: Patience): void {
+  #setWay(path: readonly string[], patience: Patience, top?: string): void {
+    if (top !== undefined) this.#lastTop = top;
     const { host, part, clock } = this.#options;
     host.setWay(part, {
       path,
+      top,
       isStarving: () => !this.#isDone && patience.isStarving(clock.monotonicMs()),
     });
   }

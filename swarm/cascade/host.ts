@@ -3,8 +3,8 @@ import type { Sha256 } from "../../src/core/hash.ts";
 import type { PeerAddress } from "../ports.ts";
 import type { Content } from "./content.ts";
 import { PATH_MAX, PEERS_MAX } from "./limits.ts";
-import { homeOf, type Part, partsOf } from "./order.ts";
-import { seatCount, type Seated, type Seating, Seats } from "./seats.ts";
+import { type Part, partsOf } from "./order.ts";
+import { type Seated, type Seating, Seats } from "./seats.ts";
 
 /** A member that is being fed. */
 export interface Child extends Seated {
@@ -21,16 +21,21 @@ export interface Child extends Seated {
 export interface Way {
   /** The parent, its parent, and so on up to whoever reads upstream; empty where that is this node. */
   readonly path: readonly string[];
+  /** Who reads upstream, or has everything; undefined while nobody is known that does. */
+  readonly top: string | undefined;
   /** Whether no byte came for so long that there is nothing to pass on. */
   isStarving(): boolean;
 }
 
-const COMPLETE: Way = { path: [], isStarving: () => false };
-
 /** What a member that asks is told. */
 export type Admission =
   | { readonly kind: "seated" }
-  | { readonly kind: "elsewhere"; readonly peers: readonly PeerAddress[] };
+  | {
+    readonly kind: "elsewhere";
+    readonly peers: readonly PeerAddress[];
+    /** Whether there is a seat for who has none at all. */
+    readonly isFull: boolean;
+  };
 
 /** See the head of this file. */
 export class Host {
@@ -48,22 +53,22 @@ export class Host {
   constructor(
     options: {
       readonly self: string;
+      /** The part that this node is to pass on. */
+      readonly home: number;
       readonly sha256: Sha256;
       readonly size: number;
       readonly content: Content;
     },
   ) {
-    const { self, sha256, size } = options;
+    const { home, sha256, size } = options;
     this.sha256 = sha256;
     this.size = size;
     this.content = options.content;
     this.parts = partsOf(size);
     const partCount = this.parts.length;
-    const home = homeOf(sha256, self, partCount);
-    this.#seats = this.parts.map(({ index }) =>
-      new Seats({ seatCount: seatCount({ isHome: index === home, partCount }) })
-    );
-    this.#ways = this.parts.map(() => COMPLETE);
+    this.#seats = this.parts.map(({ index }) => new Seats({ isHome: index === home, partCount }));
+    const complete = { path: [], top: options.self, isStarving: () => false };
+    this.#ways = this.parts.map(() => complete);
   }
 
   get childCount(): number {
@@ -84,13 +89,21 @@ export class Host {
     for (const child of this.#seats[part.index]!.children) child.pathChanged();
   }
 
-  /** Gives `child` a seat, if there is one for it, and takes it from another if need be. */
-  admit(part: Part, child: Child, canStay: boolean): Admission {
+  /**
+   * Gives `child` a seat, if there is one for it, and takes it from another if need be.
+   *
+   * @param options `isUrgent`: it found no seat anywhere; `hasRoom`: whether this node takes anybody.
+   */
+  admit(
+    part: Part,
+    child: Child,
+    options: { readonly isUrgent: boolean; readonly hasRoom: boolean },
+  ): Admission {
     const way = this.wayOf(part);
     const isLoop = way.path.includes(child.peerId);
     const isDeep = way.path.length + 1 >= PATH_MAX;
-    if (this.#isClosed || isLoop || isDeep || way.isStarving() || !canStay) {
-      return { kind: "elsewhere", peers: [] };
+    if (this.#isClosed || isLoop || isDeep || way.isStarving() || !options.hasRoom) {
+      return { kind: "elsewhere", peers: [], isFull: false };
     }
     const seats = this.#seats[part.index]!;
     // Who asks again has lost its stream, whatever this side of it still thinks.
@@ -98,13 +111,22 @@ export class Host {
       old.drop(new Error("it asked again"));
       this.remove(part, old);
     }
-    const seating: Seating<Child> = seats.seatingOf(child);
+    const seating: Seating<Child> = seats.seatingOf({
+      newcomer: child,
+      isTop: way.path.length === 0,
+      childCount: this.#childCount,
+      isUrgent: options.isUrgent,
+    });
     if (seating.kind === "full") {
-      return { kind: "elsewhere", peers: addressesOf(seating.children) };
+      // Above are those that can pass the part on, if none of them is below.
+      const above = way.path.slice(0, 1).map((peerId) => ({ peerId, addrs: [] }));
+      const peers = [...addressesOf(seating.children), ...above];
+      return { kind: "elsewhere", peers, isFull: true };
     }
     if (seating.kind === "instead") {
       this.remove(part, seating.child);
-      seating.child.leave([{ peerId: child.peerId, addrs: child.addrs }]);
+      const able = seats.children.filter((one) => one.isHome);
+      seating.child.leave(addressesOf(child.isHome ? [child, ...able] : able));
     }
     seats.add(child);
     this.#childCount++;
@@ -135,5 +157,5 @@ export class Host {
 }
 
 function addressesOf(children: readonly Child[]): readonly PeerAddress[] {
-  return children.slice(0, PEERS_MAX).map(({ peerId, addrs }) => ({ peerId, addrs }));
+  return children.slice(0, PEERS_MAX - 1).map(({ peerId, addrs }) => ({ peerId, addrs }));
 }

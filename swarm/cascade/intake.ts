@@ -13,6 +13,8 @@ import { partsOf } from "./order.ts";
 /** Options of {@link Intake}. */
 export interface IntakeOptions {
   readonly self: string;
+  /** The part that this node is to pass on. */
+  readonly home: number;
   readonly sha256: Sha256;
   readonly size: number;
   readonly origin: Origin;
@@ -40,10 +42,10 @@ export class Intake {
 
   /** @throws {SeedmintError} If its file cannot be made. */
   constructor(options: IntakeOptions) {
-    const { path, self, sha256, size, clock } = options;
+    const { path, self, home, sha256, size, clock } = options;
     this.#options = options;
     this.#content = new GrowingContent({ path, parts: partsOf(size), clock });
-    this.host = new Host({ self, sha256, size, content: this.#content });
+    this.host = new Host({ self, home, sha256, size, content: this.#content });
   }
 
   /**

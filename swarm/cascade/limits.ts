@@ -15,26 +15,38 @@ export const PARTS_MAX = 4;
 /** Content is not cut into parts smaller than this: each costs a search and a request upstream. */
 export const PART_BYTES_MIN = 2 * MIB;
 
-/** Members that a member takes as children in a part that is its own to pass on. */
-export const HOME_SEATS = 4;
+/**
+ * Children of a member over all parts, each a quarter of what it receives: those that ask it first,
+ * who are as many as it receives, and one more.
+ */
+export const SEATS = 5;
 
-/** The same in the other parts: just enough that whoever comes first need not turn everybody away. */
+/** Children in a part that is not the member's own, as long as it has no parent there: it begins. */
 export const AWAY_SEATS = 1;
 
 /** The same where content has one part: a tree that everybody serves in. */
 export const WHOLE_SEATS = 3;
 
-/** Members that report to the same member before they look further: few, so that nobody is swamped. */
-export const ASK_ARITY = 32;
+/** Children more, for who found no seat anywhere: a slower stream is better than one upstream. */
+export const URGENT_SEATS = 1;
+
+/** Members that ask the same member first: as many as it can take, so that all find a seat at once. */
+export const ASK_ARITY = 4;
 
 /** Members tried in place of the first one of all when that cannot be reached. */
 export const BACKUP_COUNT = 3;
 
-/** Members asked in one search; a full tree of 10,000 is searched with ten. */
-export const ASKS_MAX = 24;
+/** Members asked in one search. */
+export const ASKS_MAX = 32;
+
+/** Members asked before any seat will do: a search must not take longer than what it saves. */
+export const CHOOSY_ASKS_MAX = 12;
+
+/** Parents lost for one part before it is read from upstream. */
+export const PARENTS_MAX = 24;
 
 /** Members between a reader of upstream and its last descendant; longer ways are refused. */
-export const PATH_MAX = 32;
+export const PATH_MAX = 64;
 
 /** Members named in one answer. */
 export const PEERS_MAX = 8;
@@ -59,6 +71,15 @@ export const SEARCH_MS = 2_500;
 
 /** A member that could not be reached is not asked again for so long. */
 export const AVOID_MS = 10_000;
+
+/**
+ * A member that found its seat elsewhere looks once more, after so long, whether the one above it in
+ * the order has begun by now: so a fleet that starts within a moment ends up in one even tree.
+ */
+export const SETTLE_MS = 1_000;
+
+/** So much later for each member between it and the first of all: those above have settled by then. */
+export const SETTLE_PER_STEP_MS = 150;
 
 /** A parent with nothing to send says so this often. */
 export const TICK_MS = 400;

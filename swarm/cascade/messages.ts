@@ -27,21 +27,40 @@ export interface Ask {
   readonly part: number;
   /** Where the child goes on, counted from the beginning of the content. */
   readonly offset: number;
+  /** The part that the child is to pass on to several others. */
+  readonly home: number;
   /** Where the child may be reached. */
   readonly addrs: readonly string[];
+  /** The parent is the nearest one above the child in the order. */
+  readonly near?: true;
+  /** No seat was found anywhere: any will do. */
+  readonly urgent?: true;
   readonly certificate?: Bytes;
+}
+
+/** Where a parent's bytes come from. */
+export interface PathFields {
+  /** Its parent, that one's parent, and so on. */
+  readonly path: readonly string[];
+  /** Who reads upstream for it, or has everything; absent while nobody does. */
+  readonly top?: string;
 }
 
 /** What a parent says, besides the bytes. */
 export type ParentMessage =
-  /** The bytes from the offset on follow, as they come. `path`: the parent's own parents. */
-  | { readonly t: "feed"; readonly path: readonly string[]; readonly certificate?: Bytes }
+  /** The bytes from the offset on follow, as they come. */
+  | ({ readonly t: "feed"; readonly certificate?: Bytes } & PathFields)
   /** The parent has other parents now. */
-  | { readonly t: "path"; readonly path: readonly string[] }
+  | ({ readonly t: "path" } & PathFields)
   /** It is here and has nothing to send at the moment. */
   | { readonly t: "tick" }
   /** No bytes here, or no more: these may have them. */
-  | { readonly t: "elsewhere"; readonly peers: readonly PeerAddress[] }
+  | {
+    readonly t: "elsewhere";
+    readonly peers: readonly PeerAddress[];
+    /** It has the bytes, or is getting them, and only lacks a seat. */
+    readonly full?: true;
+  }
   /** The part is sent. */
   | { readonly t: "end" };
 
@@ -71,15 +90,22 @@ export function decodeCascadeMessage(bytes: Uint8Array): CascadeMessage {
         size: fields.size("size"),
         part: fields.uint("part", PARTS_MAX - 1),
         offset: fields.size("offset"),
+        home: fields.uint("home", PARTS_MAX - 1),
         addrs: addrsIn(fields),
+        ...fields.optional("near", (name) => fields.literalTrue(name)),
+        ...fields.optional("urgent", (name) => fields.literalTrue(name)),
         ...certificateIn(fields),
       };
     case "feed":
-      return { t: "feed", path: pathIn(fields), ...certificateIn(fields) };
+      return { t: "feed", ...pathIn(fields), ...certificateIn(fields) };
     case "path":
-      return { t: "path", path: pathIn(fields) };
+      return { t: "path", ...pathIn(fields) };
     case "elsewhere":
-      return { t: "elsewhere", peers: fields.list("peers", PEERS_MAX, readPeer) };
+      return {
+        t: "elsewhere",
+        peers: fields.list("peers", PEERS_MAX, readPeer),
+        ...fields.optional("full", (name) => fields.literalTrue(name)),
+      };
     case "tick":
     case "end":
       return { t: type };
@@ -108,7 +134,7 @@ function plainOf(message: CascadeMessage): Record<string, unknown> {
       return { ...message, sha256: hashToBytes(message.sha256), addrs: [...message.addrs] };
     case "elsewhere":
       return {
-        t: message.t,
+        ...message,
         peers: message.peers.map(({ peerId, addrs }) => ({ peer: peerId, addrs: [...addrs] })),
       };
     default:
@@ -124,8 +150,11 @@ function addrsIn(fields: FieldReader): readonly string[] {
   return fields.texts("addrs", { countMax: ADDRS_MAX, lengthMax: ADDR_LENGTH_MAX });
 }
 
-function pathIn(fields: FieldReader): readonly string[] {
-  return fields.texts("path", { countMax: PATH_MAX, lengthMax: PEER_ID_LENGTH_MAX });
+function pathIn(fields: FieldReader): PathFields {
+  return {
+    path: fields.texts("path", { countMax: PATH_MAX, lengthMax: PEER_ID_LENGTH_MAX }),
+    ...fields.optional("top", (name) => fields.text(name, PEER_ID_LENGTH_MAX)),
+  };
 }
 
 function certificateIn(fields: FieldReader): { readonly certificate?: Bytes } {

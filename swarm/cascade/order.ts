@@ -26,29 +26,11 @@ export function partsOf(size: number): readonly Part[] {
   }));
 }
 
-/** Where one member stands for one content. */
-interface Place {
-  readonly peerId: string;
-  /** What it is ordered by. */
-  readonly rank: string;
-  /** The part that it is to pass on. */
-  readonly home: number;
-}
-
-/** The part of `sha256` that `peerId` is to pass on to several others. */
-export function homeOf(sha256: Sha256, peerId: string, partCount: number): number {
-  return placeOf(sha256, peerId, partCount).home;
-}
-
-function placeOf(sha256: Sha256, peerId: string, partCount: number): Place {
-  const rank = createHash("sha256").update(`${sha256} ${peerId}`).digest("hex");
-  return { peerId, rank, home: Number.parseInt(rank.slice(-4), 16) % partCount };
-}
-
 /** The order of the members for one content; made once, asked for each part. */
 export class Order {
   /** Peer ids for each part. */
   readonly #ids: readonly (readonly string[])[];
+  readonly #homes: ReadonlyMap<string, number>;
 
   constructor(
     options: {
@@ -58,15 +40,21 @@ export class Order {
     },
   ) {
     const { sha256, partCount } = options;
-    const places = [...new Set(options.members)]
-      .map((peerId) => placeOf(sha256, peerId, partCount))
-      .sort((a, b) => a.rank < b.rank ? -1 : 1);
+    const ids = [...new Set(options.members)]
+      .map((peerId) => ({ peerId, rank: rankOf(sha256, peerId) }))
+      .sort((a, b) => a.rank < b.rank ? -1 : 1)
+      .map(({ peerId }) => peerId);
+    this.#homes = new Map(ids.map((peerId, index) => [peerId, index % partCount]));
     // Members that have the part as their own come first: others end up below them.
-    this.#ids = Array.from({ length: partCount }, (_, part) => {
-      const own = places.filter((place) => place.home === part);
-      const others = places.filter((place) => place.home !== part);
-      return [...own, ...others].map((place) => place.peerId);
-    });
+    this.#ids = Array.from({ length: partCount }, (_, part) => [
+      ...ids.filter((_id, index) => index % partCount === part),
+      ...ids.filter((_id, index) => index % partCount !== part),
+    ]);
+  }
+
+  /** The part that `peerId`, one of the members, is to pass on to several others. */
+  homeOf(peerId: string): number {
+    return this.#homes.get(peerId)!;
   }
 
   /**
@@ -88,4 +76,8 @@ export class Order {
       .filter((id) => !ancestors.includes(id));
     return { ancestors, backups };
   }
+}
+
+function rankOf(sha256: Sha256, peerId: string): string {
+  return createHash("sha256").update(`${sha256} ${peerId}`).digest("hex");
 }

@@ -13,15 +13,27 @@ import {
   PATH_MAX,
   WATCH_MS,
 } from "./limits.ts";
-import { cascadeFrame, decodeParentMessage, type ParentMessage } from "./messages.ts";
+import {
+  cascadeFrame,
+  decodeParentMessage,
+  type ParentMessage,
+  type PathFields,
+} from "./messages.ts";
 import { Patience } from "./patience.ts";
 
 /** How it went with one member. */
 export type ParentOutcome =
   /** All that was wanted came. */
   | { readonly kind: "end" }
-  /** It takes nobody, or not us any more (`wasFed`), and names others. */
-  | { readonly kind: "elsewhere"; readonly peers: readonly PeerAddress[]; readonly wasFed: boolean }
+  /** It takes nobody, or not us any more, and names others. */
+  | {
+    readonly kind: "elsewhere";
+    readonly peers: readonly PeerAddress[];
+    /** Whether it only lacks a seat. */
+    readonly isFull: boolean;
+    /** From the member to upstream, if it was our parent until now. */
+    readonly path?: readonly string[];
+  }
   /** It did not answer. */
   | { readonly kind: "unreached"; readonly reason: string }
   /** It was our parent and is none any more. */
@@ -35,12 +47,20 @@ export interface ParentOptions {
   readonly size: number;
   readonly part: number;
   readonly offset: number;
+  /** The part that this node is to pass on. */
+  readonly home: number;
+  /** Whether it is the nearest one above in the order. */
+  readonly isNear: boolean;
+  /** Whether any seat will do. */
+  readonly isUrgent: boolean;
   readonly certificate: Uint8Array<ArrayBuffer> | undefined;
   /** Whether the member is one of the fleet, by its id or what it shows. */
   readonly isMember: (peerId: string, certificate?: Uint8Array) => Promise<boolean>;
+  /** Called now and then: whether another member is to be tried now, and this one after it. */
+  readonly mayMove: () => boolean;
   readonly clock: Clock;
   /** Called when the member became, or has, a parent: the way from it up to upstream. */
-  readonly onPath: (path: readonly string[], patience: Patience) => void;
+  readonly onPath: (path: readonly string[], top: string | undefined, patience: Patience) => void;
   /** Takes the next bytes. @throws {SeedmintError} when they are too many, or cannot be kept. */
   readonly onBytes: (bytes: Uint8Array) => void;
   readonly signal: AbortSignal;
@@ -86,6 +106,7 @@ class ParentLine {
   readonly #options: ParentOptions;
   readonly #patience: Patience;
   #path: readonly string[] | undefined;
+  #isMoving = false;
   #stopWatching: () => void = () => {};
 
   constructor(stream: ByteStream, options: ParentOptions) {
@@ -102,6 +123,7 @@ class ParentLine {
       return await this.#take((error) => ours = error);
     } catch (error) {
       if (ours !== undefined) throw ours;
+      if (this.#isMoving) return this.#elsewhere([]);
       return this.#ended(messageOf(error));
     } finally {
       this.#stopWatching();
@@ -110,7 +132,8 @@ class ParentLine {
   }
 
   async #ask(): Promise<void> {
-    const { sha256, size, part, offset, network, certificate } = this.#options;
+    const { sha256, size, part, offset, home, network, certificate } = this.#options;
+    const { isNear, isUrgent } = this.#options;
     const addrs = network.addresses().filter((addr) => addr.length <= ADDR_LENGTH_MAX);
     await this.#stream.write(cascadeFrame({
       t: "ask",
@@ -118,7 +141,10 @@ class ParentLine {
       size,
       part,
       offset,
+      home,
       addrs: addrs.slice(0, ADDRS_MAX),
+      ...(isNear ? { near: true } : {}),
+      ...(isUrgent ? { urgent: true } : {}),
       ...(certificate === undefined ? {} : { certificate }),
     }));
   }
@@ -159,14 +185,14 @@ class ParentLine {
         if (!await isMember(peer.peerId, message.certificate)) {
           return { kind: "unreached", reason: "it is no member of the fleet" };
         }
-        return this.#takePath(message.path);
+        return this.#takePath(message);
       }
       case "path":
-        return this.#takePath(message.path);
+        return this.#takePath(message);
       case "tick":
         return undefined;
       case "elsewhere":
-        return { kind: "elsewhere", peers: message.peers, wasFed: this.#path !== undefined };
+        return this.#elsewhere(message.peers, message.full);
       case "end":
         return { kind: "end" };
       default:
@@ -175,20 +201,25 @@ class ParentLine {
   }
 
   /** A path that leads back here is left by the first of its members alone, or all would leave. */
-  #takePath(above: readonly string[]): ParentOutcome | undefined {
+  #takePath({ path: above, top }: PathFields): ParentOutcome | undefined {
     const { peer, network, onPath } = this.#options;
     const path = [peer.peerId, ...above];
     const loopEnd = path.indexOf(network.peerId);
     const isNew = this.#path === undefined;
     this.#path = path;
     if (loopEnd >= 0) {
-      if (isNew) return { kind: "elsewhere", peers: [], wasFed: false };
+      if (isNew) return { kind: "elsewhere", peers: [], isFull: false };
       const isFirst = path.slice(0, loopEnd).every((peerId) => network.peerId < peerId);
       if (isFirst) return this.#ended("its bytes came from this node");
     }
     if (path.length > PATH_MAX) return this.#ended("it is too far from upstream");
-    onPath(path, this.#patience);
+    onPath(path, top, this.#patience);
     return undefined;
+  }
+
+  #elsewhere(peers: readonly PeerAddress[], isFull = false): ParentOutcome {
+    const path = this.#path;
+    return { kind: "elsewhere", peers, isFull, ...(path === undefined ? {} : { path }) };
   }
 
   #ended(reason: string): ParentOutcome {
@@ -207,6 +238,10 @@ class ParentLine {
         ? "it did not answer in time"
         : this.#patience.reasonToLeave(nowMs, this.#path?.length ?? 0);
       if (reason !== undefined) return this.#stream.abort(new SeedmintError("timeout", reason));
+      if (this.#path !== undefined && this.#options.mayMove()) {
+        this.#isMoving = true;
+        return this.#stream.abort(new SeedmintError("aborted", "Another parent is tried"));
+      }
       this.#stopWatching = clock.timer(WATCH_MS, look);
     };
     this.#stopWatching = clock.timer(WATCH_MS, look);

@@ -1,11 +1,13 @@
 /** Who may hang below this node in one part. Pure. */
-import { AWAY_SEATS, HOME_SEATS, PEERS_MAX, WHOLE_SEATS } from "./limits.ts";
+import { ASK_ARITY, AWAY_SEATS, PEERS_MAX, SEATS, URGENT_SEATS, WHOLE_SEATS } from "./limits.ts";
 
 /** A member that hangs below this node. */
 export interface Seated {
   readonly peerId: string;
   /** Whether the part is its own to pass on, so that others can hang below it. */
   readonly isHome: boolean;
+  /** Whether this node is the one that it asks first. */
+  readonly isNear: boolean;
 }
 
 /** What becomes of a member that asks for a seat. */
@@ -13,25 +15,31 @@ export type Seating<T extends Seated> =
   | { readonly kind: "seated" }
   /** `child` gives its seat up, and is to ask the newcomer. */
   | { readonly kind: "instead"; readonly child: T }
-  /** These have seats perhaps, those with many first. */
+  /** These have seats perhaps. */
   | { readonly kind: "full"; readonly children: readonly T[] };
 
-/** How many a member takes in a part. */
-export function seatCount(
-  options: { readonly isHome: boolean; readonly partCount: number },
-): number {
-  if (options.partCount === 1) return WHOLE_SEATS;
-  return options.isHome ? HOME_SEATS : AWAY_SEATS;
+/** How somebody asks for a seat. */
+export interface SeatRequest {
+  readonly newcomer: Seated;
+  /** Whether this node has no parent in the part. */
+  readonly isTop: boolean;
+  /** Children of this node in all parts. */
+  readonly childCount: number;
+  /** Whether the newcomer found no seat anywhere. */
+  readonly isUrgent: boolean;
 }
 
 /** The seats of one part. */
 export class Seats<T extends Seated> {
-  readonly #seatCount: number;
+  readonly #isHome: boolean;
+  readonly #partCount: number;
   readonly #children: T[] = [];
   #turn = 0;
 
-  constructor(options: { readonly seatCount: number }) {
-    this.#seatCount = options.seatCount;
+  /** @param options `isHome`: whether the part is this node's own to pass on. */
+  constructor(options: { readonly isHome: boolean; readonly partCount: number }) {
+    this.#isHome = options.isHome;
+    this.#partCount = options.partCount;
   }
 
   get children(): readonly T[] {
@@ -39,21 +47,24 @@ export class Seats<T extends Seated> {
   }
 
   /**
-   * Whether `peerId` may have a seat, without giving it. Who cannot pass the part on makes room for
-   * one that can, and hangs below it then.
+   * Whether the newcomer may have a seat, without giving it. Whoever asks this node first has a right
+   * to one; and who cannot pass the part on makes room for one that can.
    */
-  seatingOf(newcomer: Seated): Seating<T> {
-    if (this.#children.length < this.#seatCount) return { kind: "seated" };
-    if (newcomer.isHome) {
-      const child = this.#children.find((one) => !one.isHome);
-      if (child !== undefined) return { kind: "instead", child };
+  seatingOf(request: SeatRequest): Seating<T> {
+    const { newcomer, isUrgent } = request;
+    if (this.#hasSeat(request)) return { kind: "seated" };
+    const strangers = this.#children.filter((child) => !child.isNear);
+    const child = strangers.find((one) => !one.isHome) ??
+      (newcomer.isNear ? strangers[0] : undefined);
+    if (child !== undefined && (newcomer.isNear || newcomer.isHome)) {
+      return { kind: "instead", child };
     }
     const able = this.#children.filter((child) => child.isHome);
     const others = this.#children.filter((child) => !child.isHome);
     // Each newcomer begins at another one, so that the tree grows evenly.
     const turn = this.#turn++;
-    const children = [...turned(able, turn), ...turned(others, turn)].slice(0, PEERS_MAX);
-    return { kind: "full", children };
+    const children = [...turned(able, turn), ...(isUrgent ? turned(others, turn) : [])];
+    return { kind: "full", children: children.slice(0, PEERS_MAX) };
   }
 
   add(child: T): void {
@@ -63,6 +74,16 @@ export class Seats<T extends Seated> {
   remove(child: T): void {
     const index = this.#children.indexOf(child);
     if (index >= 0) this.#children.splice(index, 1);
+  }
+
+  #hasSeat({ newcomer, isTop, isUrgent, childCount }: SeatRequest): boolean {
+    const more = isUrgent ? URGENT_SEATS : 0;
+    const ownCount = this.#children.length;
+    if (this.#partCount === 1) return ownCount < WHOLE_SEATS + more;
+    // A part that begins here must go on somewhere, whatever the others take.
+    if (isTop && ownCount < AWAY_SEATS) return true;
+    if (newcomer.isNear && ownCount < ASK_ARITY) return true;
+    return (this.#isHome || isUrgent) && childCount < SEATS + more;
   }
 }
 

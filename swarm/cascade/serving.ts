@@ -17,7 +17,6 @@ import {
 } from "./limits.ts";
 import type { Members } from "./members.ts";
 import { type Ask, cascadeFrame, decodeAsk } from "./messages.ts";
-import { homeOf } from "./order.ts";
 import { Roster } from "./roster.ts";
 
 /** Options of {@link Serving}. */
@@ -108,14 +107,20 @@ export class Serving {
     }
     const child = new ChildStream({
       stream,
-      isHome: homeOf(ask.sha256, stream.peerId, host.parts.length) === ask.part,
+      isHome: ask.home === ask.part,
+      isNear: ask.near === true,
       addrs: ask.addrs,
       certificate: members.certificate,
       clock: this.#options.clock,
       onSent: this.#options.onSent,
     });
-    const admission = host.admit(part, child, this.#childCount < CHILDREN_MAX);
-    if (admission.kind === "elsewhere") return await refuse(stream, admission.peers);
+    const admission = host.admit(part, child, {
+      isUrgent: ask.urgent === true,
+      hasRoom: this.#childCount < CHILDREN_MAX,
+    });
+    if (admission.kind === "elsewhere") {
+      return await refuse(stream, admission.peers, admission.isFull);
+    }
     this.#childCount++;
     this.#watch(stream, child);
     try {
@@ -158,7 +163,7 @@ export class Serving {
 
   /** What is under way here, or is complete in the store and may be given to members. */
   async #hostOf(ask: Ask): Promise<Host | undefined> {
-    const { store, network } = this.#options;
+    const { store } = this.#options;
     const known = this.#hosts.get(ask.sha256);
     if (known !== undefined && !known.isClosed) return known;
     const record = store.findBySha256(ask.sha256);
@@ -171,13 +176,24 @@ export class Serving {
       return other;
     }
     const { sha256, size } = ask;
-    const host = new Host({ self: network.peerId, sha256, size, content });
+    // All parts are here to be passed on; the one that is asked for first is as good as any.
+    const host = new Host({
+      self: this.#options.network.peerId,
+      home: ask.part,
+      sha256,
+      size,
+      content,
+    });
     this.offer(host);
     host.onEmpty = () => void this.withdraw(host);
     return host;
   }
 }
 
-async function refuse(stream: ByteStream, peers: readonly PeerAddress[]): Promise<void> {
-  await stream.write(cascadeFrame({ t: "elsewhere", peers }));
+async function refuse(
+  stream: ByteStream,
+  peers: readonly PeerAddress[],
+  isFull = false,
+): Promise<void> {
+  await stream.write(cascadeFrame({ t: "elsewhere", peers, ...(isFull ? { full: true } : {}) }));
 }

@@ -183,6 +183,7 @@ Deno.test("a stranger learns nothing of what is under way, and is not asked", as
       size: layer.size,
       part: 0,
       offset: 0,
+      home: 0,
     });
     assert.deepEqual(answer, { t: "elsewhere", peers: [] });
   }

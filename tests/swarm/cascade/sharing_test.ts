@@ -69,7 +69,7 @@ Deno.test("bring() passes on nothing that is private, and takes it from nobody",
   const layer = layerOf(2 * MB);
   const bringing = [first!, second!].map((node) => node.bring(layer, { visibility: "private" }));
   await until(() => first!.cascade.figures().upstreamBytes > 0, "it began");
-  const ask = { sha256: layer.sha256, size: layer.size, part: 0, offset: 0 };
+  const ask = { sha256: layer.sha256, size: layer.size, part: 0, offset: 0, home: 0 };
   const peer = { peerId: first!.peerId, addrs: first!.network.addresses() };
   assert.deepEqual(await askOnce(second!.network, peer, ask), { t: "elsewhere", peers: [] });
   await Promise.all(bringing);
@@ -159,6 +159,7 @@ Deno.test("a path that leads back to the node is not taken", async () => {
       size: layer.size,
       part: 0,
       offset: 0,
+      home: 0,
     });
     await say({ t: "path", path: [node.peerId] });
     await stream.read();
