@@ -8,6 +8,7 @@ import {
 import { systemClock, systemRandom } from "../../host/system.ts";
 import { logOf } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
+import { imageFinder } from "./image_server.ts";
 import type { OpenRegistry } from "./registry.ts";
 
 /** What they are told and tell. */
@@ -43,6 +44,7 @@ export async function startListeners(
       defaultRegistry: "docker.io",
       isMirrored: (name) => mirrored.has(name),
     },
+    findImage: imageFinder({ ...registry.options, log: logOf("registry") }),
     onServed: (event) => {
       seen.requestCount++;
       seen.lastRequestMs = systemClock.nowMs();

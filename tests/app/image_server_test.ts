@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { systemClock as clock } from "../../src/host/system.ts";
+import type { Hash, Sha256 } from "../../src/core/hash.ts";
+import { imageFinder } from "../../src/app/lifecycle/image_server.ts";
+import { MemoryBlobStore } from "../../swarm/store/mod.ts";
+import type { ProviderHint } from "../../swarm/ports.ts";
+import type { SwarmFetch } from "../../swarm/registry/ports.ts";
+import { testBytes } from "../e2e/support.ts";
+
+const signal = new AbortController().signal;
+const sha256Of = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex") as Sha256;
+
+/** A swarm in which each peer claims that one of some texts has the digest that is asked for. */
+async function swarmOf(store: MemoryBlobStore, claims: Record<string, Uint8Array<ArrayBuffer>>) {
+  const there = new MemoryBlobStore({ clock });
+  const hashes = new Map<string, Hash>();
+  for (const [peerId, bytes] of Object.entries(claims)) {
+    hashes.set(peerId, (await there.importBytes(bytes)).hash);
+  }
+  const banned: string[] = [];
+  const fetched: Hash[] = [];
+  const hintOf = (peerId: string): ProviderHint => ({
+    peerId,
+    addrs: [],
+    via: "peer",
+    bound: false,
+  });
+  const swarm = {
+    async *find() {
+      await Promise.resolve();
+      for (const peerId of Object.keys(claims)) yield hintOf(peerId);
+    },
+    isTrusted: () => false,
+    ask: ({ peerId }: ProviderHint, [sha256]: readonly Sha256[]) => {
+      const size = claims[peerId]!.length;
+      return Promise.resolve([{ sha256: sha256!, hash: hashes.get(peerId)!, size }]);
+    },
+    ban: ({ peerId }: ProviderHint) => void banned.push(peerId),
+    fetch: async ({ hash }: { hash: Hash }) => {
+      fetched.push(hash);
+      const peerId = [...hashes].find(([, one]) => one === hash)![0];
+      await store.importBytes(claims[peerId]!);
+      return {} as never;
+    },
+  } satisfies SwarmFetch;
+  return { swarm, banned, fetched, hashes };
+}
+
+Deno.test("an image is found by its SHA-256, whoever lies about it, and liars are banned", async () => {
+  await using store = new MemoryBlobStore({ clock });
+  const image = testBytes(40_000, 1);
+  const { swarm, banned, fetched, hashes } = await swarmOf(store, {
+    liar: testBytes(40_000, 2),
+    honest: image,
+  });
+  const find = imageFinder({ store, swarm, log: () => {} });
+  const wanted = sha256Of(image);
+  const [one, two] = await Promise.all([
+    find(wanted, { signal, isHead: true }),
+    find(wanted, { signal, isHead: false }),
+  ]);
+  await using _one = one!;
+  await using delivery = two!;
+  const bytes: number[] = [];
+  for await (const piece of delivery.read({ start: 0, end: delivery.size }, signal)) {
+    bytes.push(...piece);
+  }
+  assert.deepEqual(Uint8Array.from(bytes), image);
+  assert.deepEqual([banned, fetched.length], [["liar"], 2]);
+  assert.equal(store.status(hashes.get("liar")!), undefined);
+});
+
+Deno.test("what is kept to this node is not given out for its SHA-256, nor removed for a lie", async () => {
+  await using store = new MemoryBlobStore({ clock });
+  const own = testBytes(20_000, 3);
+  const { hash } = await store.importBytes(own, { visibility: "private" });
+  const { swarm, fetched } = await swarmOf(store, { liar: own });
+  const find = imageFinder({ store, swarm, log: () => {} });
+  for (const wanted of [sha256Of(own), sha256Of(testBytes(5, 5))]) {
+    assert.equal(await find(wanted, { signal, isHead: false }), undefined);
+  }
+  assert.equal(store.status(hash)?.visibility, "private");
+  const shown = testBytes(30_000, 4);
+  const open = await store.importBytes(shown);
+  const other = await swarmOf(store, { liar: shown });
+  const findOther = imageFinder({ store, swarm: other.swarm, log: () => {} });
+  assert.equal(await findOther(sha256Of(testBytes(6, 6)), { signal, isHead: false }), undefined);
+  assert.deepEqual([other.banned, fetched], [["liar"], []]);
+  assert.equal(store.status(open.hash)?.state, "complete");
+});
+
+Deno.test("who goes away while an image is looked for is told so at once", async () => {
+  await using store = new MemoryBlobStore({ clock });
+  const { swarm } = await swarmOf(store, {});
+  const hanging: SwarmFetch = {
+    ...swarm,
+    find: () => ({ [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => {}) }) }),
+  };
+  const find = imageFinder({ store, swarm: hanging, log: () => {} });
+  const gone = new AbortController();
+  const asking = find(sha256Of(testBytes(9, 9)), { signal: gone.signal, isHead: false });
+  gone.abort(new Error("gone"));
+  await assert.rejects(asking, /gone/);
+});
