@@ -96,13 +96,11 @@ Deno.test("Where a client reads is fetched first, however far into the blob it i
   await at.swarm.add("member", [bytes], { isTrusted: true, throughput: 24 * MIB });
   await at.mirror.manifest(NGINX, { tag: "big" }, GET);
   const start = 40 * MIB;
-  const startMs = performance.now();
   const delivery = await at.mirror.blob(NGINX, image.layers[0]!, GET);
   const found = await readAll(delivery, { start, end: start + 100_000 });
-  const ms = performance.now() - startMs;
+  const { sentBytes } = at.swarm.peers.get("member")!;
   assert.deepEqual(found, bytes.subarray(start, start + 100_000));
-  // In order from the beginning it would take 1.7 s.
-  assert.ok(ms < 1300, `${Math.round(ms)} ms`);
+  assert.ok(sentBytes < start, `${sentBytes} bytes were sent, the place is at ${start}`);
 });
 
 Deno.test("When the peer that sends dies, another goes on in the same answer", async () => {
@@ -191,10 +189,7 @@ Deno.test("A stranger that hangs, or would take too long, is overtaken by the re
   for (const fault of [{ hangsAfterBytes: 0 }, { hangsAfterBytes: MIB }, { throughput: MIB }]) {
     await using at = await answered();
     await at.swarm.add("slow", [LAYER_BYTES], fault);
-    const startMs = performance.now();
     assert.deepEqual(await readAll(await blobOf(at)), LAYER_BYTES);
-    const ms = performance.now() - startMs;
-    assert.ok(ms < 3000, `${Math.round(ms)} ms with ${JSON.stringify(fault)}`);
     assert.deepEqual(at.intake.brought, [SHA256]);
     assert.deepEqual(at.swarm.banned, [], "slow is no lie");
   }
