@@ -10,6 +10,7 @@
 import type { Hash } from "../../../src/core/hash.ts";
 import { SeedmintError } from "../../../src/core/errors.ts";
 import type { Clock } from "../../../src/core/ports.ts";
+import { RangeSet } from "../../../src/core/range_set.ts";
 import { GROUP_BYTES } from "../../bao/geometry.ts";
 import type { BlobRecord, BlobStore } from "../../store/blob_store.ts";
 import type { Digest } from "../names.ts";
@@ -47,6 +48,9 @@ export class Flight {
   readonly #positions = new Set<{ at: number }>();
   readonly #listeners = new Set<() => void>();
   #state: State = { state: "beginning" };
+  /** What the store holds of a streaming blob, looked at once for all who wait. */
+  #held: RangeSet = RangeSet.EMPTY;
+  #stopLooking: (() => void) | undefined;
 
   constructor(
     request: FlightRequest,
@@ -133,10 +137,7 @@ export class Flight {
     while (this.#clock.monotonicMs() < untilMs) {
       options.signal.throwIfAborted();
       if (this.#isOver()) return;
-      const held = this.#state.state === "streaming"
-        ? this.#store.status(this.#state.hash)?.groups
-        : undefined;
-      if (held !== undefined && !held.isEmpty) return;
+      if (this.#state.state === "streaming" && !this.#held.isEmpty) return;
       await this.#change(options.signal, untilMs - this.#clock.monotonicMs());
     }
   }
@@ -157,25 +158,20 @@ export class Flight {
           { retryable: true },
         );
       }
-      case "streaming": {
-        const groups = this.#store.status(state.hash)?.groups;
-        return groups?.has(Math.floor(at / GROUP_BYTES)) === true ? state.hash : undefined;
-      }
+      case "streaming":
+        return this.#held.has(Math.floor(at / GROUP_BYTES)) ? state.hash : undefined;
       default:
         return state satisfies never;
     }
   }
 
-  /** Waits for the next change; while bytes stream in, no longer than a moment. */
+  /** Waits for the next change, or no longer than `ms`. */
   async #change(signal: AbortSignal, ms: number = Infinity): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const waitMs = Math.min(
-      Math.max(0, ms),
-      this.#state.state === "streaming" ? this.#pollMs : Infinity,
-    );
-    const cancel = waitMs === Infinity ? undefined : this.#clock.timer(waitMs, resolve);
+    const cancel = ms === Infinity ? undefined : this.#clock.timer(Math.max(0, ms), resolve);
     const onAbort = () => resolve();
     this.#listeners.add(resolve);
+    this.#look();
     signal.addEventListener("abort", onAbort, { once: true });
     try {
       await promise;
@@ -186,12 +182,40 @@ export class Flight {
     }
   }
 
+  /** While bytes stream in and somebody waits, looks now and then what came. */
+  #look(): void {
+    if (this.#state.state !== "streaming" || this.#stopLooking !== undefined) return;
+    if (this.#listeners.size === 0) return;
+    this.#stopLooking = this.#clock.timer(this.#pollMs, () => {
+      this.#stopLooking = undefined;
+      if (this.#refresh()) this.#tell();
+      else this.#look();
+    });
+  }
+
+  /** @returns Whether more is held than before, or less. */
+  #refresh(): boolean {
+    if (this.#state.state !== "streaming") return false;
+    const held = this.#store.status(this.#state.hash)?.groups ?? RangeSet.EMPTY;
+    const isNew = !held.equals(this.#held);
+    this.#held = held;
+    return isNew;
+  }
+
   #isOver(): boolean {
     return this.#state.state === "here" || this.#state.state === "failed";
   }
 
   #become(state: State): void {
     this.#state = state;
+    this.#stopLooking?.();
+    this.#stopLooking = undefined;
+    this.#held = RangeSet.EMPTY;
+    this.#refresh();
+    this.#tell();
+  }
+
+  #tell(): void {
     for (const listener of [...this.#listeners]) listener();
   }
 }

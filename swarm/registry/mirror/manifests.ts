@@ -156,7 +156,8 @@ export class ManifestDesk {
     const sha256 = sha256Of(digest);
     try {
       await scouting.lookUntil({ anchors: [sha256], digests: [sha256] }, {
-        isEnough: () => claims.candidates(sha256).length > 0,
+        // A pin alone says which blob it is, and not who has it.
+        isEnough: () => claims.candidates(sha256).some(({ hints }) => hints.length > 0),
         ms: this.#options.limits.lookMs,
         signal,
       });
