@@ -4,12 +4,13 @@ import { hashBytes } from "../../bao/mod.ts";
 import { type CollectionChild, encodeCollection } from "../../collection.ts";
 import type { BlobStore, Visibility } from "../../store/blob_store.ts";
 import type { ImageRow, RegistryIndex } from "../index/mod.ts";
+import { readCollection } from "../../read_whole.ts";
 import { buildIndex, MEDIA_TYPES, type ParsedManifest, type Platform } from "../manifest/mod.ts";
 import { type Digest, formatRepository, type RepositoryName } from "../names.ts";
 import type { AdoptedLayout } from "./adopt.ts";
 import { assemble, type Assembled } from "./assembly.ts";
 import { INDEX_FILE, LAYOUT_BYTES, LAYOUT_FILE, layoutName } from "./layout.ts";
-import { type GoneImage, type Retention, widest } from "./retention.ts";
+import { type GoneImage, type Retention, storeTag, widest } from "./retention.ts";
 import type { Shelf } from "./shelf.ts";
 
 /** Options of {@link Images.collect}. */
@@ -127,6 +128,22 @@ export class Collector {
     return collection;
   }
 
+  /** Lets go of collections that an earlier run did not come to let go of. */
+  async finishRemovals(): Promise<void> {
+    const { store, index, retention } = this.#options;
+    for (const collection of index.images.abandoned()) {
+      const children = store.status(collection)?.state === "complete"
+        ? await readCollection(store, collection)
+        : [];
+      await retention.letGo({
+        collection,
+        blobs: index.images.blobsOf(collection),
+        files: children.filter(({ name }) => name === LAYOUT_FILE || name === INDEX_FILE)
+          .map(({ hash }) => hash),
+      });
+    }
+  }
+
   /** Forgets an image. Returns the bytes that it freed. */
   async remove(image: ImageRow): Promise<number> {
     const gone = this.#goneOf(image);
@@ -139,7 +156,6 @@ export class Collector {
     const root = index.manifests.get(image.digest)?.manifest;
     return {
       collection: image.collection,
-      tag: storeTag(image.name, image.digest),
       blobs: index.images.blobsOf(image.collection),
       files: root === undefined ? [] : layoutFiles(root).map(({ hash }) => hash),
     };
@@ -149,11 +165,6 @@ export class Collector {
   #visible(hash: Hash, visibility: Visibility): { readonly visibility?: Visibility } {
     return this.#options.store.status(hash) === undefined ? { visibility } : {};
   }
-}
-
-/** What keeps an image's collection from garbage collection. */
-function storeTag(name: RepositoryName, digest: Digest): string {
-  return `image:${formatRepository(name)}@${digest}`;
 }
 
 interface LayoutPart {

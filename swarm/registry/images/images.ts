@@ -86,6 +86,7 @@ export class Images implements AsyncDisposable {
     for (const row of options.index.images.all()) {
       if (!images.#isAllHere(row)) await images.#collectAgain(row);
     }
+    await images.#collector.finishRemovals();
     images.#retention.start();
     return images;
   }
@@ -327,7 +328,9 @@ export class Images implements AsyncDisposable {
   /** After a start without the collection: makes it again, or forgets the image. */
   async #collectAgain(row: ImageRow): Promise<void> {
     try {
-      await this.#collector.collect(row.name, row.digest, {});
+      // The platforms that it had, not what happens to be here.
+      const platforms = row.platforms.length === 0 ? {} : { platforms: [] };
+      await this.#collector.collect(row.name, row.digest, platforms);
     } catch (error) {
       if (!(error instanceof SeedmintError)) throw error;
       await this.#drop(row);

@@ -7,7 +7,7 @@ import type { Hash } from "../../../src/core/hash.ts";
 import type { Clock } from "../../../src/core/ports.ts";
 import type { BlobRecord, BlobStore, Visibility } from "../../store/blob_store.ts";
 import { type ImageBlob, type ImageRow, LOCAL_REGISTRY, type RegistryIndex } from "../index/mod.ts";
-import type { Digest } from "../names.ts";
+import { type Digest, formatRepository, type RepositoryName } from "../names.ts";
 import {
   FRESH_MS,
   MARK_DELAY_MS,
@@ -29,11 +29,16 @@ export interface RetentionOptions {
 /** An image that has no row any more, and what it was made of. */
 export interface GoneImage {
   readonly collection: Hash;
-  /** The tag in the store that kept it. */
-  readonly tag: string;
   readonly blobs: readonly ImageBlob[];
   /** Blobs that the collection has for its form alone. */
   readonly files: readonly Hash[];
+}
+
+const TAG_PREFIX = "image:";
+
+/** What keeps an image's collection from garbage collection. */
+export function storeTag(name: RepositoryName, digest: Digest): string {
+  return `${TAG_PREFIX}${formatRepository(name)}@${digest}`;
 }
 
 const WIDTH: Readonly<Record<Visibility, number>> = { private: 0, fleet: 1, public: 2 };
@@ -109,7 +114,8 @@ export class Retention implements AsyncDisposable {
     const all = widest(
       index.images.ofCollection(image.collection).map((other) => other.visibility),
     );
-    if (store.status(image.collection)?.visibility !== all) {
+    const record = store.status(image.collection);
+    if (record !== undefined && record.visibility !== all) {
       store.setAttributes(image.collection, { visibility: all });
     }
   }
@@ -117,12 +123,25 @@ export class Retention implements AsyncDisposable {
   /** Removes what an image alone kept. Returns the bytes that it freed. */
   async letGo(gone: GoneImage): Promise<number> {
     const { store, index } = this.#options;
-    const { collection, tag } = gone;
-    if (store.status(collection)?.tags.includes(tag) === true) store.untag(collection, tag);
-    if (index.images.ofCollection(collection).length > 0) return 0;
+    const { collection } = gone;
+    const images = index.images.ofCollection(collection);
+    const kept = new Set(images.map((image) => storeTag(image.name, image.digest)));
+    for (const tag of store.status(collection)?.tags ?? []) {
+      if (tag.startsWith(TAG_PREFIX) && !kept.has(tag)) store.untag(collection, tag);
+    }
+    if (images.length > 0) return 0;
     const left = store.status(collection);
-    if (left !== undefined && left.tags.length > 0) return 0;
-    await store.remove(collection);
+    // Somebody tagged the collection for a reason of his own.
+    const isKept = left !== undefined && left.tags.length > 0;
+    const freedBytes = isKept ? 0 : await this.#removeAll(gone);
+    // Last: until then the next start lets go of it again.
+    index.images.forget(collection);
+    return freedBytes;
+  }
+
+  async #removeAll(gone: GoneImage): Promise<number> {
+    const { store, index } = this.#options;
+    await store.remove(gone.collection);
     for (const file of gone.files) {
       if (store.status(file) === undefined || store.isListed(file)) continue;
       await store.remove(file);

@@ -101,7 +101,10 @@ export class Images {
     }));
   }
 
-  /** Writes an image, in place of an earlier one with its name and digest. */
+  /**
+   * Writes an image, in place of an earlier one with its name and digest. What a collection was made of
+   * stays known until it is forgotten: then its blobs were let go of.
+   */
   put(name: RepositoryName, image: NewImage, blobs: readonly ImageBlob[]): void {
     this.#database.transaction(() => {
       const before = this.get(name, image.digest);
@@ -127,13 +130,10 @@ export class Images {
           isManifest ? 1 : 0,
         );
       }
-      if (before !== undefined && before.collection !== image.collection) {
-        this.#forgetBlobs(before.collection);
-      }
     });
   }
 
-  /** Forgets an image. Returns what it was. */
+  /** Takes an image away. Returns what it was. */
   remove(name: RepositoryName, digest: Digest): ImageRow | undefined {
     return this.#database.transaction(() => {
       const before = this.get(name, digest);
@@ -144,12 +144,20 @@ export class Images {
         name.repository,
         keyOf(digest),
       );
-      this.#forgetBlobs(before.collection);
       return before;
     });
   }
 
-  #forgetBlobs(collection: Hash): void {
+  /** Collections that no image has any more and that were not forgotten yet. */
+  abandoned(): readonly Hash[] {
+    return this.#database.all(
+      `SELECT DISTINCT collection FROM image_blobs
+       WHERE collection NOT IN (SELECT collection FROM images) ORDER BY collection`,
+    ).map((row) => hashIn(row, "collection"));
+  }
+
+  /** Forgets what a collection is made of, unless an image has it. */
+  forget(collection: Hash): void {
     if (this.ofCollection(collection).length > 0) return;
     this.#database.run(
       "DELETE FROM image_blobs WHERE collection = ?",

@@ -9,6 +9,7 @@ import {
   MEDIA_TYPES,
   parsePlatform,
 } from "../../../../swarm/registry/manifest/mod.ts";
+import { RegistryIndex } from "../../../../swarm/registry/index/mod.ts";
 import { sha256Of } from "../../../../swarm/registry/names.ts";
 import { describe, imageOf, indexOf, jsonPart, layerOf, type Part } from "../manifest/fixture.ts";
 import { ImagesKit, NGINX, REDIS } from "./kit.ts";
@@ -321,6 +322,38 @@ Deno.test("Images.open() makes again what a crash kept from being made, and forg
   assert.equal(kit.store.status(lost), undefined);
   assert.ok(!kit.has(arm64.config));
   assert.ok(kit.has(base));
+});
+
+Deno.test("Images.open() finishes a removal, and a change, that a crash cut short", async () => {
+  await using kit = await ImagesKit.open();
+  await kit.bring(NGINX, [index]);
+  await kit.bringImage(NGINX, amd64);
+  await kit.bringImage(REDIS, s390x);
+  const one = await kit.images.collect(NGINX, index.digest);
+  await kit.images.collect(REDIS, s390x.manifest.digest);
+  await kit.bringImage(NGINX, arm64);
+  const { digest } = index;
+  await kit.reopen(() => {
+    // As when the process died right after it wrote that the image is gone, or is another one.
+    using before = RegistryIndex.open({ path: kit.path("registry.sqlite"), clock: kit.clock });
+    before.images.remove(REDIS, s390x.manifest.digest);
+    const row = before.images.get(NGINX, digest)!;
+    const blobs = before.images.blobsOf(one);
+    const lost = "0".repeat(64) as typeof one;
+    const platforms = [amd64.platform, arm64.platform];
+    before.images.put(NGINX, { ...row, platforms, collection: lost }, blobs);
+  });
+  const [nginx, ...others] = kit.images.list();
+  assert.deepEqual(others, []);
+  assert.equal(nginx?.isWhole, true);
+  assert.equal(nginx?.platforms.length, 2);
+  assert.notEqual(nginx?.collection, one);
+  assert.equal(kit.store.status(one), undefined);
+  assert.ok(!kit.has(s390x.layers[1]!));
+  assert.ok(kit.has(base));
+  const collections = [...kit.store.list()].filter(({ kind }) => kind === "collection");
+  assert.deepEqual(collections.map(({ hash }) => hash), [nginx?.collection]);
+  assert.deepEqual(kit.index.images.abandoned(), []);
 });
 
 Deno.test("However images come and go, the store holds exactly what the images left need", async () => {
