@@ -93,7 +93,7 @@ export class Collector {
     const collection = hashBytes(bytes);
     const visibility = options.showAs ?? before?.visibility ?? options.visibility ?? "fleet";
     const isPinned = options.isPinned ?? (before && store.status(before.collection)?.pinned);
-    // First, so that what cannot be kept now is made again at the next start.
+    // First: should this process die now, the next start makes the collection again.
     index.images.put(name, {
       digest,
       collection,
@@ -101,11 +101,40 @@ export class Collector {
       visibility,
       size: assembled.blobs.reduce((sum, { size }) => sum + size, 0),
     }, assembled.blobs);
+    try {
+      await this.#keep({ name, digest, bytes, files, visibility, isPinned: isPinned === true });
+    } catch (error) {
+      if (gone === undefined) index.images.remove(name, digest);
+      else index.images.put(name, before!, gone.blobs);
+      index.images.forget(collection);
+      throw error;
+    }
+    if (isPinned === false) store.unpin(collection);
+    const image = index.images.get(name, digest)!;
+    retention.show(image, { mayHide: options.showAs !== undefined });
+    retention.touch(image);
+    if (gone !== undefined && gone.collection !== collection) await retention.letGo(gone);
+    return collection;
+  }
+
+  /** Brings a collection and the files of its form into the store. */
+  async #keep(
+    image: {
+      readonly name: RepositoryName;
+      readonly digest: Digest;
+      readonly bytes: Uint8Array<ArrayBuffer>;
+      readonly files: readonly LayoutPart[];
+      readonly visibility: Visibility;
+      readonly isPinned: boolean;
+    },
+  ): Promise<void> {
+    const { store, index } = this.#options;
+    const { name, digest, bytes, visibility, isPinned } = image;
     const shown = widest(
-      index.images.withManifest(digest).filter((image) => image.digest === digest)
-        .map((image) => image.visibility),
+      index.images.withManifest(digest).filter((one) => one.digest === digest)
+        .map((one) => one.visibility),
     );
-    for (const file of files) {
+    for (const file of image.files) {
       // Some bytes that eviction must not take alone: the collection would be of no use.
       await store.importBytes(file.bytes, {
         pinned: true,
@@ -114,18 +143,12 @@ export class Collector {
       });
     }
     await store.importBytes(bytes, {
-      ...this.#visible(collection, visibility),
+      ...this.#visible(hashBytes(bytes), visibility),
       kind: "collection",
       name: formatRepository(name),
       tag: storeTag(name, digest),
-      ...(isPinned === true ? { pinned: true } : {}),
+      ...(isPinned ? { pinned: true } : {}),
     });
-    if (isPinned === false) store.unpin(collection);
-    const image = index.images.get(name, digest)!;
-    retention.show(image, { mayHide: options.showAs !== undefined });
-    retention.touch(image);
-    if (gone !== undefined && gone.collection !== collection) await retention.letGo(gone);
-    return collection;
   }
 
   /** Lets go of collections that an earlier run did not come to let go of. */

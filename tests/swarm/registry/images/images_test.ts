@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { isSeedmintError } from "../../../../src/core/errors.ts";
+import { isSeedmintError, SeedmintError } from "../../../../src/core/errors.ts";
 import { readCollection } from "../../../../swarm/read_whole.ts";
 import { layoutBlobs, layoutName } from "../../../../swarm/registry/images/mod.ts";
 import {
@@ -322,6 +322,28 @@ Deno.test("Images.open() makes again what a crash kept from being made, and forg
   assert.equal(kit.store.status(lost), undefined);
   assert.ok(!kit.has(arm64.config));
   assert.ok(kit.has(base));
+});
+
+Deno.test("An image that cannot be kept, or changed, for want of room is as it was", async () => {
+  await using kit = await ImagesKit.open();
+  await kit.bring(NGINX, [index]);
+  await kit.bringImage(NGINX, amd64);
+  const { store } = kit;
+  const importBytes = store.importBytes.bind(store);
+  const full = () => Promise.reject(new SeedmintError("no-space", "full"));
+  const isFull = (error: unknown) => isSeedmintError(error, "no-space");
+  store.importBytes = full;
+  await assert.rejects(kit.images.collect(NGINX, index.digest), isFull);
+  assert.deepEqual(kit.images.list(), []);
+  store.importBytes = importBytes;
+  const one = await kit.images.collect(NGINX, index.digest);
+  await kit.bringImage(NGINX, arm64);
+  store.importBytes = full;
+  await assert.rejects(kit.images.collect(NGINX, index.digest), isFull);
+  assert.deepEqual(kit.images.list().map(({ collection }) => collection), [one]);
+  assert.equal(kit.images.list()[0]!.isWhole, true);
+  assert.deepEqual(kit.index.images.abandoned(), []);
+  store.importBytes = importBytes;
 });
 
 Deno.test("Images.open() finishes a removal, and a change, that a crash cut short", async () => {
