@@ -107,9 +107,12 @@ export class Collector {
       if (gone === undefined) index.images.remove(name, digest);
       else index.images.put(name, before!, gone.blobs);
       index.images.forget(collection);
+      for (const { hash } of files) {
+        if (store.status(hash) !== undefined && !store.isListed(hash)) await store.remove(hash);
+      }
       throw error;
     }
-    if (isPinned === false) store.unpin(collection);
+    if (options.isPinned === false) store.unpin(collection);
     const image = index.images.get(name, digest)!;
     retention.show(image, { mayHide: options.showAs !== undefined });
     retention.touch(image);
