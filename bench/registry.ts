@@ -65,12 +65,6 @@ async function startNode(name: string, upstream: string, ...flags: string[]) {
 
 type Node = Awaited<ReturnType<typeof startNode>>;
 
-async function verb(...args: string[]): Promise<void> {
-  await using process = new ChildProcess({ script: "node.ts", args: [...args, "--json"] });
-  const { code, stderr } = await process.result();
-  if (code !== 0) throw new Error(`${args.join(" ")} exited with ${code}: ${stderr}`);
-}
-
 /** Pulls an image of one layer as a client does: the manifest by its tag, then the layer. */
 async function pullMs(registry: string, tag: string, layer: Layer): Promise<number> {
   const base = `${registry}/v2/${REPOSITORY}`;
@@ -137,29 +131,45 @@ async function small(node: Node, layer: Layer): Promise<void> {
   say("cached 10 MB layer", await times(`${base}/blobs/${layer.digest}`, 40));
 }
 
-async function cold(node: Node, big: Layer, upstream: string): Promise<void> {
-  const forget = async () => {
-    await verb("image", "rm", `${REPOSITORY}:big`, "--data", node.data);
-  };
-  let isFirst = true;
+/** Each round has a node of its own that holds nothing, and knows the peer already. */
+async function cold(peer: Node, big: Layer, upstream: string): Promise<void> {
+  const [address] = peer.ready.addresses as string[];
+  const knows = ["--fleet", String(peer.ready.peerId), "--peer", address!];
+  const brought = new Map<string, number>();
+  let round = 0;
   const medians = await contest(
     new Map([
       ["node", async () => {
-        if (!isFirst) await forget();
-        isFirst = false;
-        return await pullMs(node.mirror, "big", big);
+        const host = await startNode(`host-${round++}`, upstream, ...knows);
+        const ms = await pullMs(host.mirror, "big", big);
+        for (const [from, bytes] of await broughtTo(host, big.size)) {
+          brought.set(from, (brought.get(from) ?? 0) + bytes);
+        }
+        await host.process.stop();
+        await Deno.remove(host.data, { recursive: true });
+        return ms;
       }],
       ["upstream", () => pullMs(upstream, "big", big)],
     ]),
   );
   sayRates("cold", medians, big.size);
-  const metrics = await (await fetch(String(node.ready.metrics))).text();
-  for (const [, from, bytes] of metrics.matchAll(BROUGHT)) {
-    say("cold, brought by", `${from} ${(Number(bytes) / 1e6).toFixed(0)} MB`);
+  for (const [from, bytes] of brought) {
+    say("cold, brought by", `${from} ${(bytes / 1e6).toFixed(0)} MB in ${round} rounds`);
   }
 }
 
-/** Where the mirror has its bytes from, as its metrics tell. */
+/** Where a node has its bytes from, as it tells once it has checked the whole. */
+async function broughtTo(node: Node, size: number): Promise<Map<string, number>> {
+  const found = new Map<string, number>();
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const metrics = await (await fetch(String(node.ready.metrics))).text();
+    for (const [, from, bytes] of metrics.matchAll(BROUGHT)) found.set(from!, Number(bytes));
+    if ([...found.values()].reduce((sum, bytes) => sum + bytes, 0) >= size) break;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return found;
+}
+
 const BROUGHT = /^seedmint_mirror_brought_bytes_total\{[^}]*from="(\w+)"\} (\d+)$/gm;
 
 async function residentMiB(node: Node): Promise<number> {
@@ -199,15 +209,7 @@ try {
   await pullMs(peer.mirror, "small", little);
   if (wanted("cached")) await cached(peer, big, registry.url);
   if (wanted("small")) await small(peer, little);
-  if (wanted("cold")) {
-    const addresses = peer.ready.addresses as string[];
-    const host = await startNode(
-      "host",
-      registry.url,
-      ...["--fleet", String(peer.ready.peerId), "--peer", addresses[0]!],
-    );
-    await cold(host, big, registry.url);
-  }
+  if (wanted("cold")) await cold(peer, big, registry.url);
   if (wanted("many")) await many(peer, little);
 } finally {
   await resources.disposeAsync();
