@@ -99,7 +99,7 @@ export class Feed {
   async #fromMembers(signal: AbortSignal): Promise<void> {
     const { clock, swarm } = this.#options;
     if (swarm === undefined) return;
-    let search = this.#search([]);
+    let search = this.#search([], false);
     let startMs = clock.monotonicMs();
     let parentCount = 0;
     this.#setWay([], new Patience(startMs));
@@ -118,22 +118,23 @@ export class Feed {
       if (outcome.kind === "lost") this.#lost.add(peer.peerId);
       // Those on the way up are never below this node, and one of them reads upstream.
       const named = outcome.kind === "elsewhere" ? outcome.peers : [];
-      search = this.#search([
-        ...named,
-        ...path.map((peerId) => swarm.members.addressOf(peerId)),
-      ]);
+      search = this.#search(
+        [...named, ...path.map((peerId) => swarm.members.addressOf(peerId))],
+        outcome.kind !== "lost",
+      );
       startMs = clock.monotonicMs();
     }
   }
 
-  #search(first: readonly PeerAddress[]): Search {
+  /** @param isNearestFirst Whether the one above in the order may have begun meanwhile. */
+  #search(first: readonly PeerAddress[], isNearestFirst: boolean): Search {
     const { swarm, part } = this.#options;
     const { members, order, network, hints } = swarm!;
     const { ancestors, backups } = order.above(network.peerId, part.index);
     const addressed = (ids: readonly string[]) => ids.map((peerId) => members.addressOf(peerId));
     return new Search({
       hints: [
-        ...(first.length === 0 ? [] : addressed(ancestors.slice(0, 1))),
+        ...(isNearestFirst ? addressed(ancestors.slice(0, 1)) : []),
         ...first,
         ...addressed(this.#lastTop === undefined ? [] : [this.#lastTop]),
         ...hints(),

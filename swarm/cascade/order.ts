@@ -31,6 +31,8 @@ export class Order {
   /** Peer ids for each part. */
   readonly #ids: readonly (readonly string[])[];
   readonly #homes: ReadonlyMap<string, number>;
+  /** Where each stands, for each part. */
+  readonly #places: readonly ReadonlyMap<string, number>[];
 
   constructor(
     options: {
@@ -50,6 +52,7 @@ export class Order {
       ...ids.filter((_id, index) => index % partCount === part),
       ...ids.filter((_id, index) => index % partCount !== part),
     ]);
+    this.#places = this.#ids.map((own) => new Map(own.map((peerId, index) => [peerId, index])));
   }
 
   /** The part that `peerId`, one of the members, is to pass on to several others. */
@@ -66,7 +69,7 @@ export class Order {
     part: number,
   ): { readonly ancestors: readonly string[]; readonly backups: readonly string[] } {
     const ids = this.#ids[part]!;
-    const own = ids.indexOf(peerId);
+    const own = this.#places[part]!.get(peerId)!;
     const ancestors: string[] = [];
     for (let at = own; at > 0;) {
       at = Math.floor((at - 1) / ASK_ARITY);

@@ -1,5 +1,5 @@
 /** Who may hang below this node in one part. Pure. */
-import { ASK_ARITY, AWAY_SEATS, PEERS_MAX, SEATS, URGENT_SEATS, WHOLE_SEATS } from "./limits.ts";
+import { AWAY_SEATS, PEERS_MAX, SEATS, URGENT_SEATS, WHOLE_SEATS } from "./limits.ts";
 
 /** A member that hangs below this node. */
 export interface Seated {
@@ -76,13 +76,12 @@ export class Seats<T extends Seated> {
     if (index >= 0) this.#children.splice(index, 1);
   }
 
-  #hasSeat({ newcomer, isTop, isUrgent, childCount }: SeatRequest): boolean {
+  #hasSeat({ isTop, isUrgent, childCount }: SeatRequest): boolean {
     const more = isUrgent ? URGENT_SEATS : 0;
     const ownCount = this.#children.length;
     if (this.#partCount === 1) return ownCount < WHOLE_SEATS + more;
     // A part that begins here must go on somewhere, whatever the others take.
     if (isTop && ownCount < AWAY_SEATS) return true;
-    if (newcomer.isNear && ownCount < ASK_ARITY) return true;
     return (this.#isHome || isUrgent) && childCount < SEATS + more;
   }
 }

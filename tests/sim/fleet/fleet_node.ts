@@ -106,9 +106,10 @@ export class FleetNode {
   doneMs: number | undefined;
   answeredCount = 0;
   sentBytes = 0;
-  #isDead = false;
+  isDead = false;
   #feeds: readonly SimFeed[] = [];
   readonly #roster = new Roster();
+  readonly #avoided = new Set<string>();
   #children: SimChild[] = [];
   #downLeft = 0;
 
@@ -118,11 +119,11 @@ export class FleetNode {
   }
 
   get isOver(): boolean {
-    return this.#isDead || this.doneMs !== undefined;
+    return this.isDead || this.doneMs !== undefined;
   }
 
   begin(): void {
-    if (this.#isDead) return;
+    if (this.isDead) return;
     const { sim } = this;
     const { size } = sim.scene;
     const nowMs = sim.clock.nowMs;
@@ -140,13 +141,13 @@ export class FleetNode {
       size,
       content,
     });
-    for (const feed of this.#feeds) this.#seek(feed, []);
+    for (const feed of this.#feeds) this.#seek(feed, [], false);
     this.#watch();
   }
 
   die(): void {
     if (this.doneMs !== undefined) return;
-    this.#isDead = true;
+    this.isDead = true;
     for (const feed of this.#feeds) this.#stopReading(feed);
   }
 
@@ -156,7 +157,7 @@ export class FleetNode {
     feed: SimFeed,
     { isNear, isUrgent }: Candidate,
   ): SimChild | { readonly peers: readonly PeerAddress[]; readonly isFull: boolean } | undefined {
-    if (this.#isDead) return undefined;
+    if (this.isDead) return undefined;
     this.answeredCount++;
     const { sim } = this;
     if (this.host === undefined) {
@@ -174,14 +175,14 @@ export class FleetNode {
   /** The parent gave the seat up, or went. */
   parentGone(seat: SimChild, peers: readonly PeerAddress[]): void {
     const { feed } = seat;
-    if (this.#isDead || feed.parent !== seat) return;
+    if (this.isDead || feed.parent !== seat) return;
     feed.parent = undefined;
-    if (!feed.isDone) this.#seek(feed, [...peers, ...addressed(feed.path)]);
+    if (!feed.isDone) this.#seek(feed, [...peers, ...addressed(feed.path)], true);
   }
 
   pathTold(seat: SimChild, above: readonly string[], top: string | undefined): void {
     const { feed } = seat;
-    if (this.#isDead || feed.parent !== seat) return;
+    if (this.isDead || feed.parent !== seat) return;
     const path = [seat.parent.id, ...above];
     const loopEnd = path.indexOf(this.id);
     if (loopEnd >= 0 && path.slice(0, loopEnd).every((peerId) => this.id < peerId)) {
@@ -197,7 +198,7 @@ export class FleetNode {
 
   /** Sends a step's worth to those below. */
   send(upBytes: number): void {
-    if (this.#isDead || this.#children.length === 0) return;
+    if (this.isDead || this.#children.length === 0) return;
     this.#children = this.#children.filter((child) => !child.isOver);
     let left = upBytes;
     // Twice, so that what one cannot take goes to the others.
@@ -217,7 +218,7 @@ export class FleetNode {
   /** Takes up to `bytes` of a part; returns how many. */
   take(part: number, bytes: number, from: "upstream" | "member"): number {
     const feed = this.#feeds[part]!;
-    const isWanted = !this.#isDead && (from === "upstream") === (feed.reading !== undefined);
+    const isWanted = !this.isDead && (from === "upstream") === (feed.reading !== undefined);
     const taken = isWanted
       ? Math.max(0, Math.min(bytes, this.#downLeft, feed.part.end - feed.tip))
       : 0;
@@ -242,21 +243,21 @@ export class FleetNode {
     if (this.#feeds.every((feed) => feed.isDone)) this.doneMs = nowMs;
   }
 
-  #seek(feed: SimFeed, first: readonly PeerAddress[]): void {
+  #seek(feed: SimFeed, first: readonly PeerAddress[], isNearestFirst: boolean): void {
     const { sim } = this;
     const { ancestors, backups } = sim.order.above(this.id, feed.part.index);
     const nowMs = sim.clock.nowMs;
     feed.searchStartMs = nowMs;
     feed.search = new Search({
       hints: [
-        ...(first.length === 0 ? [] : addressed(ancestors.slice(0, 1))),
+        ...(isNearestFirst ? addressed(ancestors.slice(0, 1)) : []),
         ...first,
         ...addressed(feed.lastTop === undefined ? [] : [feed.lastTop]),
         ...this.#roster.peersOf(sim.sha256, nowMs),
       ],
       ancestors: addressed(ancestors),
       backups: addressed(backups),
-      avoid: new Set([this.id, ...feed.lost]),
+      avoid: new Set([this.id, ...feed.lost, ...this.#avoided]),
     });
     this.#setWay(feed, [], new Patience(nowMs));
     this.#next(feed);
@@ -264,7 +265,7 @@ export class FleetNode {
 
   #next(feed: SimFeed): void {
     const { sim } = this;
-    if (this.#isDead || feed.isDone) return;
+    if (this.isDead || feed.isDone) return;
     const isLate = sim.clock.nowMs - feed.searchStartMs >= SEARCH_MS;
     const candidate = isLate ? undefined : feed.search!.next();
     if (candidate === undefined) return this.#readUpstream(feed);
@@ -273,9 +274,12 @@ export class FleetNode {
     const { peer } = candidate;
     sim.clock.after(sim.latencyMs, () => {
       const answer = sim.nodes.get(peer.peerId)!.answer(this, feed, candidate);
-      if (answer === undefined) return sim.clock.after(ANSWER_MS, () => this.#next(feed));
+      if (answer === undefined) {
+        this.#avoided.add(peer.peerId);
+        return sim.clock.after(ANSWER_MS, () => this.#next(feed));
+      }
       sim.clock.after(sim.latencyMs, () => {
-        if (this.#isDead || feed.search !== search) return;
+        if (this.isDead || feed.search !== search) return;
         feed.isNear = candidate.isNear;
         if (answer instanceof SimChild) return this.#seated(feed, answer);
         feed.search!.answered(answer.peers, answer.isFull);
@@ -297,7 +301,7 @@ export class FleetNode {
     const { sim } = this;
     feed.search = undefined;
     sim.clock.after(sim.scene.upstreamFirstMs ?? 50, () => {
-      if (this.#isDead || feed.isDone) return;
+      if (this.isDead || feed.isDone) return;
       feed.reading = { node: this, part: feed.part.index };
       sim.readers.add(feed.reading);
     });
@@ -327,7 +331,7 @@ export class FleetNode {
     for (const feed of this.#feeds) {
       if (feed.parent === undefined || feed.isDone) continue;
       // A parent that lives ticks.
-      if (!feed.parent.parent.#isDead) feed.patience.heard(nowMs);
+      if (!feed.parent.parent.isDead) feed.patience.heard(nowMs);
       if (feed.patience.reasonToLeave(nowMs, feed.path.length) !== undefined) this.#leave(feed);
       else if (!feed.isNear && this.#mayMove(feed, nowMs)) this.#move(feed);
     }
@@ -350,7 +354,7 @@ export class FleetNode {
     feed.parent = undefined;
     seat.isOver = true;
     seat.parent.host!.remove(feed.part, seat);
-    this.#seek(feed, addressed(feed.path));
+    this.#seek(feed, addressed(feed.path), true);
   }
 
   #leave(feed: SimFeed): void {
@@ -359,7 +363,7 @@ export class FleetNode {
     feed.parent = undefined;
     seat.isOver = true;
     seat.parent.host!.remove(feed.part, seat);
-    this.#seek(feed, addressed(feed.path));
+    this.#seek(feed, addressed(feed.path), false);
   }
 }
 

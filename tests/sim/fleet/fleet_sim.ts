@@ -41,8 +41,10 @@ export interface FleetResult {
   readonly scene: FleetScene;
   readonly wantingCount: number;
   readonly completeCount: number;
+  /** Those that did not die before they were complete. */
+  readonly survivorCount: number;
   readonly upstreamBytes: number;
-  /** Bytes that one node needs, with nobody else there. */
+  /** What one node needs, with nobody else there. */
   readonly aloneMs: number;
   /** From the start of the first node. */
   readonly lastMs: number;
@@ -138,6 +140,7 @@ export class FleetSim {
       scene,
       wantingCount: wanting.length,
       completeCount: done.length,
+      survivorCount: wanting.filter((node) => !node.isDead).length,
       upstreamBytes: this.upstreamBytes,
       aloneMs,
       lastMs: Math.max(...done.map((node) => node.doneMs!)),
