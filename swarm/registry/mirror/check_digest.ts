@@ -5,8 +5,11 @@ import type { Clock } from "../../../src/core/ports.ts";
 import type { BlobStore } from "../../store/blob_store.ts";
 import { PIECE_BYTES } from "./limits.ts";
 
-/** Bytes hashed in one turn: some ten milliseconds. */
-const TURN_BYTES = 8 * 1024 * 1024;
+/** Bytes hashed in one turn: some milliseconds of the thread. */
+const TURN_BYTES = 4 * 1024 * 1024;
+
+/** The pause between two turns where nobody waits for the end. */
+const PAUSE_MS = 5;
 
 /**
  * Computes it from the bytes unless the store knows it, and tells the store.
@@ -16,12 +19,18 @@ const TURN_BYTES = 8 * 1024 * 1024;
 export async function sha256InStore(
   store: BlobStore,
   hash: Hash,
-  options: { readonly clock: Clock; readonly signal: AbortSignal },
+  options: {
+    readonly clock: Clock;
+    readonly signal: AbortSignal;
+    /** Clients are given the bytes meanwhile: they come first. */
+    readonly isGentle?: boolean;
+  },
 ): Promise<Sha256> {
   const known = store.status(hash)?.sha256;
   if (known !== undefined) return known;
   await using reader = await store.openReader(hash);
   const digest = createHash("sha256");
+  const pauseMs = options.isGentle === true ? PAUSE_MS : 0;
   const piece = new Uint8Array(Math.max(1, Math.min(PIECE_BYTES, reader.size)));
   for (let at = 0; at < reader.size;) {
     options.signal.throwIfAborted();
@@ -30,7 +39,7 @@ export async function sha256InStore(
     digest.update(piece.subarray(0, count));
     at += count;
     // Hashing takes the thread: others get a turn.
-    if (at % TURN_BYTES < count) await options.clock.sleep(0, options);
+    if (at % TURN_BYTES < count) await options.clock.sleep(pauseMs, options);
   }
   const sha256 = sha256FromBytes(digest.digest());
   if (store.status(hash)?.state === "complete") store.setAttributes(hash, { sha256 });

@@ -47,7 +47,9 @@ export async function fetchCandidate(
     // From its abort on nobody waits for it.
     fetching.catch(() => {});
     const report = await abortable(fetching, signal);
-    if (await sha256InStore(store, hash, { clock, signal }) === sha256) return report;
+    // Whoever reads as it arrives has the bytes already.
+    const isGentle = options.position !== undefined;
+    if (await sha256InStore(store, hash, { clock, signal, isGentle }) === sha256) return report;
   } catch (error) {
     if (!guard.signal.aborted) throw error;
   }

@@ -78,6 +78,13 @@ export class Flight {
     return this.#state.state === "failed" ? this.#state.error : undefined;
   }
 
+  /** Whether every byte came, and only its SHA-256 is still to be computed. */
+  get isAllHere(): boolean {
+    const state = this.#state;
+    const record = state.state === "streaming" ? this.#store.status(state.hash) : undefined;
+    return record !== undefined && record.groups.count * GROUP_BYTES >= record.size;
+  }
+
   /** Its bytes may be read as they are verified. */
   stream(hash: Hash): void {
     if (this.#isOver()) return;

@@ -105,6 +105,8 @@ export class Flights implements AsyncDisposable {
       this.#forget(held);
       flight.cancel(new DOMException("Nobody waits for the blob any more", "AbortError"));
     };
+    // Its check goes on: whoever lied is to be found out, and an image that is whole to be kept.
+    if (flight.isAllHere) return;
     if (flight.state === "streaming") return stop();
     held.stopLinger = clock.timer(limits.lingerMs, stop);
   }

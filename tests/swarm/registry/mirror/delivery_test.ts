@@ -240,6 +240,16 @@ Deno.test("When the last client goes away a fetch ends; what was verified stays 
   assert.deepEqual(await readAll(await blobOf(at)), LAYER_BYTES);
 });
 
+Deno.test("A client that leaves with the last byte does not end the check of what it was given", async () => {
+  await using at = await answered();
+  await at.swarm.add("member", IMAGE.blobs.values(), { isTrusted: true });
+  for (const [digest, bytes] of IMAGE.blobs) {
+    assert.deepEqual(await readAll(await at.mirror.blob(NGINX, digest, GET)), bytes);
+  }
+  await until(() => at.kept.length === 1, "the image is kept");
+  assert.equal(at.store.findBySha256(SHA256)?.state, "complete");
+});
+
 Deno.test("What the registry sends goes on for a moment after its last client left, so that one that comes back finds it", async () => {
   await using at = await answered({ limits: { lingerMs: 400 } });
   at.hub.weather.throughput = 16 * MIB;
