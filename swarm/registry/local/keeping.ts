@@ -16,6 +16,12 @@ export interface KeepingOptions {
   readonly visibility?: Visibility;
 }
 
+/** A blob that a repository has. */
+export interface KeptBlob {
+  readonly digest: Digest;
+  readonly record: BlobRecord;
+}
+
 /** See the head of this file. */
 export class Keeping {
   readonly #options: KeepingOptions;
@@ -32,29 +38,26 @@ export class Keeping {
     return { name: digest, visibility: this.#options.visibility ?? "private", ...type };
   }
 
-  /** Does `change`, which says that a repository has `digest` now, and pins it: both or nothing. */
-  keep(digest: Digest, record: BlobRecord, change: () => void = () => {}): void {
+  /** Does `change`, which says that a repository has `blobs` now, and pins them: all or nothing. */
+  keep(blobs: readonly KeptBlob[], change: () => void): void {
     const { store, index } = this.#options;
-    const isPinned = store.status(record.hash)?.pinned === true;
+    const unpinned = blobs.filter(({ record }) => store.status(record.hash)?.pinned === false);
     index.transaction(() => {
       change();
-      index.mappings.put({ sha256: sha256Of(digest), hash: record.hash, size: record.size });
-      if (!isPinned) index.pinned.add(record.hash);
+      for (const { digest, record } of blobs) {
+        index.mappings.put({ sha256: sha256Of(digest), hash: record.hash, size: record.size });
+      }
+      for (const { record } of unpinned) index.pinned.add(record.hash);
     });
-    // Should this be the moment to die, the next start pins it.
-    if (!isPinned) store.pin(record.hash);
+    // Should this be the moment to die, the next start pins them.
+    for (const { record } of unpinned) store.pin(record.hash);
   }
 
-  /** Pins again what should be: the store may have been restored, or the last run have died. */
+  /** Pins again what was pinned: the store may have been restored, or the last run have died. */
   restore(): void {
     const { store, index } = this.#options;
-    for (const repository of this.#repositories()) {
-      for (const kind of ["manifest", "blob"] as const) {
-        for (const { digest } of index.members.of(repository, kind)) {
-          const record = store.findBySha256(sha256Of(digest));
-          if (record?.state === "complete" && !record.pinned) this.keep(digest, record);
-        }
-      }
+    for (const hash of index.pinned.all()) {
+      if (store.status(hash)?.pinned === false) store.pin(hash);
     }
   }
 

@@ -23,7 +23,7 @@ import type {
   StoredManifest,
   UploadStatus,
 } from "../ports.ts";
-import { Keeping } from "./keeping.ts";
+import { Keeping, type KeptBlob } from "./keeping.ts";
 import {
   ORPHAN_MS,
   TIDY_INTERVAL_MS,
@@ -179,7 +179,7 @@ export class LocalRegistry implements RegistryReader, RegistryWriter, AsyncDispo
         mode: "copy",
         expected: { sha256: sha256Of(digest) },
       });
-      this.#keeping.keep(digest, record, () => {
+      this.#keeping.keep([{ digest, record }], () => {
         index.members.add(name, digest, { kind: "blob" });
         index.uploads.remove(id);
       });
@@ -202,7 +202,9 @@ export class LocalRegistry implements RegistryReader, RegistryWriter, AsyncDispo
           0
         : isRepository(from) && index.members.has(nameOf(from), digest, "blob"));
     if (!isThere) return Promise.resolve(false);
-    this.#keeping.keep(digest, record, () => index.members.add(name, digest, { kind: "blob" }));
+    this.#keeping.keep([{ digest, record }], () => {
+      index.members.add(name, digest, { kind: "blob" });
+    });
     return Promise.resolve(true);
   }
 
@@ -221,14 +223,14 @@ export class LocalRegistry implements RegistryReader, RegistryWriter, AsyncDispo
         `Cannot keep the manifest: its digest is ${digest}, and it is pushed as ${reference.digest}`,
       );
     }
-    this.#checkChildren(name, parsed);
+    this.#childrenOf(name, parsed);
     const record = await store.importBytes(manifest.bytes, {
       ...this.#keeping.attributesFor(digest, parsed.mediaType),
       expected: { sha256: sha256Of(digest) },
     });
-    this.#keeping.keep(digest, record, () => {
-      // Again: somebody may have deleted a layer while the bytes were kept.
-      this.#checkChildren(name, parsed);
+    // Again: somebody may have deleted a layer while the bytes were kept.
+    const children = this.#childrenOf(name, parsed);
+    this.#keeping.keep([...children, { digest, record }], () => {
       index.manifests.put(parsed, record.hash);
       index.members.add(name, digest, { kind: "manifest" });
       if (reference.tag !== undefined) index.tags.set(name, reference.tag, { digest });
@@ -326,10 +328,10 @@ export class LocalRegistry implements RegistryReader, RegistryWriter, AsyncDispo
     return record?.state === "complete" ? record : undefined;
   }
 
-  /** @throws {SeedmintError} `not-found`, `invalid` */
-  #checkChildren(name: RepositoryName, manifest: ParsedManifest): void {
+  /** What a manifest lists, all of it here. @throws {SeedmintError} `not-found`, `invalid` */
+  #childrenOf(name: RepositoryName, manifest: ParsedManifest): readonly KeptBlob[] {
     const { index, store } = this.#options;
-    for (const { digest, size } of manifest.children) {
+    return manifest.children.map(({ digest, size }) => {
       const isManifest = index.members.has(name, digest, "manifest");
       const record = manifest.kind === "index" && isManifest
         ? store.status(index.manifests.get(digest)!.hash)
@@ -346,7 +348,8 @@ export class LocalRegistry implements RegistryReader, RegistryWriter, AsyncDispo
           `Cannot keep the manifest: it lists ${digest} with ${size} bytes, and it has ${record.size}`,
         );
       }
-    }
+      return { digest, record };
+    });
   }
 }
 

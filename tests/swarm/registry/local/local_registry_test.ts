@@ -3,6 +3,7 @@ import { isSeedmintError } from "../../../../src/core/errors.ts";
 import { MEDIA_TYPES, parseManifest } from "../../../../swarm/registry/manifest/mod.ts";
 import { type Digest, sha256Of } from "../../../../swarm/registry/names.ts";
 import type { PushedManifest } from "../../../../swarm/registry/local/mod.ts";
+import { openStore, TemporaryDirectory } from "../../store/fixture.ts";
 import { artifactOf, describe, imageOf, indexOf, jsonPart, layerOf } from "../manifest/fixture.ts";
 import { chunkOf, LocalKit, named, NEVER, pullBlob } from "./kit.ts";
 
@@ -306,6 +307,18 @@ Deno.test("LocalRegistry has after a restart all that it had, and pins it again 
   assert.deepEqual(await kit.registry.repositories({ count: 9 }), { items: [], hasMore: false });
 });
 
+Deno.test("A manifest pins what it lists, even what its repository had without a push", async () => {
+  await using kit = await LocalKit.open();
+  for (const part of [image.config, ...image.layers]) {
+    await kit.store.importBytes(part.bytes);
+    kit.index.members.add(named("a"), part.digest, { kind: "blob" });
+  }
+  await kit.reopen();
+  assert.ok([...kit.store.list()].every(({ pinned }) => !pinned), "what was fetched is evictable");
+  await kit.registry.putManifest("a", { tag: "1" }, image.manifest);
+  assert.ok([...kit.store.list()].every(({ pinned }) => pinned), "what was pushed is not");
+});
+
 Deno.test("LocalRegistry is as if a blob were not there when the store lost it, and takes it again", async () => {
   await using kit = await LocalKit.open();
   await kit.pushImage("a", image, "1");
@@ -318,4 +331,29 @@ Deno.test("LocalRegistry is as if a blob were not there when the store lost it, 
   await kit.pushImage("a", image, "1");
   assert.deepEqual(await pullBlob(kit.registry, "a", layer.digest), layer.bytes);
   assert.ok(await kit.registry.manifest(named("a"), { tag: "1" }, ANY));
+});
+
+Deno.test("LocalRegistry takes the same layers from many clients at one time, over a store on disk", async () => {
+  using directory = new TemporaryDirectory();
+  await using kit = await LocalKit.open({ store: await openStore(directory.path) });
+  const shared = layerOf("shared", 200_000);
+  const images = ["a", "b", "c"].map((text) => imageOf([shared, layerOf(text, 30_000)]));
+  await Promise.all(
+    ["one", "two", "two", "three/four"].flatMap((repository, client) =>
+      images.map((one, at) => kit.pushImage(repository, one, `t${client}-${at}`))
+    ),
+  );
+  for (const [at, one] of images.entries()) {
+    for (const repository of ["one", "two", "three/four"]) {
+      const client = repository === "one" ? 0 : repository === "two" ? 2 : 3;
+      const tag = `t${client}-${at}`;
+      const found = await kit.registry.manifest(named(repository), { tag }, ANY);
+      assert.equal(found?.digest, one.manifest.digest);
+      for (const { digest, bytes } of [one.config, ...one.layers]) {
+        assert.deepEqual(await pullBlob(kit.registry, repository, digest), bytes);
+      }
+    }
+  }
+  assert.equal(kit.store.usage().blobCount, 1 + 3 * 3, "each blob lies in the store once");
+  assert.deepEqual(kit.uploadFiles, []);
 });
