@@ -45,16 +45,14 @@ function percentile95(numbers: readonly number[]): number {
   return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length * 0.95)]!;
 }
 
-/** A node that mirrors `upstream` as docker.io. */
-async function startNode(name: string, upstream: string, ...flags: string[]) {
+/** A node with these settings besides. */
+async function startNode(name: string, ...flags: string[]) {
   const process = resources.use(
     new ChildProcess({
       script: "node.ts",
       args: [
         ...["start", "--json", "--data", `${scratch}/${name}`, "--no-mdns"],
-        ...["--listen", "/ip4/127.0.0.1/tcp/0", "--mirror-listen", "127.0.0.1:0"],
-        ...["--metrics-listen", "127.0.0.1:0"],
-        ...["--mirror-upstream", `docker.io=${upstream}`, "--mirror-visibility", "public"],
+        ...["--listen", "/ip4/127.0.0.1/tcp/0", "--metrics-listen", "127.0.0.1:0"],
         ...flags,
       ],
     }),
@@ -64,6 +62,30 @@ async function startNode(name: string, upstream: string, ...flags: string[]) {
 }
 
 type Node = Awaited<ReturnType<typeof startNode>>;
+
+/** A node that mirrors `upstream` as docker.io. */
+async function startMirror(name: string, upstream: Upstream, ...flags: string[]): Promise<Node> {
+  const of = ["--mirror-upstream", `docker.io=${upstream.url}`, "--mirror-visibility", "public"];
+  return await startNode(name, "--mirror-listen", "127.0.0.1:0", ...of, ...flags);
+}
+
+/** The registry that is mirrored. */
+interface Upstream {
+  readonly name: string;
+  readonly url: string;
+}
+
+/** Debian's registry; where that is not installed, the push registry of a node. */
+async function startUpstream(): Promise<Upstream> {
+  const directory = `${scratch}/upstream`;
+  const registry = await startDockerRegistry(directory, values["docker-registry"]);
+  if (typeof registry !== "string") {
+    return { name: "docker-registry", url: resources.use(registry).url };
+  }
+  say("docker-registry", `skipped: ${registry}`);
+  const { ready } = await startNode("shelf", "--push-listen", "127.0.0.1:0");
+  return { name: "push registry", url: String(ready.push) };
+}
 
 /** Pulls an image of one layer as a client does: the manifest by its tag, then the layer. */
 async function pullMs(registry: string, tag: string, layer: Layer): Promise<number> {
@@ -101,12 +123,12 @@ function sayRates(title: string, medians: ReadonlyMap<string, number>, size: num
   }
 }
 
-async function cached(node: Node, big: Layer, upstream: string): Promise<void> {
+async function cached(node: Node, big: Layer, upstream: Upstream): Promise<void> {
   const path = `/v2/${REPOSITORY}/blobs/${big.digest}`;
   const target = `${scratch}/out`;
   const contestants = new Map([
     ["node", () => curlMs(`${node.mirror}${path}`, target)],
-    ["docker-registry", () => curlMs(`${upstream}${path}`, target)],
+    [upstream.name, () => curlMs(`${upstream.url}${path}`, target)],
   ]);
   const nginx = await startNginx(scratch, scratch);
   if (typeof nginx === "string") say("cached, nginx", `skipped: ${nginx}`);
@@ -132,7 +154,7 @@ async function small(node: Node, layer: Layer): Promise<void> {
 }
 
 /** Each round has a node of its own that holds nothing, and knows the peer already. */
-async function cold(peer: Node, big: Layer, upstream: string): Promise<void> {
+async function cold(peer: Node, big: Layer, upstream: Upstream): Promise<void> {
   const [address] = peer.ready.addresses as string[];
   const knows = ["--fleet", String(peer.ready.peerId), "--peer", address!];
   const brought = new Map<string, number>();
@@ -140,7 +162,7 @@ async function cold(peer: Node, big: Layer, upstream: string): Promise<void> {
   const medians = await contest(
     new Map([
       ["node", async () => {
-        const host = await startNode(`host-${round++}`, upstream, ...knows);
+        const host = await startMirror(`host-${round++}`, upstream, ...knows);
         const ms = await pullMs(host.mirror, "big", big);
         for (const [from, bytes] of await broughtTo(host, big.size)) {
           brought.set(from, (brought.get(from) ?? 0) + bytes);
@@ -149,7 +171,7 @@ async function cold(peer: Node, big: Layer, upstream: string): Promise<void> {
         await Deno.remove(host.data, { recursive: true });
         return ms;
       }],
-      ["upstream", () => pullMs(upstream, "big", big)],
+      ["upstream", () => pullMs(upstream.url, "big", big)],
     ]),
   );
   sayRates("cold", medians, big.size);
@@ -194,22 +216,17 @@ async function many(node: Node, layer: Layer): Promise<void> {
 }
 
 try {
-  const registry = await startDockerRegistry(`${scratch}/upstream`, values["docker-registry"]);
-  if (typeof registry === "string") {
-    say("registry", `skipped: ${registry}`);
-    Deno.exit(0);
-  }
-  resources.use(registry);
+  const upstream = await startUpstream();
   const big = await makeLayer(`${scratch}/big`, Number(values.mib) * MIB);
   const little = await makeLayer(`${scratch}/small`, 10_000_000);
-  await pushImage(registry.url, REPOSITORY, { tag: "big", layer: big });
-  await pushImage(registry.url, REPOSITORY, { tag: "small", layer: little });
-  const peer = await startNode("peer", registry.url);
+  await pushImage(upstream.url, REPOSITORY, { tag: "big", layer: big });
+  await pushImage(upstream.url, REPOSITORY, { tag: "small", layer: little });
+  const peer = await startMirror("peer", upstream);
   await pullMs(peer.mirror, "big", big);
   await pullMs(peer.mirror, "small", little);
-  if (wanted("cached")) await cached(peer, big, registry.url);
+  if (wanted("cached")) await cached(peer, big, upstream);
   if (wanted("small")) await small(peer, little);
-  if (wanted("cold")) await cold(peer, big, registry.url);
+  if (wanted("cold")) await cold(peer, big, upstream);
   if (wanted("many")) await many(peer, little);
 } finally {
   await resources.disposeAsync();
