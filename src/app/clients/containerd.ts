@@ -11,13 +11,18 @@ import type { ClientFiles, FileChange } from "./files.ts";
 import { plain, planHostRemoval, quote, withMirrorHost } from "./hosts_toml.ts";
 import { changeOf, isAtLeast, type Plan, type PlanOptions, type Version } from "./plan.ts";
 
-/** containerd's own file. */
-export const CONTAINERD_CONFIG = "/etc/containerd/config.toml";
+/** Where containerd's files lie: those of the system, or of one user without root. */
+export function containerdDirectory(home?: string): string {
+  return home === undefined ? "/etc/containerd" : `${home}/.config/containerd`;
+}
 
-/** Where it looks for `hosts.toml` unless told otherwise. */
-export const CERTS_DIRECTORY = "/etc/containerd/certs.d";
+/** containerd's own file. */
+export function containerdConfig(home?: string): string {
+  return `${containerdDirectory(home)}/config.toml`;
+}
 
 const RESTART = "systemctl restart containerd";
+const RESTART_USER = "systemctl --user restart containerd";
 
 /** A table of `config.toml` whose `config_path` names the directory. */
 interface PathTable {
@@ -35,6 +40,8 @@ const TRANSFER: PathTable = { plugin: "io.containerd.transfer.v1.local" };
 
 /** What `config.toml` says of mirrors. */
 export interface ContainerdConfig {
+  /** The file. */
+  readonly path: string;
   /** Of the file's format. */
   readonly version: number;
   /** Where `hosts.toml` files are looked for; the default when nothing is said. */
@@ -50,22 +57,23 @@ export interface ContainerdConfig {
 /** Reads `config.toml`. */
 export async function readContainerd(
   files: ClientFiles,
-  version?: Version,
+  options: { readonly version?: Version; readonly home?: string } = {},
 ): Promise<ContainerdConfig> {
-  const text = await files.read(CONTAINERD_CONFIG);
-  return readConfig(text, version);
+  const text = await files.read(containerdConfig(options.home));
+  return readConfig(text, options);
 }
 
 /** Plans `setup containerd`. */
 export async function planContainerd(options: PlanOptions): Promise<Plan> {
-  const { files, isRemoval, version } = options;
-  const before = await files.read(CONTAINERD_CONFIG);
-  const config = readConfig(before, version);
-  if (isRemoval) return await planRemoval(files, before, config);
+  const { files, isRemoval, version, home } = options;
+  const before = await files.read(containerdConfig(home));
+  const config = readConfig(before, options);
+  const restart = home === undefined ? RESTART : RESTART_USER;
+  if (isRemoval) return await planRemoval(files, { before, config, restart });
   const notes: string[] = [];
   const changes: FileChange[] = [];
   const configured = withConfigPath(before, config, notes, version);
-  changes.push(...changeOf(CONTAINERD_CONFIG, before, configured));
+  changes.push(...changeOf(config.path, before, configured));
   for (const { registry, url } of options.registries) {
     const path = `${config.directory}/${registry}/hosts.toml`;
     const text = await files.read(path);
@@ -79,28 +87,35 @@ export async function planContainerd(options: PlanOptions): Promise<Plan> {
     } else changes.push(...changeOf(path, text, after));
   }
   notes.push(`ctr takes the files only with --hosts-dir ${config.directory}`);
-  const isRestarted = changes.some(({ path }) => path === CONTAINERD_CONFIG);
-  return { changes, notes, ...(isRestarted ? { restart: RESTART } : {}) };
+  const isRestarted = changes.some(({ path }) => path === config.path);
+  return { changes, notes, ...(isRestarted ? { restart } : {}) };
 }
 
 async function planRemoval(
   files: ClientFiles,
-  before: string | undefined,
-  config: ContainerdConfig,
+  { before, config, restart }: {
+    readonly before: string | undefined;
+    readonly config: ContainerdConfig;
+    readonly restart: string;
+  },
 ): Promise<Plan> {
   const changes = [...await planHostRemoval(files, config.directory)];
   const rest = before === undefined ? undefined : withoutBlocks(before);
   const isOurs = rest !== undefined && rest !== before && rest.trim() === "";
-  const configChanges = changeOf(CONTAINERD_CONFIG, before, isOurs ? undefined : rest);
+  const configChanges = changeOf(config.path, before, isOurs ? undefined : rest);
   return {
     changes: [...changes, ...configChanges],
     notes: [],
-    ...(configChanges.length === 0 ? {} : { restart: RESTART }),
+    ...(configChanges.length === 0 ? {} : { restart }),
   };
 }
 
-function readConfig(text: string | undefined, found: Version | undefined): ContainerdConfig {
-  const table = text === undefined ? {} : parseTable(text, CONTAINERD_CONFIG);
+function readConfig(
+  text: string | undefined,
+  { version: found, home }: { readonly version?: Version; readonly home?: string },
+): ContainerdConfig {
+  const file = containerdConfig(home);
+  const table = text === undefined ? {} : parseTable(text, file);
   const fallback = text !== undefined ? 1 : isAtLeast(found, 2, 0) ? 3 : 2;
   const version = Number(table.version ?? fallback);
   const said = tablesOf(version, found).map((one) => [one.plugin, pathIn(table, one)] as const);
@@ -109,9 +124,10 @@ function readConfig(text: string | undefined, found: Version | undefined): Conta
   const configs = Object.values(registry.configs ?? {}) as { tls?: unknown }[];
   const disabled = Array.isArray(table.disabled_plugins) ? table.disabled_plugins : [];
   return {
+    path: file,
     version,
     // Of a list the first counts, if the list works at all.
-    directory: path?.split(":")[0] ?? CERTS_DIRECTORY,
+    directory: path?.split(":")[0] ?? `${containerdDirectory(home)}/certs.d`,
     said,
     hasOldMirrors: Object.keys(registry.mirrors ?? {}).length > 0 ||
       configs.some(({ tls }) => tls !== undefined),
@@ -139,7 +155,7 @@ function withConfigPath(
   }
   if (config.hasOldMirrors) {
     notes.push(
-      `${CONTAINERD_CONFIG} has mirrors in the old way ([…registry.mirrors]), beside which ` +
+      `${config.path} has mirrors in the old way ([…registry.mirrors]), beside which ` +
         "config_path may not stand: move them into hosts.toml files, then run this again",
     );
     return before;
@@ -151,7 +167,7 @@ function withConfigPath(
   }
   let text = before ?? blockOf([`version = ${config.version}`]);
   for (const table of tablesOf(config.version, found)) {
-    if (pathIn(parseTable(text, CONTAINERD_CONFIG), table) !== undefined) continue;
+    if (pathIn(parseTable(text, config.path), table) !== undefined) continue;
     const after = withPathIn(text, table, config.directory);
     if (!isOnlyPathAdded(after, text, table, config.directory)) {
       notes.push(`write config_path = "${config.directory}" into ${headerOf(table)} yourself`);
@@ -185,8 +201,8 @@ function isOnlyPathAdded(
   directory: string,
 ): boolean {
   try {
-    const now = plain(parseTable(after, CONTAINERD_CONFIG)) as Record<string, unknown>;
-    const then = plain(parseTable(before, CONTAINERD_CONFIG)) as Record<string, unknown>;
+    const now = plain(parseTable(after, "the new config.toml")) as Record<string, unknown>;
+    const then = plain(parseTable(before, "config.toml")) as Record<string, unknown>;
     if (pathIn(now, table) !== directory) return false;
     for (const each of [now, then]) forgetPath(each, table);
     return isDeepStrictEqual(now, then);

@@ -1,5 +1,5 @@
 /** Where a client would ask for a registry's images, read from its files as the client reads them. */
-import { CERTS_DIRECTORY, readContainerd } from "./containerd.ts";
+import { readContainerd } from "./containerd.ts";
 import { readRegistries } from "./containers_image.ts";
 import { dockerDirectory, readDocker } from "./docker.ts";
 import type { ClientFiles } from "./files.ts";
@@ -42,8 +42,7 @@ export async function examine(client: ClientName, options: ExamineOptions): Prom
 }
 
 async function examineContainerd(options: ExamineOptions): Promise<Examined> {
-  const { files, version } = options;
-  const config = await readContainerd(files, version);
+  const config = await readContainerd(options.files, options);
   const faults: string[] = [];
   const unsaid = config.said.filter(([, path]) => path === undefined).map(([plugin]) => plugin);
   if (!config.isCriDisabled) {
@@ -127,9 +126,4 @@ function isOurs(text: string, mirror: string): boolean {
 
 function sameHost(host: string): string {
   return host.replace(/^localhost(?=:|$)/, "127.0.0.1");
-}
-
-/** The directory that containerd's own tools must be told of. */
-export async function hostsDirectory(files: ClientFiles): Promise<string> {
-  return (await readContainerd(files).catch(() => undefined))?.directory ?? CERTS_DIRECTORY;
 }

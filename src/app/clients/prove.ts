@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import { messageOf, SeedmintError } from "../../core/errors.ts";
 import type { ClientFiles } from "./files.ts";
-import { hostsDirectory } from "./examine.ts";
+import { containerdDirectory, readContainerd } from "./containerd.ts";
 import { PULL_MS_MAX, VERSION_MS_MAX } from "./limits.ts";
 import type { ClientName } from "./plan.ts";
 import type { Programs, Ran } from "./programs.ts";
@@ -34,6 +34,8 @@ export interface ProveOptions {
   readonly signal: AbortSignal;
   /** A directory that nobody else uses. */
   readonly scratch: string;
+  /** Whose files count, if those of a user do. */
+  readonly home?: string;
 }
 
 /** One command. */
@@ -46,17 +48,28 @@ interface Recipe {
 }
 
 /**
- * Lets `client` pull the probe.
+ * Lets `client` pull the probe, by each way that it has.
  *
- * @returns Undefined when its program cannot be run here.
+ * @returns Empty when none of its programs can be run here.
  */
 export async function proveByClient(
   client: ClientName,
   options: ProveOptions,
+): Promise<readonly Proof[]> {
+  if (!options.programs.mayRun) return [];
+  const proofs: Proof[] = [];
+  for (const recipe of await recipesOf(client, options)) {
+    const proof = await follow(recipe, options);
+    if (proof !== undefined) proofs.push(proof);
+  }
+  return proofs;
+}
+
+async function follow(
+  { pull, remove }: Recipe,
+  options: ProveOptions,
 ): Promise<Proof | undefined> {
   const { programs, signal } = options;
-  if (!programs.mayRun) return undefined;
-  const { pull, remove } = await recipeOf(client, options);
   const run = async ([name, ...args]: Command, msMax: number): Promise<Ran | undefined> => {
     const path = await programs.find(name);
     return path === undefined ? undefined : await programs.run(path, args, { msMax, signal });
@@ -73,32 +86,39 @@ export async function proveByClient(
   return { by: "client", isProven, text };
 }
 
-async function recipeOf(
+async function recipesOf(
   client: ClientName,
-  { probe, scratch, files }: ProveOptions,
-): Promise<Recipe> {
+  { probe, scratch, files, home }: ProveOptions,
+): Promise<readonly Recipe[]> {
   const image = `${probe.registry}/${probe.repository}@${probe.digest}`;
   if (client === "podman") {
-    return { pull: ["podman", "pull", "--quiet", image], remove: [["podman", "rmi", image]] };
+    return [{ pull: ["podman", "pull", "--quiet", image], remove: [["podman", "rmi", image]] }];
   }
   if (client === "docker") {
     const remove: Command = ["docker", "image", "rm", image];
-    return { pull: ["docker", "pull", "--quiet", image], remove: [remove] };
+    return [{ pull: ["docker", "pull", "--quiet", image], remove: [remove] }];
   }
   if (client === "skopeo") {
     const target = `dir:${join(scratch, "skopeo")}`;
     const args = ["--insecure-policy", "copy", "--quiet", `docker://${image}`, target];
-    return { pull: ["skopeo", ...args], remove: [] };
+    return [{ pull: ["skopeo", ...args], remove: [] }];
   }
-  const directory = await hostsDirectory(files);
+  const found = await readContainerd(files, home === undefined ? {} : { home })
+    .catch(() => undefined);
+  const directory = found?.directory ?? `${containerdDirectory(home)}/certs.d`;
   const namespace = ["--namespace", "seedmint-doctor"];
-  return {
+  // As Kubernetes pulls, where its tool is there, and as people do.
+  const byKubernetes: Recipe = {
+    pull: ["crictl", "pull", image],
+    remove: [["crictl", "rmi", image]],
+  };
+  return [...(found?.isCriDisabled ? [] : [byKubernetes]), {
     pull: ["ctr", ...namespace, "images", "pull", "--hosts-dir", directory, image],
     remove: [
       ["ctr", ...namespace, "images", "rm", "--sync", image],
       ["ctr", "namespaces", "rm", "seedmint-doctor"],
     ],
-  };
+  }];
 }
 
 /** Asks the mirror for the probe as `client` would: manifest, then each blob. */

@@ -63,21 +63,15 @@ export async function pullImage(
     const platforms = parsed.kind === "index" && !wantsAll(request)
       ? { platforms: wantedPlatforms(request) }
       : {};
-    const { mirrorVisibility } = registry.options.config;
     await registry.images.collect(name, root.digest, {
       ...platforms,
-      visibility: visibility ?? (mirrorVisibility === "none" ? "private" : mirrorVisibility),
+      visibility: visibility ?? usualVisibility(registry, root.digest),
     });
     // Asked for here, it holds for an image that was there before, too.
     if (visibility !== undefined) {
       await registry.images.setVisibility(name, root.digest, visibility);
     }
-    if (name.reference.tag !== undefined) {
-      registry.index.tags.set(name, name.reference.tag, {
-        digest: root.digest,
-        ...keptEtag(registry, name, root.digest),
-      });
-    }
+    noteTag(registry, name, root.digest);
     return {
       digest: root.digest,
       stale: root.isStale ?? false,
@@ -112,10 +106,20 @@ async function pullLocal(
   return await fetchImage(registry, { name, digest, ...how }, work);
 }
 
-/** What the registry sent along with a tag stays, so that asking again costs it little. */
-function keptEtag(registry: OpenRegistry, name: ImageName, digest: Digest): { etag?: string } {
-  const known = registry.index.tags.get(name, name.reference.tag!);
-  return known?.digest === digest && known.etag !== undefined ? { etag: known.etag } : {};
+/** Who may have what was pulled, as the settings say; what only our login may pull is a case of its own. */
+function usualVisibility(
+  { index, options: { config } }: OpenRegistry,
+  digest: Digest,
+): "public" | "fleet" | "private" {
+  if (config.mirrorVisibility === "none") return "private";
+  return index.members.isPrivate(digest) ? config.mirrorPrivate : config.mirrorVisibility;
+}
+
+/** A tag that a signed catalog pins is not its registry's word: it is asked again the next time. */
+function noteTag({ index }: OpenRegistry, name: ImageName, digest: Digest): void {
+  const { tag } = name.reference;
+  if (tag === undefined || index.tags.get(name, tag)?.digest === digest) return;
+  index.tags.set(name, tag, { digest, checkedMs: 0 });
 }
 
 async function manifestOf(

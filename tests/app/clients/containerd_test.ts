@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { CONTAINERD_CONFIG, planContainerd } from "../../../src/app/clients/containerd.ts";
+import { containerdConfig, planContainerd } from "../../../src/app/clients/containerd.ts";
 import { examine } from "../../../src/app/clients/examine.ts";
 import { parseTable } from "../../../src/app/config/toml.ts";
 import { readVersion } from "../../../src/app/clients/programs.ts";
 import { carryOut, MemoryFiles } from "./memory_files.ts";
 
+const CONTAINERD_CONFIG = containerdConfig();
 const HUB = "/etc/containerd/certs.d/docker.io/hosts.toml";
 const look = (files: MemoryFiles) =>
   examine("containerd", {
@@ -166,4 +167,15 @@ Deno.test("doctor sees the mirror in _default, behind another host, or not at al
   ]);
   const none = await look(new MemoryFiles());
   assert.deepEqual(none.routes.map(({ place }) => place), [undefined, undefined]);
+});
+
+Deno.test("setup containerd --user keeps to the files of that user", async () => {
+  const files = new MemoryFiles();
+  const { restart } = await carryOut(planContainerd, files, { home: "/home/a" });
+  assert.equal(restart, "systemctl --user restart containerd");
+  assert.ok(
+    [...files.texts.keys()].every((path) => path.startsWith("/home/a/.config/containerd/")),
+  );
+  await carryOut(planContainerd, files, { home: "/home/a", isRemoval: true });
+  assert.deepEqual(files.snapshot(), {});
 });

@@ -183,16 +183,21 @@ Deno.test("a client proves the mirror by pulling what only this node has, and dr
   const programs = programsDouble(0, ["podman", "ctr", "containerd"]);
   assert.equal((await detect("podman", programs, signal))?.version?.text, "4.3.1");
   assert.equal(await detect("docker", programs, signal), undefined);
-  const proof = await proveByClient("podman", { ...options, programs });
+  const [proof] = await proveByClient("podman", { ...options, programs });
   assert.deepEqual([proof?.by, proof?.isProven], ["client", true]);
   assert.deepEqual(programs.lines.slice(1), [
     `/usr/bin/podman pull --quiet docker.io/seedmint/probe@${probe.digest}`,
     `/usr/bin/podman rmi docker.io/seedmint/probe@${probe.digest}`,
   ]);
   const failing = programsDouble(125, ["ctr"]);
-  const failed = await proveByClient("containerd", { ...options, programs: failing });
+  const [failed] = await proveByClient("containerd", { ...options, programs: failing });
   assert.equal(failed?.isProven, false);
   assert.match(failed!.text, /ctr could not pull .*: manifest unknown$/);
   assert.match(failing.lines[0]!, /images pull --hosts-dir \/etc\/containerd\/certs\.d docker\.io/);
-  assert.equal(await proveByClient("skopeo", { ...options, programs }), undefined);
+  assert.deepEqual(await proveByClient("skopeo", { ...options, programs }), []);
+  const both = await proveByClient("containerd", {
+    ...options,
+    programs: programsDouble(0, ["ctr", "crictl"]),
+  });
+  assert.deepEqual(both.map(({ text }) => text.split(" ")[0]), ["crictl", "ctr"]);
 });

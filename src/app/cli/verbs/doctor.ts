@@ -148,8 +148,7 @@ async function examineClient(
     say(false, `asks ${mirrors[0]} first for ${registry} (${path})`, `put ours first: ${setup}`);
   }
   for (const fault of examined.faults) say(false, fault, setup);
-  const proof = await prove(context, client, ground);
-  if (proof !== undefined) {
+  for (const proof of await prove(context, client, ground)) {
     const next = findings.some(({ ok }) => !ok)
       ? "mend the above first"
       : "restart the client, then run doctor again";
@@ -163,8 +162,8 @@ async function prove(
   context: VerbContext,
   client: ClientName,
   { node, programs, files, mirror }: Ground,
-): Promise<Proof | undefined> {
-  if (context.has("no-pull") || node === undefined) return undefined;
+): Promise<readonly Proof[]> {
+  if (context.has("no-pull") || node === undefined) return [];
   const { signal } = context;
   const architecture = Deno.build.arch === "aarch64" ? "arm64" : "amd64";
   let image: ProbeImage;
@@ -172,17 +171,17 @@ async function prove(
     image = await node.call("image.probe", { architecture }, { signal });
   } catch (error) {
     signal.throwIfAborted();
-    return { by: "requests", isProven: false, text: messageOf(error) };
+    return [{ by: "requests", isProven: false, text: messageOf(error) }];
   }
   const probe = { registry: "docker.io", ...image };
   const scratch = await Deno.makeTempDir({ prefix: "seedmint-doctor-" });
   try {
     // Another root's files are not those that the programs here read.
     const isHere = context.flag("root") === undefined;
-    const byClient = isHere
-      ? await proveByClient(client, { programs, files, probe, signal, scratch })
-      : undefined;
-    return byClient ?? await proveByRequests(client, { probe, mirror, signal });
+    const options = { programs, files, probe, signal, scratch, ...homeOf(context) };
+    const byClient = isHere ? await proveByClient(client, options) : [];
+    if (byClient.length > 0) return byClient;
+    return [await proveByRequests(client, { probe, mirror, signal })];
   } finally {
     await Deno.remove(scratch, { recursive: true });
   }
