@@ -1,5 +1,6 @@
 /**
- * Trust: what can be proven afterwards. Vocabulary: a receipt says how many bytes a provider delivered to
+ * Trust: what can be proven afterwards, and whose word counts. `root` says who may sign catalogs, `catalog`
+ * what is signed, `follow` how a node follows it. The rest is about receipts. Vocabulary: a receipt says how many bytes a provider delivered to
  * a consumer and what it was paid; both sign it with their Nostr keys (BIP-340) over the canonical JSON
  * (RFC 8785) of all its fields; its evidence names the payments, each proof by its Y; a commitment stands
  * in it for what was bought, and only the consumer can open it; a publication is a receipt in a Nostr
@@ -12,6 +13,9 @@
  *
  * May import: `src/core`, `src/sqlite`, `src/nostr`.
  */
+export * as catalog from "./catalog/mod.ts";
+export * as follow from "./follow/mod.ts";
+export * as root from "./root/mod.ts";
 export type { Delivered, DeliveryBooks, Paid, Payment, PurchaseBooks } from "./books.ts";
 export { canonicalJson, parseCanonicalJson } from "./canonical_json.ts";
 export { commitmentOf, type Opening, opensCommitment } from "./commitment.ts";

@@ -8,7 +8,13 @@ import type { Catalog } from "../catalog/mod.ts";
 import { pinnedRootFault, type RootDocument, type SignedRoot, walkRoots } from "../root/mod.ts";
 import { canonicalJson } from "../canonical_json.ts";
 import { dateOf } from "./judging.ts";
-import { FOLLOWS_MAX, LIVE_JITTER_MS, REFRESH_MS, START_JITTER_MS } from "./limits.ts";
+import {
+  FOLLOWS_MAX,
+  LIVE_JITTER_MS,
+  PROBLEMS_MAX,
+  REFRESH_MS,
+  START_JITTER_MS,
+} from "./limits.ts";
 import { CatalogPins } from "./pins.ts";
 import type { CatalogBytes, CatalogFinder } from "./ports.ts";
 import { refreshCatalog, type RefreshReport } from "./refresh.ts";
@@ -369,9 +375,24 @@ function problemsOf(about: {
       ]
       : []),
     ...(accepted === undefined && report !== undefined ? ["no catalog counts yet"] : []),
-    ...(report?.refused ?? []).map(({ from, message }) => `refused from ${from}: ${message}`),
-    ...(report?.problems ?? []),
+    ...refusalsToTell(accepted, report, nowS),
+    ...(report?.problems ?? []).slice(0, PROBLEMS_MAX),
   ];
+}
+
+/**
+ * Anybody can publish what is refused: it is a problem only while nothing better counts, or when it is
+ * signed and should not exist.
+ */
+function refusalsToTell(
+  accepted: AcceptedCatalog | undefined,
+  report: RefreshReport | undefined,
+  nowS: number,
+): readonly string[] {
+  const isWell = accepted !== undefined && accepted.catalog.expiresS > nowS;
+  return (report?.refused ?? []).filter(({ code }) => !isWell || code === "equivocation")
+    .slice(0, PROBLEMS_MAX)
+    .map(({ from, message }) => `refused from ${from}: ${message}`);
 }
 
 function keyText({ root, name }: CatalogKey): string {

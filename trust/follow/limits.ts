@@ -41,6 +41,9 @@ export const PUBLISHERS_MAX = 16;
 /** Places at which a publication says that the catalog's bytes are. */
 export const PUBLICATION_URLS_MAX = 4;
 
+/** Refusals, and troubles with ways of finding, that are told as problems of one catalog. */
+export const PROBLEMS_MAX = 4;
+
 /** Keys of one catalog whose highest sequence is kept: those of every root version that mattered. */
 export const FLOORS_MAX = 256;
 

@@ -6,7 +6,7 @@ import { isSeedmintError, messageOf } from "../../src/core/errors.ts";
 import type { Clock } from "../../src/core/ports.ts";
 import { canonicalJson } from "../canonical_json.ts";
 import { openSealed } from "../catalog/mod.ts";
-import { type Authority, type SignedRoot, walkRoots } from "../root/mod.ts";
+import { type Authority, rootSignerCount, type SignedRoot, walkRoots } from "../root/mod.ts";
 import { judgeSeal, type Refusal } from "./judging.ts";
 import { FETCH_MS, FETCHES_MAX, FIND_MS, PUBLICATIONS_MAX, ROOT_ROUNDS_MAX } from "./limits.ts";
 import type { CatalogBytes, CatalogFinder, CatalogQuery, FoundPublication } from "./ports.ts";
@@ -101,7 +101,7 @@ async function findAndWalk(
     found = await findAll(queryOf(follow, newest), options, problems);
     const told = found.flatMap((one) => one.roots);
     const walk = await walkRoots(newest, told, { development });
-    for (const message of [...walk.refused, ...forkedRoots(roots, told)]) {
+    for (const message of [...walk.alarming, ...await forkedRoots(roots, told)]) {
       problems.add(message);
     }
     if (walk.steps.length === 0) break;
@@ -114,21 +114,23 @@ async function findAndWalk(
   return found;
 }
 
-/** A version that we know with other content: told only when it is signed like a root would be. */
-function forkedRoots(
+/** A version that we know, with other content and yet signed. */
+async function forkedRoots(
   known: readonly SignedRoot[],
   told: readonly SignedRoot[],
-): readonly string[] {
-  return told.flatMap(({ signed, signatures }) => {
-    const ours = known.find((one) =>
-      one.signed.id === signed.id && one.signed.version === signed.version
+): Promise<readonly string[]> {
+  const problems: string[] = [];
+  for (const one of told) {
+    const { id, version, name } = one.signed;
+    const ours = known.find(({ signed }) => signed.id === id && signed.version === version)?.signed;
+    if (ours === undefined || canonicalJson(ours) === canonicalJson(one.signed)) continue;
+    if (await rootSignerCount(one, ours) < ours.threshold) continue;
+    problems.push(
+      `somebody shows another version ${version} of root ${name}, and it is signed: its keys may ` +
+        "be in wrong hands; ours stays",
     );
-    const isFork = ours !== undefined && signatures.length >= ours.signed.threshold &&
-      canonicalJson(ours.signed) !== canonicalJson(signed);
-    return isFork
-      ? [`somebody shows another version ${signed.version} of root ${signed.name}; ours stays`]
-      : [];
-  });
+  }
+  return problems;
 }
 
 function queryOf(follow: Follow, newest: SignedRoot): CatalogQuery {

@@ -41,6 +41,9 @@ export interface AcceptedCatalog extends Authority {
 /** The database of a follower. */
 export class FollowState implements Disposable {
   readonly #database: SqliteConnection;
+  /** Catalogs as they were read last: strangers may ask often, and each is long. */
+  readonly #read = new Map<string, AcceptedCatalog>();
+  #published: readonly (Publication & { readonly seal: Seal })[] | undefined;
 
   private constructor(database: SqliteConnection) {
     this.#database = database;
@@ -79,15 +82,20 @@ export class FollowState implements Disposable {
 
   /** The catalog accepted last; undefined when keys that signed it were revoked since. */
   accepted(key: CatalogKey, root: RootDocument): AcceptedCatalog | undefined {
+    const name = `${key.root}/${key.name}`;
+    const accepted = this.#read.get(name) ?? this.#readAccepted(key);
+    if (accepted === undefined) return undefined;
+    this.#read.set(name, accepted);
+    return stillCounts(accepted, root) ? accepted : undefined;
+  }
+
+  #readAccepted(key: CatalogKey): AcceptedCatalog | undefined {
     const row = this.#database.get(
       "SELECT * FROM catalogs WHERE root = ? AND name = ?",
       key.root,
       key.name,
     );
     if (row === undefined) return undefined;
-    const signers = JSON.parse(row.signers as string) as string[];
-    const threshold = row.threshold as number;
-    if (!stillCounts({ signers, threshold }, root)) return undefined;
     const seal = parseSeal(row.seal as string);
     const bytes = new Uint8Array(row.bytes as Uint8Array);
     return {
@@ -95,8 +103,8 @@ export class FollowState implements Disposable {
       catalog: openSealed(seal, bytes),
       bytes,
       role: row.role as string,
-      signers,
-      threshold,
+      signers: JSON.parse(row.signers as string) as string[],
+      threshold: row.threshold as number,
       acceptedS: row.accepted_s as number,
       urls: JSON.parse(row.urls as string) as string[],
     };
@@ -115,6 +123,7 @@ export class FollowState implements Disposable {
   /** Takes a catalog: from now on nothing older is taken. */
   accept(accepted: Omit<AcceptedCatalog, "catalog">): void {
     const { root, catalog: name, sequence } = accepted.seal.signed;
+    this.#read.delete(`${root}/${name}`);
     this.#database.transaction(() => {
       this.#database.run(
         "INSERT OR REPLACE INTO catalogs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -187,7 +196,8 @@ export class FollowState implements Disposable {
 
   /** What this node itself publishes. */
   published(): readonly (Publication & { readonly seal: Seal })[] {
-    return this.#database.all("SELECT publication FROM published ORDER BY root, name")
+    return this.#published ??= this.#database
+      .all("SELECT publication FROM published ORDER BY root, name")
       .map(({ publication }) => readPublicationText(publication as string))
       .filter((one): one is Publication & { readonly seal: Seal } => one?.seal !== undefined);
   }
@@ -196,6 +206,7 @@ export class FollowState implements Disposable {
   publish(publication: Publication & { readonly seal: Seal }): void {
     const { root, catalog } = publication.seal.signed;
     const text = writePublication(publication);
+    this.#published = undefined;
     this.#database.run("INSERT OR REPLACE INTO published VALUES (?, ?, ?)", root, catalog, text);
   }
 

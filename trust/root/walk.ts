@@ -13,6 +13,8 @@ export interface RootWalk {
   readonly steps: readonly SignedRoot[];
   /** Why versions that were given are not believed, in words. */
   readonly refused: readonly string[];
+  /** Those of them that a key of the root had a part in: anybody can make the others. */
+  readonly alarming: readonly string[];
 }
 
 /**
@@ -58,6 +60,7 @@ export async function walkRoots(
 ): Promise<RootWalk> {
   const steps: SignedRoot[] = [];
   const refused: string[] = [];
+  const alarming: string[] = [];
   const byVersion = new Map<number, SignedRoot[]>();
   for (const one of candidates) {
     if (one.signed.id !== trusted.signed.id) continue;
@@ -65,21 +68,24 @@ export async function walkRoots(
   }
   for (let current = trusted;;) {
     const choices = byVersion.get(current.signed.version + 1) ?? [];
-    const faults = new Set<string>();
     let next: SignedRoot | undefined;
     for (const choice of choices) {
       const fault = await successorFault(current, choice, options);
-      if (fault === undefined && next === undefined) next = choice;
-      else if (fault !== undefined) faults.add(fault);
-      else if (canonicalJson(choice.signed) !== canonicalJson(next!.signed)) {
-        faults.add(
-          `two different versions ${choice.signed.version} of root ${choice.signed.name} are ` +
-            "signed: its keys may be in wrong hands",
-        );
+      if (fault === undefined && next === undefined) {
+        next = choice;
+        continue;
       }
+      const isOther = fault === undefined &&
+        canonicalJson(choice.signed) !== canonicalJson(next!.signed);
+      const message = isOther
+        ? `two different versions ${choice.signed.version} of root ${choice.signed.name} are ` +
+          "signed: its keys may be in wrong hands"
+        : fault;
+      if (message === undefined || refused.includes(message)) continue;
+      refused.push(message);
+      if (await rootSignerCount(choice, current.signed) > 0) alarming.push(message);
     }
-    refused.push(...faults);
-    if (next === undefined) return { steps, refused };
+    if (next === undefined) return { steps, refused, alarming };
     steps.push(next);
     current = next;
   }

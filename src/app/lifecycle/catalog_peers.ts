@@ -7,6 +7,7 @@
 import { concatBytes, utf8 } from "../../core/bytes.ts";
 import { SeedmintError } from "../../core/errors.ts";
 import type { Clock } from "../../core/ports.ts";
+import { TokenBucket } from "../../core/token_bucket.ts";
 import type { Fleet } from "../../../swarm/fleet.ts";
 import { CERTIFICATE_BYTES_MAX } from "../../../swarm/fleet.ts";
 import type { ByteStream, Network, PeerAddress } from "../../../swarm/ports.ts";
@@ -33,6 +34,8 @@ const QUESTION_BYTES_MAX: number = 1024 + 2 * CERTIFICATE_BYTES_MAX;
 const STREAM_MS = 10_000;
 /** Questions answered at one time. */
 const STREAMS_MAX = 32;
+/** Questions answered a second, and at once: an answer may have a megabyte. */
+const ANSWERS = { perSecond: 20, burst: 100 } as const;
 /** Peers asked in one look, each of them at the same time. */
 const PEERS_MAX = 8;
 
@@ -60,8 +63,10 @@ export async function serveCatalogs(
   },
 ): Promise<void> {
   const { network, fleet, clock, tell } = options;
+  const bucket = new TokenBucket({ ...ANSWERS, clock });
   await network.handle(CATALOG_PROTOCOL, (stream) =>
     withDeadline(stream, clock, async () => {
+      if (!bucket.tryTake(1)) throw new SeedmintError("busy", "Too many ask for catalogs");
       const text = new TextDecoder().decode(await readToEnd(stream, QUESTION_BYTES_MAX));
       const question = readQuestion(text);
       if (question === undefined) return;

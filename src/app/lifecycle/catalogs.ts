@@ -192,7 +192,12 @@ export class NodeCatalogs implements CatalogAccess, AsyncDisposable {
     this.#blobs.set(key, accepted);
     const tag = catalogTag(follow);
     if (before !== undefined && before !== signed.blake3) store.untag(before, tag);
-    store.importBytes(accepted.bytes, files.attributesOf(signed)).then(
+    const isHere = store.status(signed.blake3)?.state === "complete";
+    // What this node publishes itself stays public.
+    const keeping = isHere
+      ? Promise.resolve(store.tag(signed.blake3, tag))
+      : store.importBytes(accepted.bytes, files.attributesOf(signed)).then(() => {});
+    keeping.then(
       () => announcer?.()?.announce(signed.blake3),
       (error) => log("warning", "a catalog is not seeded", { error: messageOf(error) }),
     );

@@ -445,3 +445,59 @@ Deno.test("a seal over bytes that are no catalog is refused, however well it is 
   assert.equal(report.refused[0]!.code, "content");
   assert.match(report.refused[0]!.message, /release 1/);
 });
+
+Deno.test("a follower that is far behind walks the root as far as relays lead, some versions at a time", async () => {
+  const publisher = await Publisher.begin();
+  for (let version = 2; version <= 40; version++) {
+    await publisher.change(
+      rotation({ add: [], remove: [], expiresS: NOW_S + (400 + version) * DAY_S }),
+    );
+  }
+  await using world = await World.of(publisher);
+  const sealed = await publisher.seal();
+  // As relays do: the versions next to what is known, and the newest ones with the catalog.
+  world.find = ({ rootVersion }) => [
+    { seal: sealed.seal, roots: publisher.chain.slice(-5), urls: [], from: "the test" },
+    { roots: publisher.chain.slice(rootVersion, rootVersion + 16), urls: [], from: "the test" },
+  ];
+  world.show(publisher, sealed);
+  const report = await world.look();
+  assert.deepEqual([report.outcome, report.rootVersion], ["new", 40]);
+  assert.deepEqual(report.problems, []);
+});
+
+Deno.test("what strangers forge is refused, and is no problem while something better counts", async () => {
+  const publisher = await Publisher.begin();
+  await using world = await World.of(publisher);
+  const good = await publisher.seal();
+  const forged = await publisher.seal({ sequence: 9, labels: ["stranger"] });
+  world.show(publisher, forged);
+  await world.look();
+  world.follower.start();
+  assert.equal(world.counts(), undefined);
+  const fork = {
+    ...publisher.newest,
+    signed: { ...publisher.newest.signed, threshold: 1, version: 2 },
+  };
+  world.show(publisher, good, { ...forged, roots: [...publisher.chain, fork] });
+  const report = await world.look();
+  assert.equal(report.refused.length, 1);
+  assert.deepEqual(report.problems, []);
+  assert.deepEqual(world.follower.status()[0]!.problems, []);
+});
+
+Deno.test("another signed version of a root is an alarm, and ours stays", async () => {
+  const publisher = await Publisher.begin();
+  const first = publisher.chain;
+  await publisher.change(rotation({ add: [], remove: [], expiresS: LATER_S }));
+  const other = await Publisher.begin();
+  await other.change(rotation({ add: [await keyOf("root/1")], remove: [], expiresS: LATER_S }));
+  await using world = await World.of(publisher, { pinned: first });
+  const sealed = await publisher.seal();
+  world.show(publisher, sealed);
+  await world.look();
+  world.show(publisher, { ...sealed, roots: other.chain });
+  const report = await world.look();
+  assert.match(report.problems.join(), /another version 2 of root acme, and it is signed/);
+  assert.deepEqual(world.follower.chain(publisher.newest.signed.id), publisher.chain);
+});

@@ -4,6 +4,7 @@ import type { Catalog } from "../../../trust/catalog/mod.ts";
 import {
   type CatalogBytes,
   type CatalogFinder,
+  type CatalogQuery,
   Follower,
   FollowState,
   type FoundPublication,
@@ -21,6 +22,7 @@ export class World implements AsyncDisposable {
   readonly follower: Follower;
   /** What the finders show. */
   shown: FoundPublication[] = [];
+  find: (query: CatalogQuery) => Iterable<FoundPublication> = () => this.shown;
   readonly #bytes = new Map<string, Uint8Array>();
   readonly accepted: string[] = [];
   fetchCount = 0;
@@ -95,11 +97,11 @@ export class World implements AsyncDisposable {
   }
 
   #finder(): CatalogFinder {
-    const shown = () => this.shown;
+    const find = (query: CatalogQuery) => this.find(query);
     return {
       name: "test",
-      async *find() {
-        yield* shown();
+      async *find(query) {
+        yield* find(query);
       },
     };
   }

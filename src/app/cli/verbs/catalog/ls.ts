@@ -8,6 +8,9 @@ import { openNode } from "../../support.ts";
 import type { VerbContext } from "../../verb.ts";
 import { readCatalog, summaryOf } from "./support.ts";
 
+/** Refusals of the last look that are shown. */
+const REFUSED_SHOWN_MAX = 8;
+
 /** Runs the verb. */
 export async function run(context: VerbContext): Promise<number> {
   const { out, signal } = context;
@@ -31,6 +34,10 @@ export async function run(context: VerbContext): Promise<number> {
   });
   showEntries(context, entries);
   for (const problem of view.problems) out.note(`note: ${printable(problem)}`);
+  for (const { from, message } of view.refused.slice(0, REFUSED_SHOWN_MAX)) {
+    const line = `refused from ${from}: ${message}`;
+    if (!view.problems.includes(line)) out.note(`note: ${printable(line)}`);
+  }
   return 0;
 }
 

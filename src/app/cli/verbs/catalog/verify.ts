@@ -82,7 +82,10 @@ async function pinnedRoot(
     if (chain[0]!.signed.id !== id) continue;
     const fault = await pinnedRootFault(chain[0]!, { development });
     if (fault !== undefined) throw new SeedmintError("denied", `Cannot use ${one}: ${fault}`);
-    const { steps } = await walkRoots(chain[0]!, chain.slice(1), { development });
+    // A follower learns of later versions from whoever tells it: here they lie beside the catalog.
+    const beside = rootPath(context, path);
+    const later = one !== beside && await exists(beside) ? await readChain(beside) : [];
+    const { steps } = await walkRoots(chain[0]!, [...chain.slice(1), ...later], { development });
     return steps.at(-1) ?? chain[0]!;
   }
   throw new SeedmintError(
