@@ -128,6 +128,80 @@ Deno.test("images go in, out, on and away through the methods of a node that wor
   });
 });
 
+/** A registry of one image; with a login it wants that. */
+function registryOf(directory: string, digest: string, login?: string) {
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    async (asked) => {
+      if (login !== undefined && asked.headers.get("authorization") !== `Basic ${btoa(login)}`) {
+        const headers = { "www-authenticate": 'Basic realm="here"' };
+        return Response.json({ errors: [] }, { status: 401, headers });
+      }
+      const reference = new URL(asked.url).pathname.split("/").at(-1)!;
+      const wanted = reference === "1" ? digest : reference;
+      const path = `${directory}/blobs/sha256/${wanted.slice("sha256:".length)}`;
+      const bytes = await Deno.readFile(path).catch(() => undefined);
+      if (bytes === undefined) return Response.json({ errors: [] }, { status: 404 });
+      const isManifest = asked.url.includes("/manifests/");
+      return new Response(asked.method === "HEAD" ? null : bytes, {
+        headers: {
+          "content-type": isManifest
+            ? "application/vnd.oci.image.manifest.v1+json"
+            : "application/octet-stream",
+          "content-length": String(bytes.length),
+          "docker-content-digest": wanted,
+        },
+      });
+    },
+  );
+  return { server, registry: `127.0.0.1:${server.addr.port}` };
+}
+
+Deno.test("what anybody may pull is for the fleet, and what only our login may pull for nobody", async () => {
+  await inFolder(async (folder) => {
+    const layout = (name: string) => join(folder, name);
+    const shape = { layerCount: 1, layerBytes: 5_000 };
+    const [open, secret] = [
+      await makeImage(layout("open"), shape),
+      await makeImage(layout("secret"), shape),
+    ];
+    const anybody = registryOf(layout("open"), open.digest);
+    const members = registryOf(layout("secret"), secret.digest, "anna:word");
+    const auths = { [members.registry]: { auth: btoa("anna:word") } };
+    await Deno.writeTextFile(join(folder, "auth.json"), JSON.stringify({ auths }));
+    const config = {
+      ...await configOf(join(folder, "data")),
+      registryAuth: [join(folder, "auth.json")],
+    };
+    try {
+      const composition = await compose(config, "store");
+      await using node = new LocalNode(composition.parts, {
+        close: async () => await composition[Symbol.asyncDispose](),
+      });
+      const pull = async (image: string) => await node.call("image.pull", { image, platforms: [] });
+      const pulled = await pull(`${anybody.registry}/team/app:1`);
+      assert.deepEqual([pulled.digest, pulled.visibility], [open.digest, "fleet"]);
+      assert.ok(pulled.sources.every(({ kind }) => kind === "origin"));
+      const kept = await pull(`${members.registry}/team/app:1`);
+      assert.deepEqual([kept.digest, kept.visibility], [secret.digest, "private"]);
+      const { images } = await node.call("image.list", {});
+      assert.deepEqual(
+        images.map(({ name, visibility }) => [name, visibility]).toSorted(),
+        [
+          [`${anybody.registry}/team/app:1`, "fleet"],
+          [`${members.registry}/team/app:1`, "private"],
+        ].toSorted(),
+      );
+      for (const blob of [...composition.parts.store.list()]) {
+        const isSecret = secret.layers.some(({ digest }) => digest === `sha256:${blob.sha256}`);
+        if (isSecret) assert.equal(blob.visibility, "private");
+      }
+    } finally {
+      await Promise.all([anybody.server.shutdown(), members.server.shutdown()]);
+    }
+  });
+});
+
 Deno.test("a pull that nobody can serve says what was tried, and probes are no images", async () => {
   await inFolder(async (folder) => {
     const composition = await compose(await configOf(join(folder, "data")), "store");
