@@ -1,6 +1,6 @@
 /** A seller that cheated is not bought of for a while, longer each time. */
 import type { WalletTransaction } from "../store/wallet_store.ts";
-import { AVOID_MS, AVOID_MS_MAX } from "./limits.ts";
+import { AVOID_MS } from "./limits.ts";
 
 /** Marks it, with the reason in words for people. */
 export function avoidSeller(
@@ -9,6 +9,10 @@ export function avoidSeller(
   mark: { readonly reason: string; readonly nowMs: number },
 ): void {
   const strikes = tx.sellerAccount(peer)?.strikes ?? 0;
-  const ms = Math.min(AVOID_MS_MAX, AVOID_MS * 2 ** Math.min(strikes, 30));
-  tx.avoidSeller(peer, { untilMs: mark.nowMs + ms, reason: mark.reason });
+  tx.avoidSeller(peer, { untilMs: mark.nowMs + avoidMsAfter(strikes), reason: mark.reason });
+}
+
+/** How long a seller is avoided that had cheated so often before, in milliseconds. */
+export function avoidMsAfter(strikes: number): number {
+  return AVOID_MS[Math.min(strikes, AVOID_MS.length - 1)]!;
 }

@@ -45,11 +45,12 @@ export const STRIP_PARTS_MAX = 30;
 /** Most proofs redeemed in one swap: a hundred payments of three, 300 KiB; stock mints take a thousand. */
 export const REDEEM_INPUTS_MAX = 320;
 
-/** How long nothing is bought of a seller that cheated, the first time; each further time is twice that. */
-export const AVOID_MS = 3_600_000;
-
-/** The longest that lasts: addresses change hands. */
-export const AVOID_MS_MAX = 30 * 24 * 3_600_000;
+/**
+ * How long nothing is bought of a seller that cheated: the first time, the second, and so on; the last for
+ * every time after. An accident costs an honest seller little, and who lives by cheating is met once a
+ * week; longer would not be of use, since addresses change hands.
+ */
+export const AVOID_MS: readonly number[] = [1, 4, 24, 7 * 24].map((hours) => hours * 3_600_000);
 
 /** Looks for the change of a channel before a person is told: a mint may be behind for a while. */
 export const CHANGE_TRIES_MAX = 20;

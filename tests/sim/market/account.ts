@@ -6,7 +6,7 @@
 import { CREDIT_AGE_MS_MAX, REFUSALS_MAX } from "../../../wallet/buying/limits.ts";
 import { Prepaid } from "../../../wallet/buying/prepaid.ts";
 import { UNITS_PER_SAT, unitsOf } from "../../../wallet/credit_units.ts";
-import { AVOID_MS, AVOID_MS_MAX } from "../../../wallet/operations/limits.ts";
+import { avoidMsAfter } from "../../../wallet/operations/avoid_seller.ts";
 import { GROUP_BYTES } from "../../../swarm/bao/geometry.ts";
 import type { Till } from "../swarm_model.ts";
 import type { BuyerNode, SellerNode } from "./conduct.ts";
@@ -19,8 +19,8 @@ export interface Rules {
   readonly graceGroups: number;
   /** Whether buyers remember who served them badly. */
   readonly remembers: boolean;
-  /** How long a buyer stays away from who cheated it, the first time; it doubles. */
-  readonly avoidMs: number;
+  /** How long a buyer stays away from who cheated it, by how often that was so before. */
+  readonly avoidMsAfter: (strikes: number) => number;
   /** Whether sellers look at what they are paid with. */
   readonly checksTokens: boolean;
 }
@@ -30,7 +30,7 @@ export const RULES: Rules = {
   boundsRisk: true,
   graceGroups: 1,
   remembers: true,
-  avoidMs: AVOID_MS,
+  avoidMsAfter,
   checksTokens: true,
 };
 
@@ -247,7 +247,7 @@ export class Account implements Till {
 
   #avoid(): void {
     if (!this.#rules.remembers) return;
-    const ms = Math.min(AVOID_MS_MAX, this.#rules.avoidMs * 2 ** this.#strikes++);
+    const ms = this.#rules.avoidMsAfter(this.#strikes++);
     this.#avoidUntilDay = this.#day + ms / DAY_MS;
   }
 
