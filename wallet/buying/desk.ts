@@ -71,10 +71,12 @@ export class BuyingDesk implements AsyncDisposable {
 
   /** A session is over. */
   remove(session: Session): void {
-    const sessions = this.#counters.get(session.kind.peer)?.sessions;
-    sessions?.delete(session);
+    const counter = this.#counters.get(session.kind.peer);
+    const sessions = counter?.sessions;
+    const isOver = sessions?.delete(session) === true && sessions.size === 0;
     const isWanted = [...sessions ?? []].some((other) => isSameKind(other.kind, session.kind));
     if (!isWanted) this.maker.release(session.kind);
+    if (isOver) counter!.seller.close();
   }
 
   /** Writes what every session has used. */

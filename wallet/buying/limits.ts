@@ -55,8 +55,9 @@ export const CREDIT_AGE_MS_MAX = 7 * 24 * 3_600_000;
 export const WASTE_PART = 32n;
 
 /**
- * What is used is written each time this part of a top-up more is: a crash forgets at most so much. A power
- * cut may forget what came since the last payment, a top-up and one such part at most.
+ * What is used is written each time this part of a top-up more is: a process that is killed forgets less
+ * than one such part. A power cut may forget what came since the last payment, but less than a top-up and
+ * one such part: from a top-up on, the next write waits for the disk.
  */
 export const USED_PER_WRITE = 4n;
 

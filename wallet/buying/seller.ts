@@ -9,7 +9,7 @@ import type { SellerAccount, StripPart } from "../store/buying_store.ts";
 import type { TransactOptions, WalletTransaction } from "../store/wallet_store.ts";
 import type { Answer, SellerTerms } from "./buying_api.ts";
 import { CREDIT_AGE_MS_MAX, USED_PER_WRITE, WASTE_PART } from "./limits.ts";
-import { Prepaid, type TopUp } from "./prepaid.ts";
+import { Prepaid, TOP_UPS_AT_RISK_MAX, type TopUp } from "./prepaid.ts";
 
 /** See the head of this file. */
 export class Seller {
@@ -25,6 +25,10 @@ export class Seller {
   #isFresh = true;
   /** What was used when the seller last said that nothing is left. */
   #emptyAt: bigint | undefined;
+  /** Whether it is on disk that something is bought of it. */
+  #isMarked: boolean;
+  /** Whether a process was killed that bought of it, and what that forgot is not settled yet. */
+  #isInterrupted: boolean;
 
   constructor(context: SagaContext, peerId: string) {
     this.#context = context;
@@ -35,6 +39,8 @@ export class Seller {
     this.#written = used;
     this.#synced = used;
     this.#lost = lost;
+    this.#isMarked = account?.openMs !== undefined;
+    this.#isInterrupted = this.#isMarked;
   }
 
   /** Why nothing is bought of it now, in words. */
@@ -65,7 +71,7 @@ export class Seller {
   told(creditMsat: number, terms: SellerTerms): void {
     if (!Number.isSafeInteger(creditMsat) || creditMsat < 0) return;
     this.prepaid.told(creditMsat);
-    if (this.#isFresh) this.#settleWaste(creditMsat, terms);
+    if (this.#isFresh) this.#settle(creditMsat, terms);
     this.#isFresh = false;
     const group = unitsOf(GROUP_BYTES, terms.priceMsatPerMiB);
     const isEmpty = BigInt(creditMsat) * UNITS_PER_MSAT <= group;
@@ -104,17 +110,35 @@ export class Seller {
     this.#context.store.transact((tx) => this.writeIn(tx), { isLazy });
     this.#written = used;
     if (!isLazy) this.#synced = used;
+    this.#isMarked = true;
   }
 
   /** As {@link write}, within a transaction; {@link writtenIn} follows it. */
   writeIn(tx: WalletTransaction): void {
-    tx.putSellerUse(this.peerId, { used: this.prepaid.used, lost: this.#lost });
+    tx.putSellerUse(this.peerId, {
+      used: this.prepaid.used,
+      lost: this.#lost,
+      ...this.#isMarked ? {} : { isOpen: true },
+    });
   }
 
   /** A transaction with {@link writeIn} is on disk. */
   writtenIn(): void {
     this.#written = this.prepaid.used;
     this.#synced = this.#written;
+    this.#isMarked = true;
+  }
+
+  /** Nothing is bought of it any more, in good order: what it and we count is the same from here on. */
+  close(): void {
+    if (!this.#isMarked || this.#isInterrupted) return;
+    const { used } = this.prepaid;
+    this.#context.store.transact(
+      (tx) => tx.putSellerUse(this.peerId, { used, lost: this.#lost, isOpen: false }),
+      { isLazy: used === this.#synced },
+    );
+    this.#written = used;
+    this.#isMarked = false;
   }
 
   /** It cheated: nothing is bought of it for a while. What it has of us is given up after that. */
@@ -129,22 +153,40 @@ export class Seller {
   }
 
   /**
-   * What the seller counted before and we did not, as it says before anything is on its way: bytes of
-   * streams that we broke off. A little for what was delivered is given up, so that it does not add up
-   * to what looks like a lie; more is not, whoever is right.
+   * What the seller counted before and we did not, as it says before anything is on its way. Bytes of
+   * streams that we broke off: a little for what was delivered is given up, so that it does not add up
+   * to what looks like a lie; more is not, whoever is right. When we were killed it may be all that was
+   * at risk, since bytes on their way and what was not written yet are forgotten: once, that is ours.
    */
-  #settleWaste(creditMsat: number, terms: SellerTerms): void {
+  #settle(creditMsat: number, terms: SellerTerms): void {
     const { missing, used } = this.prepaid;
-    const half = BigInt(terms.minTopUpSat) * UNITS_PER_SAT / 2n;
-    const allowed = used / WASTE_PART - this.#lost;
-    if (missing <= 0n || missing > half || missing > allowed) return;
-    this.#lost += missing;
-    this.#context.store.transact((tx) => this.writeIn(tx));
+    const least = BigInt(terms.minTopUpSat) * UNITS_PER_SAT;
+    const waste = used / WASTE_PART - this.#lost;
+    const half = least / 2n;
+    const isWaste = missing <= half && missing <= waste;
+    const bound = TOP_UPS_AT_RISK_MAX * least;
+    const given = this.#isInterrupted && missing > bound ? bound : missing;
+    const isGiven = missing > 0n && (this.#isInterrupted || isWaste);
+    this.#isInterrupted = false;
+    if (isGiven) this.#lost += given;
+    if (isGiven || !this.#isMarked) this.#mark({ isLazy: !isGiven });
+    if (!isGiven) return;
     this.prepaid.reload({
       ...sumsOf(this.#context.store.sellerAccount(this.peerId)),
       lost: this.#lost,
     });
     this.prepaid.told(creditMsat);
+  }
+
+  /** That something is bought of it is on disk before much of it is. */
+  #mark(options: TransactOptions): void {
+    const { store } = this.#context;
+    if (store.sellerAccount(this.peerId) === undefined) return;
+    store.transact((tx) => this.writeIn(tx), options);
+    this.#isMarked = true;
+    this.#written = this.prepaid.used;
+    if (options.isLazy) store.flush().catch(() => {});
+    else this.#synced = this.#written;
   }
 
   /** Called after every change, until the returned function is. */

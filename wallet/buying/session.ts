@@ -184,7 +184,7 @@ export class Session implements BuyingSession {
     this.#off();
     this.#listeners.clear();
     this.#guarded(() => this.write());
-    this.#parts.onClose(this);
+    this.#guarded(() => this.#parts.onClose(this));
     return Promise.resolve();
   }
 

@@ -56,6 +56,18 @@ export interface SellerAccount {
   readonly avoidUntilMs?: number;
   readonly avoidReason?: string;
   readonly movedMs: number;
+  /** Since when something is bought of it; left behind by a process that was killed meanwhile. */
+  readonly openMs?: number;
+}
+
+/** What is noted of a seller while something is bought of it. */
+export interface SellerUse {
+  /** What verified content cost so far, in units. */
+  readonly used: bigint;
+  /** What was given up, in units. */
+  readonly lost: bigint;
+  /** Whether something is being bought of it. @default {as it was} */
+  readonly isOpen?: boolean;
 }
 
 /** What one fetch bought of one seller. */
@@ -97,8 +109,7 @@ export interface BuyingChanges {
    * Moves a part on and its seller's sums with it. @throws {Error} If its state may not follow.
    */
   moveStripPart(paymentId: string, state: StripPartState): StripPart;
-  /** What verified content cost so far, and what was given up, in units. */
-  putSellerUse(peer: string, use: { readonly used: bigint; readonly lost: bigint }): void;
+  putSellerUse(peer: string, use: SellerUse): void;
   /** The seller cheated: one strike more. */
   avoidSeller(peer: string, mark: { readonly untilMs: number; readonly reason: string }): void;
   putPurchase(purchase: Purchase): void;

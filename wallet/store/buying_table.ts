@@ -6,6 +6,7 @@ import { UNITS_PER_SAT } from "../credit_units.ts";
 import type {
   Purchase,
   SellerAccount,
+  SellerUse,
   StripPart,
   StripPartFilter,
   StripPartState,
@@ -108,7 +109,7 @@ export class BuyingTable {
     return row && accountOf(row);
   }
 
-  putUse(peer: string, use: { readonly used: bigint; readonly lost: bigint }): void {
+  putUse(peer: string, use: SellerUse): void {
     const [used, lost] = [splitUnits(use.used), splitUnits(use.lost)];
     const changed = this.#database.run(
       `UPDATE seller_accounts SET used_sat = ?, used_units = ?, lost_sat = ?, lost_units = ?,
@@ -120,7 +121,15 @@ export class BuyingTable {
       this.#nowMs,
       peer,
     );
-    if (changed === 0) this.#put({ ...this.#accountOrNew(peer), ...use });
+    if (changed === 0) {
+      this.#put({ ...this.#accountOrNew(peer), used: use.used, lost: use.lost });
+    }
+    if (use.isOpen === undefined) return;
+    this.#database.run(
+      "UPDATE seller_accounts SET open_ms = ? WHERE peer = ?",
+      use.isOpen ? this.#nowMs : null,
+      peer,
+    );
   }
 
   /**
@@ -210,8 +219,8 @@ export class BuyingTable {
     const lost = splitUnits(account.lost);
     this.#database.run(
       `INSERT OR REPLACE INTO seller_accounts (peer, paid, refused, used_sat, used_units, lost_sat,
-         lost_units, strikes, avoid_until_ms, avoid_reason, moved_ms)
-       VALUES (?,?,?,?,?,?,?,?,?,?,?)`,
+         lost_units, strikes, avoid_until_ms, avoid_reason, moved_ms, open_ms)
+       VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`,
       named(account.peer, NAME_CHARS_MAX, "a seller"),
       storable(account.paid),
       storable(account.refused),
@@ -223,6 +232,7 @@ export class BuyingTable {
       account.avoidUntilMs === undefined ? null : whole(account.avoidUntilMs),
       account.avoidReason ?? null,
       whole(account.movedMs),
+      account.openMs === undefined ? null : whole(account.openMs),
     );
   }
 
@@ -260,6 +270,10 @@ function accountOf(row: SqlRow): SellerAccount {
     lost: joinUnits(row, "lost"),
     strikes: row.strikes as number,
     movedMs: row.moved_ms as number,
-    ...present(row, { avoidUntilMs: "avoid_until_ms", avoidReason: "avoid_reason" }),
+    ...present(row, {
+      avoidUntilMs: "avoid_until_ms",
+      avoidReason: "avoid_reason",
+      openMs: "open_ms",
+    }),
   };
 }

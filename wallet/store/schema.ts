@@ -8,7 +8,7 @@
  * every index that a hot path reads holds only rows that are not spent, or is asked for one key.
  */
 import { AMOUNT_SAT_MAX } from "../limits.ts";
-import { BUYING_SCHEMA, BUYING_TABLES } from "./schema_buying.ts";
+import { BUYING_SCHEMA, BUYING_TABLES, OPEN_SELLERS_SCHEMA } from "./schema_buying.ts";
 import { CHANNEL_SCHEMA, CHANNEL_TABLES } from "./schema_channel.ts";
 import { SELLING_SCHEMA, SELLING_TABLES } from "./schema_selling.ts";
 
@@ -220,6 +220,7 @@ export const MIGRATIONS: readonly string[] = [
   "ALTER TABLE requests ADD COLUMN doubt_since_ms INTEGER;",
   SELLING_SCHEMA + BUYING_SCHEMA,
   CHANNEL_SCHEMA,
+  OPEN_SELLERS_SCHEMA,
 ];
 
 /** Tables whose rows are the wallet, in an order that foreign keys allow; `coins` follows `proofs`. */

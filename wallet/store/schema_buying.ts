@@ -57,5 +57,8 @@ CREATE TABLE purchases (
 CREATE INDEX purchases_subject ON purchases (subject, created_ms);
 `;
 
+/** What is run to reach version 5: since when a process buys of a seller, until it ends that in order. */
+export const OPEN_SELLERS_SCHEMA = "ALTER TABLE seller_accounts ADD COLUMN open_ms INTEGER;";
+
 /** Tables of {@link BUYING_SCHEMA}, in an order that foreign keys allow: a backup holds them. */
 export const BUYING_TABLES: readonly string[] = ["strip_parts", "seller_accounts", "purchases"];

@@ -3,7 +3,7 @@ import { assert } from "../../src/core/assert.ts";
 import type { FrozenRequest, Operation } from "../operations/operation.ts";
 import type { MintUrl, PlannedOutput, Proof, ProofState } from "../types.ts";
 import type { BalanceRecord, ChannelChanges, ChannelRecord } from "./channel_store.ts";
-import type { Purchase, StripPart, StripPartState } from "./buying_store.ts";
+import type { Purchase, SellerUse, StripPart, StripPartState } from "./buying_store.ts";
 import { Reads } from "./reads.ts";
 import type { CreditRefund, SaleRecord, ServiceRecord } from "./selling_store.ts";
 import type { Tables } from "./tables.ts";
@@ -172,7 +172,7 @@ export class Transaction extends Reads implements WalletTransaction {
     return this.#tables.buying.movePart(paymentId, state);
   }
 
-  putSellerUse(peer: string, use: { readonly used: bigint; readonly lost: bigint }): void {
+  putSellerUse(peer: string, use: SellerUse): void {
     this.#tables.buying.putUse(peer, use);
   }
 
