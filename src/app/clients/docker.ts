@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from "node:util";
 import { SeedmintError } from "../../core/errors.ts";
 import { backupOf, type ClientFiles, type FileChange } from "./files.ts";
 import { planHostRemoval, withMirrorHost } from "./hosts_toml.ts";
-import { changeOf, type Plan, type PlanOptions } from "./plan.ts";
+import { changeOf, isAtLeast, type Plan, type PlanOptions, type Version } from "./plan.ts";
 
 const RELOAD = "systemctl reload docker";
 const RELOAD_USER = "systemctl --user restart docker";
@@ -26,11 +26,12 @@ export function dockerDirectory(home: string | undefined): string {
 /** Reads `daemon.json`. @throws {SeedmintError} `usage` if it is not JSON. */
 export async function readDocker(
   files: ClientFiles,
-  options: { readonly home?: string },
+  options: { readonly home?: string; readonly version?: Version },
 ): Promise<DockerConfig> {
   const path = `${dockerDirectory(options.home)}/daemon.json`;
   const config = parse(await files.read(path), path);
-  return { mirrors: mirrorsOf(config), usesContainerdStore: usesStore(config) };
+  const usesContainerdStore = usesStore(config, options.version);
+  return { mirrors: mirrorsOf(config), usesContainerdStore };
 }
 
 /** Plans `setup docker`. */
@@ -52,8 +53,9 @@ export async function planDocker(options: PlanOptions): Promise<Plan> {
     return { changes: [...daemon, ...await planHostRemoval(files, certs)], notes: [], ...restart };
   }
   const notes: string[] = [];
-  const hosts = usesStore(config) ? await hostChanges(options, certs, notes) : [];
-  if (!usesStore(config)) {
+  const hasStore = usesStore(config, options.version);
+  const hosts = hasStore ? await hostChanges(options, certs, notes) : [];
+  if (!hasStore) {
     notes.push(
       "docker mirrors Docker Hub alone; others are pulled by name, as " +
         `${options.mirror}/ghcr.io/acme/web:1, or after containerd's image store was switched on ` +
@@ -111,9 +113,11 @@ function mirrorsOf(config: Readonly<Record<string, unknown>>): string[] {
   return Array.isArray(mirrors) ? mirrors.map(String) : [];
 }
 
-function usesStore(config: Readonly<Record<string, unknown>>): boolean {
+/** From version 29 on a new docker keeps images in containerd's store unless it is told not to. */
+function usesStore(config: Readonly<Record<string, unknown>>, version?: Version): boolean {
   const features = config.features as Record<string, unknown> | undefined;
-  return features?.["containerd-snapshotter"] === true;
+  const said = features?.["containerd-snapshotter"];
+  return typeof said === "boolean" ? said : isAtLeast(version, 29, 0);
 }
 
 function parse(text: string | undefined, path: string): Readonly<Record<string, unknown>> {

@@ -80,8 +80,7 @@ async function hostRoutes(options: ExamineOptions, directory: string): Promise<R
 }
 
 async function examineDocker(options: ExamineOptions): Promise<Examined> {
-  const home = options.home === undefined ? {} : { home: options.home };
-  const { mirrors, usesContainerdStore } = await readDocker(options.files, home);
+  const { mirrors, usesContainerdStore } = await readDocker(options.files, options);
   const directory = dockerDirectory(options.home);
   const hub = routeOf("docker.io", mirrors, options.mirror, `${directory}/daemon.json`);
   if (!usesContainerdStore) return { routes: [hub], faults: [] };

@@ -88,7 +88,10 @@ export class HostFiles implements ClientFiles {
       try {
         applied.push(await this.#apply(change, options.isRemoval));
       } catch (error) {
-        throw storageError(error, `Cannot change ${this.place(change.path)}`);
+        const what = `Cannot change ${this.place(change.path)}`;
+        if (!(error instanceof Deno.errors.PermissionDenied)) throw storageError(error, what);
+        const message = `${what}: only its owner may; run setup as root, or with --user`;
+        throw new SeedmintError("storage", message, { cause: error });
       }
     }
     return applied;

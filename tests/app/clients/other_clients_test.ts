@@ -116,6 +116,16 @@ Deno.test("setup docker with containerd's store writes hosts.toml for all but Do
   assert.deepEqual((await look("docker", files)).routes.map(({ place }) => place), [0, 0]);
 });
 
+Deno.test("setup docker takes containerd's store for granted from 29 on, unless it is switched off", async () => {
+  const version = { major: 29, minor: 1, text: "29.1.0" };
+  const files = new MemoryFiles();
+  await carryOut(planDocker, files, { version });
+  assert.equal(files.texts.size, 2);
+  const off = new MemoryFiles({ [DAEMON]: '{"features":{"containerd-snapshotter":false}}' });
+  await carryOut(planDocker, off, { version });
+  assert.equal(off.texts.size, 1);
+});
+
 Deno.test("setup docker refuses a daemon.json that is no JSON object", async () => {
   for (const text of ["{", "[]", "null"]) {
     const files = new MemoryFiles({ [DAEMON]: text });
