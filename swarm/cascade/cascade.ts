@@ -1,7 +1,6 @@
 /** Content known by its SHA-256 alone, brought in once for a whole fleet. */
 import { join } from "node:path";
 import { SeedmintError } from "../../src/core/errors.ts";
-import type { Sha256 } from "../../src/core/hash.ts";
 import type { Clock, Random } from "../../src/core/ports.ts";
 import type { Herd } from "../fetch/mod.ts";
 import type { Fleet } from "../fleet.ts";
@@ -11,6 +10,7 @@ import type { BlobRecord, BlobStore } from "../store/blob_store.ts";
 import type { FeedOptions } from "./feed.ts";
 import { Intake } from "./intake.ts";
 import { Members } from "./members.ts";
+import { type ContentDigest, type ContentName, digestIn, wordsOf } from "./names.ts";
 import { Order, partsOf } from "./order.ts";
 import { Serving } from "./serving.ts";
 
@@ -45,7 +45,7 @@ export interface CascadeFigures {
 }
 
 /** What is asked of a cascade. */
-export type BringRequest = Parameters<DigestIntake["bring"]>[0];
+export type BringRequest = ContentName & Omit<Parameters<DigestIntake["bring"]>[0], "sha256">;
 
 /** An intake and everybody who waits for it. */
 interface Flight {
@@ -60,7 +60,7 @@ export class Cascade implements DigestIntake, AsyncDisposable {
   readonly #options: CascadeOptions;
   readonly #members: Members | undefined;
   readonly #serving: Serving | undefined;
-  readonly #flights = new Map<Sha256, Flight>();
+  readonly #flights = new Map<ContentDigest, Flight>();
   readonly #figures = { upstreamBytes: 0, memberBytes: 0, sentBytes: 0 };
   #reservedBytes = 0;
   #fileCount = 0;
@@ -96,14 +96,20 @@ export class Cascade implements DigestIntake, AsyncDisposable {
     return { ...this.#figures, underWayCount: this.#flights.size };
   }
 
+  /**
+   * Brings content in, by its SHA-256 or its BLAKE3: joins the intake that is under way.
+   *
+   * @throws {SeedmintError} `corrupt` if its bytes have another hash; what `origin` throws.
+   */
   async bring(request: BringRequest): Promise<BlobRecord> {
-    const { sha256, signal } = request;
-    signal.throwIfAborted();
+    request.signal.throwIfAborted();
     const { store } = this.#options;
-    const held = store.findBySha256(sha256);
+    const held = request.sha256 === undefined
+      ? store.status(request.hash)
+      : store.findBySha256(request.sha256);
     if (held?.state === "complete") return held;
     if (this.#isStopped) throw new SeedmintError("aborted", "The node is stopping");
-    return await wait(this.#flights.get(sha256) ?? this.#begin(request), request);
+    return await wait(this.#flights.get(digestIn(request)) ?? this.#begin(request), request);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -117,12 +123,15 @@ export class Cascade implements DigestIntake, AsyncDisposable {
   }
 
   #begin(request: BringRequest): Flight {
-    const { sha256, size } = request;
+    const { size } = request;
+    const digest = digestIn(request);
     const { quotaBytes = Infinity } = this.#options;
     if (this.#reservedBytes + size > quotaBytes) {
       throw new SeedmintError(
         "no-space",
-        `Cannot fetch sha256:${sha256}: ${size} bytes are wanted and ${this.#reservedBytes} of ${quotaBytes} are in use by what is being fetched; try again later`,
+        `Cannot fetch ${
+          wordsOf(request)
+        }: ${size} bytes are wanted and ${this.#reservedBytes} of ${quotaBytes} are in use by what is being fetched; try again later`,
         { retryable: true },
       );
     }
@@ -136,14 +145,14 @@ export class Cascade implements DigestIntake, AsyncDisposable {
       },
     }).finally(() => {
       this.#reservedBytes -= size;
-      if (this.#flights.get(sha256) === flight) this.#flights.delete(sha256);
+      if (this.#flights.get(digest) === flight) this.#flights.delete(digest);
     });
     // Whoever waits hears of it; an intake that all have left fails unheard.
     promise.catch(() => {});
     const flight: Flight = { promise, abort, listeners, waiterCount: 0 };
-    this.#flights.set(sha256, flight);
+    this.#flights.set(digest, flight);
     // From its abort on nobody may join it.
-    abort.signal.addEventListener("abort", () => this.#flights.delete(sha256), { once: true });
+    abort.signal.addEventListener("abort", () => this.#flights.delete(digest), { once: true });
     return flight;
   }
 
@@ -151,20 +160,23 @@ export class Cascade implements DigestIntake, AsyncDisposable {
     request: BringRequest,
     own: { readonly signal: AbortSignal; readonly onProgress: (bytes: number) => void },
   ): Promise<BlobRecord> {
-    const { sha256, size, origin, attributes } = request;
+    const { size, origin, attributes } = request;
+    const name: ContentName = request.sha256 === undefined
+      ? { hash: request.hash }
+      : { sha256: request.sha256 };
     const { store, clock, random, directory, network } = this.#options;
     // What only this node may see is neither asked of others nor passed on.
     const isShared = attributes?.visibility !== "private";
-    const swarm = isShared ? this.#swarmFor(sha256, size) : undefined;
+    const swarm = isShared ? this.#swarmFor(digestIn(name), size) : undefined;
     const intake = new Intake({
       self: network?.peerId ?? "",
       home: swarm?.home ?? 0,
-      sha256,
+      name,
       size,
       origin,
       attributes,
       store,
-      path: join(directory, `${sha256}-${++this.#fileCount}`),
+      path: join(directory, `${digestIn(name)}-${++this.#fileCount}`),
       swarm,
       clock,
       random,
@@ -184,19 +196,19 @@ export class Cascade implements DigestIntake, AsyncDisposable {
     }
   }
 
-  #swarmFor(sha256: Sha256, size: number): FeedOptions["swarm"] {
+  #swarmFor(digest: ContentDigest, size: number): FeedOptions["swarm"] {
     const { network } = this.#options;
     const [members, serving] = [this.#members, this.#serving];
     if (network === undefined || members === undefined || serving === undefined) return undefined;
     const known = members.all();
     if (known.length === 0) return undefined;
     const order = new Order({
-      sha256,
+      digest,
       members: [network.peerId, ...known.map((peer) => peer.peerId)],
       partCount: partsOf(size).length,
     });
     const home = order.homeOf(network.peerId);
-    return { network, members, order, home, hints: () => serving.askersOf(sha256) };
+    return { network, members, order, home, hints: () => serving.askersOf(digest) };
   }
 }
 

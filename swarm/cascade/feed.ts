@@ -154,7 +154,7 @@ export class Feed {
     const outcome = await hangBelow({
       network,
       peer,
-      sha256: host.sha256,
+      digest: host.digest,
       size: host.size,
       part: part.index,
       offset: content.tipOf(part),

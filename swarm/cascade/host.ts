@@ -1,10 +1,10 @@
 /** One content that this node passes on: its seats, and where its bytes come from. */
-import type { Sha256 } from "../../src/core/hash.ts";
 import type { PeerAddress } from "../ports.ts";
 import type { Content } from "./content.ts";
 import { PATH_MAX, PEERS_MAX } from "./limits.ts";
 import { type Part, partsOf } from "./order.ts";
 import { type Seated, type Seating, Seats } from "./seats.ts";
+import type { ContentDigest } from "./names.ts";
 
 /** A member that is being fed. */
 export interface Child extends Seated {
@@ -39,7 +39,7 @@ export type Admission =
 
 /** See the head of this file. */
 export class Host {
-  readonly sha256: Sha256;
+  readonly digest: ContentDigest;
   readonly size: number;
   readonly content: Content;
   readonly parts: readonly Part[];
@@ -55,13 +55,13 @@ export class Host {
       readonly self: string;
       /** The part that this node is to pass on. */
       readonly home: number;
-      readonly sha256: Sha256;
+      readonly digest: ContentDigest;
       readonly size: number;
       readonly content: Content;
     },
   ) {
-    const { home, sha256, size } = options;
-    this.sha256 = sha256;
+    const { home, digest, size } = options;
+    this.digest = digest;
     this.size = size;
     this.content = options.content;
     this.parts = partsOf(size);

@@ -1,6 +1,5 @@
 /** One content on its way in: its parts side by side, then its check, then the store. */
 import { isSeedmintError, SeedmintError } from "../../src/core/errors.ts";
-import type { Sha256 } from "../../src/core/hash.ts";
 import type { Clock, Random } from "../../src/core/ports.ts";
 import { addFromOrigin } from "../origin/mod.ts";
 import type { Origin } from "../ports.ts";
@@ -8,6 +7,7 @@ import type { BlobAttributes, BlobRecord, BlobStore } from "../store/blob_store.
 import { GrowingContent } from "./content.ts";
 import { Feed, type FeedOptions } from "./feed.ts";
 import { Host } from "./host.ts";
+import { type ContentName, digestIn, wordsOf } from "./names.ts";
 import { partsOf } from "./order.ts";
 
 /** Options of {@link Intake}. */
@@ -15,7 +15,7 @@ export interface IntakeOptions {
   readonly self: string;
   /** The part that this node is to pass on. */
   readonly home: number;
-  readonly sha256: Sha256;
+  readonly name: ContentName;
   readonly size: number;
   readonly origin: Origin;
   readonly attributes: BlobAttributes | undefined;
@@ -42,10 +42,16 @@ export class Intake {
 
   /** @throws {SeedmintError} If its file cannot be made. */
   constructor(options: IntakeOptions) {
-    const { path, self, home, sha256, size, clock } = options;
+    const { path, self, home, name, size, clock } = options;
     this.#options = options;
     this.#content = new GrowingContent({ path, parts: partsOf(size), clock });
-    this.host = new Host({ self, home, sha256, size, content: this.#content });
+    this.host = new Host({
+      self,
+      home,
+      digest: digestIn(name),
+      size,
+      content: this.#content,
+    });
   }
 
   /**
@@ -96,13 +102,13 @@ export class Intake {
 
   /** Gives the file to the store, which reads and checks it before it has a name there. */
   async #keep(signal: AbortSignal): Promise<BlobRecord> {
-    const { store, path, sha256, attributes } = this.#options;
+    const { store, path, name, attributes } = this.#options;
     try {
       return await store.importFile(path, {
-        name: sha256,
+        name: digestIn(name),
         ...attributes,
         mode: "move",
-        expected: { sha256 },
+        expected: name,
         signal,
       });
     } catch (error) {
@@ -113,13 +119,13 @@ export class Intake {
 
   /** A member sent wrong bytes, and nobody can tell which: once more, from upstream alone. */
   async #alone(signal: AbortSignal): Promise<BlobRecord> {
-    const { store, origin, sha256, size, attributes, onBytes, onProgress } = this.#options;
+    const { store, origin, name, size, attributes, onBytes, onProgress } = this.#options;
     const record = await addFromOrigin({
       store,
       origin,
-      sha256,
+      ...name,
       signal,
-      attributes: { name: sha256, ...attributes },
+      attributes: { name: digestIn(name), ...attributes },
       onProgress: ({ bytes }) => onProgress(Math.min(bytes, size)),
     });
     onBytes(record.size, "upstream");
@@ -134,10 +140,12 @@ export class Intake {
   }
 
   #corrupt(cause: unknown): SeedmintError {
-    const { origin, sha256 } = this.#options;
+    const { origin, name } = this.#options;
     return new SeedmintError(
       "corrupt",
-      `Cannot take sha256:${sha256} from ${origin.id}: the bytes have another digest; nothing was kept`,
+      `Cannot take ${
+        wordsOf(name)
+      } from ${origin.id}: the bytes have another hash; nothing was kept`,
       { cause },
     );
   }

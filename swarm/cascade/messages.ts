@@ -3,7 +3,7 @@ import type { Bytes } from "../../src/core/bytes.ts";
 import { concatBytes } from "../../src/core/bytes.ts";
 import { decodeCbor, encodeCbor } from "../../src/core/cbor.ts";
 import { SeedmintError } from "../../src/core/errors.ts";
-import { hashToBytes, type Sha256 } from "../../src/core/hash.ts";
+import { hashToBytes } from "../../src/core/hash.ts";
 import { encodeVarint } from "../../src/core/varint.ts";
 import { CERTIFICATE_BYTES_MAX } from "../fleet.ts";
 import type { PeerAddress } from "../ports.ts";
@@ -17,11 +17,12 @@ import {
   PEER_ID_LENGTH_MAX,
   PEERS_MAX,
 } from "./limits.ts";
+import type { ContentDigest } from "./names.ts";
 
 /** What a child says, once. */
 export interface Ask {
   readonly t: "ask";
-  readonly sha256: Sha256;
+  readonly digest: ContentDigest;
   /** Bytes of the whole content. */
   readonly size: number;
   readonly part: number;
@@ -86,7 +87,7 @@ export function decodeCascadeMessage(bytes: Uint8Array): CascadeMessage {
     case "ask":
       return {
         t: "ask",
-        sha256: fields.sha256("sha256"),
+        digest: fields.sha256("digest"),
         size: fields.size("size"),
         part: fields.uint("part", PARTS_MAX - 1),
         offset: fields.size("offset"),
@@ -131,7 +132,7 @@ export function decodeAsk(bytes: Uint8Array): Ask {
 function plainOf(message: CascadeMessage): Record<string, unknown> {
   switch (message.t) {
     case "ask":
-      return { ...message, sha256: hashToBytes(message.sha256), addrs: [...message.addrs] };
+      return { ...message, digest: hashToBytes(message.digest), addrs: [...message.addrs] };
     case "elsewhere":
       return {
         ...message,

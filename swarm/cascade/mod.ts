@@ -54,4 +54,5 @@
  * May import: `src/core`, the swarm's ports, `swarm/store`, `swarm/origin`, `swarm/protocol`,
  * `swarm/fleet.ts`; of `swarm/fetch` and `swarm/registry` types alone.
  */
-export { Cascade, type CascadeFigures, type CascadeOptions } from "./cascade.ts";
+export { type BringRequest, Cascade, type CascadeFigures, type CascadeOptions } from "./cascade.ts";
+export type { ContentDigest, ContentName } from "./names.ts";

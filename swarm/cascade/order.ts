@@ -5,8 +5,8 @@
  * those meet who have nobody in between.
  */
 import { createHash } from "node:crypto";
-import type { Sha256 } from "../../src/core/hash.ts";
 import { ASK_ARITY, BACKUP_COUNT, PART_BYTES_MIN, PARTS_MAX } from "./limits.ts";
+import type { ContentDigest } from "./names.ts";
 
 /** A stretch of the content, from `start` up to, never including, `end`. */
 export interface Part {
@@ -36,14 +36,14 @@ export class Order {
 
   constructor(
     options: {
-      readonly sha256: Sha256;
+      readonly digest: ContentDigest;
       readonly members: Iterable<string>;
       readonly partCount: number;
     },
   ) {
-    const { sha256, partCount } = options;
+    const { digest, partCount } = options;
     const ids = [...new Set(options.members)]
-      .map((peerId) => ({ peerId, rank: rankOf(sha256, peerId) }))
+      .map((peerId) => ({ peerId, rank: rankOf(digest, peerId) }))
       .sort((a, b) => a.rank < b.rank ? -1 : 1)
       .map(({ peerId }) => peerId);
     this.#homes = new Map(ids.map((peerId, index) => [peerId, index % partCount]));
@@ -81,6 +81,6 @@ export class Order {
   }
 }
 
-function rankOf(sha256: Sha256, peerId: string): string {
-  return createHash("sha256").update(`${sha256} ${peerId}`).digest("hex");
+function rankOf(digest: ContentDigest, peerId: string): string {
+  return createHash("sha256").update(`${digest} ${peerId}`).digest("hex");
 }

@@ -1,6 +1,5 @@
 /** The child's side of one stream: asks a member for a part, and takes what it sends. */
 import { messageOf, SeedmintError } from "../../src/core/errors.ts";
-import type { Sha256 } from "../../src/core/hash.ts";
 import type { Clock } from "../../src/core/ports.ts";
 import type { ByteStream, Network, PeerAddress } from "../ports.ts";
 import { FrameReader } from "../protocol/mod.ts";
@@ -20,6 +19,7 @@ import {
   type PathFields,
 } from "./messages.ts";
 import { Patience } from "./patience.ts";
+import type { ContentDigest } from "./names.ts";
 
 /** How it went with one member. */
 export type ParentOutcome =
@@ -43,7 +43,7 @@ export type ParentOutcome =
 export interface ParentOptions {
   readonly network: Network;
   readonly peer: PeerAddress;
-  readonly sha256: Sha256;
+  readonly digest: ContentDigest;
   readonly size: number;
   readonly part: number;
   readonly offset: number;
@@ -132,12 +132,12 @@ class ParentLine {
   }
 
   async #ask(): Promise<void> {
-    const { sha256, size, part, offset, home, network, certificate } = this.#options;
+    const { digest, size, part, offset, home, network, certificate } = this.#options;
     const { isNear, isUrgent } = this.#options;
     const addrs = network.addresses().filter((addr) => addr.length <= ADDR_LENGTH_MAX);
     await this.#stream.write(cascadeFrame({
       t: "ask",
-      sha256,
+      digest,
       size,
       part,
       offset,

@@ -1,6 +1,6 @@
 /** Answers members that ask for bytes, each on a stream of its own. */
 import { SeedmintError } from "../../src/core/errors.ts";
-import type { Sha256 } from "../../src/core/hash.ts";
+import type { Hash, Sha256 } from "../../src/core/hash.ts";
 import type { Clock } from "../../src/core/ports.ts";
 import type { ByteStream, Network, PeerAddress } from "../ports.ts";
 import { FrameReader } from "../protocol/mod.ts";
@@ -18,6 +18,7 @@ import {
 import type { Members } from "./members.ts";
 import { type Ask, cascadeFrame, decodeAsk } from "./messages.ts";
 import { Roster } from "./roster.ts";
+import type { ContentDigest } from "./names.ts";
 
 /** Options of {@link Serving}. */
 export interface ServingOptions {
@@ -32,7 +33,7 @@ export interface ServingOptions {
 /** See the head of this file. */
 export class Serving {
   readonly #options: ServingOptions;
-  readonly #hosts = new Map<Sha256, Host>();
+  readonly #hosts = new Map<ContentDigest, Host>();
   readonly #roster = new Roster();
   readonly #conversations = new Set<Promise<void>>();
   readonly #streams = new Set<ByteStream>();
@@ -49,20 +50,20 @@ export class Serving {
     });
   }
 
-  /** Members that asked here for `sha256` lately. */
-  askersOf(sha256: Sha256): readonly PeerAddress[] {
-    return this.#roster.peersOf(sha256, this.#options.clock.monotonicMs());
+  /** Members that asked here for `digest` lately. */
+  askersOf(digest: ContentDigest): readonly PeerAddress[] {
+    return this.#roster.peersOf(digest, this.#options.clock.monotonicMs());
   }
 
   /** Feeds members from `host` until {@link withdraw}. */
   offer(host: Host): void {
-    this.#hosts.set(host.sha256, host);
+    this.#hosts.set(host.digest, host);
   }
 
   /** Lets `host` go once those that it feeds have everything. */
   async withdraw(host: Host): Promise<void> {
     const end = async () => {
-      if (this.#hosts.get(host.sha256) === host) this.#hosts.delete(host.sha256);
+      if (this.#hosts.get(host.digest) === host) this.#hosts.delete(host.digest);
       await host.close(new SeedmintError("aborted", "It is over"));
     };
     if (host.childCount === 0 || host.isClosed || this.#isStopped) return await end();
@@ -102,7 +103,7 @@ export class Serving {
       part.start <= ask.offset && ask.offset <= part.end;
     if (!isSame) {
       const peer = { peerId: stream.peerId, addrs: ask.addrs };
-      const known = this.#roster.met(ask.sha256, peer, this.#options.clock.monotonicMs());
+      const known = this.#roster.met(ask.digest, peer, this.#options.clock.monotonicMs());
       return await refuse(stream, known);
     }
     const child = new ChildStream({
@@ -164,23 +165,23 @@ export class Serving {
   /** What is under way here, or is complete in the store and may be given to members. */
   async #hostOf(ask: Ask): Promise<Host | undefined> {
     const { store } = this.#options;
-    const known = this.#hosts.get(ask.sha256);
+    const known = this.#hosts.get(ask.digest);
     if (known !== undefined && !known.isClosed) return known;
-    const record = store.findBySha256(ask.sha256);
+    const record = store.findBySha256(ask.digest as Sha256) ?? store.status(ask.digest as Hash);
     if (record?.state !== "complete" || record.visibility === "private") return undefined;
     if (record.size !== ask.size) return undefined;
     const content = new StoredContent(await store.openReader(record.hash));
-    const other = this.#hosts.get(ask.sha256);
+    const other = this.#hosts.get(ask.digest);
     if (other !== undefined || this.#isStopped) {
       await content.close();
       return other;
     }
-    const { sha256, size } = ask;
+    const { digest, size } = ask;
     // All parts are here to be passed on; the one that is asked for first is as good as any.
     const host = new Host({
       self: this.#options.network.peerId,
       home: ask.part,
-      sha256,
+      digest,
       size,
       content,
     });

@@ -137,7 +137,7 @@ export class FleetNode {
     this.host = new Host({
       self: this.id,
       home: sim.order.homeOf(this.id),
-      sha256: sim.sha256,
+      digest: sim.sha256,
       size,
       content,
     });

@@ -81,7 +81,7 @@ export class FleetSim {
     this.sha256 = (scene.seed ?? 1).toString(16).padStart(64, "0") as Sha256;
     const ids = Array.from({ length: scene.nodeCount }, (_, index) => `node${index}`);
     this.order = new Order({
-      sha256: this.sha256,
+      digest: this.sha256,
       members: ids,
       partCount: partsOf(scene.size).length,
     });

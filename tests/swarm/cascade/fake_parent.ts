@@ -67,7 +67,7 @@ export function layerAskedOf(
   for (let seed = 1;; seed++) {
     const layer = layerOf(options.size, seed);
     const order = new Order({
-      sha256: layer.sha256,
+      digest: layer.sha256,
       members: [options.asker, options.asked],
       partCount: partsOf(layer.size).length,
     });

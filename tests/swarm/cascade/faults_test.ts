@@ -179,7 +179,7 @@ Deno.test("a stranger learns nothing of what is under way, and is not asked", as
   for (const node of [first!, second!]) {
     const peer = { peerId: node.peerId, addrs: node.network.addresses() };
     const answer = await askOnce(stranger!.network, peer, {
-      sha256: layer.sha256,
+      digest: layer.sha256,
       size: layer.size,
       part: 0,
       offset: 0,

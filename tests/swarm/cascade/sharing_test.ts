@@ -69,7 +69,7 @@ Deno.test("bring() passes on nothing that is private, and takes it from nobody",
   const layer = layerOf(2 * MB);
   const bringing = [first!, second!].map((node) => node.bring(layer, { visibility: "private" }));
   await until(() => first!.cascade.figures().upstreamBytes > 0, "it began");
-  const ask = { sha256: layer.sha256, size: layer.size, part: 0, offset: 0, home: 0 };
+  const ask = { digest: layer.sha256, size: layer.size, part: 0, offset: 0, home: 0 };
   const peer = { peerId: first!.peerId, addrs: first!.network.addresses() };
   assert.deepEqual(await askOnce(second!.network, peer, ask), { t: "elsewhere", peers: [] });
   await Promise.all(bringing);
@@ -155,7 +155,7 @@ Deno.test("a path that leads back to the node is not taken", async () => {
     await say({ t: "feed", path: ["12D3KooWsomebody"] });
     // Its own child cannot become its parent.
     answer = await askOnce(fake, { peerId: node.peerId, addrs: node.network.addresses() }, {
-      sha256: layer.sha256,
+      digest: layer.sha256,
       size: layer.size,
       part: 0,
       offset: 0,
