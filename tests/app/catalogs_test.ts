@@ -240,6 +240,54 @@ Deno.test("CatalogFiles fetches a collection's list beside its files, then the f
   assert.equal(store.status(file.blake3)!.kind, "collection");
 });
 
+Deno.test("the bytes of a catalog come from peers, else from any URL: one that hangs keeps nobody", async () => {
+  await using store = new MemoryBlobStore({ clock: systemClock });
+  const publisher = await Publisher.begin();
+  const { seal: { signed }, bytes } = await publisher.seal();
+  const hanging = Promise.withResolvers<Response>();
+  await using server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    (request) => {
+      const { pathname } = new URL(request.url);
+      if (pathname === "/hangs") return hanging.promise;
+      return new Response(pathname === "/wrong" ? "x".repeat(signed.size) : bytes);
+    },
+  );
+  const origin = `http://127.0.0.1:${server.addr.port}`;
+  const files = new CatalogFiles({
+    store,
+    transfers: transfersOf(store, () => undefined),
+    clock: systemClock,
+    config: CONFIG,
+    hasNetwork: true,
+    trustedOrigins: () => new Set([origin]),
+  });
+  const urls = ["/hangs", "/wrong", "/right"].map((path) => `${origin}${path}`);
+  assert.deepEqual(await files.fetch(signed, { urls, signal }), bytes);
+  hanging.resolve(new Response());
+  const record = store.status(signed.blake3)!;
+  assert.deepEqual([record.visibility, record.tags], ["fleet", [
+    catalogTag({ root: signed.root, name: "tools" }),
+  ]]);
+});
+
+Deno.test("a URL of a stranger's naming that leads into our network is not asked", async () => {
+  await using store = new MemoryBlobStore({ clock: systemClock });
+  const publisher = await Publisher.begin();
+  const { seal: { signed } } = await publisher.seal();
+  let asked = 0;
+  await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, () => {
+    asked++;
+    return new Response();
+  });
+  const files = filesOver(store, transfersOf(store, () => undefined));
+  await assert.rejects(
+    files.fetch(signed, { urls: [`http://127.0.0.1:${server.addr.port}/`], signal }),
+    (error: SeedmintError) => error.code === "denied",
+  );
+  assert.equal(asked, 0);
+});
+
 /** A catalog that counts, with one file in one release. */
 async function acceptedOf(bytes: Uint8Array): Promise<AcceptedCatalog> {
   const publisher = await Publisher.begin();

@@ -20,6 +20,9 @@ import type { CatalogBytes, CatalogFinder } from "./ports.ts";
 import { refreshCatalog, type RefreshReport } from "./refresh.ts";
 import type { AcceptedCatalog, CatalogKey, Follow, FollowState } from "./state.ts";
 
+/** First digits of a root's id that may stand for its name. */
+const ID_DIGITS_MIN = 8;
+
 /** Options of {@link Follower}. */
 export interface FollowerOptions {
   readonly state: FollowState;
@@ -124,7 +127,7 @@ export class Follower implements AsyncDisposable {
   }
 
   /**
-   * Reads `NAME` or `ROOT/NAME`.
+   * Reads `NAME` or `ROOT/NAME`, where ROOT is the name of a root or the first digits of its id.
    *
    * @throws {SeedmintError} `usage` if it names no pinned root, or could be of several.
    */
@@ -133,11 +136,13 @@ export class Follower implements AsyncDisposable {
     const [rootName, name] = slash < 0
       ? [undefined, text]
       : [text.slice(0, slash), text.slice(slash + 1)];
-    const roots = [...this.#roots].filter(([, known]) =>
-      rootName === undefined || known === rootName
+    const roots = [...this.#roots].filter(([id, known]) =>
+      rootName === undefined || known === rootName ||
+      (rootName.length >= ID_DIGITS_MIN && id.startsWith(rootName))
     );
     if (roots.length === 1) return { root: roots[0]![0], name };
-    const names = [...this.#roots.values()].join(", ");
+    const names = [...this.#roots].map(([id, known]) => `${known} (${id.slice(0, ID_DIGITS_MIN)})`)
+      .join(", ");
     throw new SeedmintError(
       "usage",
       this.#roots.size === 0

@@ -4,7 +4,7 @@ import type { Clock } from "../../core/ports.ts";
 import type { BlobStore, Visibility } from "../../../swarm/store/blob_store.ts";
 import type { CatalogFile, SealStatement } from "../../../trust/catalog/mod.ts";
 import { type CatalogBytes, FETCH_MS, readHttp } from "../../../trust/follow/mod.ts";
-import { checkSha256 } from "../api/handlers/inspect.ts";
+import { checkSha256, isCollection as markCollection } from "../api/handlers/inspect.ts";
 import { readWhole } from "../api/place.ts";
 import type { CatalogWork } from "../api/trust.ts";
 import type { TransferReport, TransferRequest, Transfers } from "../api/transfers.ts";
@@ -19,6 +19,12 @@ export const COLLECTION_LIST_NAME = "collection.cbor";
 
 /** How long peers are looked for before the origin is asked for a catalog, which is small. */
 const FIND_CATALOG_MS = 3_000;
+
+/** How long peers have for the bytes of a catalog before its origins are asked. */
+const PEERS_MS = 8_000;
+
+/** Places that are asked for the bytes of one catalog, all at once. */
+const URLS_MAX = 8;
 
 /** What both need. */
 export interface CatalogFilesOptions {
@@ -63,13 +69,23 @@ export class CatalogFiles implements CatalogBytes {
     statement: SealStatement,
     options: Parameters<CatalogBytes["fetch"]>[1],
   ): Promise<void> {
-    const { peer, urls, signal } = options;
+    const { peer, signal } = options;
     const attributes = this.attributesOf(statement);
+    const urls = this.#orderedUrls(options.urls);
     const failures: unknown[] = [];
     if (this.#options.hasNetwork) {
+      const patience = new AbortController();
+      // Peers that drip must not use up the time that an origin needs.
+      const cancel = urls.length === 0
+        ? () => {}
+        : this.#options.clock.timer(PEERS_MS, () => patience.abort());
+      const swarmSignal = AbortSignal.any([signal, patience.signal]);
       try {
         await this.#options.transfers.fetchBlob({
-          ...this.#request(statement.blake3, statement.size, { signal, emit: () => {} }),
+          ...this.#request(statement.blake3, statement.size, {
+            signal: swarmSignal,
+            emit: () => {},
+          }),
           hints: peer === undefined ? [] : [{ ...peer, via: "peer", bound: false }],
           policy: "swarm-only",
           findTimeoutMs: Math.min(this.#options.config.findTimeout, FIND_CATALOG_MS),
@@ -79,21 +95,32 @@ export class CatalogFiles implements CatalogBytes {
       } catch (error) {
         signal.throwIfAborted();
         failures.push(error);
+      } finally {
+        cancel();
       }
     }
-    for (const url of urls) {
-      try {
-        await this.#fromUrl(url, statement, attributes, signal);
-        return;
-      } catch (error) {
-        signal.throwIfAborted();
-        failures.push(error);
-      }
+    const end = new AbortController();
+    const all = AbortSignal.any([signal, end.signal]);
+    try {
+      // At once: one that hangs, of a stranger's naming, keeps nobody from the others.
+      await Promise.any(urls.map((url) => this.#fromUrl(url, statement, attributes, all)));
+    } catch (error) {
+      signal.throwIfAborted();
+      failures.push(...(error instanceof AggregateError ? error.errors : [error]));
+      throw failures.at(-1) ?? new SeedmintError(
+        "unavailable",
+        "Cannot fetch the catalog: there is nobody to ask; name a relay, a peer or its URL",
+      );
+    } finally {
+      end.abort();
     }
-    throw failures.at(-1) ?? new SeedmintError(
-      "unavailable",
-      "Cannot fetch the catalog: there is nobody to ask; name a relay, a peer or its URL",
-    );
+  }
+
+  /** Those at hosts that the operator named come first; of the others only some are asked. */
+  #orderedUrls(urls: readonly string[]): readonly string[] {
+    const trusted = this.#options.trustedOrigins();
+    const isTrusted = (url: string) => trusted.has(new URL(url).origin);
+    return [...urls.filter(isTrusted), ...urls.filter((url) => !isTrusted(url))].slice(0, URLS_MAX);
   }
 
   async #fromUrl(
@@ -152,6 +179,7 @@ export class CatalogFiles implements CatalogBytes {
     await this.#check(file);
     if (tag !== undefined) store.tag(file.blake3, tag);
     if (!isCollection) return report;
+    await markCollection(store, store.status(file.blake3)!, "collection");
     const children = await this.#byOrigins(
       file.origins,
       (origin) =>

@@ -61,6 +61,8 @@ export class NodeCatalogs implements CatalogAccess, AsyncDisposable {
   #opened: Opened | undefined;
   #publishing: Promise<void> = Promise.resolve();
   #failure: string | undefined;
+  /** Date of the last events, in seconds since 1970. */
+  #publishedS = 0;
 
   constructor(options: NodeCatalogsOptions) {
     this.#options = options;
@@ -254,7 +256,9 @@ export class NodeCatalogs implements CatalogAccess, AsyncDisposable {
     const { pool, clock, nostrSecret } = this.#options;
     if (pool === undefined || pool.urls.length === 0) return 0;
     let count = 0;
-    for (const template of publicationEvents(publication, Math.floor(clock.nowMs() / 1000))) {
+    // Of two of one second relays would keep either.
+    this.#publishedS = Math.max(Math.floor(clock.nowMs() / 1000), this.#publishedS + 1);
+    for (const template of publicationEvents(publication, this.#publishedS)) {
       const event = signEvent(template, nostrSecret);
       count = (await pool.publish(event, { signal, graceMs: PUBLISH_GRACE_MS })).acceptedCount;
     }

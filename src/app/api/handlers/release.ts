@@ -1,4 +1,5 @@
 /** `release.get`: what a signed catalog lists, from peers or its origins, both hashes checked. */
+import { join } from "node:path";
 import { SeedmintError } from "../../../core/errors.ts";
 import {
   type CatalogFile,
@@ -36,7 +37,10 @@ export const getRelease: Handler<"release.get"> = async (parts, params, context)
     );
   }
   const files: ReleaseFile[] = [];
-  for (const file of chosen) files.push(await fetchFile(parts, desk, { file, params, context }));
+  for (const file of chosen) {
+    const isOneOfMany = chosen.length > 1;
+    files.push(await fetchFile(parts, desk, { file, params, context, isOneOfMany }));
+  }
   return {
     catalog: accepted.catalog.name,
     sequence: accepted.catalog.sequence,
@@ -161,15 +165,16 @@ async function fetchFile(
     readonly file: CatalogFile;
     readonly params: ReleaseGetParams;
     readonly context: HandlerContext<"release.get">;
+    readonly isOneOfMany: boolean;
   },
 ): Promise<ReleaseFile> {
-  const { file, params, context } = work;
+  const { file, params, context, isOneOfMany } = work;
   const { signal } = context;
   const options = { overwrite: params.overwrite, signal };
   const path = params.output === undefined
     ? undefined
     : file.kind === "collection"
-    ? params.output
+    ? isOneOfMany ? join(params.output, file.name) : params.output
     : await blobPath(params.output, [file.name]);
   if (path !== undefined && file.kind === undefined) {
     await checkFree(path, { ...options, hash: file.blake3 });

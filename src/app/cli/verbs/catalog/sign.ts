@@ -19,6 +19,7 @@ import type { VerbContext } from "../../verb.ts";
 import { confirmSigning, keysOf, openSeed, readChain } from "../root/support.ts";
 import {
   type CatalogFileState,
+  forChange,
   nowS,
   readCatalog,
   readDays,
@@ -78,7 +79,8 @@ function toSign(
   const times = context.has("days")
     ? { issuedS: nowS(), expiresS: nowS() + readDays(context) }
     : timesOf(state.catalog);
-  const next = renews ? renewed(state.catalog, times) : { ...state.catalog, ...times };
+  // One that was changed by another hand after it was signed is the next of its name, too.
+  const next = renews ? renewed(state.catalog, times) : { ...forChange(state), ...times };
   const catalog = { ...next, sequence: readSequence(context, next.sequence) };
   return { catalog, ...unsignedSeal(catalog) };
 }

@@ -29,6 +29,8 @@ export interface CatalogFileState {
   readonly bytes: Uint8Array;
   /** The seal beside it, if it is about these very bytes. */
   readonly seal?: Seal;
+  /** The sequence of a seal beside it that is about other bytes. */
+  readonly sealedSequence?: number;
 }
 
 /** Seconds since 1970. */
@@ -58,7 +60,12 @@ export async function readCatalog(operand: string): Promise<CatalogFileState> {
   });
   const seal = parseSeal(new TextDecoder().decode(text));
   const isOwn = seal.signed.sha256 === sha256Of(bytes);
-  return { path, catalog, bytes, ...(isOwn ? { seal } : {}) };
+  return {
+    path,
+    catalog,
+    bytes,
+    ...(isOwn ? { seal } : { sealedSequence: seal.signed.sequence }),
+  };
 }
 
 /** The bytes of a catalog, and what is to be signed of them. */
@@ -74,10 +81,9 @@ export function unsignedSeal(
  * The catalog as it is before a change: one that was signed already is followed by the next of its
  * name, since nobody may ever see two of one sequence.
  */
-export function forChange({ catalog, seal }: CatalogFileState): Catalog {
-  return seal === undefined || seal.signatures.length === 0
-    ? catalog
-    : renewed(catalog, timesOf(catalog));
+export function forChange({ catalog, seal, sealedSequence = 0 }: CatalogFileState): Catalog {
+  if (seal !== undefined && seal.signatures.length > 0) return renewed(catalog, timesOf(catalog));
+  return { ...catalog, sequence: Math.max(catalog.sequence, sealedSequence + 1) };
 }
 
 /** From now on, for as long as before. */
