@@ -8,7 +8,7 @@
  */
 import { parseArgs } from "node:util";
 import { ChildProcess } from "../devnet/processes.ts";
-import { curlMs, startNginx } from "./fetch/rivals.ts";
+import { curlMs, type Nginx, startNginx } from "./fetch/rivals.ts";
 import { startDockerRegistry } from "./registry/docker_registry.ts";
 import { manyCurlMs, readMs, responseOf } from "./registry/http.ts";
 import { type Layer, makeLayer, MANIFEST_TYPE, pushImage } from "./registry/image.ts";
@@ -123,17 +123,18 @@ function sayRates(title: string, medians: ReadonlyMap<string, number>, size: num
   }
 }
 
-async function cached(node: Node, big: Layer, upstream: Upstream): Promise<void> {
+async function cached(
+  node: Node,
+  big: Layer,
+  { upstream, nginx }: { readonly upstream: Upstream; readonly nginx: Nginx | undefined },
+): Promise<void> {
   const path = `/v2/${REPOSITORY}/blobs/${big.digest}`;
   const target = `${scratch}/out`;
   const contestants = new Map([
     ["node", () => curlMs(`${node.mirror}${path}`, target)],
     [upstream.name, () => curlMs(`${upstream.url}${path}`, target)],
   ]);
-  const nginx = await startNginx(scratch, scratch);
-  if (typeof nginx === "string") say("cached, nginx", `skipped: ${nginx}`);
-  else {
-    resources.use(nginx);
+  if (nginx !== undefined) {
     contestants.set("nginx", () => curlMs(`${nginx.http}/big`, target));
   }
   sayRates("cached", await contest(contestants), big.size);
@@ -154,26 +155,33 @@ async function small(node: Node, layer: Layer): Promise<void> {
 }
 
 /** Each round has a node of its own that holds nothing, and knows the peer already. */
-async function cold(peer: Node, big: Layer, upstream: Upstream): Promise<void> {
+async function cold(
+  peer: Node,
+  big: Layer,
+  { upstream, nginx }: { readonly upstream: Upstream; readonly nginx: Nginx | undefined },
+): Promise<void> {
   const [address] = peer.ready.addresses as string[];
   const knows = ["--fleet", String(peer.ready.peerId), "--peer", address!];
   const brought = new Map<string, number>();
   let round = 0;
-  const medians = await contest(
-    new Map([
-      ["node", async () => {
-        const host = await startMirror(`host-${round++}`, upstream, ...knows);
-        const ms = await pullMs(host.mirror, "big", big);
-        for (const [from, bytes] of await broughtTo(host, big.size)) {
-          brought.set(from, (brought.get(from) ?? 0) + bytes);
-        }
-        await host.process.stop();
-        await Deno.remove(host.data, { recursive: true });
-        return ms;
-      }],
-      ["upstream", () => pullMs(upstream.url, "big", big)],
-    ]),
-  );
+  const contestants = new Map([
+    ["node", async () => {
+      const host = await startMirror(`host-${round++}`, upstream, ...knows);
+      const ms = await pullMs(host.mirror, "big", big);
+      for (const [from, bytes] of await broughtTo(host, big.size)) {
+        brought.set(from, (brought.get(from) ?? 0) + bytes);
+      }
+      await host.process.stop();
+      await Deno.remove(host.data, { recursive: true });
+      return ms;
+    }],
+    ["upstream", () => pullMs(upstream.url, "big", big)],
+  ]);
+  // Registries elsewhere speak TLS.
+  if (nginx !== undefined) {
+    contestants.set("nginx, HTTPS", () => curlMs(`${nginx.https}/big`, `${scratch}/out`));
+  }
+  const medians = await contest(contestants);
   sayRates("cold", medians, big.size);
   for (const [from, bytes] of brought) {
     say("cold, brought by", `${from} ${(bytes / 1e6).toFixed(0)} MB in ${round} rounds`);
@@ -224,9 +232,13 @@ try {
   const peer = await startMirror("peer", upstream);
   await pullMs(peer.mirror, "big", big);
   await pullMs(peer.mirror, "small", little);
-  if (wanted("cached")) await cached(peer, big, upstream);
+  const started = await startNginx(scratch, scratch);
+  if (typeof started === "string") say("nginx", `skipped: ${started}`);
+  else resources.use(started);
+  const rivals = { upstream, nginx: typeof started === "string" ? undefined : started };
+  if (wanted("cached")) await cached(peer, big, rivals);
   if (wanted("small")) await small(peer, little);
-  if (wanted("cold")) await cold(peer, big, upstream);
+  if (wanted("cold")) await cold(peer, big, rivals);
   if (wanted("many")) await many(peer, little);
 } finally {
   await resources.disposeAsync();
