@@ -4,9 +4,10 @@ import { SeedmintError } from "../../src/core/errors.ts";
 import type { Clock, Random } from "../../src/core/ports.ts";
 import type { Herd } from "../fetch/mod.ts";
 import type { Fleet } from "../fleet.ts";
-import type { Network, PeerAddress } from "../ports.ts";
+import type { Network, Origin, PeerAddress, Source } from "../ports.ts";
 import type { DigestIntake } from "../registry/ports.ts";
 import type { BlobRecord, BlobStore } from "../store/blob_store.ts";
+import { CascadeSource } from "./cascade_source.ts";
 import type { FeedOptions } from "./feed.ts";
 import { Intake } from "./intake.ts";
 import { Members } from "./members.ts";
@@ -90,6 +91,12 @@ export class Cascade implements DigestIntake, AsyncDisposable {
     const cascade = new Cascade(options);
     await cascade.#serving?.start();
     return cascade;
+  }
+
+  /** `origin` as a source of an ordinary fetch, which members of the fleet read once between them. */
+  sourceOf(origin: Origin): Source {
+    const { store } = this.#options;
+    return new CascadeSource({ origin, store, bring: (request) => this.bring(request) });
   }
 
   figures(): CascadeFigures {

@@ -218,9 +218,10 @@ export class BlobFetch implements TransferHost {
   }
 
   #startOrigin(reason: string): void {
-    const { origin, store } = this.#options;
+    const { store, originSourceOf } = this.#options;
+    const origin = this.#options.origin!;
     this.#originReason = reason;
-    this.#addSource(new OriginSource({ origin: origin!, store }));
+    this.#addSource(originSourceOf?.(origin) ?? new OriginSource({ origin, store }));
   }
 
   #addPeer(peer: ProviderHint): void {

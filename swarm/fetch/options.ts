@@ -22,6 +22,8 @@ export interface FetchContext {
    * and the reason is told.
    */
   readonly sourceOf?: (peer: ProviderHint) => Source | undefined;
+  /** Makes a source of the origin, such as one that a fleet shares. @default the origin by itself */
+  readonly originSourceOf?: (origin: Origin) => Source;
   /** @default {"swarm-first"} */
   readonly policy?: FetchPolicy;
   /**

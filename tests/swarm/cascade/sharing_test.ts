@@ -111,7 +111,7 @@ Deno.test("Cascade.start() removes what an earlier process left, and works witho
       const layer = layerOf(size, size + 1);
       const origin = shapedOrigin({ bytes: layer.bytes, line: endlessLine() });
       const { signal } = new AbortController();
-      const record = await cascade.bring({ ...layer, origin, signal });
+      const record = await cascade.bring({ sha256: layer.sha256, size, origin, signal });
       assert.deepEqual([record.sha256, record.size], [layer.sha256, size]);
     }
     assert.deepEqual(await filesIn({ directory }), []);

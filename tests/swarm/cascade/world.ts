@@ -1,10 +1,11 @@
 /** A fleet in one process: nodes with links, stores and cascades, and one upstream. */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import type { Sha256 } from "../../../src/core/hash.ts";
+import type { Hash, Sha256 } from "../../../src/core/hash.ts";
 import type { Clock } from "../../../src/core/ports.ts";
 import { systemClock, systemRandom } from "../../../src/host/system.ts";
 import { Cascade, type CascadeOptions } from "../../../swarm/cascade/mod.ts";
+import { hashBytes } from "../../../swarm/bao/mod.ts";
 import { Fleet } from "../../../swarm/fleet.ts";
 import { MemoryHub, type MemoryNetwork, peerIdOfSecret } from "../../../swarm/net/mod.ts";
 import type { Origin } from "../../../swarm/ports.ts";
@@ -24,6 +25,7 @@ export const UNLIMITED = 1e12;
 export interface Layer {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly sha256: Sha256;
+  readonly hash: Hash;
   readonly size: number;
 }
 
@@ -74,11 +76,13 @@ export class World implements AsyncDisposable {
   readonly nodes: Node[] = [];
   /** Peers without a node behind them, for a test to play. */
   readonly others: MemoryNetwork[] = [];
+  readonly fleet: Fleet;
   readonly #directory: string;
 
-  private constructor(hub: MemoryHub, upstream: Line, directory: string) {
+  private constructor(hub: MemoryHub, upstream: Line, fleet: Fleet, directory: string) {
     this.hub = hub;
     this.upstream = upstream;
+    this.fleet = fleet;
     this.#directory = directory;
   }
 
@@ -87,7 +91,6 @@ export class World implements AsyncDisposable {
     const hub = new MemoryHub({ clock, latencyMs: () => latencyMs });
     const upstream = new Line(options.upstreamRate ?? UNLIMITED, clock);
     const directory = await Deno.makeTempDir({ prefix: "seedmint-cascade-" });
-    const world = new World(hub, upstream, directory);
     const peerIds = await Promise.all(
       Array.from(
         { length: nodeCount },
@@ -95,6 +98,8 @@ export class World implements AsyncDisposable {
       ),
     );
     const members = peerIds.slice(0, options.memberCount ?? nodeCount);
+    const fleet = new Fleet({ peerIds: members, clock });
+    const world = new World(hub, upstream, fleet, directory);
     const networks = peerIds.map((peerId) => hub.join(peerId));
     for (const network of networks) {
       const links = {
@@ -113,7 +118,7 @@ export class World implements AsyncDisposable {
         network: shapedNetwork(network, links),
         store,
         herd: { isMember: (peerId) => members.includes(peerId) },
-        fleet: new Fleet({ peerIds: members, clock }),
+        fleet,
         members: () =>
           networks.filter((one) => members.includes(one.peerId))
             .map((one) => ({ peerId: one.peerId, addrs: one.addresses() })),
@@ -177,7 +182,7 @@ export class World implements AsyncDisposable {
 export function layerOf(size: number, seed = 1): Layer {
   const bytes = testBytes(size, seed);
   const sha256 = createHash("sha256").update(bytes).digest("hex") as Sha256;
-  return { bytes, sha256, size };
+  return { bytes, sha256, hash: hashBytes(bytes), size };
 }
 
 /** What a node has under way on its disk. */
