@@ -108,9 +108,8 @@ const VERBS: readonly VerbSpec[] = [
     operandCountMin: 1,
     operandCountMax: 1,
     details: `${IMAGE_DETAILS}\n` +
-      "It prints how to pull it on another node: by its digest. There its clients have it, too, by the " +
-      "digest under the address of --push-listen, and under any mirrored name whose registry does not " +
-      "answer. Adverts of public images tell the world what this node has.",
+      "It prints how to pull it on another node: by its digest. There its clients have it, too, by that " +
+      "digest at --push-listen. Adverts of public images tell the world what this node has.",
     flags: {
       visibility: { placeholder: "WHO", description: "fleet (default) or public" },
     },
