@@ -11,7 +11,7 @@ import { LOCAL_REGISTRY, type MemberKind, type RegistryIndex } from "../index/mo
 import { type Digest, formatRepository, type RepositoryName, sha256Of } from "../names.ts";
 import type { Upstream } from "../ports.ts";
 import { Deadline } from "./deadline.ts";
-import type { MirrorLimits } from "./limits.ts";
+import { FROM_PEERS_MAX, type MirrorLimits } from "./limits.ts";
 import type { MirrorMode } from "./options.ts";
 import { SharedWork } from "./shared_work.ts";
 
@@ -21,6 +21,8 @@ export interface AccessOptions {
   readonly index: RegistryIndex;
   readonly clock: Clock;
   readonly limits: MirrorLimits;
+  /** Whether the fleet may hold what only a credential gives: then what it holds is open to nobody yet. */
+  readonly sharesPrivate: boolean;
   /** Ends all questions. */
   readonly signal: AbortSignal;
   /** Upstream has this blob now. */
@@ -38,6 +40,8 @@ export interface Target {
 export class Access {
   readonly #options: AccessOptions;
   readonly #asking = new SharedWork<boolean>();
+  /** What peers gave, the newest at the end. */
+  readonly #fromPeers = new Set<Digest>();
 
   constructor(options: AccessOptions) {
     this.#options = options;
@@ -57,7 +61,7 @@ export class Access {
 
   /** Whether a blob that a manifest lists, which may be answered, may be answered with it. */
   async mayWith(target: Target, digest: Digest, signal: AbortSignal): Promise<boolean> {
-    if (this.#ownersOf(digest).every(isOpen)) return true;
+    if (this.#ownersOf(digest).every(isOpen) && !this.#isUnclear(digest)) return true;
     return await this.may(target, { digest, kind: "blob" }, signal);
   }
 
@@ -91,6 +95,30 @@ export class Access {
     });
   }
 
+  /**
+   * It came in just now for the repository, from whoever had it: by that it belongs to it. Of what its
+   * registry itself gave, {@link granted} says more.
+   *
+   * @param manifest What lists it.
+   */
+  brought(
+    target: Target,
+    member: { readonly digest: Digest; readonly kind: MemberKind },
+    manifest?: Digest,
+  ): void {
+    const { digest, kind } = member;
+    const isPrivate = this.isPrivate(target, manifest);
+    this.#options.index.members.add(target.name, digest, { kind, isPrivate });
+  }
+
+  /** Peers gave it just now: where they hold nothing that only a login gives, it is nobody's secret. */
+  broughtByPeers(digest: Digest): void {
+    this.#fromPeers.add(digest);
+    if (this.#fromPeers.size > FROM_PEERS_MAX) {
+      this.#fromPeers.delete(this.#fromPeers.values().next().value!);
+    }
+  }
+
   /** Upstream refused our credential, or wants one that we do not have. */
   denied({ name }: Target): void {
     this.#options.index.authorizations.revoke(name);
@@ -107,7 +135,9 @@ export class Access {
     if (isOwn) return this.#isAuthorized(name) ? "open" : "unknown";
     // A manifest lists what its author likes. What is private elsewhere, or was pushed here, is not had
     // by listing it.
-    return owners.length === 0 ? this.#knownByListing(name, digest) : "unknown";
+    return owners.length > 0 || this.#isUnclear(digest)
+      ? "unknown"
+      : this.#knownByListing(name, digest);
   }
 
   /** A blob that a manifest of the repository lists is what the manifest is. */
@@ -117,6 +147,16 @@ export class Access {
       .filter((parent) => members.has(name, parent, "manifest"));
     if (parents.some((parent) => members.isOpen(name, parent))) return "open";
     return parents.length > 0 && this.#isAuthorized(name) ? "open" : "unknown";
+  }
+
+  /**
+   * Whether it belongs to no repository, and may be somebody's secret: it was added here for this node
+   * or its fleet alone, or may lie with the fleet because one of it has a login.
+   */
+  #isUnclear(digest: Digest): boolean {
+    if (this.#ownersOf(digest).length > 0) return false;
+    const record = this.#options.store.findBySha256(sha256Of(digest));
+    return record === undefined ? this.#options.sharesPrivate : record.visibility !== "public";
   }
 
   #ownersOf(digest: Digest) {
@@ -179,12 +219,23 @@ export class Access {
 
   /**
    * Nobody can be asked. What is not known to be anybody's secret is given: a registry that is down
-   * must keep nobody from public images.
+   * must keep nobody from public images. Where the fleet shares what only a login gives, nothing that it
+   * holds is known to be none.
    */
-  #mayUnasked(target: Target, { digest }: { readonly digest: Digest }): boolean {
-    const { index, store } = this.#options;
+  #mayUnasked(
+    target: Target,
+    wanted: { readonly digest: Digest; readonly kind: MemberKind },
+  ): boolean {
+    const { index, store, sharesPrivate } = this.#options;
+    const { digest } = wanted;
     if (this.isPrivate(target) || index.members.isPrivate(digest)) return false;
-    return store.findBySha256(sha256Of(digest))?.visibility !== "private";
+    const visibility = store.findBySha256(sha256Of(digest))?.visibility;
+    if (visibility === "public") return true;
+    if (sharesPrivate) return false;
+    if (visibility !== "private") return true;
+    if (!this.#fromPeers.delete(digest)) return false;
+    this.brought(target, wanted);
+    return true;
   }
 }
 

@@ -11,6 +11,7 @@ import type { Origin } from "../../ports.ts";
 import type { BlobAttributes, BlobRecord, BlobStore } from "../../store/blob_store.ts";
 import { formatRepository, sha256Of } from "../names.ts";
 import type { DigestIntake, SwarmFetch } from "../ports.ts";
+import type { Access } from "./access.ts";
 import type { Candidate, Claims } from "./claims.ts";
 import { fetchCandidate } from "./fetch_candidate.ts";
 import type { Flight } from "./flight.ts";
@@ -26,6 +27,7 @@ export interface BringingParts {
   readonly store: BlobStore;
   readonly swarm: SwarmFetch;
   readonly intake: DigestIntake;
+  readonly access: Pick<Access, "brought">;
   readonly claims: Claims;
   readonly scouting: Scouting;
   readonly visibilities: Visibilities;
@@ -43,9 +45,10 @@ type Brought = { readonly record: BlobRecord; readonly report?: FetchReport };
  * @throws {SeedmintError} What the last attempt failed with.
  */
 export async function bring(parts: BringingParts, flight: Flight): Promise<void> {
-  const { name } = flight.request.target;
-  const { digest, size } = flight.request;
+  const { digest, size, target, parent } = flight.request;
+  const { name } = target;
   const { record, report } = await new Bringing(parts, flight).run();
+  parts.access.brought(target, { digest, kind: "blob" }, parent);
   parts.claims.learned({ sha256: sha256Of(digest), hash: record.hash, size: record.size });
   const ms = parts.clock.monotonicMs() - flight.startedMs;
   parts.tell({

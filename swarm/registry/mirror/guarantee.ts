@@ -152,17 +152,24 @@ export class Guarantee {
     );
   }
 
-  /** A listed blob that was only ever had with a credential, and that this repository may not show. */
+  /** A listed blob that may be somebody's secret, and that this repository may not show. */
   async #secretOf(
     target: Target,
     blobs: readonly Descriptor[],
     signal: AbortSignal,
   ): Promise<Digest | undefined> {
     const { access } = this.#options;
-    for (const { digest } of blobs) {
-      if (!await access.mayWith(target, digest, signal)) return digest;
-    }
-    return undefined;
+    const waiting = [...new Set(blobs.map(({ digest }) => digest))];
+    let secret: Digest | undefined;
+    const work = async () => {
+      for (let one = waiting.shift(); one !== undefined; one = waiting.shift()) {
+        if (await access.mayWith(target, one, signal)) continue;
+        secret = one;
+        waiting.length = 0;
+      }
+    };
+    await Promise.all(Array.from({ length: CONFIRMING_MAX }, work));
+    return secret;
   }
 
   #spaceFault(missing: readonly Descriptor[]): string | undefined {

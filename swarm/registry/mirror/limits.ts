@@ -97,6 +97,9 @@ export const FALSE_HINTS_MAX = 3;
 /** Registries are asked for this many of an image's blobs at the same time. */
 export const CONFIRMING_MAX = 8;
 
+/** Manifests that peers gave remembered, until their registry was asked: some seconds each. */
+export const FROM_PEERS_MAX = 1024;
+
 /** Confirmed sources remembered. */
 export const CONFIRMED_MAX = 65_536;
 

@@ -177,7 +177,7 @@ export class ManifestDesk {
     digest: Digest,
     options: { readonly candidate: Candidate; readonly signal: AbortSignal },
   ): Promise<HeldManifest | undefined> {
-    const { store, claims, visibilities, index, tell } = this.#options;
+    const { access, store, claims, visibilities, index, tell } = this.#options;
     const { mapping, hints } = options.candidate;
     const { hash, size, sha256 } = mapping;
     if (hints.length === 0) return undefined;
@@ -203,6 +203,7 @@ export class ManifestDesk {
     const held = await this.#read(digest, hash, index.manifests.get(digest)?.manifest.mediaType);
     if (held === undefined) return undefined;
     const visibility = visibilities.of(target);
+    if (!wasHere) access.broughtByPeers(digest);
     if (!wasHere && visibility !== "private") store.setAttributes(hash, { visibility });
     tell({ type: "manifest", name: target.name, digest, from: "swarm" });
     return held;
@@ -248,23 +249,11 @@ export class ManifestDesk {
     });
     index.manifests.put(parsed, record.hash);
     claims.learned({ sha256: sha256Of(digest), hash: record.hash, size: record.size });
-    access.granted(target, this.#members(target, parsed));
+    access.granted(target, [{ digest, kind: "manifest" }]);
     const held = { digest, mediaType: parsed.mediaType, bytes: manifest.bytes, parsed };
     this.#remember(held);
     tell({ type: "manifest", name: target.name, digest, from: "upstream" });
     return held;
-  }
-
-  /** The manifest, and what is private because it is listed in a private repository alone. */
-  #members(target: Target, parsed: ParsedManifest) {
-    const { access, index } = this.#options;
-    const self = { digest: parsed.digest, kind: "manifest" } as const;
-    if (!access.isPrivate(target)) return [self];
-    const kind = parsed.kind === "index" ? "manifest" as const : "blob" as const;
-    const own = parsed.children.filter(({ digest }) =>
-      index.members.repositoriesOf(digest).length === 0
-    );
-    return [self, ...own.map(({ digest }) => ({ digest, kind }))];
   }
 
   #remember(held: HeldManifest): void {

@@ -64,6 +64,7 @@ export class Mirror implements RegistryReader, AsyncDisposable {
     });
     this.#access = new Access({
       ...common,
+      sharesPrivate: policy.privateVisibility === "fleet",
       onUpstream: (name, digest, size) => this.#guarantee.upstreamHas(name, digest, size),
     });
     const access = this.#access;
@@ -77,7 +78,7 @@ export class Mirror implements RegistryReader, AsyncDisposable {
     });
     const parts = { ...common, swarm, claims, scouting, visibilities };
     this.#manifests = new ManifestDesk({ ...parts, access });
-    this.#flights = new Flights({ ...parts, intake }, (flight) => this.#pulls.over(flight));
+    this.#flights = new Flights({ ...parts, access, intake }, (flight) => this.#pulls.over(flight));
     this.#pulls = new Pulls({
       ...common,
       images,

@@ -255,3 +255,98 @@ Deno.test("Referrers are those of the registry and those known here, each once; 
   at.hub.weather.isDown = true;
   assert.deepEqual(await at.mirror.referrers(NGINX, digest, GET), []);
 });
+
+const BAIT = { registry: "docker.io", repository: "mallory/bait" };
+
+/** A repository of a stranger whose manifest lists `IMAGE`'s layer, which the stranger does not have. */
+function putBait(at: World): void {
+  const blobs = [...IMAGE.blobs].filter(([digest]) => digest !== LAYER);
+  at.hub.put(BAIT.repository, { ...IMAGE, blobs: new Map(blobs) }, "latest");
+}
+
+Deno.test("What was added here for this node or its fleet is not given away by a manifest that lists it", async () => {
+  for (const visibility of ["private", "fleet"] as const) {
+    for (const isLoggedIn of [false, true]) {
+      await using at = world();
+      await at.store.importBytes(IMAGE.blobs.get(LAYER)!, { visibility });
+      if (isLoggedIn) at.hub.withCredential.add(BAIT.repository);
+      putBait(at);
+      assert.equal(await at.mirror.manifest(BAIT, { tag: "latest" }, GET), undefined);
+      assert.equal(await at.mirror.blob(BAIT, LAYER, GET), undefined);
+      at.hub.put(BAIT.repository, IMAGE, "latest");
+      assert.ok(await at.mirror.manifest(BAIT, { tag: "latest" }, GET) !== undefined);
+      const brought = await readAll(await at.mirror.blob(BAIT, LAYER, GET));
+      assert.deepEqual(brought, IMAGE.blobs.get(LAYER), "its registry has it");
+    }
+  }
+});
+
+Deno.test("What was added here is public when its owner says so: then a manifest that lists it is enough", async () => {
+  await using at = world();
+  await at.store.importBytes(IMAGE.blobs.get(LAYER)!, { visibility: "public" });
+  putBait(at);
+  assert.ok(await at.mirror.manifest(BAIT, { tag: "latest" }, GET) !== undefined);
+  assert.deepEqual(await readAll(await at.mirror.blob(BAIT, LAYER, GET)), IMAGE.blobs.get(LAYER));
+});
+
+Deno.test("A repository that listed a digest early, with our login, has no share in what comes later under another name", async () => {
+  await using at = world();
+  at.hub.withCredential.add(BAIT.repository);
+  putBait(at);
+  assert.equal(await at.mirror.manifest(BAIT, { tag: "latest" }, GET), undefined);
+  at.ghcr.withCredential.add(SECRET.repository);
+  at.ghcr.put(SECRET.repository, IMAGE, "v1");
+  assert.ok(await at.mirror.manifest(SECRET, { tag: "v1" }, GET) !== undefined);
+  assert.deepEqual(await readAll(await at.mirror.blob(SECRET, LAYER, GET)), IMAGE.blobs.get(LAYER));
+  assert.equal(await at.mirror.manifest(BAIT, { tag: "latest" }, GET), undefined);
+  assert.equal(await at.mirror.blob(BAIT, LAYER, GET), undefined);
+});
+
+Deno.test("Where nobody else may have what is pulled, it is answered again while its registry is down", async () => {
+  for (const isFromPeers of [false, true]) {
+    await using at = world({ policy: { visibility: "none" } });
+    if (isFromPeers) {
+      at.hub.weather.isDown = true;
+      await at.swarm.add("peer", [IMAGE.manifest, ...IMAGE.blobs.values()]);
+    } else at.hub.put("library/nginx", IMAGE, "latest");
+    for (let round = 0; round < 2; round++) {
+      assert.ok(await at.mirror.manifest(NGINX, BY_DIGEST, GET) !== undefined);
+      for (const [digest, bytes] of IMAGE.blobs) {
+        assert.deepEqual(await readAll(await at.mirror.blob(NGINX, digest, GET)), bytes);
+        assert.equal(at.store.findBySha256(sha256Of(digest))?.visibility, "private");
+      }
+      at.hub.weather.isDown = true;
+      at.swarm.nodes.length = 0;
+    }
+  }
+});
+
+Deno.test("Where the fleet shares what only a login gives, its content needs its registry's word for the name", async () => {
+  const policy = { privateVisibility: "fleet" } as const;
+  for (const weather of [{ isDown: true }, { limits: true }, {}]) {
+    await using at = world({ policy });
+    await at.swarm.add("member", [IMAGE.manifest, ...IMAGE.blobs.values()], { isTrusted: true });
+    Object.assign(at.hub.weather, weather);
+    assert.equal(await at.mirror.manifest(NGINX, BY_DIGEST, GET), undefined);
+    assert.equal(await at.mirror.blob(NGINX, LAYER, GET), undefined);
+    putBait(at);
+    assert.equal(await at.mirror.manifest(BAIT, { tag: "latest" }, GET), undefined);
+    assert.equal(await at.mirror.blob(BAIT, LAYER, GET), undefined);
+  }
+  await using at = world({ policy });
+  await at.store.importBytes(IMAGE.blobs.get(LAYER)!, { visibility: "fleet" });
+  at.hub.weather.isDown = true;
+  assert.equal(await at.mirror.blob(NGINX, LAYER, GET), undefined);
+});
+
+Deno.test("There public images come from the fleet once their registry said that it has them", async () => {
+  await using at = world({ policy: { privateVisibility: "fleet" } });
+  await at.swarm.add("member", [IMAGE.manifest, ...IMAGE.blobs.values()], { isTrusted: true });
+  at.hub.put("library/nginx", IMAGE, "latest");
+  assert.ok(await at.mirror.manifest(NGINX, { tag: "latest" }, GET) !== undefined);
+  at.hub.weather.isDown = true;
+  for (const [digest, bytes] of IMAGE.blobs) {
+    assert.deepEqual(await readAll(await at.mirror.blob(NGINX, digest, GET)), bytes);
+  }
+  assert.equal(at.hub.count("GET blob"), 0);
+});
