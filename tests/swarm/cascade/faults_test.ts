@@ -1,6 +1,7 @@
 /** Everything that can go wrong in a tree costs time, never the content. */
 import assert from "node:assert/strict";
 import { SeedmintError } from "../../../src/core/errors.ts";
+import { FastClock } from "../../support/fast_clock.ts";
 import { endlessLine, shapedOrigin } from "../../support/shaped_network.ts";
 import { askOnce, layerAskedOf, playParent } from "./fake_parent.ts";
 import { filesIn, layerOf, timed, World } from "./world.ts";
@@ -46,6 +47,54 @@ Deno.test("bring() goes on elsewhere at once when a parent dies, or ends before 
     assert.ok(ms < 2000, `${how}: after ${ms} ms`);
     assert.equal(world.upstream.bytes, how === "says nothing" ? MB : 700_000, how);
   }
+});
+
+Deno.test("bring() leaves a parent that ticks and brings no byte", async () => {
+  const clock = new FastClock(1_800_000_000_000, 10);
+  await using world = await World.open({ nodeCount: 2, skip: [1], clock });
+  const [node, fake] = [world.nodes[0]!, world.others[0]!];
+  const layer = layerAskedOf({ asker: node.peerId, asked: fake.peerId, size: MB });
+  const left = Promise.withResolvers<void>();
+  await playParent(fake, async ({ say, send }) => {
+    await say({ t: "feed", path: [] });
+    await send(layer.bytes.slice(0, 300_000));
+    try {
+      for (;;) {
+        await clock.sleep(400);
+        await say({ t: "tick" });
+      }
+    } catch {
+      left.resolve();
+    }
+  });
+  const startMs = clock.monotonicMs();
+  assert.equal((await node.bring(layer)).sha256, layer.sha256);
+  const ms = clock.monotonicMs() - startMs;
+  assert.ok(ms > 4000 && ms < 10_000, `after ${ms} ms`);
+  assert.equal(world.upstream.bytes, 700_000);
+  await left.promise;
+});
+
+Deno.test("bring() asks an upstream that stalls again, and gives up one that never answers", async () => {
+  const clock = new FastClock(1_800_000_000_000, 20);
+  await using world = await World.open({ nodeCount: 1, clock });
+  const [node] = world.nodes;
+  const layer = layerOf(MB);
+  const forever = new Promise<never>(() => {});
+  let stalls = 1;
+  const origin = shapedOrigin({
+    bytes: layer.bytes,
+    line: world.upstream,
+    onPiece: (offset) => offset > 400_000 && stalls-- > 0 ? forever : undefined,
+  });
+  const startMs = clock.monotonicMs();
+  assert.equal((await node!.bring(layer, { origin })).sha256, layer.sha256);
+  assert.ok(clock.monotonicMs() - startMs < 8000);
+  const dead = { id: "memory:dead", open: () => forever };
+  await assert.rejects(
+    node!.bring(layerOf(MB, 2), { origin: dead }),
+    (error: SeedmintError) => error.code === "timeout",
+  );
 });
 
 Deno.test("bring() keeps nothing of a member that sends wrong bytes, and takes upstream's", async () => {
