@@ -216,7 +216,7 @@ Deno.test("a pull that nobody can serve says what was tried, and probes are no i
     });
     await assert.rejects(pull("seedmint.local/a:1"), { code: "usage" });
     const digest = `sha256:${"c".repeat(64)}`;
-    await assert.rejects(pull(`seedmint.local/a@${digest}`), /no peer announces it/);
+    await assert.rejects(pull(`seedmint.local/a@${digest}`), /no peer has it/);
     const probe = await node.call("image.probe", { architecture: "amd64" });
     const name = `docker.io/${probe.repository}@${probe.digest}`;
     await assert.rejects(

@@ -165,6 +165,26 @@ Deno.test("a mirror asks its registry for an image once, says so, and the doctor
   }
 });
 
+Deno.test("a member of the fleet pulls what another was pushed, without relays, and a stranger does not", async () => {
+  await using bench = await Bench.open();
+  const made = await makeImage(bench.path("layout"), { layerCount: 2, layerBytes: LAYER_BYTES });
+  const { peerId } = await ok("status", "--data", bench.path("member"));
+  const push = ["--push-listen", "127.0.0.1:0"];
+  const shelf = await bench.node("shelf", ...push, "--fleet", String(peerId));
+  const to = `${new URL(String(shelf.ready.push)).host}/team/app:1`;
+  await ok("image", "push", bench.path("layout"), to, "--data", bench.path("builder"));
+  await ok("image", "announce", "seedmint.local/team/app:1", "--data", bench.path("shelf"));
+  const peer = ["--peer", (shelf.ready.addresses as string[])[0]!];
+  const name = `seedmint.local/team/app@${made.digest}`;
+  const stranger = ["--data", bench.path("stranger"), "--no-mdns", ...peer];
+  assert.equal((await failed(1, "image", "pull", name, ...stranger)).code, "not-found");
+  const { ready } = await bench.node("member", ...push, ...peer);
+  const pulledHere = await ok("image", "pull", name, "--data", bench.path("member"));
+  assert.deepEqual([pulledHere.digest, pulledHere.visibility], [made.digest, "fleet"]);
+  const got = await pulled(`${ready.push}/v2/team/app`, made.digest);
+  assert.deepEqual(got, { digest: made.digest, bytes: made.size });
+});
+
 /** The lines of a verb once there are some: a pulled image is put together beside the answers. */
 async function untilSome(look: () => ReturnType<typeof runVerb>) {
   for (let attempt = 0; attempt < 30; attempt++) {

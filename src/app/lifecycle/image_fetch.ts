@@ -15,6 +15,7 @@ import { systemClock } from "../../host/system.ts";
 import type { PullParams } from "../api/image_methods.ts";
 import type { ImageWork } from "../api/images.ts";
 import type { TransferReport, TransferRequest } from "../api/transfers.ts";
+import { fetchFromHolders } from "./image_holders.ts";
 import type { Pulled } from "./image_pull.ts";
 import type { OpenRegistry } from "./registry.ts";
 
@@ -58,9 +59,7 @@ export async function fetchImage(
         digest,
         stale: false,
         ms: systemClock.monotonicMs() - startMs,
-        sources: reports.flatMap(({ sources }) =>
-          sources.flatMap(({ kind, id, bytes }) => kind === "peer" ? [{ kind, id, bytes }] : [])
-        ),
+        sources: peersIn(reports),
       };
     } catch (error) {
       work.signal.throwIfAborted();
@@ -68,12 +67,28 @@ export async function fetchImage(
       failure = error;
     }
   }
+  const reports = await fetchFromHolders(registry, request, work);
+  if (reports !== undefined) {
+    const ms = systemClock.monotonicMs() - startMs;
+    return { digest, stale: false, ms, sources: peersIn(reports) };
+  }
   if (failure !== undefined) throw failure;
   throw new SeedmintError(
     "not-found",
-    `Cannot pull ${formatImageName(name)}: no peer announces it; image announce on the node that ` +
-      "has it lets others find it",
+    `Cannot pull ${
+      formatImageName(name)
+    }: no peer has it, or lets this node know; image announce on ` +
+      "the node that has it lets others find it",
   );
+}
+
+/** Who gave how much, over several fetches. */
+function peersIn(reports: readonly Pick<TransferReport, "sources">[]): Pulled["sources"] {
+  const sums = new Map<string, number>();
+  for (const { kind, id, bytes } of reports.flatMap(({ sources }) => sources)) {
+    if (kind === "peer" && bytes > 0) sums.set(id, (sums.get(id) ?? 0) + bytes);
+  }
+  return [...sums].map(([id, bytes]) => ({ kind: "peer", id, bytes }));
 }
 
 /** What adverts say is the collection of a digest, and who has it; those of members first. */
