@@ -69,9 +69,9 @@ export function settingsMarkdown(): string {
         setting.placeholder ? ` ${setting.placeholder}` : ""
       }${setting.isList ? "…" : ""}\``;
     const text = Array.isArray(setting.default) ? setting.default.join(" ") : setting.default;
-    return `| ${flag} | \`${variableOf(name)}\` | ${
-      text ? `\`${text}\`` : "-"
-    } | ${setting.description.replaceAll("|", "\\|")} |`;
+    return `| ${flag} | \`${variableOf(name)}\` | ${text ? `\`${text}\`` : "-"} | ${
+      setting.description.replaceAll("|", "\\|")
+    } |`;
   });
   return ["| flag | variable | default | meaning |", "|---|---|---|---|", ...rows].join("\n");
 }
