@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { SeedmintError } from "../../src/core/errors.ts";
 import type { Hash } from "../../src/core/hash.ts";
 import { systemClock } from "../../src/host/system.ts";
@@ -14,6 +15,9 @@ import {
   WAVE_MS,
   waveOf,
 } from "../../trust/follow/mod.ts";
+import { writeRootChain } from "../../trust/root/mod.ts";
+import { loadConfig, noInputs } from "../../src/app/config/load.ts";
+import { NodeCatalogs } from "../../src/app/lifecycle/catalogs.ts";
 import { CatalogFiles, catalogTag } from "../../src/app/lifecycle/catalog_files.ts";
 import {
   CATALOG_PROTOCOL,
@@ -383,4 +387,75 @@ Deno.test("Prefetcher ends what it waits for when another catalog counts, or the
   await prefetcher[Symbol.asyncDispose]();
   await clock.advance(10 * WAVE_MS);
   assert.equal(fetchCount, 0);
+});
+
+Deno.test("NodeCatalogs tells members of the fleet what it follows, and everybody what it publishes", async () => {
+  const data = await Deno.makeTempDir({ prefix: "seedmint-catalogs-" });
+  const publisher = await Publisher.begin({ expiresS: 4e9 });
+  const nowS = Math.floor(Date.now() / 1000);
+  const made = await publisher.seal({ issuedS: nowS, expiresS: nowS + 1000 });
+  const own = await publisher.seal({ name: "own", issuedS: nowS, expiresS: nowS + 1000 });
+  const root = join(data, "root.json");
+  await Deno.writeTextFile(root, writeRootChain(publisher.chain));
+  await using store = new MemoryBlobStore({ clock: systemClock });
+  const { values } = await loadConfig({
+    ...noInputs,
+    flags: { data, releaseRoot: [root], catalog: ["tools"] },
+  });
+  await using catalogs = new NodeCatalogs({
+    config: values,
+    store,
+    clock: systemClock,
+    random: seededRandom(4),
+    nostrSecret: new Uint8Array(32).fill(6),
+    finders: [{
+      name: "test",
+      async *find({ catalog }) {
+        if (catalog === "tools") yield { seal: made.seal, roots: [], urls: [], from: "test" };
+      },
+    }],
+    files: filesOver(store, transfersOf(store, () => made.bytes)),
+    log: () => {},
+  });
+  const desk = await catalogs.open();
+  const key = desk.keyOf("tools");
+  assert.equal((await desk.refresh(key, { signal })).outcome, "new");
+  const tell = (name: string, fleet: boolean) =>
+    catalogs.tell({ ...key, name }, { fleet })?.seal?.signed.sequence;
+  assert.deepEqual([tell("tools", true), tell("tools", false)], [1, undefined]);
+  const { catalog, bytes, seal } = own;
+  const told = await desk.publish(
+    { catalog, bytes, seal, roots: publisher.chain, urls: [] },
+    quiet,
+  );
+  assert.deepEqual([told.hash, told.relayCountAll], [seal.signed.blake3, 0]);
+  assert.deepEqual([tell("own", true), tell("own", false)], [1, 1]);
+  const record = store.status(seal.signed.blake3)!;
+  assert.deepEqual([record.visibility, record.pinned], ["public", true]);
+  assert.equal(tell("none", true), undefined);
+  await Deno.remove(data, { recursive: true });
+});
+
+Deno.test("NodeCatalogs tells as a problem what keeps it from following, and nothing ends by it", async () => {
+  await using store = new MemoryBlobStore({ clock: systemClock });
+  const { values } = await loadConfig({
+    ...noInputs,
+    flags: { data: "/nowhere", releaseRoot: ["/nowhere/root.json"] },
+  });
+  await using catalogs = new NodeCatalogs({
+    config: values,
+    store,
+    clock: systemClock,
+    random: seededRandom(4),
+    nostrSecret: new Uint8Array(32).fill(6),
+    finders: [],
+    files: filesOver(store, transfersOf(store, () => undefined)),
+    log: () => {},
+  });
+  await catalogs.start();
+  assert.match(
+    catalogs.problems().join(),
+    /not followed: .*\/nowhere\/root\.json: there is no such/,
+  );
+  await assert.rejects(catalogs.open(), /no such file/);
 });

@@ -146,7 +146,8 @@ export class Follower implements AsyncDisposable {
     throw new SeedmintError(
       "usage",
       this.#roots.size === 0
-        ? "Cannot look at catalogs: no root is pinned; name its file with --release-root"
+        ? "Cannot look at catalogs: no root is pinned; name its file as release-root in seedmint.toml, " +
+          "or with --release-root (of start, while a node runs)"
         : roots.length === 0
         ? `There is no root "${rootName!.slice(0, 64)}"; pinned are: ${names}`
         : `Which root's catalog "${name.slice(0, 64)}"? Write ROOT/NAME with one of: ${names}`,
