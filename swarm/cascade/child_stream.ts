@@ -4,7 +4,7 @@ import type { Clock } from "../../src/core/ports.ts";
 import type { ByteStream, PeerAddress } from "../ports.ts";
 import { dataFrameHead } from "../protocol/mod.ts";
 import type { Child, Host } from "./host.ts";
-import { CHILD_STALL_MS, PIECE_BYTES, TICK_MS } from "./limits.ts";
+import { CHILD_STALL_MS, PIECE_BYTES, TICK_MS, TIP_MS } from "./limits.ts";
 import { cascadeFrame, type ParentMessage, type PathFields } from "./messages.ts";
 import type { Part } from "./order.ts";
 
@@ -70,6 +70,8 @@ export class ChildStream implements Child {
       ...(certificate === undefined ? {} : { certificate }),
     });
     const stopListening = content.onGrow(part, () => this.#wake());
+    const { clock } = this.#options;
+    let toldMs = clock.monotonicMs();
     try {
       for (let at = offset; at < part.end;) {
         if (this.#dropped !== undefined) throw this.#dropped;
@@ -80,7 +82,12 @@ export class ChildStream implements Child {
           this.#hasNewPath = false;
           await this.#say({ t: "path", ...pathOf(host, part) });
         }
-        const count = Math.min(PIECE_BYTES, content.tipOf(part) - at);
+        const tip = content.tipOf(part);
+        if (clock.monotonicMs() - toldMs >= TIP_MS) {
+          toldMs = clock.monotonicMs();
+          await this.#say({ t: "tick", tip });
+        }
+        const count = Math.min(PIECE_BYTES, tip - at);
         if (count > 0) at += await this.#send(host, at, count);
         else await this.#rest();
       }

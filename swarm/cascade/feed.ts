@@ -158,6 +158,7 @@ export class Feed {
       size: host.size,
       part: part.index,
       offset: content.tipOf(part),
+      position: () => content.tipOf(part),
       home,
       isNear,
       isUrgent,

@@ -84,6 +84,21 @@ export const SETTLE_PER_STEP_MS = 150;
 /** A parent with nothing to send says so this often. */
 export const TICK_MS = 400;
 
+/** A parent that sends says this often how far it is itself. */
+export const TIP_MS = 1_000;
+
+/** Over so long it is judged how fast a parent sends. */
+export const JUDGED_MS = 3_000;
+
+/** A parent that has so many bytes more than it sent is the reason why they are not here. */
+export const LAG_BYTES_MIN = MIB;
+
+/** Such a parent is left when it sends fewer bytes a second. */
+export const RATE_FLOOR = 256 * KIB;
+
+/** And when it gets more than so many times what it sends. */
+export const LAG_FACTOR_MAX = 3;
+
 /** How often a child looks whether its parent still speaks. */
 export const WATCH_MS = 200;
 
@@ -118,7 +133,7 @@ export const UPSTREAM_PAUSE_MS = 250;
 export const ROUNDS_MAX = 3;
 
 /** Bytes read from the growing file and sent at once: what one child costs in memory. */
-export const PIECE_BYTES = 256 * KIB;
+export const PIECE_BYTES = 128 * KIB;
 
 /** A child that takes nothing for so long is let go. */
 export const CHILD_STALL_MS = 10_000;
@@ -130,7 +145,7 @@ export const ASK_MS = 5_000;
 export const STREAMS_PER_PEER_MAX = 128;
 
 /** Children over all contents. */
-export const CHILDREN_MAX = 512;
+export const CHILDREN_MAX = 256;
 
 /** Digests for which it is remembered who asked here, while this node does not fetch them itself. */
 export const ROSTER_DIGESTS_MAX = 4_096;

@@ -53,8 +53,8 @@ export type ParentMessage =
   | ({ readonly t: "feed"; readonly certificate?: Bytes } & PathFields)
   /** The parent has other parents now. */
   | ({ readonly t: "path" } & PathFields)
-  /** It is here and has nothing to send at the moment. */
-  | { readonly t: "tick" }
+  /** It is here; `tip`: up to where it has the part itself, while it sends. */
+  | { readonly t: "tick"; readonly tip?: number }
   /** No bytes here, or no more: these may have them. */
   | {
     readonly t: "elsewhere";
@@ -108,8 +108,9 @@ export function decodeCascadeMessage(bytes: Uint8Array): CascadeMessage {
         ...fields.optional("full", (name) => fields.literalTrue(name)),
       };
     case "tick":
+      return { t: "tick", ...fields.optional("tip", (name) => fields.size(name)) };
     case "end":
-      return { t: type };
+      return { t: "end" };
     default:
       return type satisfies never;
   }

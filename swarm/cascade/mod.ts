@@ -21,7 +21,7 @@
  *   which do the same check themselves, until their hash is right. If it is wrong in the end, and bytes
  *   came from members, all of it is read once more from upstream alone.
  * - Upstream is always behind: a search ends after 2.5 s, a parent that falls silent is left within 2 s,
- *   and what came stays.
+ *   as is one that sends much less than it has, and what came stays.
  * - Content that is `private` is read from upstream alone, and never passed on.
  *
  * ## Streams
@@ -35,7 +35,7 @@
  * | `ask` | `digest`, `size`, `part`, `offset`, `home`, `addrs`, `near`?, `urgent`?, `certificate`? | the bytes of the part from `offset` on, counted in the content |
  * | `feed` | `path`, `top`?, `certificate`? | seated: data frames follow as bytes come |
  * | `path` | `path`, `top`? | the parent's own path is this now; no `top`: it is searching |
- * | `tick` | | nothing to send at the moment; every 0.4 s |
+ * | `tick` | `tip`? | still here: every 0.4 s while there is nothing to send, and every second with how far the parent is itself |
  * | `elsewhere` | `peers`: up to 8 of `{peer, addrs}`, `full`? | no seat here, or not any more: ask these; `full`: there is one for who finds none anywhere |
  * | `end` | | the part is sent |
  *

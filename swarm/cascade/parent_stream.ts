@@ -47,6 +47,8 @@ export interface ParentOptions {
   readonly size: number;
   readonly part: number;
   readonly offset: number;
+  /** Up to where the part is here now. */
+  readonly position: () => number;
   /** The part that this node is to pass on. */
   readonly home: number;
   /** Whether it is the nearest one above in the order. */
@@ -190,6 +192,10 @@ class ParentLine {
       case "path":
         return this.#takePath(message);
       case "tick":
+        if (message.tip !== undefined) {
+          const { clock, position } = this.#options;
+          this.#patience.told(message.tip, position(), clock.monotonicMs());
+        }
         return undefined;
       case "elsewhere":
         return this.#elsewhere(message.peers, message.full);

@@ -2,7 +2,11 @@
 import {
   BYTELESS_MS,
   BYTELESS_PER_STEP_MS,
+  JUDGED_MS,
+  LAG_BYTES_MIN,
+  LAG_FACTOR_MAX,
   LOOK_GAP_MS_MAX,
+  RATE_FLOOR,
   SILENCE_MS,
   STARVING_MS,
 } from "./limits.ts";
@@ -12,6 +16,9 @@ export class Patience {
   #heardMs: number;
   #byteMs: number;
   #lookedMs: number;
+  /** Where parent and child were when judging began. */
+  #judged: { readonly atMs: number; readonly tip: number; readonly position: number } | undefined;
+  #isTooSlow = false;
 
   constructor(nowMs: number) {
     this.#heardMs = nowMs;
@@ -28,6 +35,19 @@ export class Patience {
   gained(nowMs: number): void {
     this.#heardMs = nowMs;
     this.#byteMs = nowMs;
+  }
+
+  /** The parent has the part up to `tip`, this node up to `position`. */
+  told(tip: number, position: number, nowMs: number): void {
+    const before = this.#judged ??= { atMs: nowMs, tip, position };
+    const ms = nowMs - before.atMs;
+    if (ms < JUDGED_MS) return;
+    this.#judged = { atMs: nowMs, tip, position };
+    const rate = ((position - before.position) * 1000) / ms;
+    const tipRate = ((tip - before.tip) * 1000) / ms;
+    // What it has not got itself it cannot be blamed for.
+    this.#isTooSlow = tip - position >= LAG_BYTES_MIN &&
+      (rate < RATE_FLOOR || rate * LAG_FACTOR_MAX < tipRate);
   }
 
   /** Whether there is nothing to pass on to anybody. */
@@ -48,6 +68,8 @@ export class Patience {
       this.#heardMs = Math.min(nowMs, this.#heardMs + gapMs);
       this.#byteMs = Math.min(nowMs, this.#byteMs + gapMs);
     }
+    if (gapMs > LOOK_GAP_MS_MAX) this.#judged = undefined;
+    else if (this.#isTooSlow) return "it has much more than it sends";
     const silentMs = nowMs - this.#heardMs;
     if (silentMs >= SILENCE_MS) return `it said nothing for ${Math.round(silentMs)} ms`;
     const bytelessMs = nowMs - this.#byteMs;

@@ -75,6 +75,31 @@ Deno.test("bring() leaves a parent that ticks and brings no byte", async () => {
   await left.promise;
 });
 
+Deno.test("bring() leaves a parent that has much more than it sends", async () => {
+  const clock = new FastClock(1_800_000_000_000, 10);
+  await using world = await World.open({ nodeCount: 2, skip: [1], clock });
+  const [node, fake] = [world.nodes[0]!, world.others[0]!];
+  const layer = layerAskedOf({ asker: node.peerId, asked: fake.peerId, size: 3 * MB });
+  const left = Promise.withResolvers<void>();
+  await playParent(fake, async ({ say, send }) => {
+    await say({ t: "feed", path: [] });
+    try {
+      for (let at = 0;; at += 50_000) {
+        await send(layer.bytes.slice(at, at + 50_000));
+        await say({ t: "tick", tip: layer.size });
+        await clock.sleep(500);
+      }
+    } catch {
+      left.resolve();
+    }
+  });
+  const startMs = clock.monotonicMs();
+  assert.equal((await node.bring(layer)).sha256, layer.sha256);
+  const ms = clock.monotonicMs() - startMs;
+  assert.ok(ms > 3000 && ms < 6000, `after ${ms} ms`);
+  await left.promise;
+});
+
 Deno.test("bring() asks an upstream that stalls again, and gives up one that never answers", async () => {
   const clock = new FastClock(1_800_000_000_000, 20);
   await using world = await World.open({ nodeCount: 1, clock });

@@ -50,7 +50,7 @@ const message = fc.oneof(
     }),
     full: fc.constant(true as const),
   }, { requiredKeys: ["t", "peers"] }),
-  fc.constantFrom<CascadeMessage>({ t: "tick" }, { t: "end" }),
+  fc.constantFrom<CascadeMessage>({ t: "tick" }, { t: "tick", tip: 7 }, { t: "end" }),
 );
 
 Deno.test("decodeCascadeMessage() gives back what cascadeFrame() was given", () => {
