@@ -2,14 +2,19 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { systemClock as clock } from "../../src/host/system.ts";
 import type { Hash, Sha256 } from "../../src/core/hash.ts";
-import { imageFinder } from "../../src/app/lifecycle/image_server.ts";
+import { imageFinder, openImagesOf } from "../../src/app/lifecycle/image_server.ts";
 import { MemoryBlobStore } from "../../swarm/store/mod.ts";
 import type { ProviderHint } from "../../swarm/ports.ts";
+import { LOCAL_REGISTRY, RegistryIndex } from "../../swarm/registry/index/mod.ts";
+import { digestOf } from "../../swarm/registry/names.ts";
 import type { SwarmFetch } from "../../swarm/registry/ports.ts";
 import { testBytes } from "../e2e/support.ts";
 
 const signal = new AbortController().signal;
 const sha256Of = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex") as Sha256;
+
+const isOpenImage = (_: Sha256, { visibility }: { readonly visibility: string }) =>
+  visibility === "fleet";
 
 /** A swarm in which each peer claims that one of some texts has the digest that is asked for. */
 async function swarmOf(store: MemoryBlobStore, claims: Record<string, Uint8Array<ArrayBuffer>>) {
@@ -54,7 +59,7 @@ Deno.test("an image is found by its SHA-256, whoever lies about it, and liars ar
     liar: testBytes(40_000, 2),
     honest: image,
   });
-  const find = imageFinder({ store, swarm, log: () => {} });
+  const find = imageFinder({ store, swarm, isOpenImage, log: () => {} });
   const wanted = sha256Of(image);
   const [one, two] = await Promise.all([
     find(wanted, { signal, isHead: true }),
@@ -76,7 +81,7 @@ Deno.test("what is kept to this node is not given out for its SHA-256, nor remov
   const own = testBytes(20_000, 3);
   const { hash } = await store.importBytes(own, { visibility: "private" });
   const { swarm, fetched } = await swarmOf(store, { liar: own });
-  const find = imageFinder({ store, swarm, log: () => {} });
+  const find = imageFinder({ store, swarm, isOpenImage, log: () => {} });
   for (const wanted of [sha256Of(own), sha256Of(testBytes(5, 5))]) {
     assert.equal(await find(wanted, { signal, isHead: false }), undefined);
   }
@@ -84,7 +89,7 @@ Deno.test("what is kept to this node is not given out for its SHA-256, nor remov
   const shown = testBytes(30_000, 4);
   const open = await store.importBytes(shown);
   const other = await swarmOf(store, { liar: shown });
-  const findOther = imageFinder({ store, swarm: other.swarm, log: () => {} });
+  const findOther = imageFinder({ store, swarm: other.swarm, isOpenImage, log: () => {} });
   assert.equal(await findOther(sha256Of(testBytes(6, 6)), { signal, isHead: false }), undefined);
   assert.deepEqual([other.banned, fetched], [["liar"], []]);
   assert.equal(store.status(open.hash)?.state, "complete");
@@ -97,9 +102,55 @@ Deno.test("who goes away while an image is looked for is told so at once", async
     ...swarm,
     find: () => ({ [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => {}) }) }),
   };
-  const find = imageFinder({ store, swarm: hanging, log: () => {} });
+  const find = imageFinder({ store, swarm: hanging, isOpenImage, log: () => {} });
   const gone = new AbortController();
   const asking = find(sha256Of(testBytes(9, 9)), { signal: gone.signal, isHead: false });
   gone.abort(new Error("gone"));
   await assert.rejects(asking, /gone/);
+});
+
+Deno.test("what the fleet may have is an image for all, unless container images are made of it or it may need a login", async () => {
+  using index = RegistryIndex.open({ path: ":memory:", clock });
+  await using store = new MemoryBlobStore({ clock });
+  const record = async (seed: number, visibility: "fleet" | "private" | "public") => {
+    const bytes = testBytes(1000, seed);
+    return [sha256Of(bytes), await store.importBytes(bytes, { visibility })] as const;
+  };
+  const isOpen = openImagesOf({ config: { mirrorPrivate: "private" }, index });
+  const shared = await record(1, "fleet");
+  assert.ok(isOpen(...shared));
+  assert.ok(!isOpen(...await record(2, "private")));
+  assert.ok(!openImagesOf({ config: { mirrorPrivate: "fleet" }, index })(...shared));
+  index.members.add(
+    { registry: LOCAL_REGISTRY, repository: "app" },
+    digestOf(shared[0]),
+    { kind: "blob" },
+  );
+  assert.ok(!isOpen(...shared));
+});
+
+Deno.test("what a container image is made of is not found as an image either", async () => {
+  await using store = new MemoryBlobStore({ clock });
+  const layer = testBytes(20_000, 3);
+  await store.importBytes(layer, { visibility: "fleet" });
+  const { swarm, fetched } = await swarmOf(store, { peer: layer });
+  const find = imageFinder({ store, swarm, isOpenImage: () => false, log: () => {} });
+  assert.equal(await find(sha256Of(layer), { signal, isHead: false }), undefined);
+  assert.deepEqual(fetched, []);
+});
+
+Deno.test("no more images are looked for at once than a node can", async () => {
+  await using store = new MemoryBlobStore({ clock });
+  const { swarm } = await swarmOf(store, {});
+  const end = Promise.withResolvers<IteratorResult<ProviderHint>>();
+  const hanging: SwarmFetch = {
+    ...swarm,
+    find: () => ({ [Symbol.asyncIterator]: () => ({ next: () => end.promise }) }),
+  };
+  const find = imageFinder({ store, swarm: hanging, isOpenImage, log: () => {} });
+  const ask = (seed: number) => find(sha256Of(testBytes(9, seed)), { signal, isHead: false });
+  const asked = Array.from({ length: 16 }, (_, seed) => ask(seed));
+  await assert.rejects(ask(99), /16 are looked for now/);
+  end.resolve({ done: true, value: undefined });
+  assert.deepEqual(await Promise.all(asked), asked.map(() => undefined));
 });

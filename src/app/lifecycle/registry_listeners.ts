@@ -8,7 +8,7 @@ import {
 import { systemClock, systemRandom } from "../../host/system.ts";
 import { logOf } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
-import { imageFinder } from "./image_server.ts";
+import { imageFinder, openImagesOf } from "./image_server.ts";
 import type { OpenRegistry } from "./registry.ts";
 
 /** What they are told and tell. */
@@ -36,6 +36,12 @@ export async function startListeners(
   const { config } = registry.options;
   const seen = { requestCount: 0, lastRequestMs: null as number | null, sentBytes: 0 };
   const mirrored = new Set(config.mirrorRegistry);
+  const isOpenImage = openImagesOf({ config, index: registry.index });
+  const log = logOf("registry");
+  // What members hold may be what only a login gives: then none is asked for anything by its hash alone.
+  const findImage = config.mirrorPrivate === "fleet"
+    ? undefined
+    : imageFinder({ ...registry.options, isOpenImage, log });
   const mirror = config.mirrorListen && await start(stack, registry, options, {
     ...config.mirrorListen,
     reader: registry.mirror,
@@ -44,7 +50,8 @@ export async function startListeners(
       defaultRegistry: "docker.io",
       isMirrored: (name) => mirrored.has(name),
     },
-    findImage: imageFinder({ ...registry.options, log: logOf("registry") }),
+    isOpenImage,
+    ...(findImage === undefined ? {} : { findImage }),
     onServed: (event) => {
       seen.requestCount++;
       seen.lastRequestMs = systemClock.nowMs();

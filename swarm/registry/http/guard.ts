@@ -20,7 +20,7 @@ export function checkClaim(claim: Claim): void {
   if (isFromPage(claim.headers)) {
     throw ociRefusal(403, {
       code: "DENIED",
-      message: "Web pages may not use this registry; use a program",
+      message: "Browsers and web pages may not use this registry; use a registry's client, or curl",
     });
   }
   if (!isHostAllowed(claim)) {
@@ -31,10 +31,16 @@ export function checkClaim(claim: Claim): void {
   }
 }
 
-/** Programs send none of these; a browser that was only given the address says so. */
+/**
+ * Programs send none of these. A browser tells what a page embeds by `Sec-Fetch-Site` only where it
+ * trusts the connection, which plain HTTP to another machine is not, and a page can drop the referrer:
+ * then its name alone is left to know it by.
+ */
 function isFromPage(headers: ReadonlyMap<string, string>): boolean {
   const site = headers.get("sec-fetch-site");
-  return headers.has("origin") || headers.has("referer") || (site !== undefined && site !== "none");
+  return headers.has("origin") || headers.has("referer") ||
+    (site !== undefined && site !== "none") ||
+    /^mozilla\//i.test(headers.get("user-agent") ?? "");
 }
 
 /** A name or an address, and a port: nothing else that a URL may have in that place. */

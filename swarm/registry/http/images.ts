@@ -31,10 +31,14 @@ export async function answerImage(
   await answerDelivery(parts, exchange, { delivery, headers });
 }
 
-/** A blob that is whole here, unless its owner kept it to this node. */
-function fromStore({ store }: RegistryParts, sha256: Sha256): BlobDelivery | undefined {
+/** A blob that is whole here and may be given to whoever knows its SHA-256. */
+function fromStore(
+  { store, isOpenImage }: RegistryParts,
+  sha256: Sha256,
+): BlobDelivery | undefined {
   const record = store.findBySha256(sha256);
-  if (record?.state !== "complete" || record.visibility === "private") return undefined;
+  if (record?.state !== "complete") return undefined;
+  if (record.visibility !== "public" && !isOpenImage?.(sha256, record)) return undefined;
   return {
     digest: digestOf(sha256),
     size: record.size,

@@ -35,5 +35,5 @@
  */
 export { REGISTRY_SERVER_LIMITS, type RegistryServerLimits } from "./limits.ts";
 export { type MirrorNames } from "./naming.ts";
-export { type FindImage } from "./parts.ts";
+export { type FindImage, type IsOpenImage } from "./parts.ts";
 export { type RegistryEvent, RegistryServer, type RegistryServerOptions } from "./server.ts";

@@ -3,7 +3,7 @@ import type { Clock } from "../../../src/core/ports.ts";
 import type { Sha256 } from "../../../src/core/hash.ts";
 import type { Refusal } from "../../http/refusal.ts";
 import type { ReplyHeaders } from "../../http/message.ts";
-import type { BlobStore } from "../../store/blob_store.ts";
+import type { BlobRecord, BlobStore } from "../../store/blob_store.ts";
 import type { AskOptions, BlobDelivery, RegistryReader, RegistryWriter } from "../ports.ts";
 import type { Named } from "./naming.ts";
 
@@ -13,6 +13,9 @@ export type FindImage = (
   options: AskOptions & { readonly isHead: boolean },
 ) => Promise<BlobDelivery | undefined>;
 
+/** Whether a blob that is not public may be given to whoever knows its SHA-256. */
+export type IsOpenImage = (sha256: Sha256, record: BlobRecord) => boolean;
+
 /** See the head of this file. */
 export interface RegistryParts {
   readonly store: BlobStore;
@@ -20,6 +23,7 @@ export interface RegistryParts {
   readonly clock: Clock;
   readonly writer?: RegistryWriter;
   readonly findImage?: FindImage;
+  readonly isOpenImage?: IsOpenImage;
   readonly isMirror: boolean;
   /** Answers that send content now. */
   sending: number;

@@ -15,7 +15,7 @@ import { answerCatalog, answerReferrers, answerTags } from "./listings.ts";
 import { answerManifest } from "./manifests.ts";
 import { localName, mirrorName, type MirrorNames, type Named } from "./naming.ts";
 import { refusalOf } from "./oci_error.ts";
-import type { FindImage, RegistryParts } from "./parts.ts";
+import type { FindImage, IsOpenImage, RegistryParts } from "./parts.ts";
 import { type Route, routeOf } from "./route.ts";
 import { answerUpload, beginUpload } from "./uploads.ts";
 
@@ -55,6 +55,11 @@ export interface RegistryServerOptions {
   readonly hosts?: readonly string[];
   /** Brings an image for LXD or Incus that the store does not hold. */
   readonly findImage?: FindImage;
+  /**
+   * Which blobs besides public ones are images for LXD or Incus, which anybody may ask for who knows
+   * their SHA-256. @default {none}
+   */
+  readonly isOpenImage?: IsOpenImage;
   readonly limits?: Partial<RegistryServerLimits>;
   readonly onServed?: (event: RegistryEvent) => void;
 }
@@ -74,7 +79,7 @@ export class RegistryServer implements AsyncDisposable {
   #connectionCount = 0;
 
   private constructor(options: RegistryServerOptions) {
-    const { store, reader, writer, clock, findImage, naming, hosts = [] } = options;
+    const { store, reader, writer, clock, findImage, isOpenImage, naming, hosts = [] } = options;
     this.#options = options;
     this.#limits = { ...REGISTRY_SERVER_LIMITS, ...options.limits };
     this.#hosts = new Set(hosts.map((host) => host.toLowerCase()));
@@ -87,6 +92,7 @@ export class RegistryServer implements AsyncDisposable {
       manifestBodies: 0,
       ...(writer === undefined ? {} : { writer }),
       ...(findImage === undefined ? {} : { findImage }),
+      ...(isOpenImage === undefined ? {} : { isOpenImage }),
     };
     this.#listener = new HttpListener({
       hostname: options.hostname ?? "127.0.0.1",

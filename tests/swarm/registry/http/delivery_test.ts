@@ -220,8 +220,12 @@ Deno.test("an image for LXD and Incus is told by its hash and its URL, and can b
   const bytes = content(300_000);
   const hidden = content(300_000, 2);
   const elsewhere = content(300_000, 3);
+  const shared = content(300_000, 4);
+  const opened = content(300_000, 5);
   const digest = await digestFor(elsewhere);
+  const openDigest = await digestFor(opened);
   await using world = await startMirror({
+    isOpenImage: (sha256) => `sha256:${sha256}` === openDigest,
     findImage: (sha256) =>
       Promise.resolve(
         `sha256:${sha256}` !== digest ? undefined : {
@@ -232,9 +236,19 @@ Deno.test("an image for LXD and Incus is told by its hash and its URL, and can b
         },
       ),
   });
-  await world.store.importBytes(bytes);
+  await world.store.importBytes(bytes, { visibility: "public" });
   await world.store.importBytes(hidden, { visibility: "private" });
-  for (const [image, expected] of [[bytes, 200], [elsewhere, 200], [hidden, 404]] as const) {
+  for (const some of [shared, opened]) {
+    await world.store.importBytes(some, { visibility: "fleet" });
+  }
+  const table = [
+    [bytes, 200],
+    [elsewhere, 200],
+    [opened, 200],
+    [hidden, 404],
+    [shared, 404],
+  ] as const;
+  for (const [image, expected] of table) {
     const sha256 = (await digestFor(image)).slice(7) as Sha256;
     const path = `/images/${sha256}`;
     const head = await ask(world, path, { method: "HEAD" });

@@ -11,6 +11,9 @@ Deno.test("RegistryServer does nothing for web pages", async () => {
     { referer: "https://evil.example/" },
     { "sec-fetch-site": "cross-site" },
     { "sec-fetch-site": "same-origin" },
+    // An image of a page without a referrer, over plain HTTP to an address of the network.
+    { "user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0" },
+    { "user-agent": "mozilla/5.0", "sec-fetch-site": "none" },
   ];
   for (const headers of pages) {
     const answer = await ask(world, "/v2/a/manifests/1", { headers });
@@ -21,10 +24,19 @@ Deno.test("RegistryServer does nothing for web pages", async () => {
   assert.equal(world.reader.asked.length, 0);
   const typed = await ask(world, "/v2/a/manifests/1", { headers: { "sec-fetch-site": "none" } });
   assert.equal(typed.status, 200);
+  const program = await ask(world, "/v2/a/manifests/1", {
+    headers: { "user-agent": "containerd/2.0.0" },
+  });
+  assert.equal(program.status, 200);
 });
 
 Deno.test("RegistryServer takes no push from web pages", async () => {
   await using world = await startPush();
+  const browser = { "user-agent": "Mozilla/5.0 (Windows NT 10.0)" };
+  const paths = ["/v2/", "/v2/a/tags/list", "/v2/_catalog", `/images/${"0".repeat(64)}`];
+  for (const path of paths) {
+    assert.equal((await ask(world, path, { headers: browser })).status, 403, path);
+  }
   const answer = await ask(world, "/v2/a/blobs/uploads/", {
     method: "POST",
     headers: { origin: "https://evil.example", "content-type": "text/plain" },
