@@ -7,16 +7,10 @@ import type { Clock, Random } from "../../src/core/ports.ts";
 import type { Catalog } from "../catalog/mod.ts";
 import { pinnedRootFault, type RootDocument, type SignedRoot, walkRoots } from "../root/mod.ts";
 import { canonicalJson } from "../canonical_json.ts";
-import { dateOf } from "./judging.ts";
-import {
-  FOLLOWS_MAX,
-  LIVE_JITTER_MS,
-  PROBLEMS_MAX,
-  REFRESH_MS,
-  START_JITTER_MS,
-} from "./limits.ts";
+import { FOLLOWS_MAX, LIVE_JITTER_MS, REFRESH_MS, START_JITTER_MS } from "./limits.ts";
 import { CatalogPins } from "./pins.ts";
 import type { CatalogBytes, CatalogFinder } from "./ports.ts";
+import { problemsOf } from "./problems.ts";
 import { refreshCatalog, type RefreshReport } from "./refresh.ts";
 import type { AcceptedCatalog, CatalogKey, Follow, FollowState } from "./state.ts";
 
@@ -361,44 +355,6 @@ export class Follower implements AsyncDisposable {
       .filter((one): one is Catalog => one !== undefined);
     this.pins.replace(catalogs);
   }
-}
-
-function problemsOf(about: {
-  readonly root: RootDocument;
-  readonly accepted: AcceptedCatalog | undefined;
-  readonly report: RefreshReport | undefined;
-  readonly failure: string | undefined;
-  readonly nowS: number;
-}): readonly string[] {
-  const { root, accepted, report, failure, nowS } = about;
-  return [
-    ...(failure === undefined ? [] : [failure]),
-    ...(root.expiresS <= nowS ? [`version ${root.version} of the root expired`] : []),
-    ...(accepted !== undefined && accepted.catalog.expiresS <= nowS
-      ? [
-        `it expired at ${dateOf(accepted.catalog.expiresS)}, and no newer one was found; what it ` +
-        "lists stays as it is",
-      ]
-      : []),
-    ...(accepted === undefined && report !== undefined ? ["no catalog counts yet"] : []),
-    ...refusalsToTell(accepted, report, nowS),
-    ...(report?.problems ?? []).slice(0, PROBLEMS_MAX),
-  ];
-}
-
-/**
- * Anybody can publish what is refused: it is a problem only while nothing better counts, or when it is
- * signed and should not exist.
- */
-function refusalsToTell(
-  accepted: AcceptedCatalog | undefined,
-  report: RefreshReport | undefined,
-  nowS: number,
-): readonly string[] {
-  const isWell = accepted !== undefined && accepted.catalog.expiresS > nowS;
-  return (report?.refused ?? []).filter(({ code }) => !isWell || code === "equivocation")
-    .slice(0, PROBLEMS_MAX)
-    .map(({ from, message }) => `refused from ${from}: ${message}`);
 }
 
 function keyText({ root, name }: CatalogKey): string {
