@@ -3,14 +3,13 @@ import { join } from "node:path";
 import { SeedmintError } from "../../src/core/errors.ts";
 import type { Clock, Random } from "../../src/core/ports.ts";
 import type { Herd } from "../fetch/mod.ts";
-import type { Fleet } from "../fleet.ts";
 import type { Network, Origin, PeerAddress, Source } from "../ports.ts";
 import type { DigestIntake } from "../registry/ports.ts";
 import type { BlobRecord, BlobStore } from "../store/blob_store.ts";
 import { CascadeSource } from "./cascade_source.ts";
 import type { FeedOptions } from "./feed.ts";
 import { Intake } from "./intake.ts";
-import { Members } from "./members.ts";
+import { type FleetView, Members } from "./members.ts";
 import { type ContentDigest, type ContentName, digestIn, wordsOf } from "./names.ts";
 import { Order, partsOf } from "./order.ts";
 import { Serving } from "./serving.ts";
@@ -23,7 +22,7 @@ export interface CascadeOptions {
   /** Who is a member by configuration. */
   readonly herd?: Pick<Herd, "isMember">;
   /** Who may be given bytes that are not checked yet: the fleet, and nobody else. */
-  readonly fleet: Pick<Fleet, "viewerOf">;
+  readonly fleet: FleetView;
   /** Members and where they may be reached. @default the members that are connected */
   readonly members?: () => readonly PeerAddress[];
   /** Shows others that this node belongs to the fleet. */

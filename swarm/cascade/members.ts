@@ -5,10 +5,13 @@ import type { Fleet } from "../fleet.ts";
 import type { Network, PeerAddress } from "../ports.ts";
 import { AVOID_MS } from "./limits.ts";
 
+/** Who belongs to the fleet; `isMember` knows those, too, who showed it elsewhere before. */
+export type FleetView = Pick<Fleet, "viewerOf"> & { isMember?(peerId: string): boolean };
+
 /** Options of {@link Members}. */
 export interface MembersOptions {
   readonly network: Network;
-  readonly fleet: Pick<Fleet, "viewerOf">;
+  readonly fleet: FleetView;
   readonly herd?: Pick<Herd, "isMember">;
   /** Members and where they may be reached. @default those that are connected */
   readonly members?: () => readonly PeerAddress[];
@@ -31,14 +34,14 @@ export class Members {
 
   /** All that may be asked now. */
   all(): readonly PeerAddress[] {
-    const { network, herd, members } = this.#options;
+    const { network, herd, fleet, members } = this.#options;
     const found = new Map<string, PeerAddress>();
     for (const peer of members?.() ?? []) found.set(peer.peerId, peer);
     const connected = new Set<string>();
     for (const { peerId } of network.connections()) {
       connected.add(peerId);
       const isKnown = found.has(peerId) || herd?.isMember(peerId) === true ||
-        this.#certified.has(peerId);
+        fleet.isMember?.(peerId) === true || this.#certified.has(peerId);
       if (isKnown && !found.has(peerId)) found.set(peerId, { peerId, addrs: [] });
     }
     for (const peerId of this.#certified) {
