@@ -75,6 +75,29 @@ Deno.test("a new probe takes the place of the last one, and no two are the same"
   assert.ok([...store.list()].every(({ visibility }) => visibility === "private"));
 });
 
+Deno.test("no registry is asked that is not mirrored, whoever names the image", async () => {
+  await inFolder(async (folder) => {
+    let askedCount = 0;
+    await using registry = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, () => {
+      askedCount++;
+      return new Response(null, { status: 404 });
+    });
+    const name = `127.0.0.1:${registry.addr.port}`;
+    const pull = async (config: Awaited<ReturnType<typeof configOf>>) => {
+      const composition = await compose(config, "store");
+      await using node = new LocalNode(composition.parts, {
+        close: async () => await composition[Symbol.asyncDispose](),
+      });
+      return await node.call("image.pull", { image: `${name}/a/b:1`, platforms: [] });
+    };
+    const config = await configOf(join(folder, "data"));
+    await assert.rejects(pull(config), /not mirrored here; add it with --mirror-registry/);
+    assert.equal(askedCount, 0);
+    await assert.rejects(pull({ ...config, mirrorRegistry: [name] }), { code: "not-found" });
+    assert.ok(askedCount > 0);
+  });
+});
+
 Deno.test("images go in, out, on and away through the methods of a node that works alone", async () => {
   await inFolder(async (folder) => {
     const data = join(folder, "data");
@@ -172,6 +195,7 @@ Deno.test("what anybody may pull is for the fleet, and what only our login may p
     const config = {
       ...await configOf(join(folder, "data")),
       registryAuth: [join(folder, "auth.json")],
+      mirrorRegistry: [anybody.registry, members.registry],
     };
     try {
       const composition = await compose(config, "store");

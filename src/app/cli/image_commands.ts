@@ -17,6 +17,7 @@ const FETCHING: readonly SettingName[] = [
   "findTimeout",
   "fleet",
   "fleetCertificate",
+  "mirrorRegistry",
   "mirrorUpstream",
   "registryAuth",
   "quota",

@@ -147,6 +147,7 @@ async function openMirror(
       quotaBytes: config.quota,
     }),
   );
+  const mirrored = new Set(config.mirrorRegistry);
   const modes = new Map(config.mirrorMode.map(({ registry, value }) => [registry, value]));
   return new Mirror({
     ...common,
@@ -157,7 +158,8 @@ async function openMirror(
         isProbe(name) ? index.manifests.get(digest)!.hash : await images.collect(name, digest, how),
       used: (digest) => images.used(digest),
     },
-    upstreamOf: (registry) => upstreams.of(registry),
+    // Catalogs name images, too: no publisher is to make the node ask a host of its choice.
+    upstreamOf: (registry) => mirrored.has(registry) ? upstreams.of(registry) : undefined,
     swarm,
     intake,
     ...(pins === undefined ? {} : { pins }),

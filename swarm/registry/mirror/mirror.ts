@@ -29,6 +29,9 @@ import { Visibilities } from "./visibilities.ts";
 /** How long a tag's answer counts where the operator says nothing. */
 const TAG_CACHE_MS = 60_000;
 
+/** Why nothing of a registry is answered that the operator did not list. */
+const NOT_MIRRORED = "its registry is not mirrored here; add it with --mirror-registry";
+
 /** See `mod.ts`. */
 export class Mirror implements RegistryReader, AsyncDisposable {
   readonly #options: MirrorOptions;
@@ -204,7 +207,7 @@ export class Mirror implements RegistryReader, AsyncDisposable {
   ): Promise<T | undefined> {
     signal.throwIfAborted();
     const target = this.#targetOf(name);
-    if (target === undefined) return this.#refused(name, "its registry is not mirrored");
+    if (target === undefined) return this.#refused(name, NOT_MIRRORED);
     try {
       return await answer(target);
     } catch (error) {
