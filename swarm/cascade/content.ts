@@ -3,6 +3,7 @@ import { assert } from "../../src/core/assert.ts";
 import type { Clock } from "../../src/core/ports.ts";
 import type { BlobReader } from "../store/blob_store.ts";
 import { Files, type PositionalFile } from "../store/files.ts";
+import { storageError } from "../store/store_error.ts";
 import type { Part } from "./order.ts";
 
 /** What a child is fed from. */
@@ -46,11 +47,19 @@ export class GrowingContent implements Content {
     return this.#tips[part.index]!;
   }
 
-  /** Appends to a part. More than belongs there is a mistake of the caller. */
+  /**
+   * Appends to a part. More than belongs there is a mistake of the caller.
+   *
+   * @throws {SeedmintError} `no-space`, `storage`
+   */
   append(part: Part, bytes: Uint8Array): void {
     const tip = this.tipOf(part);
     assert(tip + bytes.length <= part.end, "a part ends where it ends");
-    this.#file.writeAt(tip, bytes);
+    try {
+      this.#file.writeAt(tip, bytes);
+    } catch (error) {
+      throw storageError("keep what is being fetched", error);
+    }
     this.#tips[part.index] = tip + bytes.length;
     for (const listener of [...this.#listeners[part.index]!]) listener();
   }

@@ -65,7 +65,14 @@ export class Feed {
    * @throws {SeedmintError} What upstream throws when no member brings it either.
    */
   async run(signal: AbortSignal): Promise<void> {
-    this.#startMs = this.#options.clock.monotonicMs();
+    const { clock, swarm } = this.#options;
+    this.#startMs = clock.monotonicMs();
+    await this.#bring(signal);
+    // Whoever is below depends on nobody above this node any more.
+    this.#setWay([], new Patience(clock.monotonicMs()), swarm?.network.peerId);
+  }
+
+  async #bring(signal: AbortSignal): Promise<void> {
     for (let round = 1;; round++) {
       await this.#fromMembers(signal);
       if (this.#isDone) return;

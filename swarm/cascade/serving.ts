@@ -34,6 +34,8 @@ export interface ServingOptions {
 export class Serving {
   readonly #options: ServingOptions;
   readonly #hosts = new Map<ContentDigest, Host>();
+  /** Those of {@link #hosts} that give out what is complete in the store. */
+  readonly #lent = new Set<Host>();
   readonly #roster = new Roster();
   readonly #conversations = new Set<Promise<void>>();
   readonly #streams = new Set<ByteStream>();
@@ -98,6 +100,19 @@ export class Serving {
     // Who is no member learns nothing, not even who else asked.
     if (!await members.isMember(stream.peerId, ask.certificate)) return await refuse(stream, []);
     const host = await this.#hostOf(ask);
+    try {
+      await this.#answer(stream, ask, host);
+    } finally {
+      // A reader keeps its blob from eviction.
+      if (host !== undefined && this.#lent.has(host) && host.childCount === 0) {
+        this.#lent.delete(host);
+        await this.withdraw(host);
+      }
+    }
+  }
+
+  async #answer(stream: ByteStream, ask: Ask, host: Host | undefined): Promise<void> {
+    const { members } = this.#options;
     const part = host?.parts[ask.part];
     const isSame = host !== undefined && part !== undefined && host.size === ask.size &&
       part.start <= ask.offset && ask.offset <= part.end;
@@ -186,7 +201,7 @@ export class Serving {
       content,
     });
     this.offer(host);
-    host.onEmpty = () => void this.withdraw(host);
+    this.#lent.add(host);
     return host;
   }
 }
