@@ -6,6 +6,7 @@ import { TICKET_CHARS_MAX, TICKET_PREFIX } from "../src/app/ticket.ts";
 import { COLLECTION_CHILDREN_MAX } from "../swarm/collection.ts";
 import { CATALOG_PROTOCOL } from "../src/app/lifecycle/catalog_peers.ts";
 import { CATALOG_KIND } from "../trust/follow/mod.ts";
+import { CASCADE_PROTOCOL } from "../swarm/cascade/limits.ts";
 import { DIRECT_PATH } from "../swarm/direct/http.ts";
 import { ADVERT_KIND, NODE_ADVERT_KIND, TOPIC } from "../swarm/discovery/advert.ts";
 import {
@@ -23,6 +24,7 @@ Deno.test("docs/protocols.md has the constants of the code", async () => {
   const thousands = (count: number) => count.toLocaleString("en-US");
   const wanted = [
     `\`${BLOBS_PROTOCOL}\``,
+    `\`${CASCADE_PROTOCOL}\``,
     `\`POST ${DIRECT_PATH}\``,
     `kind \`${ADVERT_KIND}\``,
     `kind \`${NODE_ADVERT_KIND}\``,
