@@ -156,9 +156,9 @@
  *
  * A group is sent as long as any credit is left, so that a requester may come to owe a part of one
  * group. `low` says once, until the credit has grown, that it runs out: less than half of
- * `minTopUpSat` is left. With nothing left the provider stops at the end of a group and waits 20 s
- * for credit; then it ends with `failed` `unpaid`. What came stands, and asking for the rest later
- * goes on.
+ * `minTopUpSat` is left; and again when nothing is left. Then the provider stops at the end of a
+ * group and waits 20 s for credit, before it ends with `failed` `unpaid`. What came stands, and
+ * asking for the rest later goes on. A requester that will pay no more need not wait for that.
  *
  * A provider bounds what payments cost it: 4 of a stream and 8 of a peer are checked at one time. A
  * stream is read no further above that, a peer is told `busy`, and one whose payments are refused

@@ -201,16 +201,19 @@ export class MeteredSending implements AsyncDisposable {
     return count;
   }
 
-  /** Says that the credit runs out: once, until it has grown. */
+  /** Says that the credit runs out, and that nothing is left: each once, until it has grown. */
   async #tellLow(isDry: boolean): Promise<void> {
     const creditMsat = this.#lowCredit(isDry);
     if (creditMsat === undefined) {
       this.#toldMsat = undefined;
       return;
     }
-    const hasGrown = this.#toldMsat === undefined || creditMsat > this.#toldMsat;
-    this.#toldMsat = creditMsat;
-    if (hasGrown) await this.#options.sink.low?.(creditMsat);
+    const toldMsat = this.#toldMsat;
+    const isNews = toldMsat === undefined || creditMsat > toldMsat ||
+      (isDry && creditMsat === 0 && toldMsat > 0);
+    // That nothing is left is no news before the answer has to stop for it.
+    if (isNews || creditMsat > 0) this.#toldMsat = creditMsat;
+    if (isNews) await this.#options.sink.low?.(creditMsat);
   }
 
   /** What is left, in msat, when that is little; undefined when it is not. */

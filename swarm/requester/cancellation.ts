@@ -9,6 +9,7 @@ export class Cancellation implements Disposable {
   readonly #onAbort = () => this.#cancel();
   readonly #waits = new Set<(reason: unknown) => void>();
   #breakUp: ((reason: Error) => void) | undefined;
+  #givenUp: Error | undefined;
 
   /** @throws `signal.reason` if it is aborted already. */
   constructor(signal: AbortSignal) {
@@ -33,9 +34,9 @@ export class Cancellation implements Disposable {
    */
   wait<T>(promise: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      if (this.#signal.aborted) {
+      if (this.#signal.aborted || this.#givenUp !== undefined) {
         promise.catch(() => {});
-        return reject(this.#signal.reason);
+        return reject(this.#signal.aborted ? this.#signal.reason : this.#givenUp);
       }
       this.#waits.add(reject);
       promise.then((value) => {
@@ -48,6 +49,17 @@ export class Cancellation implements Disposable {
     });
   }
 
+  /** Why {@link giveUp} was called. */
+  get givenUp(): Error | undefined {
+    return this.#givenUp;
+  }
+
+  /** Ends every wait with `reason`, though the caller would go on. */
+  giveUp(reason: Error): void {
+    this.#givenUp ??= reason;
+    this.#end(reason);
+  }
+
   [Symbol.dispose](): void {
     this.#signal.removeEventListener("abort", this.#onAbort);
     this.#waits.clear();
@@ -55,7 +67,10 @@ export class Cancellation implements Disposable {
   }
 
   #cancel(): void {
-    const { reason } = this.#signal;
+    this.#end(this.#signal.reason);
+  }
+
+  #end(reason: unknown): void {
     this.#breakUp?.(reason instanceof Error ? reason : new Error(String(reason)));
     for (const reject of this.#waits) reject(reason);
     this.#waits.clear();

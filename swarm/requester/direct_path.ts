@@ -135,6 +135,7 @@ export class DirectPath implements Disposable {
       });
     } catch (error) {
       cancel.signal.throwIfAborted();
+      if (cancel.givenUp !== undefined) throw cancel.givenUp;
       if (isOurs(error)) throw error;
       this.#sessions.delete(request.hash);
       // A refusal says that the session is over, anything else that the path does not work.
@@ -170,8 +171,9 @@ async function receive(
   },
 ): Promise<number> {
   const { request, store, cancel, asked, grant } = options;
-  const { granted } = grant;
+  const { granted, charge } = grant;
   const { size } = granted;
+  using _watch = charge?.watch(cancel);
   if (response.size !== encodedSize(size, asked)) {
     throw new SeedmintError("protocol", "The direct answer has another length than the ranges");
   }
@@ -184,6 +186,7 @@ async function receive(
     const bytes = await cancel.wait(response.read());
     if (bytes === undefined) break;
     request.onReceived?.(bytes.length);
+    charge?.received(bytes.length);
     const room = ingest.push(bytes);
     if (room !== undefined) await cancel.wait(room);
   }

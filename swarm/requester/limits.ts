@@ -60,6 +60,12 @@ export const CREDIT_WAIT_MS = 1_000;
 /** After so long without a verified byte or a credited payment, nothing is on its way any more. */
 export const CREDIT_FLOW_MS = 2_000;
 
+/**
+ * How long requests wait, once nothing is left and no more is paid, for bytes that are on their way: the
+ * seller itself would wait twenty seconds for money that does not come.
+ */
+export const DRY_END_MS = 500;
+
 /** Payments that a seller may refuse in one fetch, one after another: it has what it refuses. */
 export const REFUSED_PAYMENTS_MAX = 3;
 

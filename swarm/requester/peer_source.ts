@@ -326,6 +326,7 @@ export class PeerSource implements Source, AsyncDisposable {
     },
   ): Promise<{ readonly bytes: number; readonly missingCount: number }> {
     const { cancel, request, grant: { charge }, children, wanted } = options;
+    using _watch = charge?.watch(cancel);
     await using sink = new ChildSink({
       store: this.#options.store,
       children,
@@ -342,6 +343,7 @@ export class PeerSource implements Source, AsyncDisposable {
       if (frame instanceof Uint8Array) {
         bytes += frame.length;
         request.onReceived?.(frame.length);
+        charge?.received(frame.length);
         await sink.data(frame);
       } else if (frame.t === "missing") sink.missing(frame.children);
       else if (frame.t === "end") break;

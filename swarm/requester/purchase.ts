@@ -10,6 +10,7 @@ import type { Clock } from "../../src/core/ports.ts";
 import type { DuePayment, PaymentTerms, PaySession } from "../ports.ts";
 import type { Denied, Granted, Pending } from "../protocol/mod.ts";
 import type { Cancellation } from "./cancellation.ts";
+import { Dryness } from "./dryness.ts";
 import { unpaid, UnpaidError } from "./failure.ts";
 import {
   CLOSING_MS,
@@ -61,6 +62,7 @@ export class Purchase implements AsyncDisposable {
   readonly #over = new AbortController();
   readonly #paying = new Set<Promise<void>>();
   readonly #sessions: Sessions;
+  readonly #dryness: Dryness;
   /** Whether a want may go without a payment: the first was taken, or none is to be had. */
   #isSettled = false;
   /** Whether anything was granted for money: before, what is due waits for a want to go with. */
@@ -80,6 +82,7 @@ export class Purchase implements AsyncDisposable {
 
   constructor(options: PurchaseOptions) {
     this.#options = options;
+    this.#dryness = new Dryness({ ...options, failure: (reason) => this.failure(reason) });
     this.#sessions = new Sessions({
       ...options,
       beforePaying: options.beforePaying,
@@ -129,6 +132,7 @@ export class Purchase implements AsyncDisposable {
       this.#isSettled = true;
       if (due.due === "declined") {
         this.#trouble = due.reason;
+        this.#dryness.declined(due.reason);
         if (demanded !== undefined) throw unpaid(due.reason, open.terms.priceMsatPerMiB);
       }
       // Bytes that the seller has counted are on their way to other requests, or credit came since.
@@ -169,6 +173,7 @@ export class Purchase implements AsyncDisposable {
         open.session.answered(payment.id, { answer: "credited", creditMsat });
         this.#credited();
       }
+      this.#dryness.told(creditMsat);
     }
     const price = granted.priceMsatPerMiB ?? 0;
     if (price === 0) {
@@ -182,7 +187,12 @@ export class Purchase implements AsyncDisposable {
     if (open === this.#sessions.open) this.#settled({ isSettled: true });
     return {
       verified: (bytes) => this.#verified(bytes, price),
-      told: (left) => this.#sessions.open?.session.told(left),
+      told: (left) => {
+        this.#dryness.told(left);
+        this.#sessions.open?.session.told(left);
+      },
+      received: (bytes) => this.#dryness.received(bytes, price),
+      watch: (cancel) => this.#dryness.watch(cancel),
       batchBytesMax: Math.ceil(topUpBytes(terms) / PAID_BATCH_PART),
     };
   }
@@ -268,6 +278,7 @@ export class Purchase implements AsyncDisposable {
     const { clock, line } = this.#options;
     this.#sessions.silence();
     this.#stopPause?.();
+    this.#dryness[Symbol.dispose]();
     this.#enough.abort();
     const late = Promise.withResolvers<void>();
     const stop = clock.timer(CLOSING_MS, () => {
@@ -349,11 +360,13 @@ export class Purchase implements AsyncDisposable {
     this.#creditedCount += 1;
     this.#flowedMs = this.#options.clock.monotonicMs();
     this.#trouble = undefined;
+    this.#dryness.declined(undefined);
     this.#changed(false);
   }
 
   #settled(settled: Settled): void {
     this.#isSettled ||= settled.isSettled;
+    if (settled.isSettled) this.#dryness.declined(settled.trouble);
     if (settled.trouble !== undefined) this.#pause(settled.trouble);
     else if (this.#isDue) this.#fellDue();
   }
@@ -408,7 +421,10 @@ export class Purchase implements AsyncDisposable {
       clock,
       signal: this.#over.signal,
       enough: this.#enough.signal,
-      onCredited: () => this.#credited(),
+      onCredited: (creditMsat) => {
+        this.#dryness.told(creditMsat);
+        this.#credited();
+      },
       ...(asked === undefined ? {} : { asked }),
     });
     this.#settled(settled);

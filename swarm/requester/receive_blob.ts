@@ -44,6 +44,7 @@ export async function receiveBlob(options: ReceiveBlobOptions): Promise<number |
     if (end.t !== "end") throw refusalOf(end);
     return undefined;
   }
+  using _watch = charge?.watch(cancel);
   let leftBytes = encodedSize(granted.size, sent);
   let receivedBytes = 0;
   await using ingest = await store.ingestEncoded(request.hash, sent, {
@@ -58,6 +59,7 @@ export async function receiveBlob(options: ReceiveBlobOptions): Promise<number |
       if (leftBytes < 0) throw new SeedmintError("protocol", "it sent more than it granted");
       receivedBytes += frame.length;
       request.onReceived?.(frame.length);
+      charge?.received(frame.length);
       const room = ingest.push(frame);
       line.release(frame); // push() made a copy
       if (room !== undefined) await cancel.wait(room);

@@ -1,6 +1,7 @@
 /** What goes with one want, and what comes of it when it is granted. */
 import { SeedmintError } from "../../src/core/errors.ts";
 import type { PaymentOffer, PaymentTerms, PaySession } from "../ports.ts";
+import type { Cancellation } from "./cancellation.ts";
 
 /** A session and what it was opened for. */
 export interface Open {
@@ -45,10 +46,14 @@ export class Ticket implements Disposable {
 export interface Charge {
   /** Content of the answer that verified. */
   verified(bytes: number): void;
+  /** Bytes of the answer came. */
+  received(bytes: number): void;
   /** The seller says what is left. */
   told(creditMsat: number): void;
   /** How many bytes may be held back before they are verified. */
   readonly batchBytesMax: number;
+  /** Ends `cancel`, until it is disposed, once nothing is left and no more is to be had. */
+  watch(cancel: Cancellation): Disposable;
 }
 
 /** A grant at a price above the agreed one: nothing of it is taken. */

@@ -29,7 +29,7 @@ export interface PayDueOptions {
   /** Nothing more is to be paid; what is on its way is still waited for. */
   readonly enough: AbortSignal;
   readonly asked?: Asked;
-  readonly onCredited: () => void;
+  readonly onCredited: (creditMsat: number) => void;
 }
 
 /** See the head of this file. Bounded in steps and, by the pauses of each, in time. Never throws. */
@@ -51,7 +51,7 @@ export async function payDue(options: PayDueOptions): Promise<Settled> {
     const isForgotten = answer.answer === "refused" && offer !== payment;
     if (!isForgotten) session.answered(payment.id, answer);
     if (answer.answer === "credited") {
-      options.onCredited();
+      options.onCredited(answer.creditMsat);
       fruitless = -1;
       asked = undefined;
       continue;

@@ -229,6 +229,43 @@ Deno.test("PeerSource ends with what was paid for when the budget ends, and says
   market.balance(4 * TOP_UP_BYTES);
 });
 
+for (const isTcp of [false, true]) {
+  const path = isTcp ? "over the direct path" : "over a stream";
+  Deno.test({
+    name: `PeerSource ends at once when the budget ends in the middle of a blob ${path}`,
+    sanitizeOps: !isTcp,
+    sanitizeResources: !isTcp,
+    fn: async () => {
+      await using market = await Market.start({ payer: { budgetMsat: 6 * 64_000 }, isTcp });
+      const size = 16 * MIB;
+      const { hash } = await market.seeding.importBytes(content(size));
+      await market.source.fetch({ hash, groups: RangeSet.of(1023), signal: never() });
+      const startedMs = performance.now();
+      const told: number[] = [];
+      const fetching = market.source.fetch({
+        hash,
+        size,
+        groups: RangeSet.of(0, 1023),
+        signal: never(),
+        onVerified: ({ start, end }) => told.push(end - start),
+      });
+      await rejects(fetching, (error) => {
+        return isSeedmintError(error, "payment-required") &&
+          /budget of 384 sat is spent/.test(error.message);
+      });
+      const ms = performance.now() - startedMs;
+      ok(ms < 5_000, `it took ${ms} ms, and the seller waits 20 s for money`);
+      const groups = 6 * TOP_UP_BYTES / 16_384;
+      const { count } = market.fetching.status(hash)!.groups;
+      equal(told.reduce((sum, count) => sum + count, 0), count - 1);
+      // HTTP may keep a part of what was sent.
+      if (isTcp) return ok(count > groups / 2);
+      equal(count, groups, "all that was paid for came");
+      market.balance(6 * TOP_UP_BYTES);
+    },
+  });
+}
+
 Deno.test("PeerSource uses up what is paid before it fails for want of a budget", async () => {
   await using market = await Market.start({ payer: { budgetMsat: 64_000 } });
   const size = 8 * MIB;
