@@ -39,6 +39,7 @@ export class Intake {
   readonly #options: IntakeOptions;
   readonly #content: GrowingContent;
   #memberBytes = 0;
+  #isWhole = false;
 
   /** @throws {SeedmintError} If its file cannot be made. */
   constructor(options: IntakeOptions) {
@@ -62,11 +63,14 @@ export class Intake {
   async run(signal: AbortSignal): Promise<BlobRecord> {
     try {
       await this.#receive(signal);
+      this.#isWhole = true;
       return await this.#keep(signal);
     } catch (error) {
       await this.host.close(error instanceof Error ? error : new Error("it failed"));
       await Deno.remove(this.#options.path).catch(() => {});
-      if (!isSeedmintError(error, "corrupt") || this.#memberBytes === 0) throw error;
+      // Another size is what upstream has; wrong bytes may be of a member, or of a cache on the way.
+      const mayBeOthers = this.#isWhole || this.#memberBytes > 0;
+      if (!isSeedmintError(error, "corrupt") || !mayBeOthers) throw error;
       return await this.#alone(signal);
     }
   }
@@ -117,7 +121,7 @@ export class Intake {
     }
   }
 
-  /** A member sent wrong bytes, and nobody can tell which: once more, from upstream alone. */
+  /** Somebody sent wrong bytes, and nobody can tell who: once more, from upstream alone. */
   async #alone(signal: AbortSignal): Promise<BlobRecord> {
     const { store, origin, name, size, attributes, onBytes, onProgress } = this.#options;
     const record = await addFromOrigin({

@@ -31,6 +31,8 @@ export class Guarantee {
   /** When a source was confirmed, on the monotonic clock: by digest for peers, else by repository, too. */
   readonly #confirmedMs = new Map<string, number>();
   readonly #sizes = new Map<string, number>();
+  /** When a registry gave wrong bytes of a blob. */
+  readonly #spoiledMs = new Map<string, number>();
   readonly #confirming = new SharedWork<void>();
   readonly #listeners = new Set<() => void>();
 
@@ -53,7 +55,9 @@ export class Guarantee {
     const key = `${formatRepository(name)}@${digest}`;
     if (size !== undefined) this.#sizes.set(key, size);
     if (this.#sizes.size > CONFIRMED_MAX) this.#sizes.delete(this.#sizes.keys().next().value!);
-    this.#confirm(key);
+    const { clock, limits } = this.#options;
+    const spoiledMs = this.#spoiledMs.get(key) ?? -Infinity;
+    if (spoiledMs <= clock.monotonicMs() - limits.spoiledMs) this.#confirm(key);
   }
 
   /** The size that upstream told of a blob; undefined if it was not asked lately. */
@@ -66,6 +70,17 @@ export class Guarantee {
   failed(name: RepositoryName, digest: Digest): void {
     this.#confirmedMs.delete(sha256Of(digest));
     this.#confirmedMs.delete(`${formatRepository(name)}@${digest}`);
+  }
+
+  /** What the registry has under this name are other bytes, whatever it says: peers count, it does not. */
+  upstreamSpoils(name: RepositoryName, digest: Digest): void {
+    this.failed(name, digest);
+    const key = `${formatRepository(name)}@${digest}`;
+    this.#spoiledMs.delete(key);
+    this.#spoiledMs.set(key, this.#options.clock.monotonicMs());
+    if (this.#spoiledMs.size > CONFIRMED_MAX) {
+      this.#spoiledMs.delete(this.#spoiledMs.keys().next().value!);
+    }
   }
 
   isConfirmed(name: RepositoryName, digest: Digest): boolean {

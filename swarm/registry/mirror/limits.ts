@@ -5,6 +5,9 @@ export interface MirrorLimits {
   /** A source that was confirmed counts for so long: nobody pulls an image slower than that unless its
    * blobs are asked for, and then they are being fetched. */
   readonly confirmedMs: number;
+  /** A registry that gave wrong bytes of a blob is not believed for so long that it has it: the client
+   * asks it itself meanwhile. */
+  readonly spoiledMs: number;
   /** What our credential was authorised for so long ago is private again. */
   readonly authorizedMs: number;
   /** A tag's registry may take so long while an earlier answer is known; then that one is given, stale. */
@@ -49,6 +52,7 @@ export interface MirrorLimits {
 /** The limits of a node. */
 export const MIRROR_LIMITS: MirrorLimits = {
   confirmedMs: 10 * 60_000,
+  spoiledMs: 10 * 60_000,
   authorizedMs: 60 * 60_000,
   staleAfterMs: 3000,
   upstreamMs: 8000,

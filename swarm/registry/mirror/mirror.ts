@@ -1,5 +1,5 @@
 /** The mirror: see `mod.ts`. */
-import { SeedmintError } from "../../../src/core/errors.ts";
+import { isSeedmintError, SeedmintError } from "../../../src/core/errors.ts";
 import { LOCAL_REGISTRY } from "../index/mod.ts";
 import { accepts } from "../manifest/mod.ts";
 import { type Digest, formatRepository, type Reference, type RepositoryName } from "../names.ts";
@@ -15,6 +15,7 @@ import type {
 import { Access, type Target } from "./access.ts";
 import { Claims } from "./claims.ts";
 import { Deliveries } from "./deliveries.ts";
+import type { Flight } from "./flight.ts";
 import { Flights } from "./flights.ts";
 import { Guarantee } from "./guarantee.ts";
 import { MIRROR_LIMITS } from "./limits.ts";
@@ -81,7 +82,7 @@ export class Mirror implements RegistryReader, AsyncDisposable {
     });
     const parts = { ...common, swarm, claims, scouting, visibilities };
     this.#manifests = new ManifestDesk({ ...parts, access });
-    this.#flights = new Flights({ ...parts, access, intake }, (flight) => this.#pulls.over(flight));
+    this.#flights = new Flights({ ...parts, access, intake }, (flight) => this.#over(flight));
     this.#pulls = new Pulls({
       ...common,
       images,
@@ -169,6 +170,15 @@ export class Mirror implements RegistryReader, AsyncDisposable {
     this.#stop.abort(new SeedmintError("aborted", "The mirror is stopping"));
     await this.#flights[Symbol.asyncDispose]();
     await this.#pulls[Symbol.asyncDispose]();
+  }
+
+  /** A flight ended: what failed for wrong bytes failed at the registry, after all others. */
+  #over(flight: Flight): void {
+    const { target, digest } = flight.request;
+    if (isSeedmintError(flight.error, "corrupt")) {
+      this.#guarantee.upstreamSpoils(target.name, digest);
+    }
+    this.#pulls.over(flight);
   }
 
   /** Answers only what can be kept: an index its own bytes, anything else with all its blobs. */

@@ -244,6 +244,26 @@ Deno.test("bring() refuses what upstream has under another digest or size", asyn
   assert.deepEqual(await filesIn(node!), []);
 });
 
+Deno.test("bring() takes what upstream sends the second time, when the first was spoiled on the way", async () => {
+  await using world = await World.open({ nodeCount: 1 });
+  const [node] = world.nodes;
+  const layer = layerOf(MB);
+  const [right, wrong] = [layer.bytes, layerOf(MB, 2).bytes].map((bytes) =>
+    shapedOrigin({ bytes, line: endlessLine() })
+  );
+  let isSpoiled = true;
+  const origin = {
+    ...right!,
+    open: (options: Parameters<NonNullable<typeof right>["open"]>[0]) => {
+      const from = isSpoiled ? wrong! : right!;
+      isSpoiled = false;
+      return from.open(options);
+    },
+  };
+  assert.equal((await node!.bring(layer, { origin })).sha256, layer.sha256);
+  assert.deepEqual(await filesIn(node!), []);
+});
+
 Deno.test("a stranger learns nothing of what is under way, and is not asked", async () => {
   await using world = await World.open({ nodeCount: 3, memberCount: 2, upstreamRate: 2 * MB });
   const [first, second, stranger] = world.nodes;

@@ -88,6 +88,32 @@ Deno.test("A blob that failed to come is confirmed anew before its manifest is a
   assert.equal(await at.mirror.manifest(NGINX, BY_DIGEST, GET), undefined);
 });
 
+Deno.test("A blob of which the registry gave wrong bytes is not confirmed by it for ten minutes, but by a peer", async () => {
+  await using at = begun();
+  const [layer] = IMAGE.layers;
+  await at.mirror.manifest(NGINX, BY_DIGEST, GET);
+  at.hub.weather.corrupts = true;
+  assert.equal(await at.mirror.blob(NGINX, layer!, GET), undefined);
+  at.hub.weather.corrupts = false;
+  assert.equal(await at.mirror.manifest(NGINX, BY_DIGEST, GET), undefined);
+  await at.swarm.add("peer", [IMAGE.blobs.get(layer!)!]);
+  at.clock.shift(MINUTE);
+  assert.ok(await at.mirror.manifest(NGINX, BY_DIGEST, GET) !== undefined);
+});
+
+Deno.test("A registry that gave wrong bytes is believed again after ten minutes", async () => {
+  await using at = begun();
+  const [layer] = IMAGE.layers;
+  await at.mirror.manifest(NGINX, BY_DIGEST, GET);
+  at.hub.weather.corrupts = true;
+  assert.equal(await at.mirror.blob(NGINX, layer!, GET), undefined);
+  at.hub.weather.corrupts = false;
+  at.clock.shift(9 * MINUTE);
+  assert.equal(await at.mirror.manifest(NGINX, BY_DIGEST, GET), undefined);
+  at.clock.shift(2 * MINUTE);
+  assert.ok(await at.mirror.manifest(NGINX, BY_DIGEST, GET) !== undefined);
+});
+
 Deno.test("A manifest whose blobs do not fit into the store is left to the client", async () => {
   await using at = begun({ quotaBytes: 400_000 });
   assert.equal(await at.mirror.manifest(NGINX, BY_DIGEST, GET), undefined);
