@@ -90,7 +90,10 @@ async function serverCases(
     }
   });
   await check(`${server.name} hears of an image that nobody has that it is not there`, async () => {
-    await assert.rejects(pull(socket, url(SEEDER, "0".repeat(64))), /Missing \w+-Image-Hash header/);
+    await assert.rejects(
+      pull(socket, url(SEEDER, "0".repeat(64))),
+      /Missing \w+-Image-Hash header/,
+    );
   });
 }
 
