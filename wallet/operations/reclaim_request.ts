@@ -1,4 +1,4 @@
-/** A person wants back what was given away: a token, or the top-ups of a strip. */
+/** A person wants back what was given away: a token, the top-ups of a strip, or a channel. */
 import { SeedmintError } from "../../src/core/errors.ts";
 import type { Operation } from "./operation.ts";
 import type { SagaContext } from "./saga.ts";
@@ -14,7 +14,9 @@ import { refundableFromMs } from "./take_back.ts";
  */
 export function requestReclaim(context: SagaContext, id: string): Operation {
   const operation = context.store.operation(id);
-  if (operation?.kind !== "strip") return requestTokenBack(context, id);
+  if (operation?.kind !== "strip" && operation?.kind !== "channel") {
+    return requestTokenBack(context, id);
+  }
   const { state, plan } = operation as Operation<StripPlan>;
   if (state === "reclaim-inflight" || state === "done") return operation;
   if (state !== "ready") {
@@ -22,11 +24,14 @@ export function requestReclaim(context: SagaContext, id: string): Operation {
   }
   const fromMs = refundableFromMs(plan.lock);
   if (fromMs > context.clock.nowMs()) {
+    const what = operation.kind === "strip"
+      ? "its top-ups are locked to their seller"
+      : "the channel is open with its seller, which may close it earlier,";
     throw new SeedmintError(
       "denied",
-      `Cannot take back operation ${id} yet: its top-ups are locked to their seller until ${
+      `Cannot take back operation ${id} yet: ${what} until ${
         new Date(fromMs).toISOString()
-      }, and what is left of them comes back by itself after that`,
+      }, and what is left comes back by itself after that`,
     );
   }
   return nudge(context, id);

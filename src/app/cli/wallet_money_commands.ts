@@ -175,11 +175,13 @@ const STEERING_VERBS: readonly VerbSpec[] = [
   },
   {
     name: "wallet reclaim",
-    summary: "Take back a token that nobody redeemed",
+    summary: "Take back a token, top-ups or a channel that nobody redeemed",
     operands: "ID",
     operandCountMin: 1,
     operandCountMax: 1,
-    details: "At once if it is not locked, else after its locktime. Costs the mint's input fee.",
+    details:
+      "At once if it is not locked, else after its locktime, or the expiry of a channel; until then it " +
+      "says when that is. Costs the mint's input fee.",
     flags: {},
     settings: [],
     examples: [],

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { requestReclaim } from "../../../wallet/operations/reclaim_request.ts";
 import { startKit } from "../../support/wallet_kit.ts";
-import { ChannelWorld, PAYER, SELLER } from "./channel_world.ts";
+import { ChannelWorld, HOUR_MS, PAYER, SELLER } from "./channel_world.ts";
 
 for (const feePpk of [0, 100, 999]) {
   Deno.test(`a channel pays 300 balances and closes with what was funded, at ${feePpk} ppk`, async () => {
@@ -30,3 +31,22 @@ for (const feePpk of [0, 100, 999]) {
     world.assertConserved(2_000n);
   });
 }
+
+Deno.test("requestReclaim() of a channel says until when it is open, and takes it back after its expiry", async () => {
+  await using kit = await startKit();
+  const world = await ChannelWorld.start(kit, { fund: 2_000n });
+  await world.open(1_500n);
+  await world.pay(64n);
+  const { context, engine } = world.buyer;
+  const expiryMs = world.channel.plan.lock.locktimeS! * 1000;
+  assert.throws(() => requestReclaim(context, world.id), (error: Error) => {
+    const [, time] = /open with its seller.* until (\S+Z), and what is left/.exec(error.message)!;
+    assert.ok(Date.parse(time!) >= expiryMs && Date.parse(time!) < expiryMs + HOUR_MS);
+    return true;
+  });
+  kit.clock.jump(4 * HOUR_MS);
+  requestReclaim(context, world.id);
+  assert.equal((await engine.drive(world.id)).state, "done");
+  assert.equal(world.buyer.free(), 2_000n, "its seller never closed it");
+  assert.equal(requestReclaim(context, world.id).state, "done", "again, it is the same");
+});
