@@ -18,8 +18,8 @@
  * ## What is promised
  *
  * - The bytes are upstream's word and no more: a node gives them to nobody but members of its fleet,
- *   which do the same check themselves, until their hash is right. If it is wrong in the end, and bytes
- *   came from members, all of it is read once more from upstream alone.
+ *   which do the same check themselves, until their hash is right. If it is wrong in the end, all of it
+ *   is read once more from upstream alone.
  * - Upstream is always behind: a search ends after 2.5 s, a parent that falls silent is left within 2 s,
  *   as is one that sends much less than it has, and what came stays.
  * - Content that is `private` is read from upstream alone, and never passed on.
