@@ -130,6 +130,7 @@ Deno.test("a tag that a catalog pins is answered while its registry is away, and
   const host = await bench.node(
     "host",
     ...["--relay", relay, "--release-root", at("root.json"), "--catalog", "tool-images"],
+    ...["--catalog-pins", "ghcr.io/acme/"],
     ...["--mirror-listen", "127.0.0.1:0", "--mirror-upstream", away],
   );
   const own = ["--data", bench.path("host")];

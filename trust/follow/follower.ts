@@ -4,11 +4,10 @@
  */
 import { messageOf, SeedmintError } from "../../src/core/errors.ts";
 import type { Clock, Random } from "../../src/core/ports.ts";
-import type { Catalog } from "../catalog/mod.ts";
 import { pinnedRootFault, type RootDocument, type SignedRoot, walkRoots } from "../root/mod.ts";
 import { canonicalJson } from "../canonical_json.ts";
 import { FOLLOWS_MAX, LIVE_JITTER_MS, REFRESH_MS, START_JITTER_MS } from "./limits.ts";
-import { CatalogPins } from "./pins.ts";
+import { CatalogPins, type PinningCatalog } from "./pins.ts";
 import type { CatalogBytes, CatalogFinder } from "./ports.ts";
 import { problemsOf } from "./problems.ts";
 import { refreshCatalog, type RefreshReport } from "./refresh.ts";
@@ -351,8 +350,12 @@ export class Follower implements AsyncDisposable {
   }
 
   #updatePins(): void {
-    const catalogs = this.follows().map((one) => this.accepted(one)?.catalog)
-      .filter((one): one is Catalog => one !== undefined);
+    const catalogs = this.follows().flatMap((follow): PinningCatalog[] => {
+      const accepted = this.accepted(follow);
+      return accepted === undefined
+        ? []
+        : [{ catalog: accepted.catalog, scopes: follow.pins ?? [] }];
+    });
     this.pins.replace(catalogs);
   }
 }

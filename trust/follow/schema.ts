@@ -43,4 +43,5 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (root, name)
   ) STRICT;
   `,
+  "ALTER TABLE follows ADD COLUMN pins TEXT NOT NULL DEFAULT '[]';",
 ];

@@ -25,6 +25,8 @@ export interface Follow extends CatalogKey {
   readonly url?: string;
   /** What is prefetched, as text. */
   readonly selectors: readonly string[];
+  /** Of which images its word counts, as `isPinScope` reads them. @default {none} */
+  readonly pins?: readonly string[];
 }
 
 /** A catalog that was accepted. */
@@ -166,6 +168,7 @@ export class FollowState implements Disposable {
       name: row.name as string,
       publishers: JSON.parse(row.publishers as string) as string[],
       selectors: JSON.parse(row.selectors as string) as string[],
+      pins: JSON.parse(row.pins as string) as string[],
       ...(row.url === null ? {} : { url: row.url as string }),
     }));
   }
@@ -173,12 +176,13 @@ export class FollowState implements Disposable {
   /** Follows a catalog, or changes how. */
   follow(follow: Follow): void {
     this.#database.run(
-      "INSERT OR REPLACE INTO follows VALUES (?, ?, ?, ?, ?)",
+      "INSERT OR REPLACE INTO follows VALUES (?, ?, ?, ?, ?, ?)",
       follow.root,
       follow.name,
       JSON.stringify(follow.publishers),
       follow.url ?? null,
       JSON.stringify(follow.selectors),
+      JSON.stringify(follow.pins ?? []),
     );
   }
 

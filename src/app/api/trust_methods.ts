@@ -37,6 +37,8 @@ export interface CatalogView {
   readonly publishers: readonly string[];
   readonly url: string | null;
   readonly selectors: readonly string[];
+  /** Of which images its word counts at the mirror. */
+  readonly pins: readonly string[];
   /** Refusals of the last look. */
   readonly refused: readonly RefusedView[];
   /** What is wrong, in words; empty when all is well. */
@@ -81,6 +83,8 @@ export interface FollowParams {
   readonly url?: string;
   /** Absent: as before, or nothing. */
   readonly selectors?: readonly string[];
+  /** Absent: as before, or none. */
+  readonly pins?: readonly string[];
 }
 
 /** `catalog.publish`: paths are absolute. */

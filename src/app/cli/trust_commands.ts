@@ -308,11 +308,13 @@ const CATALOG_VERBS: readonly VerbSpec[] = [
       "It is found on relays, at --url and at peers; whatever is older, expired, unsigned or wrongly " +
       "signed is refused with the reason. --select fetches what it lists as soon as it does: " +
       "[release:|image:|file:]NAME[@VERSION][#PLATFORM], * for any characters, the latest version " +
-      "unless one is given. Exits with 1 when nothing that counts was found.",
+      "unless one is given. --pins says whose tags it may resolve at the mirror: ghcr.io/acme/ for all " +
+      "below it, a repository, or *. Exits with 1 when nothing that counts was found.",
     flags: {
       publisher: { placeholder: "HEX", description: "Only from this Nostr key; repeat it" },
       url: { placeholder: "URL", description: "Where its publication lies at an origin" },
       select: { placeholder: "SELECTOR", description: "What to prefetch; repeat it" },
+      pins: { placeholder: "PREFIX", description: "Images that it may speak for; repeat it" },
     },
     settings: ["releaseRoot", "development", "relay", "peer", "mdns", "catalogVisibility"],
     examples: [

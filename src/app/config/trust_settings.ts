@@ -1,5 +1,6 @@
 /** Settings of signed catalogs: whose word counts, and which are followed. */
 import { parseSelector } from "../../../trust/catalog/lookup.ts";
+import { isPinScope } from "../../../trust/follow/pins.ts";
 import { isName } from "../../../trust/root/names.ts";
 import { v } from "../schema.ts";
 import { setting } from "./setting.ts";
@@ -57,6 +58,15 @@ const selectorSchema: Schema<string> = reader((input) => {
   return text;
 });
 
+/** Images that a catalog may speak of. */
+export const pinScopeSchema: Schema<string> = reader((input) => {
+  const text = String(input).trim();
+  if (isPinScope(text)) return text;
+  throw new SyntaxError(
+    "ghcr.io/acme/ for all below it, a repository such as ghcr.io/acme/web, or *",
+  );
+});
+
 /** The rows; `settings.ts` puts them among the others. */
 export const TRUST_SETTINGS = {
   releaseRoot: setting<readonly string[]>({
@@ -94,6 +104,15 @@ export const TRUST_SETTINGS = {
       "What to fetch of --catalog as soon as it is listed: [release:|image:|file:]NAME[@VERSION]" +
       "[#PLATFORM], with * for any characters",
     schema: listSchema(selectorSchema),
+    isList: true,
+  }),
+  catalogPins: setting<readonly string[]>({
+    placeholder: "PREFIX",
+    default: [],
+    description:
+      "Images whose tags and blobs --catalog may speak for at the mirror: ghcr.io/acme/ for all " +
+      "below it, a repository, or *; none unless given",
+    schema: listSchema(pinScopeSchema),
     isList: true,
   }),
   catalogVisibility: setting<"public" | "fleet" | "private">({

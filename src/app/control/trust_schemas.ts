@@ -1,6 +1,10 @@
 /** Strict schemas of the parameters of the methods about catalogs and releases. */
 import type { TrustMethods } from "../api/trust_methods.ts";
-import { catalogNameSchema, publicationUrlSchema } from "../config/trust_settings.ts";
+import {
+  catalogNameSchema,
+  pinScopeSchema,
+  publicationUrlSchema,
+} from "../config/trust_settings.ts";
 import {
   isEntryName,
   isOriginUrl,
@@ -45,6 +49,7 @@ export const TRUST_SCHEMAS: Readonly<Record<keyof TrustMethods, v.GenericSchema>
     publishers: v.optional(v.pipe(v.array(key), v.maxLength(PUBLISHERS_MAX))),
     url: v.optional(publicationUrlSchema),
     selectors: v.optional(v.pipe(v.array(selector), v.maxLength(SELECTORS_MAX))),
+    pins: v.optional(v.pipe(v.array(pinScopeSchema), v.maxLength(SELECTORS_MAX))),
   }),
   "catalog.unfollow": v.strictObject({ catalog: catalogNameSchema }),
   "catalog.publish": v.strictObject({

@@ -176,6 +176,7 @@ export class NodeCatalogs implements CatalogAccess, AsyncDisposable {
         ...follower.keyOf(name),
         publishers: config.catalogPublisher,
         selectors: config.prefetch,
+        pins: config.catalogPins,
         ...(url === undefined ? {} : { url }),
       })));
       return this.#opened = { state, follower };

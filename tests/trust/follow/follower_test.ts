@@ -8,6 +8,7 @@ import {
   Follower,
   FollowState,
   type FoundPublication,
+  isPinScope,
   REFRESH_MS,
   WAVE_MS,
   waveDelayMs,
@@ -177,7 +178,7 @@ Deno.test("CatalogPins answers from what counts, and forgets what does not", asy
     }),
   });
   const pins = new CatalogPins();
-  pins.replace([catalog]);
+  pins.replace([{ catalog, scopes: ["*"] }]);
   assert.equal(pins.digestOf("ghcr.io/acme/web:1"), `sha256:${"aa".repeat(32)}`);
   assert.equal(pins.digestOf("ghcr.io/acme/web:2"), undefined);
   assert.deepEqual(pins.mappingOf(blob.sha256 as Sha256), {
@@ -188,8 +189,48 @@ Deno.test("CatalogPins answers from what counts, and forgets what does not", asy
   const [file] = catalog.releases[0]!.files;
   assert.equal(pins.mappingOf(file!.sha256)!.hash, file!.blake3);
   assert.deepEqual(pins.counts, { pins: 1, mappings: 2 });
-  pins.replace([]);
+  for (const scopes of [["ghcr.io/acme/"], ["ghcr.io/acme/web"], ["quay.io/", "ghcr.io/"]]) {
+    pins.replace([{ catalog, scopes }]);
+    assert.deepEqual(pins.counts, { pins: 1, mappings: 2 }, scopes.join());
+  }
+  for (const scopes of [["ghcr.io/acm"], ["ghcr.io/acme/web/"], ["acme/"], ["docker.io/"]]) {
+    pins.replace([{ catalog, scopes }]);
+    assert.equal(pins.digestOf("ghcr.io/acme/web:1"), undefined, scopes.join());
+    assert.equal(pins.mappingOf(blob.sha256 as Sha256), undefined);
+  }
+  pins.replace([{ catalog, scopes: [] }]);
   assert.deepEqual(pins.counts, { pins: 0, mappings: 0 });
+});
+
+Deno.test("a catalog pins no image of which its follower does not let it speak, whatever it lists", async () => {
+  const publisher = await Publisher.begin();
+  await using world = await World.of(publisher);
+  const [nginx, film] = ["docker.io/library/nginx:latest", "registry.film.example/player:1"];
+  const images = [nginx, film].map((reference) => ({
+    reference: reference!,
+    digest: `sha256:${"66".repeat(32)}` as const,
+    price: "free" as const,
+    platforms: [],
+    blobs: [],
+  }));
+  world.show(publisher, await publisher.seal({ change: (one) => ({ ...one, images }) }));
+  assert.equal((await world.look()).outcome, "new");
+  const { pins } = world.follower;
+  assert.deepEqual(pins.counts, { pins: 0, mappings: 0 });
+  const [follow] = world.follower.follows();
+  world.follower.follow({ ...follow!, pins: ["registry.film.example/"] });
+  assert.ok(pins.digestOf(film!) !== undefined);
+  assert.equal(pins.digestOf(nginx!), undefined);
+  assert.deepEqual(world.follower.follows()[0]!.pins, ["registry.film.example/"]);
+});
+
+Deno.test("a scope of images is a repository, a path, a registry, or everything", () => {
+  const good = ["*", "ghcr.io/", "ghcr.io/acme/", "ghcr.io/acme/web", "127.0.0.1:5000/a/b-c_d/"];
+  for (const text of good) assert.ok(isPinScope(text), text);
+  const bad = ["", "/", "ghcr.io", "ghcr.io//", "/acme/", "ghcr.io/acme/*", "Ghcr.io/a", "a b/c"];
+  for (const text of [...bad, "ghcr.io/a:1", `a/${"b".repeat(400)}`]) {
+    assert.ok(!isPinScope(text), text);
+  }
 });
 
 Deno.test("waves are a sixteenth, a sixteenth, an eighth, a quarter and a half of a fleet", () => {

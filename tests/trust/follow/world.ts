@@ -48,13 +48,15 @@ export class World implements AsyncDisposable {
       readonly development?: boolean;
       readonly pinned?: readonly SignedRoot[];
       readonly names?: readonly string[];
+      readonly pins?: readonly string[];
     } = {},
   ): Promise<World> {
     const { development = false, names = ["tools"] } = options;
     const world = new World({ ...options, development });
     const { id: root } = await world.follower.pin(options.pinned ?? publisher.chain.slice(0, 1));
     for (const name of names) {
-      world.follower.follow({ root, name, publishers: [], selectors: [] });
+      const pins = options.pins === undefined ? {} : { pins: options.pins };
+      world.follower.follow({ root, name, publishers: [], selectors: [], ...pins });
     }
     return world;
   }

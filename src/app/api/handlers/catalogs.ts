@@ -48,13 +48,14 @@ export const followCatalog: Handler<"catalog.follow"> = async (parts, params, co
   const before = desk.status().find(({ follow }) =>
     follow.root === key.root && follow.name === key.name
   )?.follow;
-  const changes = params.publishers ?? params.url ?? params.selectors;
+  const changes = params.publishers ?? params.url ?? params.selectors ?? params.pins;
   if (before === undefined || changes !== undefined) {
     const url = params.url ?? before?.url;
     desk.follow({
       ...key,
       publishers: params.publishers ?? before?.publishers ?? [],
       selectors: params.selectors ?? before?.selectors ?? [],
+      pins: params.pins ?? before?.pins ?? [],
       ...(url === undefined ? {} : { url }),
     });
   }
@@ -143,6 +144,7 @@ function viewOf(
     publishers: follow.publishers,
     url: follow.url ?? null,
     selectors: follow.selectors,
+    pins: follow.pins ?? [],
     refused: report?.refused ?? [],
     problems,
   };

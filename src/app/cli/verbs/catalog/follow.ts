@@ -3,7 +3,11 @@ import { SeedmintError } from "../../../../core/errors.ts";
 import { parseSelector } from "../../../../../trust/catalog/mod.ts";
 import { dateOf } from "../../../../../trust/follow/mod.ts";
 import type { FollowResult } from "../../../api/trust_methods.ts";
-import { catalogNameSchema, publicationUrlSchema } from "../../../config/trust_settings.ts";
+import {
+  catalogNameSchema,
+  pinScopeSchema,
+  publicationUrlSchema,
+} from "../../../config/trust_settings.ts";
 import { publicKeySchema, type Schema } from "../../../config/values.ts";
 import { printable } from "../../../output/format.ts";
 import { v } from "../../../schema.ts";
@@ -30,12 +34,14 @@ export async function run(context: VerbContext): Promise<number> {
     parseSelector(text);
     return text.trim();
   });
+  const pins = context.flagAll("pins").map((text) => read(pinScopeSchema, text, "--pins"));
   const url = context.flag("url");
   const result = await node.call("catalog.follow", {
     catalog,
     ...(publishers.length === 0 ? {} : { publishers }),
     ...(url === undefined ? {} : { url: read(publicationUrlSchema, url, "--url") }),
     ...(selectors.length === 0 ? {} : { selectors }),
+    ...(pins.length === 0 ? {} : { pins }),
   }, { signal, onEvent: (event) => showEvent(out, event) });
   if (out.json) out.object(result);
   else tell(context, result);
@@ -61,6 +67,9 @@ function tell({ out }: VerbContext, result: FollowResult): void {
     `${result.root}/${result.name} ${result.sequence} ${what}, signed by ${result.role}${until}`,
   );
   out.line(result.hash!);
+  if (result.imageCount > 0 && result.pins.length === 0) {
+    out.note("note: its word on images does not count at the mirror; --pins PREFIX changes that");
+  }
 }
 
 function read<T>(schema: Schema<T>, text: string, what: string): T {
