@@ -6,6 +6,7 @@ import { isSeedmintError, SeedmintError } from "../../../src/core/errors.ts";
 import type { Clock } from "../../../src/core/ports.ts";
 import { RETRY_PAUSE_MS } from "./limits.ts";
 import type { RateLimits, RequestKind } from "./rate_limits.ts";
+import type { Silence } from "./silence.ts";
 import type { Right, Tokens } from "./tokens.ts";
 import { type Answered, discard, type Transport, type TransportRequest } from "./transport.ts";
 import { abortedError } from "./within.ts";
@@ -31,6 +32,7 @@ export interface AskerOptions {
   readonly transport: Transport;
   readonly tokens: Tokens;
   readonly rates: RateLimits;
+  readonly silence: Silence;
   readonly clock: Clock;
 }
 
@@ -50,6 +52,22 @@ export class Asker {
   async ask(question: Question): Promise<Reply> {
     const isRead = question.method === "GET" || question.method === "HEAD";
     const isRepeatable = question.isRepeatable ?? isRead;
+    const { silence, clock } = this.#options;
+    // What is sent, or read over many attempts, has a patience of its own.
+    if (isRepeatable) silence.check();
+    const beganMs = clock.monotonicMs();
+    try {
+      const reply = await this.#askPatiently(question, isRepeatable);
+      if (reply.status === "answered") silence.heard();
+      return reply;
+    } catch (error) {
+      if (isRepeatable) silence.failed(beganMs, error, question.signal);
+      throw error;
+    }
+  }
+
+  /** Asks a second time if the first broke on the way. */
+  async #askPatiently(question: Question, isRepeatable: boolean): Promise<Reply> {
     try {
       return await this.#askOnce(question);
     } catch (error) {

@@ -22,6 +22,7 @@ import { Openness, type Probe } from "./openness.ts";
 import { type BlobPush, type BlobPushed, pushBlob, type PushOptions } from "./push_blob.ts";
 import { type ManifestPush, pushManifest } from "./push_manifest.ts";
 import { RateLimits, type UpstreamLimits } from "./rate_limits.ts";
+import { Silence } from "./silence.ts";
 import { Tokens } from "./tokens.ts";
 import { Transport } from "./transport.ts";
 import { within } from "./within.ts";
@@ -68,7 +69,9 @@ export class RegistryClient implements Upstream {
       ...(resolve === undefined ? {} : { resolve }),
     });
     const rates = new RateLimits({ registry, clock });
-    const common = { endpoint, destinations, clock, ...(fetch === undefined ? {} : { fetch }) };
+    const silence = new Silence(registry, clock);
+    const parts = { endpoint, destinations, silence, clock };
+    const common = { ...parts, ...(fetch === undefined ? {} : { fetch }) };
     const { asker, transport } = askingWith({
       ...common,
       rates,
@@ -238,6 +241,7 @@ function askingWith(
     readonly destinations: Destinations;
     readonly clock: Clock;
     readonly rates: RateLimits;
+    readonly silence: Silence;
     readonly credentials?: Credentials;
     readonly fetch?: typeof globalThis.fetch;
   },

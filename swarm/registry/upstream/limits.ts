@@ -15,6 +15,13 @@ export const ERROR_BYTES_MAX = 16 * 1024;
 /** Connecting and the head of one answer: a registry that takes longer is as good as down. */
 export const HEAD_MS_MAX = 8_000;
 
+/** A question that waited so long for an answer, in vain, shows that the registry is silent. */
+export const SILENT_MS = 5_000;
+
+/** So long a silent registry is asked nothing: the questions of one pull, some 8 s each before, pass
+ * meanwhile. Blobs under way are not held up by it. */
+export const SILENCE_MS = 10_000;
+
 /** A small body that sends nothing for so long is given up. */
 export const BODY_STALL_MS_MAX = 5_000;
 
