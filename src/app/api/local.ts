@@ -15,6 +15,7 @@ import {
   removeImages,
 } from "./handlers/images.ts";
 import { peers, status, ticket } from "./handlers/node.ts";
+import { listReceipts, showReceipt } from "./handlers/receipts.ts";
 import {
   followCatalog,
   listCatalogs,
@@ -61,6 +62,8 @@ const HANDLERS: { readonly [Name in MethodName]: Handler<Name> } = {
   "services.enable": enableService,
   "services.disable": disableService,
   earnings,
+  "receipts.list": listReceipts,
+  "receipts.show": showReceipt,
   "image.list": listImages,
   "image.pull": pullImage,
   "image.push": pushImage,

@@ -6,6 +6,7 @@ import type { Announcer, Discovery, Network, ProviderHint } from "../../../swarm
 import type { Config } from "../config/settings.ts";
 import type { ImageAccess } from "./images.ts";
 import type { MethodName, Methods, RelayStatus } from "./methods.ts";
+import type { ReceiptAccess } from "./receipt_methods.ts";
 import type { Tracing } from "../tracing.ts";
 import type { SellingAccess } from "./selling.ts";
 import type { Transfers } from "./transfers.ts";
@@ -46,6 +47,8 @@ export interface NodeParts {
   readonly wallet?: WalletAccess;
   /** Prices and earnings. */
   readonly selling?: SellingAccess;
+  /** Receipts for bytes. */
+  readonly receipts?: ReceiptAccess;
   /** Container images. */
   readonly images?: ImageAccess;
   /** Signed catalogs. */

@@ -2,6 +2,7 @@
 import { SETTING_NAMES } from "../config/settings.ts";
 import { CONTENT_VERBS, KEEPING_VERBS } from "./commands.ts";
 import { DOCTOR_VERB, IMAGE_VERBS, SETUP_VERB } from "./image_commands.ts";
+import { RECEIPTS_VERBS } from "./receipt_commands.ts";
 import { EARNINGS_VERB, SERVICES_VERBS } from "./selling_commands.ts";
 import { COMMON_SETTINGS, isFamily, type VerbFamily, type VerbSpec } from "./verb.ts";
 import { CATALOG_VERBS_FAMILY, RELEASE_VERBS_FAMILY, ROOT_VERBS_FAMILY } from "./trust_commands.ts";
@@ -159,7 +160,7 @@ export const VERB_GROUPS: readonly (readonly [string, readonly (VerbSpec | VerbF
   ["Keeping", KEEPING_VERBS],
   ["Containers", [IMAGE_VERBS, SETUP_VERB, DOCTOR_VERB]],
   ["Releases", [RELEASE_VERBS_FAMILY, CATALOG_VERBS_FAMILY, ROOT_VERBS_FAMILY]],
-  ["Money", [WALLET_VERBS, SERVICES_VERBS, EARNINGS_VERB]],
+  ["Money", [WALLET_VERBS, SERVICES_VERBS, EARNINGS_VERB, RECEIPTS_VERBS]],
   ["Node", NODE_VERBS],
 ];
 

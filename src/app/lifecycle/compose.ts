@@ -115,6 +115,7 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
     relays,
     wallet: money.wallet,
     selling: money.selling,
+    receipts: money.receipts,
     problems: () =>
       role === "node"
         ? [...problems, ...moneyProblems(money), ...following.catalogs.problems()]

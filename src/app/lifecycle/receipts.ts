@@ -9,6 +9,12 @@ import { systemClock, systemRandom } from "../../host/system.ts";
 import type { ReceiptBook, Receipts, Viewer } from "../../../swarm/ports.ts";
 import type { ConsumerReceipts, ProviderReceipts, ReceiptStore } from "../../../trust/mod.ts";
 import type { Wallet } from "../../../wallet/wallet.ts";
+import type {
+  ReceiptAccess,
+  ReceiptDetail,
+  ReceiptQuery,
+  ReceiptView,
+} from "../api/receipt_methods.ts";
 import type { Identity } from "../identity.ts";
 import type { Log } from "../log.ts";
 
@@ -28,12 +34,13 @@ export interface NodeReceiptsOptions {
 
 interface Opened {
   readonly store: ReceiptStore;
+  readonly views: typeof import("./receipt_views.ts");
   readonly provider: ProviderReceipts;
   readonly consumer: ConsumerReceipts;
 }
 
 /** Both sides' receipts of a node. A receipt that cannot be had is never a reason not to trade. */
-export class NodeReceipts implements Receipts, ReceiptBook, Disposable {
+export class NodeReceipts implements Receipts, ReceiptBook, ReceiptAccess, Disposable {
   readonly #options: NodeReceiptsOptions;
   readonly #clock: Clock;
   #opening: Promise<Opened> | undefined;
@@ -70,6 +77,16 @@ export class NodeReceipts implements Receipts, ReceiptBook, Disposable {
     );
   }
 
+  async list(query: ReceiptQuery): Promise<readonly ReceiptView[]> {
+    const { store, views } = await this.#open();
+    return views.receiptViews(store, query);
+  }
+
+  async find(id: string): Promise<readonly ReceiptDetail[]> {
+    const { store, views } = await this.#open();
+    return views.receiptsOf(store, id);
+  }
+
   [Symbol.dispose](): void {
     this.#isClosed = true;
     this.#store?.[Symbol.dispose]();
@@ -91,6 +108,7 @@ export class NodeReceipts implements Receipts, ReceiptBook, Disposable {
     const { ConsumerReceipts, ProviderReceipts, ReceiptStore } = await import(
       "../../../trust/mod.ts"
     );
+    const views = await import("./receipt_views.ts");
     if (this.#isClosed) throw new Error("the node is stopping");
     const { dataDirectory, identity, wallet } = this.#options;
     const store = this.#store = ReceiptStore.open(join(dataDirectory, "receipts.sqlite"));
@@ -103,6 +121,7 @@ export class NodeReceipts implements Receipts, ReceiptBook, Disposable {
     };
     return {
       store,
+      views,
       provider: new ProviderReceipts({
         ...common,
         // deno-lint-ignore require-await

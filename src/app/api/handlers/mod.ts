@@ -8,5 +8,6 @@ export * from "./get.ts";
 export * from "./images.ts";
 export * from "./inspect.ts";
 export * from "./node.ts";
+export * from "./receipts.ts";
 export * from "./release.ts";
 export * from "./resolve.ts";

@@ -36,8 +36,8 @@ function readBy(text: string | undefined): EarningsBy {
   throw usage(`--by "${text!.slice(0, 24)}": one of ${EARNINGS_BY.join(", ")} wanted`);
 }
 
-/** A time ago, or a day. */
-function readSince(text: string | undefined, nowMs: number): number | undefined {
+/** Reads `--since`: a time ago, or a day. */
+export function readSince(text: string | undefined, nowMs: number): number | undefined {
   if (text === undefined) return undefined;
   if (/^\d{4}-\d{2}-\d{2}$/.test(text)) {
     const dayMs = Date.parse(`${text}T00:00:00Z`);
@@ -45,7 +45,7 @@ function readSince(text: string | undefined, nowMs: number): number | undefined 
   }
   const result = v.safeParse(durationSchema, text);
   if (result.success) return Math.max(0, nowMs - result.output);
-  throw usage(`--since "${text.slice(0, 24)}": a time such as 7d, or a day as 2026-01-31, wanted`);
+  throw wrong(`--since "${text.slice(0, 24)}": a time such as 7d, or a day as 2026-01-31, wanted`);
 }
 
 function tableOf({ by, rows, total }: EarningsReport): string {
@@ -75,5 +75,9 @@ function cellsOf(row: EarningsRow): string[] {
 }
 
 function usage(why: string): SeedmintError {
-  return new SeedmintError("usage", `Cannot use ${why} (see earnings --help)`);
+  return wrong(`${why} (see earnings --help)`);
+}
+
+function wrong(why: string): SeedmintError {
+  return new SeedmintError("usage", `Cannot use ${why}`);
 }
