@@ -304,14 +304,17 @@ export class Images implements AsyncDisposable {
   }
 
   /**
-   * Whether a digest is known of private repositories or of what was pushed here, and not to be seen by
-   * others: a collection that lists it does not make it anybody's.
+   * Whether a digest is known of private repositories, of what was pushed here or of what was added
+   * here by name, and not to be seen by others: a collection that lists it does not make it anybody's.
+   * What was fetched as a part of the collection has no name, and nobody keeps it.
    */
   #isSecret(digest: Digest): boolean {
     const { store, index } = this.#options;
     if (index.members.isPrivate(digest)) return true;
-    const isHidden = store.findBySha256(sha256Of(digest))?.visibility === "private";
-    return isHidden && index.members.repositoriesOf(digest).length > 0;
+    const record = store.findBySha256(sha256Of(digest));
+    if (record?.visibility !== "private") return false;
+    return record.pinned || record.tags.length > 0 || record.name !== undefined ||
+      index.members.repositoriesOf(digest).length > 0;
   }
 
   /** Removes blobs that came in a layout and that none of its images needs. */

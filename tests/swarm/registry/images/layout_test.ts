@@ -223,6 +223,25 @@ Deno.test("adopt() does not open what is secret here to the repository that list
   assert.equal(other.index.members.has(NGINX, base.digest), false);
 });
 
+Deno.test("adopt() shows nobody what was added here for this node alone, whoever lists it", async () => {
+  for (const kept of [{ name: "notes.txt" }, { tag: "added" }, { pinned: true }]) {
+    await using kit = await kitWith(amd64.manifest, "1");
+    const { collection } = kit.images.list()[0]!;
+    await using other = await ImagesKit.open();
+    await other.store.importBytes(base.bytes, { visibility: "private", ...kept });
+    for (const record of kit.store.list()) {
+      if (record.sha256 === sha256Of(base.digest)) continue;
+      await using reader = await kit.store.openReader(record.hash);
+      const bytes = new Uint8Array(record.size);
+      await reader.read(0, bytes);
+      await other.store.importBytes(bytes, { kind: record.kind, visibility: "private" });
+    }
+    await other.images.adopt(NGINX, collection, { visibility: "public" });
+    assert.equal(other.visibilityOf(base), "private");
+    assert.equal(other.visibilityOf(amd64.layers[1]!), "public", "it came with the collection");
+  }
+});
+
 Deno.test("adopt() refuses a collection whose maker lied about a digest", async () => {
   await using kit = await kitWith(index, "1");
   const { collection } = kit.images.list()[0]!;
