@@ -48,6 +48,7 @@ Deno.test("RegistryClient takes a caller's patience for silence after five secon
     await clock.advance(ms);
     abort.abort();
     await asked;
+    await clock.advance(0);
     state.isSilent = false;
     if (code === undefined) assert.equal((await ask()).status, "found");
     else await assert.rejects(ask(), { code });
