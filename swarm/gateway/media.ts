@@ -69,7 +69,8 @@ export class Media implements AsyncDisposable {
     if (await parts.till.termsOf(exchange, child, groupsOf({ kind: "all" }, size)) !== undefined) {
       throw notFound();
     }
-    const attributes = { visibility: "public", mediaType } as const;
+    // Whose it is says whoever gives it: a viewer must not make a fleet's film everybody's.
+    const attributes = { mediaType };
     await sendArriving(plays, exchange, {
       blob: { hash, size, collection, attributes },
       mediaType,
@@ -86,8 +87,9 @@ export class Media implements AsyncDisposable {
       if (plays === undefined || exchange.isFromPage || this.#store.status(hash) !== undefined) {
         return undefined;
       }
-      const attributes = { visibility: "public", kind: "collection" } as const;
+      const attributes = { kind: "collection" } as const;
       await orNotFound(plays.whole({ hash, size: 0, attributes }, exchange.signal));
+      if (!isServed(this.#store.status(hash))) return undefined;
     }
     const known = this.#collections.get(hash);
     const children = known ?? await this.#read(hash);

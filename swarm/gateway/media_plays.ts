@@ -176,6 +176,9 @@ export class MediaPlays implements AsyncDisposable {
         if (record !== undefined && record.size !== size) {
           throw new SeedmintError("corrupt", "The collection says another size than the blob has");
         }
+        if (record !== undefined && record.visibility !== "public") {
+          throw new SeedmintError("not-found", "Who has the blob does not show it to everybody");
+        }
         if (record?.groups.has(group) === true) {
           const reader = await store.openReader(hash);
           if (reader.groups.has(group)) return reader;

@@ -5,7 +5,8 @@ import { RangeSet } from "../../../src/core/range_set.ts";
 import { systemClock } from "../../../src/host/system.ts";
 import { encodeCollection } from "../../../swarm/collection.ts";
 import type { MediaFetch } from "../../../swarm/gateway/mod.ts";
-import { type BlobStore, MemoryBlobStore } from "../../../swarm/store/mod.ts";
+import { narrowedAttributes } from "../../../swarm/narrowing.ts";
+import { type BlobStore, MemoryBlobStore, type Visibility } from "../../../swarm/store/mod.ts";
 import { content } from "../provider/support.ts";
 import { ask, connectFrom, startWorld, type World } from "./support.ts";
 
@@ -26,6 +27,8 @@ class Swarm {
   stoppedCount = 0;
   /** What is thrown instead. */
   trouble: SeedmintError | undefined;
+  /** To whom its peers show what they give. */
+  visibility: Visibility = "public";
   /** How long a piece takes. */
   pieceMs = 0;
   fetchedGroups = 0;
@@ -56,7 +59,7 @@ class Swarm {
       const count = Math.ceil(reader.size / GROUP);
       const bring = async (groups: RangeSet) => {
         const ingest = await target.ingestEncoded(hash, groups, {
-          ...attributes,
+          ...narrowedAttributes(target, { hash, visibility: this.visibility }, attributes),
           size: reader.size,
         });
         for await (const piece of reader.encode(groups)) await ingest.push(piece);
@@ -251,6 +254,18 @@ Deno.test("GET /media tells nothing of what the operator hides, and fetches none
   world.store.setAttributes(swarm.root, { visibility: "fleet" });
   assert.equal((await ask(world, `/media/${swarm.root}/film.m3u8`)).status, 404);
   assert.equal(swarm.begun.length, 0);
+});
+
+Deno.test("GET /media makes nothing public that peers show to their fleet alone", async () => {
+  for (const hasCollection of [true, false]) {
+    const swarm = await Swarm.make();
+    swarm.visibility = "fleet";
+    await using world = await startPlayer(swarm, { hasCollection });
+    assert.equal((await ask(world, `/media/${swarm.root}/film.mp4`)).status, 404);
+    const fetched = hasCollection ? swarm.filmHash : swarm.root;
+    assert.equal(world.store.status(fetched)?.visibility, "fleet");
+    assert.equal((await ask(world, `/media/${swarm.root}/film.mp4`)).status, 404);
+  }
 });
 
 Deno.test("GET /media fetches nothing for who would have to pay for it", async () => {
