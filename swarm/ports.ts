@@ -300,6 +300,8 @@ export interface Gate {
   ): Promise<PaymentAnswer>;
   /** What the viewer has, in msat; 0 for who never paid. */
   creditOf?(viewer: Viewer): number;
+  /** Pays back what the viewer has and does not use. Whoever asks again gets the same token. */
+  refund?(viewer: Viewer, options?: { readonly signal?: AbortSignal }): Promise<RefundAnswer>;
   /** Opens the viewer's credit for one answer at the price decided. */
   openMeter?(
     request: {
@@ -309,6 +311,15 @@ export interface Gate {
     },
   ): Meter;
 }
+
+/** What came of asking for credit back. */
+export type RefundAnswer =
+  /** Ecash locked to the key that the viewer's own payments named for a refund. */
+  | { readonly status: "refunded"; readonly token: string; readonly amountSat: number }
+  /** It is being made: ask again after `retryMs`. */
+  | { readonly status: "pending"; readonly retryMs: number }
+  /** Not now; the credit stays. The reason is for people. */
+  | { readonly status: "declined"; readonly code: string; readonly reason: string };
 
 /** What a receipt is asked for. */
 export interface ReceiptRequest {

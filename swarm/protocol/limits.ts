@@ -67,6 +67,8 @@ export const MESSAGE_BYTES_MAX = {
   refused: 256,
   "receipt-ask": 256,
   receipt: RECEIPT_LENGTH_MAX + 64,
+  "refund-ask": 64,
+  refund: TOKEN_LENGTH_MAX + 64,
   denied: 256,
   "not-found": 64,
   low: 64,

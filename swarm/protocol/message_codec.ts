@@ -151,6 +151,12 @@ const READERS: {
     commitment: fields.bytesOf("commitment", COMMITMENT_BYTES),
   }),
   receipt: (fields) => ({ t: "receipt", receipt: fields.text("receipt", RECEIPT_LENGTH_MAX) }),
+  "refund-ask": () => ({ t: "refund-ask" }),
+  refund: (fields) => ({
+    t: "refund",
+    token: fields.text("token", TOKEN_LENGTH_MAX),
+    amountSat: fields.uint("amountSat", Number.MAX_SAFE_INTEGER),
+  }),
   granted: (fields) => ({
     t: "granted",
     size: fields.size("size"),

@@ -169,8 +169,20 @@ export interface ReceiptMessage {
   readonly receipt: string;
 }
 
+/** Asks for credit that is left back. */
+export interface RefundAsk {
+  readonly t: "refund-ask";
+}
+
+/** Credit as ecash again, locked to the key that the requester's payments named for a refund. */
+export interface RefundMessage {
+  readonly t: "refund";
+  readonly token: string;
+  readonly amountSat: number;
+}
+
 /** What a requester sends. */
-export type RequestMessage = Want | Have | TopUp | ReceiptAsk | ReceiptMessage;
+export type RequestMessage = Want | Have | TopUp | ReceiptAsk | ReceiptMessage | RefundAsk;
 
 /** What a provider sends. */
 export type ResponseMessage =
@@ -180,6 +192,7 @@ export type ResponseMessage =
   | Credited
   | Refused
   | ReceiptMessage
+  | RefundMessage
   | Denied
   | NotFound
   | Low

@@ -50,6 +50,7 @@
  * | `top-up` | `payment` |
  * | `receipt-ask` | `root`, `nostrKey`, `commitment` (32 bytes each) |
  * | `receipt` | `receipt`: JSON |
+ * | `refund-ask` | |
  *
  * | provider answers | fields |
  * |---|---|
@@ -60,6 +61,7 @@
  * | `not-found` | |
  * | `holdings` | `blobs`: in the order of `have`: `{}`, or `{size, hash?}`, or `{size, hash?, groups}` |
  * | `receipt` | `receipt`: JSON |
+ * | `refund` | `token`, `amountSat` |
  *
  * After `granted` come data frames, `low` and `missing` where they apply, and then one of
  *
@@ -164,6 +166,13 @@
  * stream is read no further above that, a peer is told `busy`, and one whose payments are refused
  * waits before the next is looked at.
  *
+ * ## Refunds
+ *
+ * `refund-ask` asks for the credit of the peer of the stream back. The answer is `refund` with ecash
+ * that is locked to the key which the peer's own payments named for a refund, the same token each
+ * time it is asked for until that is redeemed; or `denied`: `busy` with `retryMs` while it is being
+ * made, or the code of a refusal, after which the credit stays. Only whole sats are paid back.
+ *
  * ## Receipts
  *
  * `receipt-ask` asks for the provider's signed word on what it delivered for `root` and was paid,
@@ -182,6 +191,7 @@
  * | | `internal` | the provider failed |
  * | | `refused` | what was asked for is not done |
  * | | those of `refused` | the payment that came with the `want` |
+ * | | `dust`, `no-key`, `in-use`, `unavailable` | no refund: too little is left, no payment named a key, an answer is under way, not now |
  * | | any other | of the operator's gate |
  * | `failed` | `gone` | no longer held |
  * | | `internal` | the provider failed |

@@ -25,6 +25,7 @@ import { BUSY_RETRY_MS, LOOKUPS_PER_TURN } from "./limits.ts";
 import { holdingsOf, lookUp } from "./lookup.ts";
 import type { Account } from "./metering.ts";
 import { Sender } from "./sender.ts";
+import { refundAnswer } from "./refunding.ts";
 import { Till } from "./till.ts";
 
 /**
@@ -89,6 +90,8 @@ async function answerRequest(request: Request, talk: Talk): Promise<void> {
     case "receipt-ask":
     case "receipt":
       return await answerReceipt(request, { ...talk, viewer });
+    case "refund-ask":
+      return await answerRefund({ ...talk, viewer });
   }
 }
 
@@ -187,4 +190,14 @@ async function receiptAnswer(
   } catch {
     return { t: "denied", code: "internal" };
   }
+}
+
+/** Pays credit back. Each question may begin work at a mint: they are limited as receipts are. */
+async function answerRefund(
+  options: Pick<Answer, "context" | "sender" | "viewer" | "signal" | "account">,
+): Promise<void> {
+  const { context: { metering, gate, clock }, sender, viewer, account, signal } = options;
+  const charged = metering.chargeReceipt(account, signal);
+  if (charged !== undefined) await charged;
+  await sender.message(await refundAnswer(viewer, { gate, clock, signal }));
 }

@@ -11,12 +11,13 @@ import type {
   Payment,
   ReceiptAsk,
   ReceiptMessage,
+  RefundAsk,
   Want,
 } from "../protocol/mod.ts";
 import { REQUESTS_AHEAD_BYTES_MAX, REQUESTS_AHEAD_MAX } from "./limits.ts";
 
 /** A message that is answered in its turn. */
-export type Request = Want | Have | ReceiptAsk | ReceiptMessage;
+export type Request = Want | Have | ReceiptAsk | ReceiptMessage | RefundAsk;
 
 /** Options of {@link Inbox}. */
 export interface InboxOptions {
@@ -146,6 +147,7 @@ function requestOf(message: Message | Uint8Array): Request {
       case "have":
       case "receipt-ask":
       case "receipt":
+      case "refund-ask":
         return message;
     }
   }

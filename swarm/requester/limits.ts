@@ -78,6 +78,9 @@ export const PAYMENT_ANSWER_MS = 15_000;
 /** Streams on which one payment is tried before it counts as undeliverable. */
 export const PAYMENT_LINES_MAX = 3;
 
+/** Times that a refund is asked for while its seller says that it is being made. */
+export const REFUND_QUESTIONS_MAX = 10;
+
 /** Answers in a row that do not credit, after which no more is paid until something changes. */
 export const FRUITLESS_PAYMENTS_MAX = 8;
 

@@ -15,4 +15,5 @@
 export type { DirectPathSettings } from "./direct_path.ts";
 export { PathMemory } from "./path_memory.ts";
 export { PeerSource, type PeerSourceOptions } from "./peer_source.ts";
+export { askRefund, type Refund } from "./refund.ts";
 export type { PaySettings } from "./sessions.ts";

@@ -5,7 +5,13 @@ import type { Clock } from "../../src/core/ports.ts";
 import type { PaymentAnswer, PaymentOffer, ReceiptRequest } from "../ports.ts";
 import type { Message } from "../protocol/mod.ts";
 import { Cancellation } from "./cancellation.ts";
-import { PAYMENT_ANSWER_MS, PAYMENT_LINES_MAX } from "./limits.ts";
+import {
+  PAYMENT_ANSWER_MS,
+  PAYMENT_LINES_MAX,
+  PAYMENT_RETRY_MS_MAX,
+  PAYMENT_RETRY_MS_MIN,
+  REFUND_QUESTIONS_MAX,
+} from "./limits.ts";
 import { LinePool, type LinePoolOptions } from "./line.ts";
 
 /** Options of {@link PaymentLine}. */
@@ -70,6 +76,32 @@ export class PaymentLine implements Disposable {
     });
   }
 
+  /**
+   * Asks for what is left back, again and again while it is being made.
+   *
+   * @throws {SeedmintError} `denied` in words for a seller that gives nothing back now, what breaks the
+   * line, and `signal.reason`.
+   */
+  async refund(
+    options: { readonly signal: AbortSignal; readonly clock: Pick<Clock, "sleep"> },
+  ): Promise<{ readonly token: string; readonly amountSat: number }> {
+    const { signal, clock } = options;
+    for (let asked = 1;; asked++) {
+      using cancel = new Cancellation(signal);
+      const message = await this.#lines.lend(cancel, async (line) => {
+        await line.send({ t: "refund-ask" });
+        return await line.nextMessage();
+      });
+      if (message.t === "refund") return { token: message.token, amountSat: message.amountSat };
+      if (message.t !== "denied") throw new SeedmintError("protocol", "it answered something else");
+      const { code, retryMs } = message;
+      if (retryMs === undefined || asked >= REFUND_QUESTIONS_MAX) throw refusedRefund(code);
+      await clock.sleep(Math.min(Math.max(retryMs, PAYMENT_RETRY_MS_MIN), PAYMENT_RETRY_MS_MAX), {
+        signal,
+      });
+    }
+  }
+
   [Symbol.dispose](): void {
     this.#lines.close();
   }
@@ -107,4 +139,18 @@ function answerOf(message: Message, payment: PaymentOffer): PaymentAnswer {
       return { answer: "refused", code, ...(retryMs === undefined ? {} : { retryMs }) };
     }
   }
+}
+
+/** Why a seller gives nothing back now, as far as it says. */
+const REFUND_REFUSALS: Readonly<Record<string, string>> = {
+  dust: "too little is left; it stays usable",
+  "no-key": "none of our payments named a key to pay it back to",
+  "in-use": "a fetch uses it at the moment",
+  busy: "it pays back once a day; ask again later",
+  unavailable: "it cannot at the moment; ask again later",
+};
+
+function refusedRefund(code: string): SeedmintError {
+  const why = Object.hasOwn(REFUND_REFUSALS, code) ? REFUND_REFUSALS[code] : `it says "${code}"`;
+  return new SeedmintError("denied", `it pays nothing back: ${why}`);
 }

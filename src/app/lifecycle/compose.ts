@@ -19,6 +19,7 @@ import { logOf } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { systemClock, systemRandom } from "../../host/system.ts";
 import { openTracing, type Tracing } from "../tracing.ts";
+import { NodeCascade } from "./cascade.ts";
 import { openFollowing } from "./following.ts";
 import { startGateways } from "./gateway.ts";
 import { fleetHerd } from "./herd.ts";
@@ -41,6 +42,7 @@ import {
 import { startAnnouncer, startDigests, startProvider } from "./seeding.ts";
 import { storeOptions } from "./store_options.ts";
 import { SwarmTransfers } from "./transfers.ts";
+import { UploadLimits } from "./upload_limits.ts";
 
 /**
  * What is put together: `node` seeds and is found; `client` fetches for one verb; `store` looks at
@@ -81,17 +83,21 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
   const members = new Membership(config, systemClock);
   const relays = () =>
     role === "store" ? relayUrls.map(unusedRelay) : poolsOf(pools).flatMap(relaysOf);
-  const shared = { ...common, network, discovery, certificate, metrics };
+  const uploads = new UploadLimits(config, systemClock);
+  const cascade = stack.use(
+    new NodeCascade({ ...common, network, members, certificate, uploads }),
+  );
+  const shared = { ...common, network, discovery, certificate, metrics, members, cascade };
   let serving: Serving = { gatewayUrls: [] };
   const announced = () => serving.announcer;
-  const content = openContent({ ...shared, role, relays, money, pools, members, announced });
+  const content = openContent({ ...shared, role, relays, money, pools, announced });
   const { transfers, following, images } = content;
   await opening; // what adverts and the provider say of prices
   const tracing = await openTracing(systemClock);
   if (role === "node") {
     // Before clients are served: what is pinned must be known then.
     await following.start();
-    serving = await startServing({ ...shared, pools, money, members, images, tracing, transfers });
+    serving = await startServing({ ...shared, pools, money, uploads, images, tracing, transfers });
   }
   const { announcer, gatewayUrls } = serving;
   const nostrKey = nostrPublicKey(identity.nostrSecret);
@@ -113,9 +119,7 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
     ...(tracing === undefined ? {} : { tracing }),
     ...(certificate === undefined ? {} : { certificate }),
     relays,
-    wallet: money.wallet,
-    selling: money.selling,
-    receipts: money.receipts,
+    ...money,
     problems: () =>
       role === "node"
         ? [...problems, ...moneyProblems(money), ...following.catalogs.problems()]
@@ -143,6 +147,7 @@ function openContent(
     readonly money: MoneyParts;
     readonly pools: Pools;
     readonly members: Membership;
+    readonly cascade: NodeCascade;
     readonly announced: () => Announcer | undefined;
   },
 ) {
@@ -173,13 +178,15 @@ async function startServing(
     readonly pools: Pools;
     readonly money: MoneyParts;
     readonly members: Membership;
+    readonly uploads: UploadLimits;
+    readonly cascade: NodeCascade;
     readonly images: RegistryHost;
     readonly tracing: Tracing | undefined;
     readonly discovery: Discovery;
     readonly transfers: SwarmTransfers;
   },
 ): Promise<Serving> {
-  const { network, money, images } = options;
+  const { network, money, images, cascade, problems } = options;
   const { selling } = money;
   const announcer = network === undefined ? undefined : await startAnnouncer({
     ...options,
@@ -190,6 +197,7 @@ async function startServing(
   });
   if (network !== undefined) {
     await startProvider({ ...options, network });
+    await cascade.start(problems);
     await startDigests(options);
   }
   const media = mediaFetch({ ...options, clock: systemClock });
@@ -207,9 +215,11 @@ function transfersOf(
     readonly metrics: Metrics | undefined;
     readonly money: MoneyParts;
     readonly scores: ProviderScores;
+    readonly cascade: NodeCascade;
   },
 ): SwarmTransfers {
   const { config, store, identity, network, certificate, metrics, money, scores } = options;
+  const { cascade } = options;
   const herd = fleetHerd({ self: identity.peerId, members: config.fleet });
   return new SwarmTransfers({
     store,
@@ -222,6 +232,7 @@ function transfersOf(
     scores,
     ...(certificate === undefined ? {} : { certificate }),
     ...(herd === undefined ? {} : { herd }),
+    ...(cascade.hasFleet ? { cascade: cascade.open } : {}),
     usesDirect: config.direct !== "off",
     usual: {
       policy: config.policy,

@@ -19,7 +19,8 @@ export function receiptViews(store: ReceiptStore, query: ReceiptQuery): ReceiptV
 /** Those whose id begins with `id`: of two providers, or of both roles, one may be the same. */
 export function receiptsOf(store: ReceiptStore, id: string): ReceiptDetail[] {
   const found = new Map<string, ReceiptDetail>();
-  for (let beforeS: number | undefined;;) {
+  let beforeS: number | undefined;
+  while (true) {
     const page = store.list({ limit: PAGE, ...beforeS === undefined ? {} : { beforeS } });
     for (const kept of page) {
       const { receipt } = kept.signed;

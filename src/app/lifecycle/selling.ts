@@ -203,6 +203,15 @@ export class NodeSelling implements SellingAccess, Gate, Disposable {
     return answer;
   }
 
+  async refund(viewer: Viewer, options: { readonly signal?: AbortSignal } = {}) {
+    const closed = {
+      status: "declined",
+      code: "unavailable",
+      reason: "no wallet is open",
+    } as const;
+    return await this.#seller?.refund(viewer, options) ?? closed;
+  }
+
   creditOf(viewer: Viewer): number {
     return this.#seller?.creditOf(viewer) ?? 0;
   }

@@ -130,6 +130,11 @@ export const VECTORS: readonly (readonly [Message, string])[] = [
     { t: "receipt", receipt: '{"v":1}' },
     `a2617467${text("receipt")}677265636569707467${text('{"v":1}')}`,
   ],
+  [{ t: "refund-ask" }, `a161746a${text("refund-ask")}`],
+  [
+    { t: "refund", token: "cashuB1", amountSat: 40 },
+    `a3617466${text("refund")}65746f6b656e67${text("cashuB1")}69616d6f756e745361741828`,
+  ],
   [
     { t: "denied", code: "busy", retryMs: 500 },
     `a3617466${text("denied")}64636f646564${text("busy")}6772657472794d731901f4`,
