@@ -8,7 +8,7 @@ import { faultCases } from "./fault_cases.ts";
 import { startHub } from "./hub.ts";
 import { furnish } from "./lab.ts";
 import { lxdCases } from "./lxd_cases.ts";
-import { MIRROR, Nodes, verb } from "./nodes.ts";
+import { MIRROR, Nodes, PUSH, verb } from "./nodes.ts";
 import { pushCases } from "./push_cases.ts";
 import type { World } from "./world.ts";
 import { twoNodeCases } from "./two_node_cases.ts";
@@ -57,7 +57,8 @@ async function run(): Promise<void> {
 /** Lets the clients of this host, all that setup knows, pull through the mirror. */
 async function setUp(): Promise<void> {
   const clients = ["containerd", "docker", "podman", "skopeo"];
-  await verb("setup", ...clients, "--mirror-listen", MIRROR, "--data", join(directory, "setup"));
+  const listeners = ["--mirror-listen", MIRROR, "--push-listen", PUSH];
+  await verb("setup", ...clients, ...listeners, "--data", join(directory, "setup"));
 }
 
 function tellClients(clients: Clients): void {

@@ -11,7 +11,9 @@ import { until } from "./clients.ts";
 import { MIRROR, PUSH, verb } from "./nodes.ts";
 import type { World } from "./world.ts";
 
+/** Where the node listens that is pushed to. */
 const MIRROR_OF_PUSHED = "127.0.0.1:5155";
+const SHELF = "127.0.0.1:5156";
 const GZIP = [0x1f, 0x8b];
 
 /** Runs them. */
@@ -21,7 +23,7 @@ export async function pushCases(world: World): Promise<void> {
   const small = { layerCount: 2, layerBytes: 1 << 20 };
   await publishImage(directory, { registry, name: "library/pushed:1", size });
   await publishIndex(directory, { registry, name: "acme/many:1", size: small });
-  const shelf = await nodes.start(MIRROR_OF_PUSHED, "--push-listen", PUSH);
+  const shelf = await nodes.start(MIRROR_OF_PUSHED, "--push-listen", SHELF);
   // Clients pull past a mirror that is not there, from the registry.
   try {
     for (const client of world.clients) {
@@ -32,10 +34,10 @@ export async function pushCases(world: World): Promise<void> {
       await check(
         `${client.name} pushes an image, whose layers come back as they were`,
         async () => {
-          await client.push!("docker.io/library/pushed:1", `${PUSH}/team/${client.name}:1`);
+          await client.push!("docker.io/library/pushed:1", `${SHELF}/team/${client.name}:1`);
           const [was, is] = [
             await describe(`${new URL(registry).host}/library/pushed:1`),
-            await describe(`${PUSH}/team/${client.name}:1`),
+            await describe(`${SHELF}/team/${client.name}:1`),
           ];
           assert.deepEqual(is, was);
         },
@@ -43,16 +45,16 @@ export async function pushCases(world: World): Promise<void> {
     }
     for (const client of world.clients.filter(({ pullAll, push }) => pullAll && push)) {
       await check(`${client.name} pushes an index with its images`, async () => {
-        await client.push!("ghcr.io/acme/many:1", `${PUSH}/team/many-${client.name}:1`);
+        await client.push!("ghcr.io/acme/many:1", `${SHELF}/team/many-${client.name}:1`);
         const raw = (from: string) =>
           commandOutput("skopeo", ["inspect", "--raw", "--tls-verify=false", `docker://${from}`]);
         const was = await raw(`${new URL(registry).host}/acme/many:1`);
-        assert.equal(await raw(`${PUSH}/team/many-${client.name}:1`), was);
+        assert.equal(await raw(`${SHELF}/team/many-${client.name}:1`), was);
       });
     }
     await check("what is pushed as library/shadow answers for no other registry", async () => {
-      const to = `docker://${PUSH}/library/shadow:1`;
-      const from = `docker://${PUSH}/team/skopeo:1`;
+      const to = `docker://${SHELF}/library/shadow:1`;
+      const from = `docker://${SHELF}/team/skopeo:1`;
       const plain = ["--src-tls-verify=false", "--dest-tls-verify=false"];
       await commandOutput("skopeo", ["copy", "-q", ...plain, from, to]);
       for (
@@ -73,18 +75,11 @@ export async function pushCases(world: World): Promise<void> {
   }
 }
 
-/** What was pushed to one node and announced is pulled at another. */
+/** What was pushed to one node and announced is brought in by another, whose clients pull it there. */
 async function announcedCases({ clients, nodes }: World, shelf: string): Promise<void> {
-  const name = "seedmint.local/team/skopeo:1";
-  const [announced] = await verb(
-    "image",
-    "announce",
-    name,
-    "--visibility",
-    "public",
-    "--data",
-    shelf,
-  );
+  const name = "seedmint.local/team/skopeo";
+  const visibility = ["--visibility", "public"];
+  const [announced] = await verb("image", "announce", `${name}:1`, ...visibility, "--data", shelf);
   const digest = String(announced!.digest);
   // Relays are told a moment later.
   const finder = ["--data", join(shelf, "../finder"), "--no-mdns", "--no-ask"];
@@ -92,13 +87,16 @@ async function announcedCases({ clients, nodes }: World, shelf: string): Promise
     const args = ["find", String(announced!.hash), "--relay", await nodes.relay(), ...finder];
     assert.ok((await verb(...args)).length > 0);
   });
+  const node = await nodes.start(MIRROR, "--push-listen", PUSH);
+  await check("another node brings in by its digest what was pushed and announced", async () => {
+    await verb("image", "pull", `${name}@${digest}`, "--data", node.data);
+  });
   for (const client of clients) {
-    const node = await nodes.start(MIRROR);
-    await check(`${client.name} pulls at another node what was pushed and announced`, async () => {
-      assert.equal((await client.pull(`docker.io/team/skopeo@${digest}`)).digest, digest);
+    await check(`${client.name} pulls there what was pushed elsewhere`, async () => {
+      assert.equal((await client.pull(`${PUSH}/team/skopeo@${digest}`)).digest, digest);
     });
-    await nodes.end(node);
   }
+  await nodes.end(node);
 }
 
 /** What makes an image one image, however its layers are compressed: and each is checked against it. */
