@@ -352,9 +352,15 @@ export class Follower implements AsyncDisposable {
   #updatePins(): void {
     const catalogs = this.follows().flatMap((follow): PinningCatalog[] => {
       const accepted = this.accepted(follow);
-      return accepted === undefined
-        ? []
-        : [{ catalog: accepted.catalog, scopes: follow.pins ?? [] }];
+      if (accepted === undefined) return [];
+      const { catalog, role } = accepted;
+      const roleScopes = this.#root(follow.root).delegations
+        .find((one) => one.role === role)?.images;
+      return [{
+        catalog,
+        scopes: follow.pins ?? [],
+        ...(roleScopes === undefined ? {} : { roleScopes }),
+      }];
     });
     this.pins.replace(catalogs);
   }

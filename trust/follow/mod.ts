@@ -31,13 +31,7 @@ export {
   WAVE_MS,
   WAVES,
 } from "./limits.ts";
-export {
-  CatalogPins,
-  isInScope,
-  isPinScope,
-  type PinningCatalog,
-  type SignedMapping,
-} from "./pins.ts";
+export { CatalogPins, type PinningCatalog, type SignedMapping } from "./pins.ts";
 export type { CatalogBytes, CatalogFinder, CatalogQuery, FoundPublication } from "./ports.ts";
 export {
   CATALOG_KIND,

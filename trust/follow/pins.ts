@@ -1,29 +1,7 @@
 /** What accepted catalogs say of images and digests, ready to be asked often. */
 import type { Hash, Sha256 } from "../../src/core/hash.ts";
 import type { Catalog } from "../catalog/mod.ts";
-
-/** A host, and a repository or all below a path: `ghcr.io/acme/web`, `ghcr.io/acme/`, `ghcr.io/`. */
-const SCOPE =
-  /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?\/(?:[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:\/|$))*$/;
-
-/** Characters of a scope at most: a reference has no more. */
-const SCOPE_CHARS_MAX = 300;
-
-/**
- * Whether `text` names images that a catalog may speak of: a repository with its registry, all
- * repositories below a path or of a registry when it ends with `/`, or `*` for whatever it likes.
- */
-export function isPinScope(text: string): boolean {
-  return text === "*" || (text.length <= SCOPE_CHARS_MAX && SCOPE.test(text));
-}
-
-/** Whether any of `scopes` has the image that `reference` (`registry/repository:tag`) names. */
-export function isInScope(scopes: readonly string[], reference: string): boolean {
-  const repository = reference.slice(0, reference.lastIndexOf(":"));
-  return scopes.some((scope) =>
-    scope === "*" || (scope.endsWith("/") ? repository.startsWith(scope) : repository === scope)
-  );
-}
+import { isInScope } from "../root/mod.ts";
 
 /** A SHA-256, the BLAKE3 and the size of one content. */
 export interface SignedMapping {
@@ -32,10 +10,13 @@ export interface SignedMapping {
   readonly size: number;
 }
 
-/** A catalog, and of which images its word counts; see {@link isPinScope}. */
+/** A catalog, and of which images its word counts, as `isPinScope` reads them. */
 export interface PinningCatalog {
   readonly catalog: Catalog;
+  /** As who follows it says. */
   readonly scopes: readonly string[];
+  /** As the root says of the role that signed it; absent: no less than its followers let it. */
+  readonly roleScopes?: readonly string[];
 }
 
 /**
@@ -56,11 +37,11 @@ export class CatalogPins {
     const map = (sha256: Sha256, hash: Hash, size: number) => {
       if (!mappings.has(sha256)) mappings.set(sha256, { sha256, hash, size });
     };
-    for (const { catalog, scopes } of catalogs) {
-      if (scopes.length === 0) continue;
+    for (const { catalog, scopes, roleScopes = ["*"] } of catalogs) {
+      if (scopes.length === 0 || roleScopes.length === 0) continue;
       const { images, releases, files } = catalog;
       for (const { reference, digest, blobs } of images) {
-        if (!isInScope(scopes, reference)) continue;
+        if (!isInScope(scopes, reference) || !isInScope(roleScopes, reference)) continue;
         if (!pins.has(reference)) pins.set(reference, digest);
         for (const { sha256, blake3, size } of blobs) map(sha256, blake3, size);
       }

@@ -124,7 +124,13 @@ export function delegation(role: string, set: Omit<Delegation, "role"> | undefin
       if (others.length < root.delegations.length) return { delegations: others };
       throw new RangeError(`Cannot remove the role ${role}: the root does not delegate to it`);
     }
-    const added = { ...set, role, keys: sorted(set.keys), catalogs: sorted(set.catalogs) };
+    const added = {
+      ...set,
+      role,
+      keys: sorted(set.keys),
+      catalogs: sorted(set.catalogs),
+      ...(set.images === undefined ? {} : { images: sorted(set.images) }),
+    };
     return { delegations: [...others, added].sort((a, b) => a.role < b.role ? -1 : 1) };
   };
 }

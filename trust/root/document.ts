@@ -15,6 +15,7 @@ import {
   SIGNATURES_MAX,
 } from "./limits.ts";
 import { isName, isPattern } from "./names.ts";
+import { isPinScope } from "./scopes.ts";
 
 /** A name and keys that may sign some catalogs in the root's place. */
 export interface Delegation {
@@ -24,6 +25,11 @@ export interface Delegation {
   readonly threshold: number;
   /** Names of catalogs, `*` for any characters; ascending. */
   readonly catalogs: readonly string[];
+  /**
+   * Images that its catalogs may pin, as `isPinScope` reads them, ascending; absent: those that who
+   * follows them lets them.
+   */
+  readonly images?: readonly string[];
   /** Seconds since 1970; absent: as long as the root. */
   readonly expiresS?: number;
 }
@@ -178,7 +184,7 @@ function keysFault({ keys, threshold }: Fields): string | undefined {
 function delegationsFault(value: unknown): string | undefined {
   if (!isList(value, DELEGATIONS_MAX)) return `at most ${DELEGATIONS_MAX} delegations wanted`;
   for (const one of value) {
-    if (!hasFields(one, ["role", "keys", "threshold", "catalogs"], ["expiresS"])) {
+    if (!hasFields(one, ["role", "keys", "threshold", "catalogs"], ["images", "expiresS"])) {
       return "a delegation has unknown fields, or lacks some";
     }
     if (!isName(one.role)) return "a delegation's role is no name";
@@ -188,6 +194,11 @@ function delegationsFault(value: unknown): string | undefined {
     const isGood = isList(catalogs, PATTERNS_MAX) && catalogs.length > 0 &&
       catalogs.every(isPattern) && isAscending(catalogs);
     if (!isGood) return `delegation ${one.role}: names or patterns of catalogs wanted`;
+    const { images } = one;
+    const isBounded = images === undefined ||
+      isList(images, PATTERNS_MAX) && images.length > 0 && isAscending(images) &&
+        images.every((scope) => typeof scope === "string" && isPinScope(scope));
+    if (!isBounded) return `delegation ${one.role}: images such as ghcr.io/acme/ wanted`;
     if (one.expiresS !== undefined && !isCount(one.expiresS, 1)) {
       return `delegation ${one.role}: its expiry is no time`;
     }

@@ -40,6 +40,7 @@ export {
 } from "./document.ts";
 export { ROOT_CHAIN_BYTES_MAX, ROOT_CHAIN_MAX, ROOT_CLOCK_SKEW_S } from "./limits.ts";
 export { isName, isPattern, matchesPattern } from "./names.ts";
+export { isInScope, isPinScope } from "./scopes.ts";
 export {
   DEVELOPMENT_SEED,
   formatRootSeed,

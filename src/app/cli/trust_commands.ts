@@ -106,6 +106,10 @@ const ROOT_VERBS: readonly VerbSpec[] = [
       key: { placeholder: "HEX", description: "A key of the role; repeat it" },
       threshold: THRESHOLD,
       catalog: { placeholder: "PATTERN", description: "What it may sign; repeat it" },
+      pins: {
+        placeholder: "PREFIX",
+        description: "Images it may speak for, as ghcr.io/acme/; repeat it",
+      },
       days: { placeholder: "N", description: "How long it may (default as long as the root)" },
       remove: { description: "Take the role away" },
     },

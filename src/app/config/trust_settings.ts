@@ -1,7 +1,7 @@
 /** Settings of signed catalogs: whose word counts, and which are followed. */
 import { parseSelector } from "../../../trust/catalog/lookup.ts";
-import { isPinScope } from "../../../trust/follow/pins.ts";
 import { isName } from "../../../trust/root/names.ts";
+import { isPinScope } from "../../../trust/root/scopes.ts";
 import { v } from "../schema.ts";
 import { setting } from "./setting.ts";
 import {

@@ -8,16 +8,17 @@ import {
   Follower,
   FollowState,
   type FoundPublication,
-  isPinScope,
   REFRESH_MS,
   WAVE_MS,
   waveDelayMs,
   waveOf,
   WAVES,
 } from "../../../trust/follow/mod.ts";
+import type { Catalog } from "../../../trust/catalog/mod.ts";
+import { delegation, isPinScope } from "../../../trust/root/mod.ts";
 import { ManualClock } from "../../support/manual_clock.ts";
 import { seededRandom } from "../../support/seeded_random.ts";
-import { NOW_MS, Publisher, type Sealed } from "../publisher.ts";
+import { keysOf, NOW_MS, Publisher, type Sealed } from "../publisher.ts";
 import { World } from "./world.ts";
 
 /** A follower that looks by itself, with one finder that a test can make tell of news. */
@@ -222,6 +223,29 @@ Deno.test("a catalog pins no image of which its follower does not let it speak, 
   assert.ok(pins.digestOf(film!) !== undefined);
   assert.equal(pins.digestOf(nginx!), undefined);
   assert.deepEqual(world.follower.follows()[0]!.pins, ["registry.film.example/"]);
+});
+
+Deno.test("a role pins no image that its root does not let it, whatever its followers do", async () => {
+  const publisher = await Publisher.begin();
+  const { ci } = await keysOf("ci");
+  const role = { keys: [ci], threshold: 1, catalogs: ["tools"] };
+  await publisher.change(delegation("ci", { ...role, images: ["quay.io/", "ghcr.io/acme/"] }));
+  await using world = await World.of(publisher, { pins: ["*"] });
+  const images = ["docker.io/library/nginx:1", "ghcr.io/acme/web:1"].map((reference) => ({
+    reference,
+    digest: `sha256:${"66".repeat(32)}` as const,
+    price: "free" as const,
+    platforms: [],
+    blobs: [],
+  }));
+  const change = (one: Catalog) => ({ ...one, images });
+  world.show(publisher, await publisher.seal({ labels: ["ci"], change }));
+  assert.equal((await world.look()).outcome, "new");
+  assert.equal(world.follower.pins.digestOf("docker.io/library/nginx:1"), undefined);
+  assert.ok(world.follower.pins.digestOf("ghcr.io/acme/web:1") !== undefined);
+  for (const bad of [["Ghcr.io/"], ["ghcr.io"], []]) {
+    await assert.rejects(publisher.change(delegation("ci", { ...role, images: bad })));
+  }
 });
 
 Deno.test("a scope of images is a repository, a path, a registry, or everything", () => {

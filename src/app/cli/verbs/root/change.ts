@@ -5,6 +5,7 @@ import {
   delegation,
   isName,
   isPattern,
+  isPinScope,
   revocation,
   type RootChange,
   rotation,
@@ -71,8 +72,18 @@ function delegate(context: VerbContext): RootChange {
         }": the name of a catalog wanted, * for any characters`,
     );
   }
+  const images = context.flagAll("pins");
+  const wrong = images.find((one) => !isPinScope(one));
+  if (wrong !== undefined) {
+    throw new SeedmintError(
+      "usage",
+      `Cannot let the role pin "${wrong.slice(0, 40)}": ghcr.io/acme/ for all below it, a ` +
+        "repository such as ghcr.io/acme/web, or * wanted",
+    );
+  }
   return delegation(role, {
     keys,
+    ...(images.length === 0 ? {} : { images }),
     catalogs,
     threshold: readThreshold(context) ?? 1,
     ...(context.has("days") ? { expiresS: readExpiry(context, ROOT_DAYS) } : {}),
