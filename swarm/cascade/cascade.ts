@@ -6,6 +6,7 @@ import type { Herd } from "../fetch/mod.ts";
 import type { Network, Origin, PeerAddress, Source } from "../ports.ts";
 import type { DigestIntake } from "../registry/ports.ts";
 import type { BlobRecord, BlobStore } from "../store/blob_store.ts";
+import type { UploadPace } from "./child_stream.ts";
 import { CascadeSource } from "./cascade_source.ts";
 import type { FeedOptions } from "./feed.ts";
 import { Intake } from "./intake.ts";
@@ -31,6 +32,8 @@ export interface CascadeOptions {
   readonly directory: string;
   /** The most bytes of all intakes under way. @default no limit but the store's own */
   readonly quotaBytes?: number;
+  /** How fast members are sent to. @default as fast as they take it */
+  readonly uploads?: UploadPace;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -68,7 +71,7 @@ export class Cascade implements DigestIntake, AsyncDisposable {
 
   private constructor(options: CascadeOptions) {
     this.#options = options;
-    const { network, store, clock } = options;
+    const { network, store, clock, uploads } = options;
     if (network === undefined) return;
     this.#members = new Members({ ...options, network });
     this.#serving = new Serving({
@@ -76,6 +79,7 @@ export class Cascade implements DigestIntake, AsyncDisposable {
       store,
       members: this.#members,
       clock,
+      ...(uploads === undefined ? {} : { uploads }),
       onSent: (bytes) => this.#figures.sentBytes += bytes,
     });
   }

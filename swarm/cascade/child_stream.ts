@@ -8,6 +8,14 @@ import { CHILD_STALL_MS, PIECE_BYTES, TICK_MS, TIP_MS } from "./limits.ts";
 import { cascadeFrame, type ParentMessage, type PathFields } from "./messages.ts";
 import type { Part } from "./order.ts";
 
+/** How fast members may be sent to. */
+export interface UploadPace {
+  /** The most bytes to send at once. */
+  readonly sliceBytes: number;
+  /** Milliseconds to wait before sending more, after `bytes` went to `peerId`. */
+  take(peerId: string, bytes: number): number;
+}
+
 /** Options of {@link ChildStream}. */
 export interface ChildStreamOptions {
   readonly stream: ByteStream;
@@ -16,6 +24,7 @@ export interface ChildStreamOptions {
   readonly addrs: readonly string[];
   readonly certificate: Uint8Array<ArrayBuffer> | undefined;
   readonly clock: Clock;
+  readonly uploads?: UploadPace;
   /** Called with the count of bytes that were sent. */
   readonly onSent: (bytes: number) => void;
 }
@@ -62,7 +71,7 @@ export class ChildStream implements Child {
    * @throws {SeedmintError} `reset` once the stream is broken.
    */
   async feed(host: Host, part: Part, offset: number): Promise<void> {
-    const { certificate } = this.#options;
+    const { certificate, uploads } = this.#options;
     const { content } = host;
     await this.#say({
       t: "feed",
@@ -72,6 +81,7 @@ export class ChildStream implements Child {
     const stopListening = content.onGrow(part, () => this.#wake());
     const { clock } = this.#options;
     let toldMs = clock.monotonicMs();
+    let pauseMs = 0;
     try {
       for (let at = offset; at < part.end;) {
         if (this.#dropped !== undefined) throw this.#dropped;
@@ -87,9 +97,13 @@ export class ChildStream implements Child {
           toldMs = clock.monotonicMs();
           await this.#say({ t: "tick", tip });
         }
-        const count = Math.min(PIECE_BYTES, tip - at);
-        if (count > 0) at += await this.#send(host, at, count);
-        else await this.#rest();
+        const count = Math.min(PIECE_BYTES, uploads?.sliceBytes ?? PIECE_BYTES, tip - at);
+        if (pauseMs > 0) {
+          pauseMs = await this.#pause(pauseMs);
+        } else if (count > 0) {
+          at += await this.#send(host, at, count);
+          pauseMs = uploads?.take(this.peerId, count) ?? 0;
+        } else await this.#rest();
       }
     } finally {
       stopListening();
@@ -115,6 +129,18 @@ export class ChildStream implements Child {
     stop();
     this.#wake = () => {};
     if (how === "late") await this.#say({ t: "tick" });
+  }
+
+  /**
+   * Waits for `ms`, or the part of it after which it says that this node is still here.
+   *
+   * @returns What is left to wait.
+   */
+  async #pause(ms: number): Promise<number> {
+    const stepMs = Math.min(ms, TICK_MS);
+    await this.#options.clock.sleep(stepMs);
+    if (stepMs < ms && this.#dropped === undefined) await this.#say({ t: "tick" });
+    return ms - stepMs;
   }
 
   async #say(message: ParentMessage): Promise<void> {

@@ -62,4 +62,5 @@
  * `swarm/fleet.ts`, `swarm/bao`'s geometry; of `swarm/fetch` and `swarm/registry` types alone.
  */
 export { type BringRequest, Cascade, type CascadeFigures, type CascadeOptions } from "./cascade.ts";
+export type { UploadPace } from "./child_stream.ts";
 export type { ContentDigest, ContentName } from "./names.ts";

@@ -5,7 +5,7 @@ import type { Clock } from "../../src/core/ports.ts";
 import type { ByteStream, Network, PeerAddress } from "../ports.ts";
 import { FrameReader } from "../protocol/mod.ts";
 import type { BlobStore } from "../store/blob_store.ts";
-import { ChildStream } from "./child_stream.ts";
+import { ChildStream, type UploadPace } from "./child_stream.ts";
 import { StoredContent } from "./content.ts";
 import { Host } from "./host.ts";
 import {
@@ -26,6 +26,7 @@ export interface ServingOptions {
   readonly store: BlobStore;
   readonly members: Members;
   readonly clock: Clock;
+  readonly uploads?: UploadPace;
   /** Called with the count of bytes that a member was sent. */
   readonly onSent: (bytes: number) => void;
 }
@@ -112,7 +113,7 @@ export class Serving {
   }
 
   async #answer(stream: ByteStream, ask: Ask, host: Host | undefined): Promise<void> {
-    const { members } = this.#options;
+    const { members, uploads } = this.#options;
     const part = host?.parts[ask.part];
     const isSame = host !== undefined && part !== undefined && host.size === ask.size &&
       part.start <= ask.offset && ask.offset <= part.end;
@@ -128,6 +129,7 @@ export class Serving {
       addrs: ask.addrs,
       certificate: members.certificate,
       clock: this.#options.clock,
+      ...(uploads === undefined ? {} : { uploads }),
       onSent: this.#options.onSent,
     });
     const admission = host.admit(part, child, {

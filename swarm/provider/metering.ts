@@ -41,7 +41,14 @@ export class Metering {
   #streamCount = 0;
   #requestCount = 0;
 
-  constructor(options: { readonly limits: ProviderLimits; readonly clock: Clock }) {
+  constructor(
+    options: {
+      readonly limits: ProviderLimits;
+      readonly clock: Clock;
+      /** In place of one of its own. */
+      readonly rate?: TokenBucket;
+    },
+  ) {
     this.limits = options.limits;
     const perSecond = Math.min(options.limits.bytesPerSecond, options.limits.bytesPerSecondPerPeer);
     this.sliceBytes = Math.max(
@@ -49,7 +56,7 @@ export class Metering {
       Math.min(DATA_FRAME_BYTES_MAX, Math.floor(perSecond * SLICE_SECONDS)),
     );
     this.#clock = options.clock;
-    this.#rate = bytesBucket(options.limits.bytesPerSecond, options.clock);
+    this.#rate = options.rate ?? bytesBucket(options.limits.bytesPerSecond, options.clock);
     const { paymentsMax, paymentsPerPeerMax, unpaidMax, unpaidPerPeerMax } = options.limits;
     this.payments = new Slots({ max: paymentsMax, perPeerMax: paymentsPerPeerMax });
     this.keptPayments = Math.floor(paymentsMax * KNOWN_PAYERS_SHARE);

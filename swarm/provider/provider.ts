@@ -1,6 +1,7 @@
 /** Serves a store to peers. */
 import { messageOf, SeedmintError } from "../../src/core/errors.ts";
 import type { Clock, Random } from "../../src/core/ports.ts";
+import type { TokenBucket } from "../../src/core/token_bucket.ts";
 import { DirectServer, type DirectServerSettings } from "../direct/mod.ts";
 import { Fleet } from "../fleet.ts";
 import type { ByteStream, Gate, Network, Receipts } from "../ports.ts";
@@ -21,6 +22,8 @@ export interface ProviderOptions {
   /** Who may see `fleet` blobs. @default nobody */
   readonly fleet?: Pick<Fleet, "viewerOf">;
   readonly limits?: Partial<ProviderLimits>;
+  /** The rate of the whole node, shared with others that send. @default one of its own, as `limits` say */
+  readonly rate?: TokenBucket;
   readonly clock: Clock;
   readonly random: Random;
   /** Offers the direct HTTP path too. @default it does not */
@@ -49,7 +52,9 @@ export class Provider implements AsyncDisposable {
    */
   static async start(options: ProviderOptions): Promise<Provider> {
     const { store, clock, random, onServed } = options;
-    const metering = new Metering({ limits: { ...PROVIDER_LIMITS, ...options.limits }, clock });
+    const limits = { ...PROVIDER_LIMITS, ...options.limits };
+    const { rate } = options;
+    const metering = new Metering({ limits, clock, ...(rate === undefined ? {} : { rate }) });
     const direct = options.direct === undefined ? undefined : await DirectServer.start({
       ...options.direct,
       store,

@@ -6,7 +6,7 @@ import { systemClock } from "../../host/system.ts";
 import { logOf } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Common } from "./compose.ts";
-import { fleetHerd } from "./herd.ts";
+import type { NodeCascade } from "./cascade.ts";
 import type { Membership } from "./membership.ts";
 import { RegistryHost } from "./registry_host.ts";
 import { RegistrySwarm } from "./registry_swarm.ts";
@@ -21,6 +21,7 @@ export interface ImagesOptions extends Common {
   readonly transfers: SwarmTransfers;
   readonly scores: ScoreBook;
   readonly members: Membership;
+  readonly cascade: NodeCascade;
   readonly announcer: () => Announcer | undefined;
   /** What followed catalogs say. */
   readonly pins?: SignedPins;
@@ -28,9 +29,8 @@ export interface ImagesOptions extends Common {
 
 /** Makes the host of the registry, which opens it when it is needed. */
 export function openImages(options: ImagesOptions): RegistryHost {
-  const { config, store, identity, problems, network, certificate, members, metrics } = options;
-  const { announcer, pins } = options;
-  const herd = fleetHerd({ self: identity.peerId, members: config.fleet });
+  const { config, store, problems, network, certificate, members, metrics } = options;
+  const { announcer, pins, cascade } = options;
   const own = {
     ...(network === undefined ? {} : { network }),
     ...(certificate === undefined ? {} : { certificate }),
@@ -48,16 +48,14 @@ export function openImages(options: ImagesOptions): RegistryHost {
   });
   return options.stack.use(
     new RegistryHost({
-      ...own,
       config,
       store,
-      members,
       metrics,
       problems,
       announcer,
       swarm,
+      intake: cascade.open,
       transfers: options.transfers,
-      ...(herd === undefined ? {} : { herd }),
       ...(pins === undefined ? {} : { pins }),
     }),
   );

@@ -5,20 +5,17 @@
 import { join } from "node:path";
 import { messageOf } from "../../core/errors.ts";
 import type { Sha256 } from "../../core/hash.ts";
-import type { Herd } from "../../../swarm/fetch/mod.ts";
-import type { Announcer, Network } from "../../../swarm/ports.ts";
-import { Cascade } from "../../../swarm/cascade/mod.ts";
+import type { Announcer } from "../../../swarm/ports.ts";
 import { Images } from "../../../swarm/registry/images/mod.ts";
 import { RegistryIndex } from "../../../swarm/registry/index/mod.ts";
 import { LocalRegistry, type PushedManifest } from "../../../swarm/registry/local/mod.ts";
 import { Mirror, type MirrorEvent } from "../../../swarm/registry/mirror/mod.ts";
-import type { SignedPins, SwarmFetch } from "../../../swarm/registry/ports.ts";
+import type { DigestIntake, SignedPins, SwarmFetch } from "../../../swarm/registry/ports.ts";
 import type { BlobStore } from "../../../swarm/store/blob_store.ts";
 import { systemClock, systemRandom } from "../../host/system.ts";
 import type { Transfers } from "../api/transfers.ts";
 import type { Config } from "../config/settings.ts";
 import { logOf } from "../log.ts";
-import type { Membership } from "./membership.ts";
 import { isProbe } from "./probe_image.ts";
 import { Upstreams } from "./upstreams.ts";
 
@@ -26,12 +23,10 @@ import { Upstreams } from "./upstreams.ts";
 export interface RegistryOptions {
   readonly config: Config;
   readonly store: BlobStore;
-  readonly network?: Network;
   readonly swarm: SwarmFetch;
   readonly transfers: Transfers;
-  readonly members: Membership;
-  readonly herd?: Herd;
-  readonly certificate?: Uint8Array<ArrayBuffer>;
+  /** Brings in what nobody here knows the BLAKE3 of; opened when the registry is. */
+  readonly intake: () => Promise<DigestIntake>;
   /** What followed catalogs pin. */
   readonly pins?: SignedPins;
   /** Told when an image is there, or may be seen by others than before. */
@@ -101,7 +96,7 @@ export class OpenRegistry implements AsyncDisposable {
       }),
     );
     const mirror = stack.use(
-      await openMirror(options, { index, images, upstreams }, stack, (event) => {
+      await openMirror(options, { index, images, upstreams }, (event) => {
         for (const listener of listeners) listener(event);
       }),
     );
@@ -130,23 +125,12 @@ type Log = ReturnType<typeof logOf>;
 async function openMirror(
   options: RegistryOptions,
   parts: Pick<OpenRegistry, "index" | "images" | "upstreams">,
-  stack: AsyncDisposableStack,
   onEvent: (event: MirrorEvent) => void,
 ): Promise<Mirror> {
-  const { config, store, network, swarm, members, herd, certificate, pins } = options;
+  const { config, store, swarm, pins } = options;
   const { index, images, upstreams } = parts;
   const common = { store, clock: systemClock, random: systemRandom };
-  const intake = stack.use(
-    await Cascade.start({
-      ...common,
-      ...(network === undefined ? {} : { network }),
-      ...(herd === undefined ? {} : { herd }),
-      ...(certificate === undefined ? {} : { certificate }),
-      fleet: members,
-      directory: join(config.data, "cascade"),
-      quotaBytes: config.quota,
-    }),
-  );
+  const intake = await options.intake();
   const mirrored = new Set(config.mirrorRegistry);
   const modes = new Map(config.mirrorMode.map(({ registry, value }) => [registry, value]));
   return new Mirror({

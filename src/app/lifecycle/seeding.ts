@@ -13,6 +13,7 @@ import type { Membership } from "./membership.ts";
 import type { MoneyParts } from "./money.ts";
 import type { Pools } from "./relays.ts";
 import type { NodeSelling } from "./selling.ts";
+import type { UploadLimits } from "./upload_limits.ts";
 
 /** How often the node looks whether its addresses changed. */
 const ADDRESS_LOOK_MS = 30_000;
@@ -25,9 +26,10 @@ export async function startProvider(
     readonly tracing: Tracing | undefined;
     readonly money: Pick<MoneyParts, "selling" | "receipts">;
     readonly members: Membership;
+    readonly uploads: UploadLimits;
   },
 ): Promise<void> {
-  const { config, store, network, metrics, tracing, money, members, stack } = options;
+  const { config, store, network, metrics, tracing, money, members, uploads, stack } = options;
   const { Provider } = await import("../../../swarm/provider/mod.ts");
   const log = logOf("transfer");
   stack.use(
@@ -44,6 +46,7 @@ export async function startProvider(
         ...(config.uploadRateAll > 0 ? { bytesPerSecond: config.uploadRateAll } : {}),
         ...(config.uploadRate > 0 ? { bytesPerSecondPerPeer: config.uploadRate } : {}),
       },
+      ...(uploads.all === undefined ? {} : { rate: uploads.all }),
       ...(config.direct === "off" ? {} : {
         direct: {
           hostname: config.directListen.hostname,

@@ -11,6 +11,7 @@ import type {
   Source,
 } from "../../../swarm/ports.ts";
 import type { FetchBlobOptions, FetchReport, Herd } from "../../../swarm/fetch/mod.ts";
+import type { Cascade } from "../../../swarm/cascade/mod.ts";
 import type { PathMemory, PeerSourceOptions } from "../../../swarm/requester/mod.ts";
 import type { ScoreBook } from "../../../swarm/score.ts";
 import type { BlobAttributes, BlobStore } from "../../../swarm/store/blob_store.ts";
@@ -18,7 +19,7 @@ import type { PaymentChoice, PaymentShare, RelayStatus, Thrift } from "../api/me
 import type { TransferReport, TransferRequest, Transfers } from "../api/transfers.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
-import { paymentRequests } from "./gateway.ts";
+import { type FetchOrigins, originsOf } from "./origins.ts";
 import type { FetchPayer } from "./paying.ts";
 
 /** What fetching needs. */
@@ -36,6 +37,8 @@ export interface SwarmTransfersOptions {
   readonly scores: ScoreBook;
   /** How the fleet takes turns at the origin. */
   readonly herd?: Herd;
+  /** Reads origins once for the fleet; absent without one. */
+  readonly cascade?: () => Promise<Cascade>;
   readonly certificate?: Uint8Array<ArrayBuffer>;
   /** Whether bytes may come over plain HTTP where a peer offers it. */
   readonly usesDirect: boolean;
@@ -93,13 +96,14 @@ export class SwarmTransfers implements Transfers {
 
   async fetchBlob(request: TransferRequest): Promise<TransferReport> {
     const { fetchBlob } = await import("../../../swarm/fetch/mod.ts");
-    const originsOf = await this.#origins(request);
+    const originsFor = await originsOf(request, this.#options);
     return await this.#measured(request, (common, { onProgress, payer }) => {
-      const origin = originsOf?.(payer)(request.origin!.url);
+      const origins = originsFor?.(payer);
       return fetchBlob({
         ...common,
+        ...sourcesOf(origins),
         hash: request.hash,
-        ...(origin === undefined ? {} : { origin }),
+        ...(origins === undefined ? {} : { origin: origins.originOf(request.origin!.url) }),
         onProgress,
       });
     });
@@ -132,15 +136,16 @@ export class SwarmTransfers implements Transfers {
 
   async fetchChildren(request: TransferRequest): Promise<TransferReport> {
     const { fetchCollection } = await import("../../../swarm/fetch/mod.ts");
-    const originsOf = await this.#origins(request);
+    const originsFor = await originsOf(request, this.#options);
     return await this.#measured(request, (common, { onProgress, payer }) => {
-      const originOf = originsOf?.(payer);
+      const origins = originsFor?.(payer);
       return fetchCollection({
         ...common,
+        ...sourcesOf(origins),
         hash: request.hash,
         onProgress,
-        ...(originOf === undefined ? {} : {
-          originOf: (child) => originOf(childUrl(request.origin!.url, child.name)),
+        ...(origins === undefined ? {} : {
+          originOf: (child) => origins.originOf(childUrl(request.origin!.url, child.name)),
         }),
       });
     });
@@ -287,38 +292,6 @@ export class SwarmTransfers implements Transfers {
       .map(({ url, problem }) => `relay${problem!.includes(url) ? "" : ` ${url}`}: ${problem}`);
   }
 
-  /**
-   * How an origin is made of a URL; undefined when none is to be asked. It is paid as peers are, and
-   * all URLs of one transfer out of one purse: what is left of a token pays for the next one too.
-   */
-  async #origins(
-    request: TransferRequest,
-  ): Promise<((payer: FetchPayer | undefined) => (url: string) => Origin) | undefined> {
-    if (request.origin === undefined || request.policy === "swarm-only") return undefined;
-    const { HttpOrigin, OriginPayments } = await import("../../../swarm/origin/mod.ts");
-    const { headers } = request.origin;
-    const { clock, random } = this.#options;
-    const { hash: subject, payment } = request;
-    const requests = payment === undefined ? undefined : await paymentRequests();
-    const satMax = payment?.budgetSat;
-    return (payer) => {
-      const pay = payer === undefined || requests === undefined ? undefined : new OriginPayments({
-        payer,
-        requests,
-        subject,
-        random,
-        ...(satMax === undefined ? {} : { satMax }),
-      });
-      return (url) =>
-        new HttpOrigin({
-          url,
-          clock,
-          ...(headers === undefined ? {} : { headers }),
-          ...(pay === undefined ? {} : { pay }),
-        });
-    };
-  }
-
   /** All ways to find peers, each search ended after `timeoutMs`. */
   async #discovery(extra: readonly Discovery[], timeoutMs: number): Promise<Discovery> {
     const { combineDiscoveries } = await import("../../../swarm/discovery/mod.ts");
@@ -338,6 +311,10 @@ export class SwarmTransfers implements Transfers {
       },
     };
   }
+}
+
+function sourcesOf(origins: FetchOrigins | undefined): Pick<Common, "originSourceOf"> {
+  return origins === undefined ? {} : { originSourceOf: (origin) => origins.sourceOf(origin) };
 }
 
 /** Tells of sellers that were left out since their payment was not ready when the fetch was over. */
