@@ -65,9 +65,14 @@ export class Claims {
     const claims = this.#claims.get(sha256) ?? new Map<string, Claim>();
     this.#claims.delete(sha256);
     this.#claims.set(sha256, claims);
-    if (claims.has(hint.peerId) || claims.size < CLAIMS_PER_DIGEST_MAX) {
-      claims.set(hint.peerId, { hint, mapping });
-    }
+    const { swarm } = this.#options;
+    const isRoom = claims.has(hint.peerId) || claims.size < CLAIMS_PER_DIGEST_MAX;
+    // However many strangers say something, a member is heard.
+    const crowding = isRoom || !swarm.isTrusted(hint)
+      ? undefined
+      : claims.values().find((claim) => !swarm.isTrusted(claim.hint));
+    if (crowding !== undefined) claims.delete(crowding.hint.peerId);
+    if (isRoom || crowding !== undefined) claims.set(hint.peerId, { hint, mapping });
     if (this.#claims.size > CLAIMED_DIGESTS_MAX) {
       this.#claims.delete(this.#claims.keys().next().value!);
     }

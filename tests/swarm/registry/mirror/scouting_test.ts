@@ -6,7 +6,8 @@ import { Claims } from "../../../../swarm/registry/mirror/claims.ts";
 import { HINTS_MAX, MIRROR_LIMITS } from "../../../../swarm/registry/mirror/limits.ts";
 import { Scouting } from "../../../../swarm/registry/mirror/scouting.ts";
 import type { DigestMapping, SignedPins, SwarmFetch } from "../../../../swarm/registry/ports.ts";
-import { PATIENT, ShiftClock } from "./kit.ts";
+import { testBytes } from "../../fetch/fakes.ts";
+import { digestBytes, GET, NGINX, PATIENT, readAll, sha256Of, ShiftClock, world } from "./kit.ts";
 
 const SHA256 = "a".repeat(64) as Sha256;
 const HASH = "b".repeat(64) as Hash;
@@ -187,4 +188,19 @@ Deno.test("A mapping that proved false is not believed again, though a catalog s
   assert.equal(at.claims.trusted(SHA256)?.mapping.hash, HASH);
   at.claims.refute(SHA256, HASH);
   assert.equal(at.claims.trusted(SHA256), undefined);
+});
+
+Deno.test("However many strangers lie about a digest, what a member of the fleet says is heard", async () => {
+  await using at = world();
+  const bytes = testBytes(90_000, 7);
+  const digest = digestBytes(bytes);
+  for (let liar = 0; liar < 24; liar++) {
+    const node = await at.swarm.add(`liar${liar}`, [testBytes(90_000, 100 + liar)]);
+    const [said] = node.says.values();
+    node.says.set(sha256Of(digest), { ...said!, sha256: sha256Of(digest) });
+  }
+  await at.swarm.add("member", [bytes], { isTrusted: true });
+  at.hub.weather.isDown = true;
+  assert.deepEqual(await readAll(await at.mirror.blob(NGINX, digest, GET)), bytes);
+  assert.deepEqual(at.swarm.banned, []);
 });
