@@ -3,7 +3,10 @@ import { systemClock } from "../host/system.ts";
 import type { PaymentShare, StatusReport } from "./api/methods.ts";
 import type { TransferReport } from "./api/transfers.ts";
 import type { WalletApi } from "../../wallet/wallet_api.ts";
+import type { CascadeFigures } from "../../swarm/cascade/mod.ts";
 import type { StoreFigures } from "../../swarm/store/mod.ts";
+import { cascadeNumbers } from "./cascade_metrics.ts";
+import { type CatalogFigures, CatalogMetrics } from "./catalog_metrics.ts";
 import { ImageMetrics, type UpstreamFigures } from "./image_metrics.ts";
 import { Counter, Gauge, Histogram, Registry, SECONDS_BUCKETS } from "./prometheus.ts";
 
@@ -25,6 +28,10 @@ export interface MetricsSources {
   readonly sold?: () => SoldFigures | undefined;
   /** The registries that were asked, while the registry is open. */
   readonly upstreams?: () => readonly UpstreamFigures[];
+  /** What the fleet read together, while the cascade is open. */
+  readonly cascade?: () => CascadeFigures | undefined;
+  /** The signed catalogs that are followed. */
+  readonly catalogs?: () => readonly CatalogFigures[];
 }
 
 /** What selling brought so far. */
@@ -80,6 +87,8 @@ export class Metrics {
   readonly #trade: ReturnType<typeof tradeNumbers>;
   /** What container clients ask for. */
   readonly images: ImageMetrics;
+  /** Signed catalogs. */
+  readonly catalogs: CatalogMetrics;
 
   constructor(sources: MetricsSources) {
     const registers = [this.#registry];
@@ -129,6 +138,8 @@ export class Metrics {
     this.#wallet = walletNumbers(registers);
     this.#trade = tradeNumbers(registers);
     this.images = new ImageMetrics(registers, sources.upstreams);
+    this.catalogs = new CatalogMetrics(registers, sources.catalogs);
+    if (sources.cascade !== undefined) cascadeNumbers(registers, sources.cascade);
     this.#gauges(sources);
     if (sources.wallet !== undefined) this.#walletGauges(sources.wallet);
     if (sources.sold !== undefined) soldGauges(registers, sources.sold);

@@ -9,18 +9,19 @@ import type { Common } from "./compose.ts";
 import { fleetHerd } from "./herd.ts";
 import type { Membership } from "./membership.ts";
 import { hintsOf } from "./peers.ts";
-import type { UploadLimits } from "./upload_limits.ts";
+import { UploadLimits } from "./upload_limits.ts";
 
 /** What it is made over. */
 export interface NodeCascadeOptions extends Pick<Common, "config" | "store" | "identity"> {
   readonly network: Network | undefined;
   readonly members: Membership;
   readonly certificate: Uint8Array<ArrayBuffer> | undefined;
-  readonly uploads: UploadLimits;
 }
 
 /** Starts it when it is first needed, and at once in a node that has a fleet to serve. */
 export class NodeCascade implements AsyncDisposable {
+  /** How fast this node sends; shared with all others that do. */
+  readonly uploads: UploadLimits;
   readonly #options: NodeCascadeOptions;
   #opening: Promise<Cascade> | undefined;
   #opened: Cascade | undefined;
@@ -28,6 +29,7 @@ export class NodeCascade implements AsyncDisposable {
 
   constructor(options: NodeCascadeOptions) {
     this.#options = options;
+    this.uploads = new UploadLimits(options.config, systemClock);
   }
 
   /** Whether there are members to share with. */
@@ -68,7 +70,7 @@ export class NodeCascade implements AsyncDisposable {
   }
 
   async #open(): Promise<Cascade> {
-    const { config, store, identity, network, members, certificate, uploads } = this.#options;
+    const { config, store, identity, network, members, certificate } = this.#options;
     const { Cascade } = await import("../../../swarm/cascade/mod.ts");
     const herd = fleetHerd({ self: identity.peerId, members: config.fleet });
     const cascade = await Cascade.start({
@@ -78,7 +80,7 @@ export class NodeCascade implements AsyncDisposable {
       store,
       fleet: members,
       members: () => this.#configured,
-      uploads,
+      uploads: this.uploads,
       directory: join(config.data, "cascade"),
       quotaBytes: config.quota,
       clock: systemClock,

@@ -17,6 +17,7 @@ import type {
 import { Follower, FollowState, publicationEvents, UrlFinder } from "../../../trust/follow/mod.ts";
 import { parseRootChain, ROOT_CHAIN_BYTES_MAX, type SignedRoot } from "../../../trust/root/mod.ts";
 import type { CatalogAccess, CatalogDesk } from "../api/trust.ts";
+import type { CatalogFigures } from "../catalog_metrics.ts";
 import type { Config } from "../config/settings.ts";
 import type { Log } from "../log.ts";
 import { type CatalogFiles, catalogTag } from "./catalog_files.ts";
@@ -43,6 +44,8 @@ export interface NodeCatalogsOptions {
   readonly files: CatalogFiles;
   /** Absent where nothing is to go on by itself: a verb that works alone. */
   readonly prefetcher?: Prefetcher;
+  /** Told of publications that were refused, each by its reason. */
+  readonly onRefused?: (catalog: string, reasons: readonly string[]) => void;
   readonly log: Log;
 }
 
@@ -114,6 +117,17 @@ export class NodeCatalogs implements CatalogAccess, AsyncDisposable {
     ];
   }
 
+  /** How what is followed fares, for metrics. */
+  figures(): readonly CatalogFigures[] {
+    const nowS = this.#options.clock.nowMs() / 1000;
+    return (this.#opened?.follower.status() ?? []).map(({ follow, root, accepted }) => {
+      const names = { root: root.name, catalog: follow.name };
+      if (accepted === undefined) return names;
+      const { sequence, issuedS, expiresS } = accepted.catalog;
+      return { ...names, accepted: { sequence, ageS: nowS - issuedS, leftS: expiresS - nowS } };
+    });
+  }
+
   /** What this node tells a peer of a catalog. */
   tell(key: CatalogKey, viewer: { readonly fleet: boolean }): Publication | undefined {
     if (this.#opened === undefined) return undefined;
@@ -150,7 +164,7 @@ export class NodeCatalogs implements CatalogAccess, AsyncDisposable {
   }
 
   async #openAll(): Promise<Opened> {
-    const { config, clock, random, finders, files, log } = this.#options;
+    const { config, clock, random, finders, files, onRefused, log } = this.#options;
     this.#closing.signal.throwIfAborted();
     const chains = await Promise.all(config.releaseRoot.map(readRootFile));
     const state = FollowState.open(join(config.data, "catalogs.sqlite"));
@@ -163,13 +177,15 @@ export class NodeCatalogs implements CatalogAccess, AsyncDisposable {
         random,
         development: config.development,
         onAccepted: (accepted, follow) => this.#accepted(accepted, follow),
-        onReport: ({ outcome, refused, accepted }, { name }) =>
+        onReport: ({ outcome, refused, accepted }, { name }) => {
+          onRefused?.(name, refused.map(({ code }) => code));
           log(refused.length > 0 && outcome !== "same" ? "warning" : "debug", "looked for", {
             catalog: name,
             outcome,
             sequence: accepted?.catalog.sequence ?? null,
             refused: refused.map(({ from, message }) => `${from}: ${message}`),
-          }),
+          });
+        },
       });
       for (const chain of chains) await follower.pin(chain);
       follower.configure(config.catalog.map(({ name, url }) => ({

@@ -14,13 +14,12 @@ import type { NodeParts } from "../api/parts.ts";
 import { statusOf } from "../api/handlers/node.ts";
 import type { Config } from "../config/settings.ts";
 import { type Identity, openDataDirectory, openIdentity } from "../identity.ts";
-import type { UpstreamFigures } from "../image_metrics.ts";
 import { logOf } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { systemClock, systemRandom } from "../../host/system.ts";
 import { openTracing, type Tracing } from "../tracing.ts";
 import { NodeCascade } from "./cascade.ts";
-import { openFollowing } from "./following.ts";
+import { type Following, openFollowing } from "./following.ts";
 import { startGateways } from "./gateway.ts";
 import { fleetHerd } from "./herd.ts";
 import { openImages } from "./images.ts";
@@ -42,7 +41,6 @@ import {
 import { startAnnouncer, startDigests, startProvider } from "./seeding.ts";
 import { storeOptions } from "./store_options.ts";
 import { SwarmTransfers } from "./transfers.ts";
-import { UploadLimits } from "./upload_limits.ts";
 
 /**
  * What is put together: `node` seeds and is found; `client` fetches for one verb; `store` looks at
@@ -70,7 +68,7 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
   const startedMs = role === "node" ? systemClock.nowMs() : undefined;
   const common = { config, store, identity, problems, stack };
   const metrics = role === "node"
-    ? await openMetrics(store, () => parts, () => images.upstreams())
+    ? await openMetrics(store, () => ({ parts, images, cascade, following }))
     : undefined;
   const money = await openMoney({ ...common, resumes: role === "node", metrics });
   const opening = role === "node" ? money.wallet.openIfWanted() : undefined;
@@ -83,10 +81,7 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
   const members = new Membership(config, systemClock);
   const relays = () =>
     role === "store" ? relayUrls.map(unusedRelay) : poolsOf(pools).flatMap(relaysOf);
-  const uploads = new UploadLimits(config, systemClock);
-  const cascade = stack.use(
-    new NodeCascade({ ...common, network, members, certificate, uploads }),
-  );
+  const cascade = stack.use(new NodeCascade({ ...common, network, members, certificate }));
   const shared = { ...common, network, discovery, certificate, metrics, members, cascade };
   let serving: Serving = { gatewayUrls: [] };
   const announced = () => serving.announcer;
@@ -97,7 +92,7 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
   if (role === "node") {
     // Before clients are served: what is pinned must be known then.
     await following.start();
-    serving = await startServing({ ...shared, pools, money, uploads, images, tracing, transfers });
+    serving = await startServing({ ...shared, pools, money, images, tracing, transfers });
   }
   const { announcer, gatewayUrls } = serving;
   const nostrKey = nostrPublicKey(identity.nostrSecret);
@@ -178,7 +173,6 @@ async function startServing(
     readonly pools: Pools;
     readonly money: MoneyParts;
     readonly members: Membership;
-    readonly uploads: UploadLimits;
     readonly cascade: NodeCascade;
     readonly images: RegistryHost;
     readonly tracing: Tracing | undefined;
@@ -196,7 +190,7 @@ async function startServing(
     isPart: (record) => images.isPart(record),
   });
   if (network !== undefined) {
-    await startProvider({ ...options, network });
+    await startProvider({ ...options, network, uploads: cascade.uploads });
     await cascade.start(problems);
     await startDigests(options);
   }
@@ -248,18 +242,27 @@ function transfersOf(
   });
 }
 
+/** What has figures of its own, and is made after the metrics. */
+interface FiguredParts {
+  readonly parts: NodeParts;
+  readonly images: Pick<RegistryHost, "upstreams">;
+  readonly cascade: Pick<NodeCascade, "figures">;
+  readonly following: Pick<Following, "figures">;
+}
+
 async function openMetrics(
   store: FileBlobStore,
-  parts: () => NodeParts,
-  upstreams: () => readonly UpstreamFigures[],
+  made: () => FiguredParts,
 ): Promise<Metrics> {
   const { Metrics } = await import("../metrics.ts");
   return new Metrics({
-    status: () => statusOf(parts()),
+    status: () => statusOf(made().parts),
     figures: () => store.figures(),
-    wallet: () => parts().wallet?.opened(),
-    sold: () => parts().selling?.sold(),
-    upstreams,
+    wallet: () => made().parts.wallet?.opened(),
+    sold: () => made().parts.selling?.sold(),
+    upstreams: () => made().images.upstreams(),
+    cascade: () => made().cascade.figures(),
+    catalogs: () => made().following.figures(),
   });
 }
 

@@ -10,7 +10,9 @@ import { type CatalogPins, RelayFinder } from "../../../trust/follow/mod.ts";
 import type { ImageAccess } from "../api/images.ts";
 import type { CatalogAccess } from "../api/trust.ts";
 import type { Transfers } from "../api/transfers.ts";
+import type { CatalogFigures } from "../catalog_metrics.ts";
 import { logOf } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
 import { CatalogFiles } from "./catalog_files.ts";
 import { PeerFinder, serveCatalogs } from "./catalog_peers.ts";
 import { NodeCatalogs } from "./catalogs.ts";
@@ -27,23 +29,27 @@ export interface Following {
   readonly pins: SignedPins;
   /** Begins to follow; called once all parts are there. */
   readonly start: () => Promise<void>;
+  /** How what is followed fares, for metrics. */
+  readonly figures: () => readonly CatalogFigures[];
+}
+
+/** What {@link openFollowing} puts together. */
+export interface FollowingOptions extends Common {
+  readonly role: Role;
+  readonly network: Network | undefined;
+  readonly pools: Pools;
+  readonly certificate: Uint8Array<ArrayBuffer> | undefined;
+  readonly transfers: () => Transfers;
+  readonly members: Membership;
+  readonly announcer: () => Announcer | undefined;
+  /** Absent without a registry. */
+  readonly images: () => ImageAccess | undefined;
+  readonly metrics: Metrics | undefined;
 }
 
 /** Makes it. Nothing is opened here: {@link Following.start} does, and whoever asks for catalogs. */
-export function openFollowing(
-  options: Common & {
-    readonly role: Role;
-    readonly network: Network | undefined;
-    readonly pools: Pools;
-    readonly certificate: Uint8Array<ArrayBuffer> | undefined;
-    readonly transfers: () => Transfers;
-    readonly members: Membership;
-    readonly announcer: () => Announcer | undefined;
-    /** Absent without a registry. */
-    readonly images: () => ImageAccess | undefined;
-  },
-): Following {
-  const { config, store, identity, network, pools, certificate, role, stack } = options;
+export function openFollowing(options: FollowingOptions): Following {
+  const { config, store, identity, network, pools, certificate, role, metrics, stack } = options;
   const log = logOf("catalog");
   const files = new CatalogFiles({
     store,
@@ -81,12 +87,14 @@ export function openFollowing(
       finders: [...poolsOf(pools).map((pool) => new RelayFinder(pool)), ...peers],
       files,
       ...(role === "node" ? { prefetcher: prefetcherOf(options, files) } : {}),
+      onRefused: (catalog, reasons) => metrics?.catalogs.refused(catalog, reasons),
       log,
     }),
   );
   return {
     catalogs,
     pins: pinsOf(() => catalogs.follower?.pins),
+    figures: () => catalogs.figures(),
     start: async () => {
       await catalogs.start();
       if (network === undefined) return;
