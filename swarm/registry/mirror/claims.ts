@@ -41,7 +41,7 @@ export class Claims {
   /** Until when an author is not believed, by peer id or Nostr key, on the monotonic clock. */
   readonly #banned = new Map<string, number>();
   /** Mappings that were trusted and proved false. */
-  readonly #refuted = new Map<Sha256, Hash>();
+  readonly #refuted = new Map<Sha256, string>();
 
   constructor(
     options: {
@@ -78,9 +78,15 @@ export class Claims {
     }
   }
 
-  /** Remembers what this node computed from the bytes. */
+  /** Remembers what this node computed from the bytes: whoever said something else lied. */
   learned(mapping: DigestMapping): void {
     this.#options.index.mappings.put(mapping);
+    const said = this.#claims.get(mapping.sha256)?.values() ?? [];
+    const lies = new Map(
+      [...said].filter((claim) => wordOf(claim.mapping) !== wordOf(mapping))
+        .map((claim) => [wordOf(claim.mapping), claim.mapping]),
+    );
+    for (const lie of lies.values()) this.#banAuthors(lie);
   }
 
   /** The mapping that is believed, if there is one. */
@@ -90,37 +96,39 @@ export class Claims {
       this.#unrefuted(pins?.mappingOf(sha256)) ??
       this.#live(sha256).find(({ hint }) => swarm.isTrusted(hint))?.mapping;
     if (believed === undefined) return undefined;
-    return { mapping: believed, isTrusted: true, hints: this.#holders(sha256, believed.hash) };
+    return { mapping: believed, isTrusted: true, hints: this.#holders(believed) };
   }
 
   /** What is said of a digest, what is believed first, then what most peers say. */
   candidates(sha256: Sha256): readonly Candidate[] {
     const trusted = this.trusted(sha256);
-    const mappings = new Map<Hash, DigestMapping>();
-    for (const { mapping } of this.#live(sha256)) mappings.set(mapping.hash, mapping);
+    const mappings = new Map<string, DigestMapping>();
+    for (const { mapping } of this.#live(sha256)) mappings.set(wordOf(mapping), mapping);
     const claimed = [...mappings.values()]
       .filter(({ hash }) => hash !== trusted?.mapping.hash)
-      .map((mapping) => ({
-        mapping,
-        isTrusted: false,
-        hints: this.#holders(sha256, mapping.hash),
-      }))
+      .map((mapping) => ({ mapping, isTrusted: false, hints: this.#holders(mapping) }))
       .sort((a, b) => b.hints.length - a.hints.length);
     return trusted === undefined ? claimed : [trusted, ...claimed];
   }
 
-  /** That content proved false: whoever said so is banned. */
-  refute(sha256: Sha256, hash: Hash): void {
+  /** That content proved false: whoever said so, with this size, is banned. */
+  refute(refuted: DigestMapping): void {
+    const { sha256 } = refuted;
+    this.#banAuthors(refuted);
+    this.#options.onGone(sha256);
+    this.#refuted.set(sha256, wordOf(refuted));
+    if (this.#refuted.size > BANNED_MAX) this.#refuted.delete(this.#refuted.keys().next().value!);
+  }
+
+  #banAuthors(refuted: DigestMapping): void {
+    const { sha256, hash } = refuted;
     const claims = this.#claims.get(sha256);
     const reason = `it said that sha256:${sha256} is blob ${hash}, which has another SHA-256`;
     for (const [peerId, { hint, mapping }] of claims ?? []) {
-      if (mapping.hash !== hash) continue;
+      if (wordOf(mapping) !== wordOf(refuted)) continue;
       claims!.delete(peerId);
       this.#ban(hint, reason);
     }
-    this.#options.onGone(sha256);
-    this.#refuted.set(sha256, hash);
-    if (this.#refuted.size > BANNED_MAX) this.#refuted.delete(this.#refuted.keys().next().value!);
   }
 
   /** A peer does not have what it said; that is no lie, blobs go. */
@@ -154,14 +162,14 @@ export class Claims {
   }
 
   #unrefuted(mapping: DigestMapping | undefined): DigestMapping | undefined {
-    if (mapping === undefined || this.#refuted.get(mapping.sha256) === mapping.hash) {
+    if (mapping === undefined || this.#refuted.get(mapping.sha256) === wordOf(mapping)) {
       return undefined;
     }
     return mapping;
   }
 
-  #holders(sha256: Sha256, hash: Hash): readonly ProviderHint[] {
-    return this.#live(sha256).filter(({ mapping }) => mapping.hash === hash)
+  #holders(word: DigestMapping): readonly ProviderHint[] {
+    return this.#live(word.sha256).filter(({ mapping }) => wordOf(mapping) === wordOf(word))
       .map(({ hint }) => hint);
   }
 }
@@ -174,4 +182,9 @@ function authorsOf({ peerId, bound, nostrKey }: ProviderHint): readonly string[]
   return bound && nostrKey !== undefined ? [`peer ${peerId}`, `key ${nostrKey}`] : [
     `peer ${peerId}`,
   ];
+}
+
+/** What exactly is said: who tells the right hash with a wrong size speaks for nobody else. */
+function wordOf({ hash, size }: DigestMapping): string {
+  return `${hash} ${size}`;
 }

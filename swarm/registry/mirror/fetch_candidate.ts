@@ -4,6 +4,7 @@ import type { FetchReport } from "../../fetch/mod.ts";
 import type { Origin } from "../../ports.ts";
 import type { BlobAttributes, BlobStore } from "../../store/blob_store.ts";
 import type { SwarmFetch } from "../ports.ts";
+import { takeDigestDuty } from "../../store/digest_duty.ts";
 import { sha256InStore } from "./check_digest.ts";
 import type { Candidate, Claims } from "./claims.ts";
 import { abortable } from "./shared_work.ts";
@@ -34,12 +35,15 @@ export async function fetchCandidate(
     readonly origin?: Origin;
     readonly position?: () => number | undefined;
     readonly onReceived?: (bytes: number) => void;
+    /** Resolves when nobody reads the blob as it arrives any more, or was waited for long enough. */
+    readonly unread?: (signal: AbortSignal) => Promise<void>;
     readonly signal: AbortSignal;
   },
 ): Promise<FetchReport | undefined> {
   const { store, swarm, claims, clock } = parts;
   const { hash, size, sha256 } = mapping;
   const wasHere = store.status(hash) !== undefined;
+  using _duty = takeDigestDuty(store, hash);
   using guard = new SizeGuard(parts, mapping);
   const signal = AbortSignal.any([options.signal, guard.signal]);
   try {
@@ -47,13 +51,14 @@ export async function fetchCandidate(
     // From its abort on nobody waits for it.
     fetching.catch(() => {});
     const report = await abortable(fetching, signal);
-    // Whoever reads as it arrives has the bytes already.
+    // Whoever reads as it arrives gets its verified bytes first: hashing would take a core from that.
+    await options.unread?.(signal);
     const isGentle = options.position !== undefined;
     if (await sha256InStore(store, hash, { clock, signal, isGentle }) === sha256) return report;
   } catch (error) {
     if (!guard.signal.aborted) throw error;
   }
-  claims.refute(sha256, hash);
+  claims.refute(mapping);
   if (!wasHere) await store.remove(hash).catch(() => {});
   return undefined;
 }
@@ -69,10 +74,13 @@ class SizeGuard implements Disposable {
   ) {
     const abort = new AbortController();
     this.signal = abort.signal;
+    // What stands in the store is proven, and has no other size later.
     const look = () => {
       const record = store.status(hash);
-      if (record === undefined || record.size === size) this.#cancel = clock.timer(LOOK_MS, look);
-      else abort.abort(new DOMException("The blob has another size", "AbortError"));
+      if (record === undefined) this.#cancel = clock.timer(LOOK_MS, look);
+      else if (record.size !== size) {
+        abort.abort(new DOMException("The blob has another size", "AbortError"));
+      }
     };
     look();
   }

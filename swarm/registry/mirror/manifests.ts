@@ -181,10 +181,8 @@ export class ManifestDesk {
     const { mapping, hints } = options.candidate;
     const { hash, size, sha256 } = mapping;
     if (hints.length === 0) return undefined;
-    if (size > MANIFEST_BYTES_MAX) {
-      claims.refute(sha256, hash);
-      return undefined;
-    }
+    // Whoever asks for a layer as a manifest has not made a liar of those who hold it.
+    if (size > MANIFEST_BYTES_MAX) return undefined;
     const wasHere = store.status(hash) !== undefined;
     try {
       const report = await fetchCandidate(this.#options, options.candidate, {

@@ -164,7 +164,7 @@ Deno.test("A false word of a member of the fleet is found out, too: the client s
   assert.deepEqual(await readAll(await blobOf(at)), LAYER_BYTES);
 });
 
-Deno.test("A word that gives another size than the manifest is false without a fetch", async () => {
+Deno.test("A word that gives another size than the manifest is not followed, and a lie once the bytes are here", async () => {
   await using at = await answered();
   const liar = await at.swarm.add("liar", [testBytes(1000, 4)], { isTrusted: true });
   const [said] = liar.says.values();

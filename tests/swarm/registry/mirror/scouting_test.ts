@@ -7,7 +7,17 @@ import { HINTS_MAX, MIRROR_LIMITS } from "../../../../swarm/registry/mirror/limi
 import { Scouting } from "../../../../swarm/registry/mirror/scouting.ts";
 import type { DigestMapping, SignedPins, SwarmFetch } from "../../../../swarm/registry/ports.ts";
 import { testBytes } from "../../fetch/fakes.ts";
-import { digestBytes, GET, NGINX, PATIENT, readAll, sha256Of, ShiftClock, world } from "./kit.ts";
+import {
+  digestBytes,
+  GET,
+  imageOf,
+  NGINX,
+  PATIENT,
+  readAll,
+  sha256Of,
+  ShiftClock,
+  world,
+} from "./kit.ts";
 
 const SHA256 = "a".repeat(64) as Sha256;
 const HASH = "b".repeat(64) as Hash;
@@ -164,7 +174,7 @@ Deno.test("A false word bans the peer that gave it and the key that it is bound 
   at.claims.note(hintOf("liar", { bound: true, nostrKey: key }), MAPPING);
   at.claims.note(hintOf("dupe", { bound: false, nostrKey: "f".repeat(64) }), MAPPING);
   at.claims.note(hintOf("honest"), { ...MAPPING, hash: OTHER_HASH });
-  at.claims.refute(SHA256, HASH);
+  at.claims.refute(MAPPING);
   assert.deepEqual(at.banned, ["liar", "dupe"]);
   assert.equal(at.claims.isBanned(hintOf("liar")), true);
   assert.equal(at.claims.isBanned(hintOf("another", { bound: true, nostrKey: key })), true);
@@ -186,7 +196,7 @@ Deno.test("A false word bans the peer that gave it and the key that it is bound 
 Deno.test("A mapping that proved false is not believed again, though a catalog signed it", () => {
   using at = scene({}, { pins: { pinOf: () => undefined, mappingOf: () => MAPPING } });
   assert.equal(at.claims.trusted(SHA256)?.mapping.hash, HASH);
-  at.claims.refute(SHA256, HASH);
+  at.claims.refute(MAPPING);
   assert.equal(at.claims.trusted(SHA256), undefined);
 });
 
@@ -202,5 +212,45 @@ Deno.test("However many strangers lie about a digest, what a member of the fleet
   await at.swarm.add("member", [bytes], { isTrusted: true });
   at.hub.weather.isDown = true;
   assert.deepEqual(await readAll(await at.mirror.blob(NGINX, digest, GET)), bytes);
-  assert.deepEqual(at.swarm.banned, []);
+  assert.equal(at.swarm.fetched.length, 1, "nothing was tried on a stranger's word");
+  assert.ok(!at.swarm.banned.includes("member"));
+});
+
+Deno.test("Nobody makes liars of honest peers: by a wrong size, in a claim or a manifest, or by asking for a layer as a manifest", async () => {
+  const bytes = testBytes(90_000, 7);
+  const digest = digestBytes(bytes);
+  const honest = async () => {
+    const at = world();
+    await at.swarm.add("honest", [bytes]);
+    return at;
+  };
+  {
+    await using at = await honest();
+    const liar = await at.swarm.add("liar", [bytes]);
+    const [said] = liar.says.values();
+    liar.says.set(said!.sha256, { ...said!, size: 80_000 });
+    at.hub.put("library/nginx", imageOf(bytes), "latest");
+    assert.ok(await at.mirror.manifest(NGINX, { tag: "latest" }, GET) !== undefined);
+    assert.deepEqual(await readAll(await at.mirror.blob(NGINX, digest, GET)), bytes);
+    assert.ok(!at.swarm.banned.includes("honest"));
+  }
+  {
+    await using at = await honest();
+    const image = imageOf(bytes);
+    const text = new TextDecoder().decode(image.manifest).replace(`:${bytes.length}`, ":80000");
+    const manifest = new TextEncoder().encode(text);
+    assert.notDeepEqual(manifest, image.manifest);
+    at.hub.put("library/nginx", { ...image, manifest, digest: digestBytes(manifest) }, "latest");
+    await at.mirror.manifest(NGINX, { tag: "latest" }, GET);
+    await at.mirror.blob(NGINX, digest, GET).then(readAll).catch(() => {});
+    assert.deepEqual(at.swarm.banned, []);
+  }
+  {
+    await using at = world();
+    const layer = testBytes(5 * 1024 * 1024, 8);
+    await at.swarm.add("honest", [layer]);
+    const asked = { digest: digestBytes(layer) };
+    assert.equal(await at.mirror.manifest(NGINX, asked, GET), undefined);
+    assert.deepEqual(at.swarm.banned, []);
+  }
 });
