@@ -241,6 +241,16 @@ export interface BlobStore extends AsyncDisposable {
     options?: { readonly signal?: AbortSignal; readonly onProgress?: (bytes: number) => void },
   ): Promise<VerifyReport>;
   /**
+   * Learns the SHA-256 of a complete blob on a thread of its own, and keeps it. Undefined where it can
+   * be had by reading the blob alone; absent where that is so of all blobs.
+   *
+   * @throws {SeedmintError} `storage` if its file cannot be read, or was written to meanwhile.
+   */
+  learnSha256?(
+    hash: Hash,
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<Sha256 | undefined>;
+  /**
    * Writes down now which groups are held, so that the death of the process loses none that
    * `onVerified` has told of. Absent where nothing outlives the process.
    *

@@ -9,6 +9,7 @@ import { type Hash, sha256FromBytes } from "../../src/core/hash.ts";
 import { isSeedmintError } from "../../src/core/errors.ts";
 import type { Clock } from "../../src/core/ports.ts";
 import type { BlobReader, BlobStore } from "./blob_store.ts";
+import { digestDutyOf } from "./digest_duty.ts";
 import { DIGEST_PAUSE_MS, DIGEST_PIECE_BYTES } from "./limits.ts";
 
 /** What a {@link DigestFiller} works with. */
@@ -23,6 +24,8 @@ export interface DigestFillerOptions {
 export class DigestFiller implements AsyncDisposable {
   readonly #options: DigestFillerOptions;
   readonly #waiting = new Set<Hash>();
+  /** What somebody else is about to compute. */
+  readonly #others = new Set<Hash>();
   readonly #stop = new AbortController();
   readonly #unsubscribe: () => void;
   #working: Promise<void> | undefined;
@@ -48,8 +51,17 @@ export class DigestFiller implements AsyncDisposable {
   #consider(hash: Hash): void {
     const record = this.#options.store.status(hash);
     if (record?.state !== "complete" || record.sha256 !== undefined) return;
-    this.#waiting.add(hash);
-    this.#begin();
+    const duty = digestDutyOf(this.#options.store, hash);
+    if (duty === undefined) {
+      this.#waiting.add(hash);
+      this.#begin();
+    } else if (!this.#others.has(hash)) {
+      this.#others.add(hash);
+      void duty.then(() => {
+        this.#others.delete(hash);
+        if (!this.#stop.signal.aborted) this.#consider(hash);
+      });
+    }
   }
 
   #begin(): void {
@@ -73,6 +85,7 @@ export class DigestFiller implements AsyncDisposable {
 
   async #fill(hash: Hash): Promise<void> {
     const { store } = this.#options;
+    if (store.status(hash)?.sha256 !== undefined) return;
     await using reader = await store.openReader(hash);
     const sha256 = await this.#digest(reader);
     if (store.status(hash)?.state === "complete") store.setAttributes(hash, { sha256 });

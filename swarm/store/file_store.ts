@@ -28,7 +28,7 @@ import { Importer } from "./importer.ts";
 import { IngestPool } from "./ingest_pool.ts";
 import { Ingests } from "./ingests.ts";
 import { Layout } from "./layout.ts";
-import { collectGarbage, verifyBlob, type VerifyOptions } from "./maintenance.ts";
+import { collectGarbage, learnSha256, verifyBlob, type VerifyOptions } from "./maintenance.ts";
 import { SYNC_AT_CLOSE_MS, WARM_UP_MS } from "./limits.ts";
 import { openBlobReader } from "./open_reader.ts";
 import { type RebuildReport, rebuildStore } from "./rebuild.ts";
@@ -308,6 +308,13 @@ export class FileBlobStore implements BlobStore {
 
   collectGarbage(options: { readonly dryRun?: boolean } = {}): Promise<GarbageReport> {
     return collectGarbage(this.#core, options);
+  }
+
+  learnSha256(
+    hash: Hash,
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<Sha256 | undefined> {
+    return learnSha256(this.#parts(), hash, options);
   }
 
   verify(hash: Hash, options: VerifyOptions = {}): Promise<VerifyReport> {

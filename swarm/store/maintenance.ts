@@ -1,6 +1,6 @@
 /** What users and timers ask of the store as a whole: verification and garbage collection. */
 import { equalBytes } from "../../src/core/bytes.ts";
-import type { Hash } from "../../src/core/hash.ts";
+import type { Hash, Sha256 } from "../../src/core/hash.ts";
 import { RangeSet } from "../../src/core/range_set.ts";
 import { groupCountOf } from "../bao/geometry.ts";
 import { hashBytes, type HashPool } from "../bao/mod.ts";
@@ -63,6 +63,29 @@ async function verifyHeld(
     if (!ingests.forget(hash, bad)) await demote(core, now!, now!.groups.subtract(bad));
   }
   return { hash, size: row.size, good, bad };
+}
+
+/** See `BlobStore.learnSha256`. Files that somebody else may write are read with their guard instead. */
+export async function learnSha256(
+  { core, hashPool }: MaintenanceParts,
+  hash: Hash,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<Sha256 | undefined> {
+  const row = core.catalog.get(hash);
+  if (row === undefined) return undefined;
+  if (row.attributes.sha256 !== undefined) return row.attributes.sha256;
+  const isOurs = row.storage === "owned" && row.guard === undefined && row.path === undefined;
+  if (row.state !== "complete" || !isOurs || row.lane !== undefined) return undefined;
+  const release = core.hold(hash);
+  try {
+    const sha256 = await hashPool().sha256OfFile(core.layout.complete(hash).data, options);
+    const now = core.catalog.get(hash);
+    if (now?.state !== "complete" || now.addedMs !== row.addedMs) return undefined;
+    core.describe(now, { sha256 });
+    return sha256;
+  } finally {
+    release();
+  }
 }
 
 /** Removes what nothing keeps. See `BlobStore.collectGarbage`. */

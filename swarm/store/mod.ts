@@ -8,6 +8,7 @@
  * May import: `src/core`, `src/sqlite`, `swarm/bao`.
  */
 export * from "./blob_store.ts";
+export { takeDigestDuty } from "./digest_duty.ts";
 export { DigestFiller, type DigestFillerOptions } from "./digest_filler.ts";
 export { MemoryBlobStore, type MemoryBlobStoreOptions } from "./memory_store.ts";
 export { FileBlobStore, type FileBlobStoreOptions, type StoreFigures } from "./file_store.ts";

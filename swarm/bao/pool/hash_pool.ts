@@ -85,6 +85,21 @@ export class HashPool implements AsyncDisposable {
     };
   }
 
+  /** The SHA-256 alone, on one thread; else as {@link hashFile}. */
+  async sha256OfFile(
+    path: string,
+    options: Pick<HashFileOptions, "signal"> = {},
+  ): Promise<Sha256> {
+    options.signal?.throwIfAborted();
+    if (this.#isDisposed) throw disposed();
+    const file = await stateOfFileAt(path);
+    options.signal?.throwIfAborted();
+    const endGroup = groupCountOf(file.size);
+    const task = { path, file, startGroup: 0, endGroup, blake3: false, sha256: true };
+    const [result] = await this.#runAll([task], options);
+    return sha256FromBytes(result!.sha256!);
+  }
+
   /** Ends all threads; what is under way fails with `aborted`. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isDisposed = true;

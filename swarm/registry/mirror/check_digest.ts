@@ -8,8 +8,26 @@ import { PIECE_BYTES } from "./limits.ts";
 /** Bytes hashed in one turn: some milliseconds of the thread. */
 const TURN_BYTES = 4 * 1024 * 1024;
 
+/** A smaller blob is hashed before the word to a thread and back is worth it. */
+const THREAD_BYTES_MIN = 1024 * 1024;
+
 /** The pause between two turns where nobody waits for the end. */
 const PAUSE_MS = 5;
+
+/** Whatever fails there shows, if it is still so, when the bytes are read here. */
+async function onItsThread(
+  store: BlobStore,
+  hash: Hash,
+  signal: AbortSignal,
+): Promise<Sha256 | undefined> {
+  if ((store.status(hash)?.size ?? 0) < THREAD_BYTES_MIN) return undefined;
+  try {
+    return await store.learnSha256?.(hash, { signal });
+  } catch {
+    signal.throwIfAborted();
+    return undefined;
+  }
+}
 
 /**
  * Computes it from the bytes unless the store knows it, and tells the store.
@@ -26,7 +44,7 @@ export async function sha256InStore(
     readonly isGentle?: boolean;
   },
 ): Promise<Sha256> {
-  const known = store.status(hash)?.sha256;
+  const known = store.status(hash)?.sha256 ?? await onItsThread(store, hash, options.signal);
   if (known !== undefined) return known;
   await using reader = await store.openReader(hash);
   const digest = createHash("sha256");

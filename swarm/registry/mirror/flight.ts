@@ -45,6 +45,7 @@ export class Flight {
   readonly #pollMs: number;
   readonly #abort = new AbortController();
   readonly #over = Promise.withResolvers<void>();
+  readonly #readers = new Set<object>();
   readonly #positions = new Set<{ at: number }>();
   readonly #listeners = new Set<() => void>();
   #state: State = { state: "beginning" };
@@ -136,6 +137,27 @@ export class Flight {
     } finally {
       this.#positions.delete(position);
     }
+  }
+
+  /** Takes note that somebody reads it, until the result is disposed of. */
+  read(): Disposable {
+    const reader = {};
+    this.#readers.add(reader);
+    return {
+      [Symbol.dispose]: () => {
+        if (this.#readers.delete(reader) && this.#readers.size === 0) this.#tell();
+      },
+    };
+  }
+
+  /** Waits until nobody reads it, no longer than `ms`. @throws `signal.reason` */
+  async unread(options: { readonly ms: number; readonly signal: AbortSignal }): Promise<void> {
+    const untilMs = this.#clock.monotonicMs() + options.ms;
+    while (this.#readers.size > 0 && this.#clock.monotonicMs() < untilMs) {
+      options.signal.throwIfAborted();
+      await this.#change(options.signal, untilMs - this.#clock.monotonicMs());
+    }
+    options.signal.throwIfAborted();
   }
 
   /** Waits until there is something to read, it failed, or `ms` passed. */

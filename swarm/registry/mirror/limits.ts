@@ -37,6 +37,8 @@ export interface MirrorLimits {
   /** When so long nothing came of a blob that clients read as it comes, its source is changed: the
    * registry brings it whole. */
   readonly streamStallMs: number;
+  /** The SHA-256 of a blob that came as clients read it is checked when they have it, or so long after. */
+  readonly unreadMs: number;
   /** A registry that sends nothing for so long has failed, and the client goes elsewhere. */
   readonly stallMs: number;
   /** An answer waits so long for its first bytes before its head goes out: what fails until then is a 404. */
@@ -67,6 +69,7 @@ export const MIRROR_LIMITS: MirrorLimits = {
   hintLeftMs: 15_000,
   hintGraceMs: 3000,
   streamStallMs: 6000,
+  unreadMs: 2000,
   stallMs: 30_000,
   headMs: 5000,
   lingerMs: 5000,

@@ -69,9 +69,13 @@ export class ArrivingDelivery implements BlobDelivery {
     this.size = size;
   }
 
-  read(range: ByteRange, signal: AbortSignal): AsyncIterable<Uint8Array<ArrayBuffer>> {
+  async *read(
+    range: ByteRange,
+    signal: AbortSignal,
+  ): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
     const readable = (at: number) => this.#readable(at, signal);
-    return readAsItComes(this.#store, { range, signal, readable });
+    using _reader = this.#joined.flight.read();
+    yield* readAsItComes(this.#store, { range, signal, readable });
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { systemClock as clock } from "../../../src/host/system.ts";
 import { RangeSet } from "../../../src/core/range_set.ts";
+import { takeDigestDuty } from "../../../swarm/store/digest_duty.ts";
 import { DigestFiller } from "../../../swarm/store/digest_filler.ts";
 import { MemoryBlobStore } from "../../../swarm/store/memory_store.ts";
 
@@ -59,4 +60,23 @@ Deno.test("DigestFiller follows the store and stops in the middle of a blob", as
   await store.remove(hash);
   await filler.settled();
   assert.equal(store.status(hash), undefined);
+});
+
+Deno.test("DigestFiller leaves a blob to who computes its SHA-256 anyway, unless that gives up", async () => {
+  const bytes = new Uint8Array(SIZE).map((_, index) => index * 11 + (index >> 8));
+  const { store, hash } = await fetched(bytes);
+  await using _store = store;
+  const first = takeDigestDuty(store, hash);
+  const second = takeDigestDuty(store, hash);
+  await using filler = new DigestFiller({ store, clock });
+  await filler.settled();
+  first[Symbol.dispose]();
+  first[Symbol.dispose]();
+  await clock.sleep(1);
+  await filler.settled();
+  assert.equal(store.status(hash)?.sha256, undefined);
+  second[Symbol.dispose]();
+  await clock.sleep(1);
+  await filler.settled();
+  assert.equal(store.status(hash)?.sha256, sha256Of(bytes));
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { isSeedmintError } from "../../../src/core/errors.ts";
 import { RangeSet } from "../../../src/core/range_set.ts";
 import { hashBytes } from "../../../swarm/bao/mod.ts";
@@ -155,4 +156,26 @@ Deno.test("an ingest fails, and marks nothing, when somebody removed the store's
     await ingest.finish();
   }, (error) => isSeedmintError(error, "storage"));
   assert.equal(store.status(hash), undefined);
+});
+
+Deno.test("a store learns the SHA-256 of a blob from its file, and of no other than a whole one", async () => {
+  using directory = new TemporaryDirectory();
+  await using store = await openStore(directory.path, { workerCount: 1 });
+  const bytes = sampleBytes(3 * MIB, 9);
+  const hash = hashBytes(bytes);
+  const ingestAll = async (ranges: RangeSet) => {
+    await using ingest = await store.ingestEncoded(hash, ranges, { size: bytes.length });
+    await ingest.push(encodeBytes(bytes, ranges));
+    await ingest.finish();
+  };
+  assert.equal(await store.learnSha256(hash), undefined);
+  await ingestAll(RangeSet.of(100, 192));
+  assert.equal(store.status(hash)!.state, "partial");
+  assert.equal(await store.learnSha256(hash), undefined);
+  await ingestAll(RangeSet.of(0, 100));
+  const expected = createHash("sha256").update(bytes).digest("hex");
+  const signal = AbortSignal.abort(new Error("not now"));
+  await assert.rejects(store.learnSha256(hash, { signal }), /not now/);
+  assert.equal(await store.learnSha256(hash), expected);
+  assert.equal(store.status(hash)!.sha256, expected);
 });
