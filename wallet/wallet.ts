@@ -9,6 +9,7 @@ import { restoreBackup, writeBackup } from "./backup/mod.ts";
 import { inLanes } from "./lanes.ts";
 import { Buyer } from "./buying/buyer.ts";
 import type { BuyerOptions } from "./buying/buying_api.ts";
+import { refundIdOf, type SellerCredit, sellerCredits } from "./buying/credits.ts";
 import { claimLate } from "./operations/fund_late.ts";
 import { beginFund } from "./operations/fund_plan.ts";
 import type { Operation } from "./operations/operation.ts";
@@ -151,12 +152,43 @@ export class Wallet implements WalletApi, AsyncDisposable {
     request: { readonly token: string },
     options: WaitOptions = {},
   ): ReturnType<WalletApi["receive"]> {
-    const { engine, intake } = this.#parts;
     const token = request.token.trim();
     const paymentId = createHash("sha256").update(token).digest("hex");
     assertNew(this.#parts.store.incoming("local", paymentId));
-    const offer = { payer: "local", paymentId, token, alone: true };
-    const outcome = await intake.take(offer, options);
+    return await this.#receive({ paymentId, token }, options);
+  }
+
+  credits(): Promise<readonly SellerCredit[]> {
+    return this.#now(() => {
+      for (const { peer } of this.#parts.store.sellerAccounts()) {
+        this.#parts.buying.bookRefunds(peer);
+      }
+      return sellerCredits(this.#context);
+    });
+  }
+
+  async takeRefund(
+    { peerId, token }: { readonly peerId: string; readonly token: string },
+    options: WaitOptions = {},
+  ): ReturnType<WalletApi["takeRefund"]> {
+    const { buying, store } = this.#parts;
+    if (store.sellerAccount(peerId) === undefined) {
+      throw new SeedmintError("denied", `Cannot take a refund of ${peerId}: it was never paid`);
+    }
+    try {
+      return await this.#receive({ paymentId: refundIdOf(peerId, token), token }, options);
+    } finally {
+      // Taken in is paid back, though its mint may not have answered yet.
+      buying.bookRefunds(peerId);
+    }
+  }
+
+  async #receive(
+    offer: { readonly paymentId: string; readonly token: string },
+    options: WaitOptions,
+  ): ReturnType<WalletApi["receive"]> {
+    const { engine, intake } = this.#parts;
+    const outcome = await intake.take({ ...offer, payer: "local", alone: true }, options);
     if (outcome.status === "refused") throw notReceived(outcome);
     if (outcome.status === "conflict") {
       throw new SeedmintError("denied", `Cannot receive the token: ${outcome.reason}`);

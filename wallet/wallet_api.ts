@@ -3,9 +3,12 @@
  * programs. Parameters and results are plain JSON; amounts are whole numbers of sat, in names that end
  * with `Sat`. The implementation is `Wallet` in `wallet.ts`.
  */
+import type { SellerCredit } from "./buying/credits.ts";
 import type { OperationKind, OperationStatus } from "./operations/operation.ts";
 import type { LedgerKind } from "./store/wallet_store.ts";
 import type { MintTrust } from "./types.ts";
+
+export type { SellerCredit } from "./buying/credits.ts";
 
 /** Options of what may take long. */
 export interface WaitOptions {
@@ -219,6 +222,14 @@ export interface WalletApi {
     request?: { readonly id?: string },
     options?: WaitOptions,
   ): Promise<readonly OperationView[]>;
+
+  /** What sellers of bytes have of us, those dealt with last first. */
+  credits(): Promise<readonly SellerCredit[]>;
+  /** Receives what a seller pays back, and books it. The same again is harmless. */
+  takeRefund(
+    request: { readonly peerId: string; readonly token: string },
+    options?: WaitOptions,
+  ): Promise<{ readonly operation: OperationView; readonly receivedSat: number }>;
 
   /** Writes one encrypted file (mode 0600) that `restoreBackup` reads with the same seed. */
   backup(path: string): Promise<{ readonly path: string; readonly bytes: number }>;

@@ -135,6 +135,8 @@ export function walletDouble(
     resume: () => Promise.resolve([done]),
     backup: (path) => Promise.resolve({ path, bytes: 4096 }),
     restore: () => Promise.resolve({ operations: [], foundSat: 100 }),
+    credits: () => Promise.resolve([]),
+    takeRefund: () => Promise.reject(new Error("no refund here")),
     audit: () => Promise.resolve([]),
   };
   const asked: Asked[] = [];

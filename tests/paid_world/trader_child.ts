@@ -141,6 +141,7 @@ async function serve(here: Trader, order: Order<"serve">): Promise<Served> {
     pay: (request, options) => seller.pay(request, options),
     creditOf: (viewer) => seller.creditOf(viewer),
     openMeter: (request) => seller.openMeter(request),
+    refund: (viewer, options) => seller.refund(viewer, options),
   };
   const hashes: string[] = [];
   let size = 0;

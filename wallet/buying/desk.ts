@@ -5,6 +5,7 @@ import type { StripPlan } from "../operations/strip_plan.ts";
 import type { Budgets } from "../payments/budgets.ts";
 import type { Payments } from "../planner/payments.ts";
 import type { MintUrl } from "../types.ts";
+import { bookRefunds } from "./credits.ts";
 import { Declined } from "./declined.ts";
 import { IDLE_SELLERS_MAX, SESSIONS_PER_SELLER_MAX } from "./limits.ts";
 import { Seller } from "./seller.ts";
@@ -77,6 +78,12 @@ export class BuyingDesk implements AsyncDisposable {
     const isWanted = [...sessions ?? []].some((other) => isSameKind(other.kind, session.kind));
     if (!isWanted) this.maker.release(session.kind);
     if (isOver) counter!.seller.close();
+  }
+
+  /** A seller may have paid back something: books it, also for those that buy of it now. */
+  bookRefunds(peerId: string): void {
+    this.write();
+    if (bookRefunds(this.engine.context, peerId)) this.#counters.get(peerId)?.seller.reload();
   }
 
   /** Writes what every session has used. */

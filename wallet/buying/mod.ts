@@ -11,5 +11,6 @@
  */
 export * from "./buyer.ts";
 export type * from "./buying_api.ts";
+export * from "./credits.ts";
 export * from "./desk.ts";
 export * from "./prepaid.ts";

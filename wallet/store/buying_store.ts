@@ -48,8 +48,10 @@ export interface SellerAccount {
   readonly refused: bigint;
   /** What verified content cost, in units. */
   readonly used: bigint;
-  /** Given up, in units. */
+  /** Given up, or paid back, in units. */
   readonly lost: bigint;
+  /** Paid back by it, in sat. */
+  readonly refunded: bigint;
   /** How often it cheated. */
   readonly strikes: number;
   /** Nothing is bought of it until then. */
@@ -95,6 +97,8 @@ export interface BuyingReads {
   stripParts(filter: StripPartFilter): StripPart[];
   stripPart(paymentId: string): StripPart | undefined;
   sellerAccount(peer: string): SellerAccount | undefined;
+  /** Those that moved last first. */
+  sellerAccounts(): SellerAccount[];
   /** The oldest first. */
   purchases(filter: { readonly subject: string; readonly sinceMs: number }): Purchase[];
   /** Payments of ours that count against budgets, the oldest first. */
@@ -110,6 +114,8 @@ export interface BuyingChanges {
    */
   moveStripPart(paymentId: string, state: StripPartState): StripPart;
   putSellerUse(peer: string, use: SellerUse): void;
+  /** What the seller has paid back so far, in sat, and is gone of what it has of us. */
+  putRefunded(peer: string, refunded: bigint): void;
   /** The seller cheated: one strike more. */
   avoidSeller(peer: string, mark: { readonly untilMs: number; readonly reason: string }): void;
   putPurchase(purchase: Purchase): void;

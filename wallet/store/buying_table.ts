@@ -109,6 +109,21 @@ export class BuyingTable {
     return row && accountOf(row);
   }
 
+  accounts(): SellerAccount[] {
+    return this.#database.all("SELECT * FROM seller_accounts ORDER BY moved_ms DESC, peer")
+      .map(accountOf);
+  }
+
+  putRefunded(peer: string, refunded: bigint): void {
+    const account = this.account(peer);
+    if (account === undefined || refunded <= account.refunded) return;
+    const left = account.paid * UNITS_PER_SAT - account.used - account.lost;
+    const more = (refunded - account.refunded) * UNITS_PER_SAT;
+    // Who pays back more than we reckon owes us nothing, and we owe it nothing.
+    const lost = account.lost + (left <= 0n ? 0n : more < left ? more : left);
+    this.#put({ ...account, lost, refunded, movedMs: this.#nowMs });
+  }
+
   putUse(peer: string, use: SellerUse): void {
     const [used, lost] = [splitUnits(use.used), splitUnits(use.lost)];
     const changed = this.#database.run(
@@ -210,7 +225,7 @@ export class BuyingTable {
   }
 
   #accountOrNew(peer: string): SellerAccount {
-    const empty = { paid: 0n, refused: 0n, used: 0n, lost: 0n, strikes: 0 };
+    const empty = { paid: 0n, refused: 0n, used: 0n, lost: 0n, refunded: 0n, strikes: 0 };
     return this.account(peer) ?? { peer, ...empty, movedMs: this.#nowMs };
   }
 
@@ -219,8 +234,8 @@ export class BuyingTable {
     const lost = splitUnits(account.lost);
     this.#database.run(
       `INSERT OR REPLACE INTO seller_accounts (peer, paid, refused, used_sat, used_units, lost_sat,
-         lost_units, strikes, avoid_until_ms, avoid_reason, moved_ms, open_ms)
-       VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`,
+         lost_units, strikes, avoid_until_ms, avoid_reason, moved_ms, open_ms, refunded)
+       VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`,
       named(account.peer, NAME_CHARS_MAX, "a seller"),
       storable(account.paid),
       storable(account.refused),
@@ -233,6 +248,7 @@ export class BuyingTable {
       account.avoidReason ?? null,
       whole(account.movedMs),
       account.openMs === undefined ? null : whole(account.openMs),
+      storable(account.refunded),
     );
   }
 
@@ -268,6 +284,7 @@ function accountOf(row: SqlRow): SellerAccount {
     refused: sat(row, "refused"),
     used: joinUnits(row, "used"),
     lost: joinUnits(row, "lost"),
+    refunded: sat(row, "refunded"),
     strikes: row.strikes as number,
     movedMs: row.moved_ms as number,
     ...present(row, {

@@ -206,6 +206,10 @@ export class Reads implements WalletReads {
     return this.tables.buying.account(peer);
   }
 
+  sellerAccounts(): SellerAccount[] {
+    return this.tables.buying.accounts();
+  }
+
   purchases(filter: { readonly subject: string; readonly sinceMs: number }): Purchase[] {
     return this.tables.buying.purchases(filter);
   }

@@ -8,7 +8,12 @@
  * every index that a hot path reads holds only rows that are not spent, or is asked for one key.
  */
 import { AMOUNT_SAT_MAX } from "../limits.ts";
-import { BUYING_SCHEMA, BUYING_TABLES, OPEN_SELLERS_SCHEMA } from "./schema_buying.ts";
+import {
+  BUYING_SCHEMA,
+  BUYING_TABLES,
+  OPEN_SELLERS_SCHEMA,
+  REFUNDED_SCHEMA,
+} from "./schema_buying.ts";
 import { CHANNEL_SCHEMA, CHANNEL_TABLES } from "./schema_channel.ts";
 import { SELLING_SCHEMA, SELLING_TABLES } from "./schema_selling.ts";
 
@@ -221,6 +226,7 @@ export const MIGRATIONS: readonly string[] = [
   SELLING_SCHEMA + BUYING_SCHEMA,
   CHANNEL_SCHEMA,
   OPEN_SELLERS_SCHEMA,
+  REFUNDED_SCHEMA,
 ];
 
 /** Tables whose rows are the wallet, in an order that foreign keys allow; `coins` follows `proofs`. */

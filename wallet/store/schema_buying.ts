@@ -60,5 +60,10 @@ CREATE INDEX purchases_subject ON purchases (subject, created_ms);
 /** What is run to reach version 5: since when a process buys of a seller, until it ends that in order. */
 export const OPEN_SELLERS_SCHEMA = "ALTER TABLE seller_accounts ADD COLUMN open_ms INTEGER;";
 
+/** What is run to reach version 6: of what is given up, the sat that sellers paid back. */
+export const REFUNDED_SCHEMA = `
+ALTER TABLE seller_accounts ADD COLUMN ${amount("refunded")};
+`;
+
 /** Tables of {@link BUYING_SCHEMA}, in an order that foreign keys allow: a backup holds them. */
 export const BUYING_TABLES: readonly string[] = ["strip_parts", "seller_accounts", "purchases"];

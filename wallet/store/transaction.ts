@@ -172,6 +172,10 @@ export class Transaction extends Reads implements WalletTransaction {
     return this.#tables.buying.movePart(paymentId, state);
   }
 
+  putRefunded(peer: string, refunded: bigint): void {
+    this.#tables.buying.putRefunded(peer, refunded);
+  }
+
   putSellerUse(peer: string, use: SellerUse): void {
     this.#tables.buying.putUse(peer, use);
   }

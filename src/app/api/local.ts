@@ -3,6 +3,7 @@ import { SeedmintError } from "../../core/errors.ts";
 import { wholeBlob } from "./targets.ts";
 import { add, addedEvent, importAttributes } from "./handlers/add.ts";
 import { exportContent, gc, list, pin, remove, unpin, verify } from "./handlers/content.ts";
+import { refundCredit } from "./handlers/credits.ts";
 import { find } from "./handlers/find.ts";
 import { get } from "./handlers/get.ts";
 import {
@@ -62,6 +63,7 @@ const HANDLERS: { readonly [Name in MethodName]: Handler<Name> } = {
   "services.enable": enableService,
   "services.disable": disableService,
   earnings,
+  "credits.refund": refundCredit,
   "receipts.list": listReceipts,
   "receipts.show": showReceipt,
   "image.list": listImages,

@@ -9,6 +9,7 @@ import type {
   OperationView,
   PaymentOutcome,
   PaymentPlan,
+  SellerCredit,
   WalletApi,
 } from "../../../wallet/wallet_api.ts";
 
@@ -62,6 +63,11 @@ export interface WalletMethods {
     { readonly path: string; readonly bytes: number }
   >;
   "wallet.restore": Method<Request<"restore">, Awaited<ReturnType<WalletApi["restore"]>>>;
+  "wallet.credits": Method<Nothing, { readonly credits: readonly SellerCredit[] }>;
+  "wallet.takeRefund": Method<
+    Request<"takeRefund">,
+    Awaited<ReturnType<WalletApi["takeRefund"]>>
+  >;
   "wallet.audit": Method<Nothing, { readonly problems: readonly string[] }>;
 }
 
@@ -114,6 +120,8 @@ export const WALLET_HANDLERS: {
   }),
   "wallet.backup": (wallet, { path }) => wallet.backup(path),
   "wallet.restore": (wallet, params, options) => wallet.restore(params, options),
+  "wallet.credits": async (wallet) => ({ credits: await wallet.credits() }),
+  "wallet.takeRefund": (wallet, params, options) => wallet.takeRefund(params, options),
   "wallet.audit": async (wallet) => ({ problems: await wallet.audit() }),
 };
 
@@ -146,6 +154,8 @@ export function walletOver(call: WalletCall): WalletApi {
       (await call("wallet.resume", request, options)).operations,
     backup: (path) => call("wallet.backup", { path }),
     restore: (request, options) => call("wallet.restore", request, options),
+    credits: async () => (await call("wallet.credits", {})).credits,
+    takeRefund: (request, options) => call("wallet.takeRefund", request, options),
     audit: async () => (await call("wallet.audit", {})).problems,
   };
 }

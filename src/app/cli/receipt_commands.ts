@@ -40,7 +40,7 @@ const VERBS: readonly VerbSpec[] = [
 /** The family. */
 export const RECEIPTS_VERBS: VerbFamily = {
   name: "receipts",
-  summary: "Show receipts for bytes that were bought or sold (receipts --help lists its verbs)",
+  summary: "Show receipts for bytes bought and sold (receipts --help lists its verbs)",
   operands: "VERB",
   details:
     "When a paid fetch ends, the provider signs what it delivered and was paid, the consumer signs " +

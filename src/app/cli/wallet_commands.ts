@@ -96,6 +96,26 @@ const LOOKING_VERBS: readonly VerbSpec[] = [
     load: () => import("./verbs/wallet/plan.ts"),
   },
   {
+    name: "wallet credits",
+    summary: "Show what sellers of bytes have of us, and have it paid back",
+    operands: "",
+    operandCountMin: 0,
+    operandCountMax: 0,
+    details:
+      "LEFT is what was prepaid and not used, by our own reckoning; the next fetch uses it first. " +
+      "Sellers pay back 32 sat or more, once a day, when their own payments are redeemed and no " +
+      "fetch uses the credit. Asking again is harmless. Exits with 1 if a refund did not come.",
+    flags: {
+      refund: {
+        placeholder: "PEER",
+        description: "Ask this seller, by its peer id or address, for what is left; or all of them",
+      },
+    },
+    settings: [],
+    examples: [["wallet credits --refund all", "after the last film"]],
+    load: () => import("./verbs/wallet/credits.ts"),
+  },
+  {
     name: "wallet audit",
     summary: "Check the books: ledger, ecash, outputs and counters against each other",
     operands: "",

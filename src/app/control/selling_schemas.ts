@@ -1,4 +1,5 @@
 /** Strict schemas of the parameters of what sells, and of receipts for it. */
+import type { CreditMethods } from "../api/credit_methods.ts";
 import { RECEIPT_ROLES, type ReceiptMethods } from "../api/receipt_methods.ts";
 import { EARNINGS_BY, type SellingMethods } from "../api/selling_methods.ts";
 import { PRICE_MSAT_PER_MIB_MAX } from "../config/money_values.ts";
@@ -25,7 +26,7 @@ const byId = v.strictObject({ id: text(NAME_CHARS_MAX) });
 
 /** By name of the method. */
 export const SELLING_SCHEMAS: Readonly<
-  Record<keyof SellingMethods | keyof ReceiptMethods, v.GenericSchema>
+  Record<keyof SellingMethods | keyof CreditMethods | keyof ReceiptMethods, v.GenericSchema>
 > = {
   "services.list": v.strictObject({}),
   "services.set": v.strictObject({
@@ -39,6 +40,10 @@ export const SELLING_SCHEMAS: Readonly<
   earnings: v.strictObject({
     by: v.picklist(EARNINGS_BY),
     sinceMs: v.optional(whole(0, Number.MAX_SAFE_INTEGER)),
+  }),
+  "credits.refund": v.strictObject({
+    peerId: text(PEER_CHARS_MAX),
+    peers: v.optional(v.pipe(v.array(text(URL_CHARS_MAX)), v.maxLength(MINTS_MAX))),
   }),
   "receipts.list": v.strictObject({
     role: v.optional(v.picklist(RECEIPT_ROLES)),

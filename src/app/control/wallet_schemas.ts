@@ -13,6 +13,8 @@ const INVOICE_CHARS_MAX = 8192;
 const PAYEE_CHARS_MAX = 2048;
 /** Names of what is paid for and of who is paid. */
 const NAME_CHARS_MAX = 64;
+/** Longest peer id. */
+const PEER_CHARS_MAX = 128;
 /** Operations in one page of the history. */
 const HISTORY_MAX = 1000;
 
@@ -104,6 +106,11 @@ export const WALLET_SCHEMAS: Readonly<Record<WalletMethodName, v.GenericSchema>>
     path: v.optional(path),
     mints: v.optional(mints),
     replace: v.optional(v.boolean()),
+  }),
+  "wallet.credits": nothing,
+  "wallet.takeRefund": v.strictObject({
+    peerId: short(PEER_CHARS_MAX),
+    token: short(TOKEN_CHARS_MAX),
   }),
   "wallet.audit": nothing,
 };

@@ -3,6 +3,7 @@ export * from "./add.ts";
 export * from "./ask.ts";
 export * from "./catalogs.ts";
 export * from "./content.ts";
+export * from "./credits.ts";
 export * from "./find.ts";
 export * from "./get.ts";
 export * from "./images.ts";
