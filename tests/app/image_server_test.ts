@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { systemClock as clock } from "../../src/host/system.ts";
+import { SeedmintError } from "../../src/core/errors.ts";
 import type { Hash, Sha256 } from "../../src/core/hash.ts";
 import { imageFinder, openImagesOf } from "../../src/app/lifecycle/image_server.ts";
 import { MemoryBlobStore } from "../../swarm/store/mod.ts";
@@ -153,4 +154,25 @@ Deno.test("no more images are looked for at once than a node can", async () => {
   await assert.rejects(ask(99), /16 are looked for now/);
   end.resolve({ done: true, value: undefined });
   assert.deepEqual(await Promise.all(asked), asked.map(() => undefined));
+});
+
+Deno.test("who tells the right blob with a wrong size does not keep others from giving it", async () => {
+  await using store = new MemoryBlobStore({ clock });
+  const image = testBytes(40_000, 1);
+  const { swarm, banned } = await swarmOf(store, { liar: image, honest: image });
+  const lying: SwarmFetch = {
+    ...swarm,
+    ask: async (hint, sha256s) => {
+      const [said] = await swarm.ask(hint, sha256s);
+      return [{ ...said!, size: hint.peerId === "liar" ? 10 : said!.size }];
+    },
+    fetch: async (request) => {
+      if (request.size !== image.length) throw new SeedmintError("protocol", "another size");
+      return await swarm.fetch(request);
+    },
+  };
+  const find = imageFinder({ store, swarm: lying, isOpenImage, log: () => {} });
+  await using delivery = await find(sha256Of(image), { signal, isHead: true });
+  assert.equal(delivery?.size, image.length);
+  assert.deepEqual(banned, []);
 });

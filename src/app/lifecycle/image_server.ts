@@ -98,8 +98,10 @@ async function fetchImage(
 ): Promise<BlobRecord | undefined> {
   const { signal } = new AbortController();
   const claims = await claimsOf(swarm, sha256, signal);
-  const byHash = Map.groupBy(claims, ({ mapping }) => mapping.hash);
-  for (const [hash, authors] of [...byHash].slice(0, CLAIMS_MAX)) {
+  // By the size, too: who tells the right blob with a wrong size must not spoil it.
+  const words = Map.groupBy(claims, ({ mapping }) => `${mapping.hash} ${mapping.size}`);
+  for (const authors of [...words.values()].slice(0, CLAIMS_MAX)) {
+    const { hash } = authors[0]!.mapping;
     const hints = authors.map(({ hint }) => hint);
     const before = store.status(hash);
     // What its owner keeps to this node is not given out because somebody else has it, too.
