@@ -94,6 +94,8 @@ Deno.test("every method of the wallet answers through control as it does directl
     (wallet) => wallet.resume({ id: ID }),
     (wallet) => wallet.backup("/tmp/file"),
     (wallet) => wallet.restore({ path: "/tmp/file", mints: [MINT_A], replace: true }),
+    (wallet) => wallet.credits(),
+    (wallet) => wallet.takeRefund({ peerId: "12D3KooWSeller", token: TOKEN }),
     (wallet) => wallet.audit(),
   ];
   assert.equal(calls.length, Object.keys(WALLET_HANDLERS).length);

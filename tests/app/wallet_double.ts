@@ -135,8 +135,16 @@ export function walletDouble(
     resume: () => Promise.resolve([done]),
     backup: (path) => Promise.resolve({ path, bytes: 4096 }),
     restore: () => Promise.resolve({ operations: [], foundSat: 100 }),
-    credits: () => Promise.resolve([]),
-    takeRefund: () => Promise.reject(new Error("no refund here")),
+    credits: () =>
+      Promise.resolve([{
+        ...{ peerId: "12D3KooWSeller", leftMsat: 41_500, paidSat: 64, usedMsat: 22_500 },
+        ...{ refundedSat: 0, avoidUntilMs: null, movedMs: 1 },
+      }]),
+    takeRefund: () =>
+      Promise.resolve({
+        operation: operationOf({ kind: "redeem", state: "redeemed", status: "done" }),
+        receivedSat: 41,
+      }),
     audit: () => Promise.resolve([]),
   };
   const asked: Asked[] = [];
