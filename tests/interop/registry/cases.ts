@@ -15,16 +15,15 @@ import { twoNodeCases } from "./two_node_cases.ts";
 
 const MIB = 1024 * 1024;
 const isAll = Deno.args.includes("--all");
-const groups = Deno.args.filter((arg) => !arg.startsWith("--"));
-
-const directory = await Deno.makeTempDir({ prefix: "seedmint-registry-" });
+const [directory, ...groups] = Deno.args.filter((arg) => !arg.startsWith("--")) as [
+  string,
+  ...string[],
+];
 try {
   await furnish(directory);
   await run();
 } catch (error) {
   await check("the lab stands", () => Promise.reject(error));
-} finally {
-  await Deno.remove(directory, { recursive: true }).catch(() => {});
 }
 finish();
 

@@ -22,5 +22,11 @@ const cache = new Deno.Command(Deno.execPath(), {
   cwd: ROOT,
 });
 if (!(await cache.output()).success) throw new Error("The node's dependencies cannot be had");
-const args = ["run", "-A", "--no-lock", "--cached-only", CASES, ...Deno.args];
-Deno.exit(await runInLab(Deno.execPath(), args, SUITE_MS_MAX));
+const directory = await Deno.makeTempDir({ prefix: "seedmint-registry-" });
+try {
+  const args = ["run", "-A", "--no-lock", "--cached-only", CASES, directory, ...Deno.args];
+  Deno.exitCode = await runInLab(Deno.execPath(), args, SUITE_MS_MAX);
+} finally {
+  // From outside, where nothing of it is mounted.
+  await Deno.remove(directory, { recursive: true });
+}
