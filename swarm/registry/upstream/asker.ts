@@ -72,7 +72,8 @@ export class Asker {
       return await this.#askOnce(question);
     } catch (error) {
       if (question.signal.aborted) throw abortedError(question.signal);
-      if (!isRepeatable || !isSeedmintError(error, "unavailable")) throw error;
+      const isWorthIt = isRepeatable && !this.#options.silence.isBroken;
+      if (!isWorthIt || !isSeedmintError(error, "unavailable")) throw error;
     }
     try {
       await this.#options.clock.sleep(RETRY_PAUSE_MS, { signal: question.signal });

@@ -1,6 +1,7 @@
 /**
  * A registry that answers nothing is left alone for a moment: whoever asks hears so at once and goes
- * elsewhere, instead of waiting again for each question of a pull.
+ * elsewhere, instead of waiting again for each question of a pull. One that refuses connections is asked
+ * on, but each question once: what comes back answers at once, and what is down costs nobody a pause.
  */
 import { isSeedmintError, SeedmintError } from "../../../src/core/errors.ts";
 import type { Clock } from "../../../src/core/ports.ts";
@@ -12,6 +13,7 @@ export class Silence {
   readonly #clock: Clock;
   #heardMs = -Infinity;
   #untilMs = -Infinity;
+  #brokenMs = -Infinity;
 
   constructor(registry: string, clock: Clock) {
     this.#registry = registry;
@@ -30,16 +32,24 @@ export class Silence {
     );
   }
 
+  /** Whether the last question broke twice, a moment ago. */
+  get isBroken(): boolean {
+    return this.#clock.monotonicMs() - this.#brokenMs < SILENCE_MS;
+  }
+
   /** It answers. */
   heard(): void {
     this.#heardMs = this.#clock.monotonicMs();
     this.#untilMs = -Infinity;
+    this.#brokenMs = -Infinity;
   }
 
   /** A question that began at `beganMs`, monotonic, failed; `signal` is its asker's. */
   failed(beganMs: number, error: unknown, signal: AbortSignal): void {
     const nowMs = this.#clock.monotonicMs();
-    if (nowMs - beganMs < SILENT_MS || this.#heardMs > beganMs) return;
+    if (this.#heardMs > beganMs) return;
+    if (!signal.aborted && isSeedmintError(error, "unavailable")) this.#brokenMs = nowMs;
+    if (nowMs - beganMs < SILENT_MS) return;
     if (signal.aborted || isSeedmintError(error, "timeout")) this.#untilMs = nowMs + SILENCE_MS;
   }
 }

@@ -39,6 +39,30 @@ Deno.test("RegistryClient leaves a registry alone for ten seconds that left a qu
   assert.equal((await ask()).status, "found");
 });
 
+Deno.test("RegistryClient asks a registry that is down once and without a pause, until it answers", async () => {
+  const clock = new ManualClock();
+  let isDown = true;
+  const web = new FakeWeb().host(HOST, () => {
+    if (isDown) return Promise.reject(new TypeError("connection refused"));
+    return new Response(BYTES, { headers: { "content-type": OCI_MANIFEST } });
+  });
+  const client = clientOf(web, { clock });
+  const ask = () => client.manifest("a/b", LATEST, { signal });
+  const first = assert.rejects(ask(), { code: "unavailable" });
+  await clock.advance(300);
+  await first;
+  assert.equal(web.seen.length, 2, "the first question is asked twice");
+  await assert.rejects(ask(), { code: "unavailable" });
+  assert.equal(web.seen.length, 3, "the next one once, and at once");
+  isDown = false;
+  assert.equal((await ask()).status, "found");
+  isDown = true;
+  const again = assert.rejects(ask(), { code: "unavailable" });
+  await clock.advance(300);
+  await again;
+  assert.equal(web.seen.length, 6, "what answered since is worth a second try");
+});
+
 Deno.test("RegistryClient takes a caller's patience for silence after five seconds, and not before", async () => {
   const { state, clock, ask } = world();
   for (const [ms, code] of [[4_900, undefined], [5_000, "unavailable"]] as const) {
