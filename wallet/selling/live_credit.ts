@@ -4,7 +4,9 @@
  * On disk stands what was paid, used and drawn; in memory what is left of the slice that was drawn last
  * and what was charged since. Charging is a subtraction; the disk is asked once in a slice, and in that
  * one transaction what was charged becomes a sale and the next slice is drawn. A crash loses to the
- * payer at most the slice, and to us at most the chunk group that was served beyond it.
+ * payer at most the slice, and to us at most the chunk group that was served beyond it. A slice is
+ * written without waiting for the disk when the one before has reached it: a power cut in the milliseconds
+ * until then may give that slice back to its payer.
  *
  *      paid = used + drawn + free          on disk
  *             drawn = charged + left       in memory; left is below 0 after the grace
@@ -53,6 +55,8 @@ export class LiveCredit {
   #drawn = 0n;
   /** Units that may be charged without asking the disk. */
   #left = 0;
+  /** Whether the slice drawn last is on disk for good. */
+  #isFlushed = true;
   #isOver = false;
 
   constructor(context: Pick<SagaContext, "store" | "clock" | "fault">, payer: string) {
@@ -172,14 +176,25 @@ export class LiveCredit {
       if (units <= 0n) return 0n;
       tx.drawCredit(this.payer, { units, priceMsatPerMiB });
       return units;
-    }, isKept ? { root, ...now } : undefined);
+    }, { isLazy: this.#isFlushed, ...(isKept ? { kept: { root, ...now } } : {}) });
+    this.#flush();
+  }
+
+  /** Brings the slice to the disk while it is being served. One that fails is waited for next time. */
+  #flush(): void {
+    this.#isFlushed = false;
+    this.#context.store.flush().then(() => {
+      this.#isFlushed = true;
+    }, () => {});
   }
 
   /** The one transaction. Memory follows once it is on disk. */
   #write(
     draw: (tx: WalletTransaction) => bigint,
-    kept?: Charged & { readonly root: string },
+    options: { readonly isLazy?: boolean; readonly kept?: Charged & { readonly root: string } } =
+      {},
   ): void {
+    const { isLazy = false, kept } = options;
     const { store, fault, clock } = this.#context;
     const day = Math.floor(clock.nowMs() / DAY_MS);
     fault("sell.slice.before-commit");
@@ -205,7 +220,7 @@ export class LiveCredit {
       }
       const units = draw(tx);
       return { units, free: this.#freeOf(tx) };
-    });
+    }, { isLazy });
     this.#charged.clear();
     if (kept !== undefined) {
       const { root, bytes, units } = kept;
