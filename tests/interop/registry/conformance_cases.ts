@@ -38,7 +38,7 @@ export async function conformanceCases({ directory, nodes }: World): Promise<voi
       console.log(
         `        OCI conformance: ${passed} passed, ${failures} failed, ${skipped} skipped`,
       );
-      assert.equal(failures, 0, ending?.message);
+      assert.equal(failures, 0, ending?.message ?? "");
       assert.ok(passed > 100, `only ${passed} passed`);
     });
   } finally {
