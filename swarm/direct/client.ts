@@ -25,8 +25,12 @@ interface Held {
 export interface DirectResponse {
   /** Bytes of the whole body. */
   readonly size: number;
-  /** The next bytes, valid until the next call; undefined after the last. */
-  read(): Promise<Uint8Array | undefined>;
+  /**
+   * The next bytes, valid until the next call; undefined after the last.
+   *
+   * @param target Where to put them, if that is not left to the response.
+   */
+  read(target?: Uint8Array): Promise<Uint8Array | undefined>;
 }
 
 /** Options of {@link DirectClient}. */
@@ -206,7 +210,7 @@ function givenUp(): SeedmintError {
 class Response implements DirectResponse {
   readonly size: number;
   readonly #reader: HttpReader;
-  // One array for all reads: whoever takes the bytes copies them (see Ingest.push).
+  // One array for all reads without a target: whoever takes the bytes copies them (see Ingest.push).
   #buffer: Uint8Array | undefined;
   #left: number;
 
@@ -220,12 +224,10 @@ class Response implements DirectResponse {
     return this.#left === 0;
   }
 
-  async read(): Promise<Uint8Array | undefined> {
+  async read(given?: Uint8Array): Promise<Uint8Array | undefined> {
     if (this.#left === 0) return undefined;
-    this.#buffer ??= new Uint8Array(Math.min(READ_BYTES, this.#left));
-    const target = this.#left < this.#buffer.length
-      ? this.#buffer.subarray(0, this.#left)
-      : this.#buffer;
+    const buffer = given ?? (this.#buffer ??= new Uint8Array(Math.min(READ_BYTES, this.#left)));
+    const target = this.#left < buffer.length ? buffer.subarray(0, this.#left) : buffer;
     const count = await this.#reader.read(target);
     if (count === null) {
       // The provider's credit for us may have ended: on the stream it says so.
@@ -235,7 +237,7 @@ class Response implements DirectResponse {
       });
     }
     this.#left -= count;
-    return this.#buffer.subarray(0, count);
+    return target.subarray(0, count);
   }
 }
 

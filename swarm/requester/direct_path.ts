@@ -183,11 +183,12 @@ async function receive(
     ...watchedBy(request, { grant, signal: cancel.signal }),
   });
   while (true) {
-    const bytes = await cancel.wait(response.read());
+    const target = ingest.room?.();
+    const bytes = await cancel.wait(response.read(target));
     if (bytes === undefined) break;
     request.onReceived?.(bytes.length);
     charge?.received(bytes.length);
-    const room = ingest.push(bytes);
+    const room = target === undefined ? ingest.push(bytes) : ingest.filled!(bytes.length);
     if (room !== undefined) await cancel.wait(room);
   }
   await cancel.wait(ingest.finish());

@@ -120,6 +120,13 @@ export interface Ingest extends AsyncDisposable {
    */
   push(bytes: Uint8Array): Promise<void> | undefined;
   /**
+   * Room for the next bytes, for who can write them there and spare the copy of {@link push}; undefined
+   * if bytes are to be pushed. Until {@link filled} tells how many came, nothing else is pushed.
+   */
+  room?(): Uint8Array<ArrayBuffer> | undefined;
+  /** Takes the first `count` bytes of the {@link room} given last. As {@link push} otherwise. */
+  filled?(count: number): Promise<void> | undefined;
+  /**
    * Resolves when all that was pushed is verified and stored.
    *
    * @throws {SeedmintError} `corrupt` if bytes did not match, `reset` if some are missing.

@@ -66,6 +66,17 @@ export class FileIngest implements Ingest, Stoppable, ChannelListener {
     return this.#channel!.push(bytes);
   }
 
+  room(): Uint8Array<ArrayBuffer> | undefined {
+    this.#throwIfFailed();
+    // What is staged is counted before it is written.
+    return this.#options.isStaging ? undefined : this.#channel!.lend();
+  }
+
+  filled(count: number): Promise<void> | undefined {
+    this.#throwIfFailed();
+    return this.#channel!.filled(count);
+  }
+
   async finish(): Promise<void> {
     try {
       this.#throwIfFailed();

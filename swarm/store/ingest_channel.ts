@@ -5,6 +5,9 @@ import type { ChannelListener, DeskPort, SlabPool } from "./ingest_pool.ts";
 import { fromSent, type IngestAnswer } from "./ingest_protocol.ts";
 import { SLAB_BYTES, SLABS_PER_INGEST_MAX } from "./limits.ts";
 
+/** A slab with less room than this is not lent for reading, but sent: a read of so little costs more. */
+const LENT_BYTES_MIN = SLAB_BYTES / 16;
+
 /** A slab this full goes to an idle worker at once… */
 const WORTH_SENDING_BYTES = SLAB_BYTES / 4;
 
@@ -28,6 +31,10 @@ export class IngestChannel {
   readonly #options: ChannelOptions;
   #slab: Uint8Array<ArrayBuffer> | undefined;
   #filled = 0;
+  /** Up to where the slab's bytes were sent already, as a copy. */
+  #sentTo = 0;
+  /** Somebody writes behind what is filled: the slab must stay where it is. */
+  #isLent = false;
   #takenBytes = 0;
   #sentCount = 0;
   #underWayCount = 0;
@@ -55,14 +62,32 @@ export class IngestChannel {
       done += part.length;
       if (this.#filled === this.#slab.length) this.#send();
     }
-    this.#sendIfWorthwhile();
-    if (!this.#isFull) return undefined;
-    this.#room ??= Promise.withResolvers();
-    return this.#room.promise;
+    return this.#waitForRoom();
+  }
+
+  /** Room in a slab for the next bytes, for who reads them there; {@link filled} says how many came. */
+  lend(): Uint8Array<ArrayBuffer> {
+    const leftBytes = this.#options.bytesMax - this.#takenBytes;
+    if (this.#slab !== undefined && leftBytes > this.#slab.length - this.#filled) {
+      if (this.#slab.length - this.#filled < LENT_BYTES_MIN) this.#send();
+    }
+    this.#slab ??= new Uint8Array(this.#options.slabs.take(this.#slabBytes(1)));
+    this.#isLent = true;
+    return this.#slab.subarray(this.#filled);
+  }
+
+  /** Takes what was written to the room that was lent. As {@link push} otherwise. */
+  filled(count: number): Promise<void> | undefined {
+    this.#isLent = false;
+    this.#filled += count;
+    this.#takenBytes += count;
+    if (this.#filled === this.#slab?.length) this.#send();
+    return this.#waitForRoom();
   }
 
   /** Resolves when all that was pushed is handled and nothing is missing. */
   finish(): Promise<void> {
+    this.#isLent = false;
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     this.#send();
     this.#finishing = Promise.withResolvers();
@@ -126,10 +151,20 @@ export class IngestChannel {
     return Math.min(SLAB_BYTES, expectedBytes);
   }
 
+  #waitForRoom(): Promise<void> | undefined {
+    this.#sendIfWorthwhile();
+    if (!this.#isFull) return undefined;
+    this.#room ??= Promise.withResolvers();
+    return this.#room.promise;
+  }
+
   /** The first bytes go at once, so that what they prove is known early. */
   #sendIfWorthwhile(): void {
-    if (this.#filled === 0 || this.#underWayCount > 0) return;
-    if (this.#sentCount === 0 || this.#filled >= WORTH_SENDING_BYTES) return this.#send();
+    const pendingBytes = this.#filled - this.#sentTo;
+    if (pendingBytes === 0 || this.#underWayCount > 0) return;
+    const isWorthIt = this.#sentCount === 0 || pendingBytes >= WORTH_SENDING_BYTES;
+    // More may come into a lent slab in a moment, and then nothing need be copied.
+    if (isWorthIt && !this.#isLent) return this.#send();
     this.#cancelLinger ??= this.#options.clock.timer(LINGER_MS, () => this.#send());
   }
 
@@ -137,15 +172,23 @@ export class IngestChannel {
     this.#cancelLinger?.();
     this.#cancelLinger = undefined;
     const slab = this.#slab;
-    const length = this.#filled;
+    const start = this.#sentTo;
+    const length = this.#filled - start;
     if (slab === undefined || length === 0) return;
-    this.#slab = undefined;
-    this.#filled = 0;
+    if (this.#isLent) this.#sentTo = this.#filled;
+    else {
+      this.#slab = undefined;
+      this.#filled = 0;
+      this.#sentTo = 0;
+    }
     if (this.#failure !== undefined) return;
     this.#sentCount++;
     this.#underWayCount++;
     this.#options.slabs.underWayCount++;
-    this.#options.port.send({ type: "push", job: this.job, slab: slab.buffer, length });
+    const sent = this.#isLent
+      ? { slab: slab.buffer.slice(start, start + length), start: 0 }
+      : { slab: slab.buffer, start };
+    this.#options.port.send({ type: "push", job: this.job, length, ...sent });
   }
 
   #markOpened(isLaneGone: boolean): void {

@@ -48,8 +48,9 @@ export class IngestDesk {
   #run(request: Exclude<IngestRequest, { readonly type: "open" }>): readonly Range[] {
     switch (request.type) {
       case "push":
-        return this.#jobs.get(request.job)?.push(new Uint8Array(request.slab, 0, request.length)) ??
-          [];
+        return this.#jobs.get(request.job)?.push(
+          new Uint8Array(request.slab, request.start, request.length),
+        ) ?? [];
       case "finish":
         return this.#jobs.get(request.job)?.finish() ?? [];
       case "close":

@@ -9,6 +9,8 @@ export type IngestRequest =
     readonly type: "push";
     readonly job: number;
     readonly slab: ArrayBuffer;
+    /** Where in the slab its bytes begin. */
+    readonly start: number;
     readonly length: number;
   }
   | { readonly type: "finish"; readonly job: number }
