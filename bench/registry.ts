@@ -9,6 +9,7 @@
 import { parseArgs } from "node:util";
 import { ChildProcess } from "../devnet/processes.ts";
 import { curlMs, type Nginx, startNginx } from "./fetch/rivals.ts";
+import { cpuSeconds } from "./registry/cpu.ts";
 import { startDockerRegistry } from "./registry/docker_registry.ts";
 import { manyCurlMs, readMs, responseOf } from "./registry/http.ts";
 import { type Layer, makeLayer, MANIFEST_TYPE, pushImage } from "./registry/image.ts";
@@ -154,20 +155,29 @@ async function small(node: Node, layer: Layer): Promise<void> {
   say("cached 10 MB layer", await times(`${base}/blobs/${layer.digest}`, 40));
 }
 
-/** Each round has a node of its own that holds nothing, and knows the peer already. */
+/**
+ * Each round has a node of its own that does not have the layer, and knows the peer already: it has
+ * pulled a small image from it, as those that it is compared with have answered before.
+ */
 async function cold(
   peer: Node,
-  big: Layer,
+  { big, little }: { readonly big: Layer; readonly little: Layer },
   { upstream, nginx }: { readonly upstream: Upstream; readonly nginx: Nginx | undefined },
 ): Promise<void> {
   const [address] = peer.ready.addresses as string[];
   const knows = ["--fleet", String(peer.ready.peerId), "--peer", address!];
   const brought = new Map<string, number>();
+  const seconds: number[][] = [];
   let round = 0;
   const contestants = new Map([
     ["node", async () => {
       const host = await startMirror(`host-${round++}`, upstream, ...knows);
+      await pullMs(host.mirror, "small", little);
+      const pids = [host.process.pid, peer.process.pid];
+      const before = await Promise.all(pids.map(cpuSeconds));
       const ms = await pullMs(host.mirror, "big", big);
+      const after = await Promise.all(pids.map(cpuSeconds));
+      seconds.push(after.map((now, index) => now - before[index]!));
       for (const [from, bytes] of await broughtTo(host, big.size)) {
         brought.set(from, (brought.get(from) ?? 0) + bytes);
       }
@@ -177,12 +187,14 @@ async function cold(
     }],
     ["upstream", () => pullMs(upstream.url, "big", big)],
   ]);
-  // Registries elsewhere speak TLS.
+  // Registries elsewhere speak TLS: this is what a pull from them costs, by the fastest server there is.
   if (nginx !== undefined) {
     contestants.set("nginx, HTTPS", () => curlMs(`${nginx.https}/big`, `${scratch}/out`));
   }
   const medians = await contest(contestants);
   sayRates("cold", medians, big.size);
+  const [host, from] = [0, 1].map((index) => median(seconds.map((both) => both[index]!)));
+  say("cold, CPU", `node ${host!.toFixed(2)} s and peer ${from!.toFixed(2)} s`);
   for (const [from, bytes] of brought) {
     say("cold, brought by", `${from} ${(bytes / 1e6).toFixed(0)} MB in ${round} rounds`);
   }
@@ -238,7 +250,7 @@ try {
   const rivals = { upstream, nginx: typeof started === "string" ? undefined : started };
   if (wanted("cached")) await cached(peer, big, rivals);
   if (wanted("small")) await small(peer, little);
-  if (wanted("cold")) await cold(peer, big, rivals);
+  if (wanted("cold")) await cold(peer, { big, little }, rivals);
   if (wanted("many")) await many(peer, little);
 } finally {
   await resources.disposeAsync();
