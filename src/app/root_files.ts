@@ -6,9 +6,13 @@ import { dirname } from "node:path";
 import { messageOf, SeedmintError } from "../core/errors.ts";
 import type { Random } from "../core/ports.ts";
 import { formatRootSeed, newRootSeed, parseRootSeed } from "../../trust/root/mod.ts";
+import { createSecretFile, readSecretFile, type SecretWords } from "./secret_file.ts";
 
-const FILE_BYTES_MAX = 1024;
-const GROUP_AND_OTHERS = 0o077;
+const SEED_WORDS: SecretWords = {
+  name: "the master seed",
+  whenMissing: "root pubkey --new makes one, --seed FILE names another",
+  whenThere: "a seed that is lost is lost for good; name another with --seed",
+};
 
 /**
  * Makes a new master seed and writes it to `path` with mode 0600.
@@ -20,20 +24,7 @@ export async function createRootSeed(
   random: Random,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const seed = newRootSeed(random);
-  try {
-    using file = await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
-    await file.write(new TextEncoder().encode(`${formatRootSeed(seed)}\n`));
-    await file.sync();
-  } catch (error) {
-    if (error instanceof Deno.errors.AlreadyExists) {
-      throw new SeedmintError(
-        "usage",
-        `Cannot write a master seed to ${path}: the file exists, and a seed that is lost is lost for ` +
-          "good; name another with --seed",
-      );
-    }
-    throw storage(`Cannot write a master seed to ${path}`, error);
-  }
+  await createSecretFile(path, `${formatRootSeed(seed)}\n`, SEED_WORDS);
   return seed;
 }
 
@@ -43,27 +34,11 @@ export async function createRootSeed(
  * @throws {SeedmintError} `storage` if it cannot be read or others may read it; `usage` if it is none.
  */
 export async function readRootSeed(path: string): Promise<Uint8Array<ArrayBuffer>> {
-  const what = `Cannot use the master seed in ${path}`;
-  let text = "";
-  let mode: number;
-  try {
-    const status = await Deno.stat(path);
-    mode = status.mode ?? 0;
-    if (status.isFile && status.size <= FILE_BYTES_MAX) text = await Deno.readTextFile(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw storage(what, error);
-    throw new SeedmintError(
-      "storage",
-      `${what}: there is no such file; root pubkey --new makes one, --seed FILE names another`,
-    );
-  }
-  if ((mode & GROUP_AND_OTHERS) !== 0) {
-    throw new SeedmintError("storage", `${what}: others may read it; run: chmod 600 ${path}`);
-  }
+  const text = await readSecretFile(path, SEED_WORDS);
   try {
     return parseRootSeed(text);
   } catch (error) {
-    throw new SeedmintError("usage", `${what}: ${messageOf(error)}`);
+    throw new SeedmintError("usage", `Cannot use the master seed in ${path}: ${messageOf(error)}`);
   }
 }
 
