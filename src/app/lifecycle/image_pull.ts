@@ -81,8 +81,13 @@ export async function pullImage(
   } catch (error) {
     if (!isSeedmintError(error) || refusals.size === 0 || work.signal.aborted) throw error;
     // The mirror says no more than that it has nothing; why, it tells beside.
-    const why = [...refusals].slice(-REFUSALS_TOLD_MAX).join("; ");
-    throw new SeedmintError(error.code, `${error.message} (${why})`, { cause: error });
+    const told = [...refusals].slice(-REFUSALS_TOLD_MAX);
+    // One that says what to do is the whole story: a full store is no missing login.
+    const remedy = error.code === "not-found" && told.find((reason) => reason.includes("; "));
+    const message = remedy
+      ? `Cannot pull ${formatImageName(name)}: ${remedy}`
+      : `${error.message} (${told.join("; ")})`;
+    throw new SeedmintError(error.code, message, { cause: error });
   } finally {
     stop();
   }
