@@ -86,7 +86,7 @@ export async function pullImage(
     const remedy = error.code === "not-found" && told.find((reason) => reason.includes("; "));
     const message = remedy
       ? `Cannot pull ${formatImageName(name)}: ${remedy}`
-      : `${error.message} (${told.join("; ")})`;
+      : `${error.message} (${[...registry.upstreams.problems(), ...told].join("; ")})`;
     throw new SeedmintError(error.code, message, { cause: error });
   } finally {
     stop();

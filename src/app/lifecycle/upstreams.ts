@@ -25,6 +25,8 @@ export class Upstreams {
   readonly #config: Pick<Config, "mirrorUpstream">;
   readonly #credentials: Credentials;
   readonly #clock: Clock;
+  /** Files that the settings name and that were not there. */
+  readonly #missing: readonly string[];
   /** The one asked last at the end. */
   readonly #clients = new Map<string, RegistryClient>();
 
@@ -32,8 +34,10 @@ export class Upstreams {
     config: Pick<Config, "mirrorUpstream">,
     credentials: Credentials,
     clock: Clock,
+    missing: readonly string[],
   ) {
     this.#config = config;
+    this.#missing = missing;
     this.#credentials = credentials;
     this.#clock = clock;
   }
@@ -45,7 +49,9 @@ export class Upstreams {
   ): Promise<Upstreams> {
     const env = Object.fromEntries(VARIABLES.map((name) => [name, variable(name)]));
     const files = credentialFiles(config.registryAuth, env);
-    return new Upstreams(config, await Credentials.open({ files, clock }), clock);
+    const missing: string[] = [];
+    for (const file of config.registryAuth) if (!await exists(file)) missing.push(file);
+    return new Upstreams(config, await Credentials.open({ files, clock }), clock, missing);
   }
 
   /** The client of a registry, by its canonical host. */
@@ -66,7 +72,10 @@ export class Upstreams {
 
   /** What is wrong with the logins. */
   problems(): readonly string[] {
-    return this.#credentials.problems();
+    const missing = this.#missing.map((file) =>
+      `There is no file ${file} with logins, which registry-auth names`
+    );
+    return [...missing, ...this.#credentials.problems()];
   }
 
   /** What registries that were asked say of their limits, in order of name. */
@@ -95,4 +104,11 @@ export class Upstreams {
 function variable(name: string): string | undefined {
   const { state } = Deno.permissions.querySync({ name: "env", variable: name });
   return state === "granted" ? Deno.env.get(name) : undefined;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(
+    () => true,
+    (error) => !(error instanceof Deno.errors.NotFound),
+  );
 }
