@@ -20,7 +20,18 @@ Deno.test("two nodes exchange a directory through a relay, and a third finds it"
   const { ready } = await bench.node("one", "--relay", relay);
   assert.deepEqual(
     Object.keys(ready).sort(),
-    ["addresses", "data", "event", "gateways", "npub", "peerId", "relays"],
+    [
+      "addresses",
+      "data",
+      "event",
+      "gateways",
+      "metrics",
+      "mirror",
+      "npub",
+      "peerId",
+      "push",
+      "relays",
+    ],
   );
   assert.deepEqual(ready.relays, [relay]);
   await bench.node("two", "--relay", relay);
