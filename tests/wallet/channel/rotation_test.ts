@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { startKit } from "../../support/wallet_kit.ts";
+import { UNKNOWN_KEYSET_MS_MIN } from "../../../wallet/mint/limits.ts";
 import {
   assertBooks,
   buyerOf,
@@ -34,6 +35,8 @@ for (const when of ["before its seller closes", "after its seller was refused"])
       assert.equal(closing.state, "closing");
       assert.match(closing.reason!, /12002|refuses/);
     }
+    // A seller asks its mint for a keyset that it does not know again after a moment only.
+    kit.clock.jump(UNKNOWN_KEYSET_MS_MIN + 1);
     // The buyer hears of it from its mint, sooner or later.
     await alice.context.mints.of(kit.url()).keysets({ fresh: true });
     await stream(session, seller, { bytes: 3_000 * MIB, step: 4 * MIB });
