@@ -32,6 +32,23 @@ export function reachOfHost(host: string): Reach {
   return PRIVATE_SUFFIXES.some((suffix) => host.endsWith(suffix)) ? "private" : "named";
 }
 
+/**
+ * Whether a host, and each address that its name has, is one of the internet.
+ *
+ * @param host As for {@link reachOfHost}.
+ * @param resolve The addresses of a name.
+ */
+export async function isPublicHost(
+  host: string,
+  resolve: (host: string) => Promise<readonly string[]>,
+): Promise<boolean> {
+  const reach = reachOfHost(host);
+  if (reach !== "named") return reach === "public";
+  const addresses = await resolve(host);
+  return addresses.length > 0 &&
+    addresses.every((address) => reachOfAddress(address) === "public");
+}
+
 /** @param address IPv4 with dots or IPv6 without brackets; anything else is taken for private. */
 export function reachOfAddress(address: string): Exclude<Reach, "named"> {
   const words = address.includes(":") ? ipv6Words(address) : undefined;

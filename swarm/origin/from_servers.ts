@@ -3,7 +3,7 @@
  * from. They come from strangers, so nothing of a private network is asked on their word, redirects
  * included, and nothing is ever paid.
  */
-import { reachOfAddress, reachOfHost } from "../../src/core/addresses.ts";
+import { isPublicHost } from "../../src/core/addresses.ts";
 import { SeedmintError } from "../../src/core/errors.ts";
 import type { Clock } from "../../src/core/ports.ts";
 import type { FetchBySha256, ServerFetch } from "../gateway/options.ts";
@@ -80,11 +80,7 @@ async function checkPublic(
   url: URL,
   resolve: (hostname: string) => Promise<readonly string[]>,
 ): Promise<void> {
-  const reach = reachOfHost(url.hostname);
-  const addresses = reach === "named" ? await resolve(url.hostname) : [];
-  const isPublic = reach === "public" ||
-    (addresses.length > 0 && addresses.every((address) => reachOfAddress(address) === "public"));
-  if (isPublic) return;
+  if (await isPublicHost(url.hostname, resolve)) return;
   throw new SeedmintError("denied", "A server of a private network is not asked on a hint");
 }
 

@@ -1,5 +1,5 @@
 /** Reading a small thing from an origin: bounded in bytes, time and redirects. */
-import { reachOfAddress, reachOfHost } from "../../src/core/addresses.ts";
+import { isPublicHost } from "../../src/core/addresses.ts";
 import { concatBytes } from "../../src/core/bytes.ts";
 import { isSeedmintError, messageOf, SeedmintError } from "../../src/core/errors.ts";
 import type { Clock } from "../../src/core/ports.ts";
@@ -100,11 +100,7 @@ async function checkPublic(
   url: URL,
   resolve: (hostname: string) => Promise<readonly string[]>,
 ): Promise<void> {
-  const reach = reachOfHost(url.hostname);
-  const addresses = reach === "named" ? await resolve(url.hostname) : [];
-  const isPublic = reach === "public" ||
-    (addresses.length > 0 && addresses.every((address) => reachOfAddress(address) === "public"));
-  if (isPublic) return;
+  if (await isPublicHost(url.hostname, resolve)) return;
   throw new SeedmintError(
     "denied",
     `Cannot read ${
