@@ -1,11 +1,9 @@
 /** Fetching with the swarm that this node has: peers, discovery, scores, and the origin behind. */
 import { isSeedmintError, messageOf, SeedmintError } from "../../core/errors.ts";
-import type { Hash } from "../../core/hash.ts";
 import type { Clock, Random } from "../../core/ports.ts";
 import type {
   Discovery,
   Network,
-  Origin,
   ProviderHint,
   ReceiptBook,
   Source,
@@ -14,7 +12,8 @@ import type { FetchBlobOptions, FetchReport, Herd } from "../../../swarm/fetch/m
 import type { Cascade } from "../../../swarm/cascade/mod.ts";
 import type { PathMemory, PeerSourceOptions } from "../../../swarm/requester/mod.ts";
 import type { ScoreBook } from "../../../swarm/score.ts";
-import type { BlobAttributes, BlobStore } from "../../../swarm/store/blob_store.ts";
+import type { SwarmFetch } from "../../../swarm/registry/ports.ts";
+import type { BlobStore } from "../../../swarm/store/blob_store.ts";
 import type { PaymentChoice, PaymentShare, RelayStatus, Thrift } from "../api/methods.ts";
 import type { TransferReport, TransferRequest, Transfers } from "../api/transfers.ts";
 import type { Log } from "../log.ts";
@@ -58,19 +57,7 @@ export interface SwarmTransfersOptions {
 }
 
 /** A fetch that pays nobody, from an origin of the caller's own making. */
-export interface FreeRequest {
-  readonly hash: Hash;
-  /** Size in bytes as somebody claims. */
-  readonly size?: number;
-  readonly hints: readonly ProviderHint[];
-  readonly origin?: Origin;
-  readonly attributes?: BlobAttributes;
-  /** Where somebody reads as it arrives, in bytes. */
-  readonly position?: () => number | undefined;
-  /** Called as bytes of the origin come, which may be verified much later. */
-  readonly onReceived?: (bytes: number) => void;
-  readonly signal: AbortSignal;
-}
+export type FreeRequest = Parameters<SwarmFetch["fetch"]>[0];
 
 /** What a fetch is run with, besides the blob. */
 type Common = Omit<FetchBlobOptions, "hash" | "origin" | "onProgress">;
