@@ -389,9 +389,8 @@ export class ChannelTill {
       return { end, keyset };
     } catch (error) {
       if (isSeedmintError(error, "storage") || isSeedmintError(error, "no-space")) throw error;
-      return isSeedmintError(error, "not-found")
-        ? refused("malformed")
-        : refused("unavailable", BUSY_RETRY_MS);
+      // A keyset that is not known may be new at the mint, which is asked for it again in a moment.
+      return refused("unavailable", BUSY_RETRY_MS);
     }
   }
 
