@@ -318,3 +318,36 @@ Deno.test("CreditAccounts keep the books to the unit, whatever comes in any orde
     { numRuns: 40 },
   );
 });
+
+Deno.test("the next slice does not wait for the disk when the one before is on it, and does when not", async () => {
+  using books = new Books();
+  books.pay("peer", 640n);
+  const { store } = books;
+  const ways: boolean[] = [];
+  const transact = store.transact.bind(store);
+  store.transact = (change, options) => {
+    ways.push(options?.isLazy === true);
+    return transact(change, options);
+  };
+  let flush = Promise.withResolvers<void>();
+  let flushCount = 0;
+  store.flush = () => {
+    flushCount++;
+    return flush.promise;
+  };
+  const request = { payer: "peer", root: "film", priceMsatPerMiB: 1_000, topUpSat: 64 };
+  await using meter = books.accounts.open(request);
+  const slice = () => assert.equal(meter.take(groups(4_096)), 4_096);
+  slice();
+  slice();
+  assert.deepEqual(ways, [true, false], "the flush of the first has not ended");
+  flush.resolve();
+  await flush.promise;
+  flush = Promise.withResolvers();
+  slice();
+  flush.reject(new Error("the disk is broken"));
+  await flush.promise.catch(() => {});
+  slice();
+  assert.deepEqual(ways, [true, false, true, false], "the flush of the third has failed");
+  assert.equal(flushCount, 4);
+});
