@@ -9,6 +9,7 @@ export { type Filter, matchesFilter } from "./filter.ts";
 export { addressOf, KIND_DELETION, kindClass, PRIVATE_KINDS } from "./kinds.ts";
 export { POOL_LIMITS, type PoolLimits } from "./limits.ts";
 export * from "./nostr.ts";
+export * from "./private/mod.ts";
 export {
   type PublishOutcome,
   type PublishReport,

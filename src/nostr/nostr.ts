@@ -4,8 +4,18 @@
  * {@link readEvent} or {@link verifyEvent}, which copy it into a fresh object: nostr-tools keeps a
  * "verified" mark on an event, and a spread copy with other content would inherit it.
  */
-import { npubEncode } from "nostr-tools/nip19";
-import { finalizeEvent, getPublicKey, verifyEvent as verifySignature } from "nostr-tools/pure";
+import { decode, npubEncode } from "nostr-tools/nip19";
+import {
+  decrypt as decryptNip44,
+  encrypt as encryptNip44,
+  getConversationKey,
+} from "nostr-tools/nip44";
+import {
+  finalizeEvent,
+  getEventHash,
+  getPublicKey,
+  verifyEvent as verifySignature,
+} from "nostr-tools/pure";
 import { makeAuthEvent } from "nostr-tools/nip42";
 import { EVENT_LIMITS, type EventLimits } from "./limits.ts";
 
@@ -101,6 +111,80 @@ export function nostrPublicKey(secretKey: Uint8Array): string {
 /** The form of a public key that people know: `npub1…` (NIP-19). */
 export function npub(publicKey: string): string {
   return npubEncode(publicKey);
+}
+
+/**
+ * Reads a public key as people and programs write it: 64 hex digits of either case, or `npub1…`.
+ *
+ * @returns 64 lower-case hex digits, or undefined for anything else. Never throws.
+ */
+export function parsePublicKey(text: string): string | undefined {
+  if (text.length === 64) {
+    const hex = text.toLowerCase();
+    return HEX_64.test(hex) ? hex : undefined;
+  }
+  if (text.length !== 63 || !text.startsWith("npub1")) return undefined;
+  try {
+    const decoded = decode(text);
+    return decoded.type === "npub" ? decoded.data : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The id of an event that is not signed: SHA-256 over its canonical form (NIP-01). */
+export function eventIdOf(unsigned: EventTemplate & { readonly pubkey: string }): string {
+  return getEventHash({ ...unsigned, tags: unsigned.tags.map((tag) => [...tag]) });
+}
+
+/**
+ * The key that two parties share (NIP-44); costs about a millisecond, so keep it.
+ *
+ * @throws {Error} If the public key is no point of the curve.
+ */
+export function conversationKeyOf(secretKey: Uint8Array, publicKey: string): Uint8Array {
+  return getConversationKey(secretKey, publicKey);
+}
+
+/** Encrypts 1 to 65,535 bytes of text with a conversation key and 32 bytes never used before (NIP-44). */
+export function sealText(text: string, conversationKey: Uint8Array, nonce: Uint8Array): string {
+  return encryptNip44(text, conversationKey, nonce);
+}
+
+/**
+ * Decrypts what {@link sealText} made. The caller bounds the size of `payload` first.
+ *
+ * @throws {Error} If it was not encrypted with this key, or is malformed.
+ */
+export function openText(payload: string, conversationKey: Uint8Array): string {
+  return decryptNip44(payload, conversationKey);
+}
+
+/**
+ * Encrypts as NIP-04 does: old, without protection of its own against changes, for peers that know
+ * nothing newer. Loaded when it is first used.
+ *
+ * @throws {Error} If the public key is no point of the curve.
+ */
+export async function encryptNip04(
+  text: string,
+  keys: { readonly secretKey: Uint8Array; readonly publicKey: string },
+): Promise<string> {
+  const { encrypt } = await import("nostr-tools/nip04");
+  return encrypt(keys.secretKey, keys.publicKey, text);
+}
+
+/**
+ * Decrypts NIP-04.
+ *
+ * @throws {Error} If it cannot be decrypted with these keys, or is malformed.
+ */
+export async function decryptNip04(
+  payload: string,
+  keys: { readonly secretKey: Uint8Array; readonly publicKey: string },
+): Promise<string> {
+  const { decrypt } = await import("nostr-tools/nip04");
+  return decrypt(keys.secretKey, keys.publicKey, payload);
 }
 
 /** The signed answer to a relay's challenge (NIP-42). */
