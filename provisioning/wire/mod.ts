@@ -1,0 +1,29 @@
+/**
+ * What providers and lessees say to each other, in the formats of Paygress: read strictly, written
+ * exactly, and nothing else. Vocabulary: an offer says what a provider has and what it costs; a
+ * heartbeat says that it is alive and what is free; a revocation ends its part in a workload, and a
+ * promotion announces who took it over; a request asks for a lease or about one, an answer settles it.
+ *
+ * Our own members are optional, and old peers ignore them; our own verbs are requests with a member
+ * `seedmint`, which old peers answer with `invalid_request`. Everything here is pure.
+ *
+ * May import: `src/core`, `src/nostr`, `provisioning/ports.ts`, `node:crypto`.
+ */
+export * from "./answer.ts";
+export { buildAnswer } from "./build_answer.ts";
+export { buildRequest } from "./build_request.ts";
+export { type ErrorType, errorTypeOf, isLeaseGone, leavesTokenAlone } from "./error_type.ts";
+export {
+  canonicalLeaseName,
+  formatLeaseId,
+  type LeaseId,
+  leaseNameOf,
+  leaseNumberOf,
+  parseLeaseId,
+} from "./lease_name.ts";
+export { WIRE_LIMITS } from "./limits.ts";
+export type { WantedPort } from "./port.ts";
+export { readAnswer } from "./read_answer.ts";
+export { readRequest, type RequestReading } from "./read_request.ts";
+export * from "./request.ts";
+export { formatTime, parseTime } from "./time.ts";
