@@ -13,6 +13,11 @@ export * from "./answer.ts";
 export { buildAnswer } from "./build_answer.ts";
 export { buildRequest } from "./build_request.ts";
 export { type ErrorType, errorTypeOf, isLeaseGone, leavesTokenAlone } from "./error_type.ts";
+export type { EventFacts, EventReading } from "./event.ts";
+export * from "./failover.ts";
+export * from "./heartbeat.ts";
+export { accessInstructions, type Instructions } from "./instructions.ts";
+export * from "./kinds.ts";
 export {
   canonicalLeaseName,
   formatLeaseId,
@@ -21,9 +26,16 @@ export {
   leaseNumberOf,
   parseLeaseId,
 } from "./lease_name.ts";
+export { type LegacyOffer, readLegacyOffer } from "./legacy_offer.ts";
 export { WIRE_LIMITS } from "./limits.ts";
+export { canonicalMint, hasMint } from "./mint_url.ts";
+export * from "./offer.ts";
+export type { OfferTerms, SpecTerms } from "./offer_terms.ts";
 export type { WantedPort } from "./port.ts";
 export { readAnswer } from "./read_answer.ts";
 export { readRequest, type RequestReading } from "./read_request.ts";
 export * from "./request.ts";
+export { readSpec, type Spec, specMembers } from "./spec.ts";
+export { isStakeSigned, stakeDigest, type StakeProof } from "./stake_proof.ts";
 export { formatTime, parseTime } from "./time.ts";
+export * from "./volume_key.ts";
