@@ -16,6 +16,12 @@ export { type ErrorType, errorTypeOf, isLeaseGone, leavesTokenAlone } from "./er
 export type { EventFacts, EventReading } from "./event.ts";
 export * from "./failover.ts";
 export * from "./heartbeat.ts";
+export {
+  importConfig,
+  type ImportedSettings,
+  importEnv,
+  podSpecsFileOf,
+} from "./import_settings.ts";
 export { accessInstructions, type Instructions } from "./instructions.ts";
 export * from "./kinds.ts";
 export {
@@ -35,6 +41,7 @@ export type { WantedPort } from "./port.ts";
 export { readAnswer } from "./read_answer.ts";
 export { readRequest, type RequestReading } from "./read_request.ts";
 export * from "./request.ts";
+export { readPodSpecs } from "./pod_specs.ts";
 export { readSpec, type Spec, specMembers } from "./spec.ts";
 export { isStakeSigned, stakeDigest, type StakeProof } from "./stake_proof.ts";
 export { formatTime, parseTime } from "./time.ts";

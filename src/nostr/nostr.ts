@@ -132,6 +132,21 @@ export function parsePublicKey(text: string): string | undefined {
   }
 }
 
+/**
+ * Reads a secret key as people and programs write it: 64 hex digits, or `nsec1…`.
+ *
+ * @returns 32 bytes of a valid key, or undefined for anything else. Never throws.
+ */
+export function nostrSecretKeyOf(text: string): Uint8Array | undefined {
+  try {
+    const decoded = text.startsWith("nsec1") ? decode(text) : undefined;
+    const key = decoded?.type === "nsec" ? decoded.data : Uint8Array.fromHex(text);
+    return key.length === 32 && getPublicKey(key) !== "" ? key : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** The id of an event that is not signed: SHA-256 over its canonical form (NIP-01). */
 export function eventIdOf(unsigned: EventTemplate & { readonly pubkey: string }): string {
   return getEventHash({ ...unsigned, tags: unsigned.tags.map((tag) => [...tag]) });
