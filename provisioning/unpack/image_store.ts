@@ -1,0 +1,118 @@
+/** Images unpacked to directories, once per digest; each is there in full or not at all. */
+import { SeedmintError } from "../../src/core/errors.ts";
+import type { Sha256 } from "../../src/core/hash.ts";
+import { isThere, removeTree } from "../machine/mod.ts";
+import type { Image } from "../ports.ts";
+import { applyLayer, Budget } from "./layer.ts";
+import { LAYERS_MAX } from "./limits.ts";
+import { RootedTree } from "./rooted_tree.ts";
+
+/** The unpacked images below one directory. */
+export class UnpackedImages {
+  readonly #folder: string;
+  readonly #idOffset: number;
+  readonly #bytesMax: number | undefined;
+  readonly #running = new Map<Sha256, Promise<void>>();
+
+  /** @param options.idOffset The host's user that owns what root owns inside; groups alike. */
+  constructor(
+    folder: string,
+    options: { readonly idOffset: number; readonly imageBytesMax?: number },
+  ) {
+    this.#folder = folder;
+    this.#idOffset = options.idOffset;
+    this.#bytesMax = options.imageBytesMax;
+  }
+
+  /** Removes what an earlier process left half done. Call it before anything else. */
+  async clean(): Promise<void> {
+    await Deno.mkdir(this.#folder, { recursive: true, mode: 0o711 });
+    for await (const entry of Deno.readDir(this.#folder)) {
+      if (!/^[0-9a-f]{64}$/.test(entry.name)) await removeTree(`${this.#folder}/${entry.name}`);
+    }
+  }
+
+  /** Where the files of an image are, if it is here. */
+  rootOf(digest: Sha256): string {
+    return `${this.#folder}/${digest}`;
+  }
+
+  /** Whether an image is here. */
+  async has(digest: Sha256): Promise<boolean> {
+    return await isThere(this.rootOf(digest));
+  }
+
+  /** All images that are here. */
+  async list(): Promise<Sha256[]> {
+    const found: Sha256[] = [];
+    for await (const { name } of Deno.readDir(this.#folder)) {
+      if (/^[0-9a-f]{64}$/.test(name)) found.push(name as Sha256);
+    }
+    return found;
+  }
+
+  /** Removes an image that no lease stands on. */
+  async remove(digest: Sha256): Promise<void> {
+    const gone = `${this.#folder}/gone-${crypto.randomUUID()}`;
+    try {
+      await Deno.rename(this.rootOf(digest), gone);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return;
+      throw error;
+    }
+    await removeTree(gone);
+  }
+
+  /**
+   * Unpacks an image unless it is here.
+   *
+   * @throws {SeedmintError} `invalid`, `corrupt`, `no-space`, `aborted`.
+   */
+  async unpack(image: Image, options: { readonly signal: AbortSignal }): Promise<void> {
+    const running = this.#running.get(image.digest);
+    if (running !== undefined) {
+      // Whoever began may give up; then it is our turn.
+      await running.catch(() => {});
+      return await this.unpack(image, options);
+    }
+    options.signal.throwIfAborted();
+    if (await this.has(image.digest)) return;
+    if (this.#running.has(image.digest)) return await this.unpack(image, options);
+    const work = this.#unpack(image, options).finally(() => this.#running.delete(image.digest));
+    this.#running.set(image.digest, work);
+    await work;
+  }
+
+  async #unpack(image: Image, options: { readonly signal: AbortSignal }): Promise<void> {
+    if (image.layers.length === 0 || image.layers.length > LAYERS_MAX) {
+      throw new SeedmintError(
+        "invalid",
+        `Cannot unpack ${image.name}: it has ${image.layers.length} layers, 1 to ${LAYERS_MAX} are possible`,
+      );
+    }
+    const folder = `${this.#folder}/part-${crypto.randomUUID()}`;
+    try {
+      await Deno.mkdir(folder, { mode: 0o755 });
+      const tree = new RootedTree(folder, { idOffset: this.#idOffset });
+      tree.own(folder, { uid: 0, gid: 0 });
+      Deno.chmodSync(folder, 0o755);
+      const budget = new Budget(this.#bytesMax);
+      for (const layer of image.layers) {
+        await applyLayer(layer, tree, budget, options);
+        tree.forget();
+      }
+      await Deno.rename(folder, this.rootOf(image.digest));
+    } catch (error) {
+      await removeTree(folder);
+      throw noSpaceIn(error, image);
+    }
+  }
+}
+
+function noSpaceIn(error: unknown, image: Image): unknown {
+  if (!(error instanceof Error) || !/ENOSPC|No space left/.test(error.message)) return error;
+  return new SeedmintError("no-space", `Cannot unpack ${image.name}: the disk is full`, {
+    cause: error,
+    retryable: true,
+  });
+}
