@@ -1,7 +1,7 @@
 /** Environment files, as programs and systemd read them. */
 import { SeedmintError } from "../../src/core/errors.ts";
 
-const FILE_CHARS_MAX = 256 * 1024;
+const FILE_CHARS_MAX = 64 * 1024;
 
 /**
  * Reads lines of `NAME=value`, as `.env` files and systemd have them: `export` before, quotes around,

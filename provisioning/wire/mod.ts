@@ -12,6 +12,7 @@
 export * from "./answer.ts";
 export { buildAnswer } from "./build_answer.ts";
 export { buildRequest } from "./build_request.ts";
+export { readEnvFile } from "./env_file.ts";
 export { type ErrorType, errorTypeOf, isLeaseGone, leavesTokenAlone } from "./error_type.ts";
 export type { EventFacts, EventReading } from "./event.ts";
 export * from "./failover.ts";
