@@ -230,7 +230,9 @@ function shown(argv: readonly string[]): string {
   return argv.slice(0, 3).join(" ") + (argv.length > 3 ? " …" : "");
 }
 
+/** The last line that has words: some programs underline what they mean. */
 function lastLine(text: string): string {
-  const lines = text.trim().split("\n");
-  return lines[lines.length - 1]!.trim().slice(0, ERROR_LINE_CHARS_MAX);
+  const lines = text.trim().split("\n").filter((line) => /[a-z]/i.test(line));
+  return (lines.find((line) => /\bError: /.test(line)) ?? lines.at(-1) ?? "").trim()
+    .slice(0, ERROR_LINE_CHARS_MAX);
 }

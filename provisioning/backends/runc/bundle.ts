@@ -1,0 +1,204 @@
+/** The `config.json` of a lease: OCI runtime specification 1.0.2, locked down. Pure. */
+import type { ImageConfig, InstanceSpec } from "../../ports.ts";
+import { OPEN_FILES_MAX, PIDS_MAX, SHARED_MEMORY_BYTES } from "./limits.ts";
+import { seccompProfile } from "./seccomp.ts";
+
+/** Where the SSH server's files are inside. */
+export const SERVER_AT = "/.seedmint/server";
+/** Where the lease's own files are inside. */
+export const LEASE_AT = "/.seedmint/lease";
+/** Where our SSH server listens inside: an image's own may have 22. */
+export const SSH_PORT_INSIDE = 10_022;
+/** Users of one lease. */
+export const ID_COUNT = 65_536;
+
+/** What servers need that give up root, and nothing with which to touch the kernel. */
+const CAPABILITIES = [
+  "CAP_CHOWN",
+  "CAP_DAC_OVERRIDE",
+  "CAP_FOWNER",
+  "CAP_FSETID",
+  "CAP_KILL",
+  "CAP_NET_BIND_SERVICE",
+  "CAP_SETGID",
+  "CAP_SETUID",
+  "CAP_SYS_CHROOT",
+];
+
+const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** What a bundle is made of besides the instance's specification. */
+export interface BundleOptions {
+  readonly rootfs: string;
+  readonly serverFolder: string;
+  readonly leaseFolder: string;
+  readonly cgroupsPath: string;
+  /** The host's user that is root inside; groups alike. */
+  readonly idBase: number;
+  /** The most files that our own limit lets a process open. */
+  readonly openFilesMax: number;
+  readonly architecture: "x86_64" | "aarch64";
+  /** What runs first. */
+  readonly args: readonly string[];
+}
+
+/** One process of a lease. */
+export interface BundleProcess {
+  readonly args: readonly string[];
+  readonly uid: number;
+  readonly gid: number;
+  readonly cwd: string;
+}
+
+/** The whole configuration. */
+export function bundleConfig(
+  spec: Pick<InstanceSpec, "leaseId" | "owner" | "image" | "resources" | "env">,
+  options: BundleOptions,
+): Record<string, unknown> {
+  const { rootfs, idBase } = options;
+  const mapping = [{ containerID: 0, hostID: idBase, size: ID_COUNT }];
+  return {
+    ociVersion: "1.0.2",
+    process: processConfig(
+      { args: options.args, uid: 0, gid: 0, cwd: "/" },
+      environment(spec.image.config, spec.env),
+      options.openFilesMax,
+    ),
+    root: { path: rootfs, readonly: false },
+    hostname: spec.leaseId,
+    mounts: mounts(options),
+    annotations: { "org.seedmint.lease": spec.leaseId, "org.seedmint.owner": spec.owner },
+    linux: {
+      uidMappings: mapping,
+      gidMappings: mapping,
+      // A lease has no IPv6, so that one egress policy holds for all that leaves.
+      sysctl: { "net.ipv6.conf.all.disable_ipv6": "1", "net.ipv6.conf.default.disable_ipv6": "1" },
+      resources: resources(spec),
+      cgroupsPath: options.cgroupsPath,
+      namespaces: ["pid", "network", "ipc", "uts", "mount", "cgroup", "user"]
+        .map((type) => ({ type })),
+      seccomp: seccompProfile(options.architecture),
+      maskedPaths: [
+        "/proc/acpi",
+        "/proc/asound",
+        "/proc/interrupts",
+        "/proc/kcore",
+        "/proc/keys",
+        "/proc/kmsg",
+        "/proc/latency_stats",
+        "/proc/sched_debug",
+        "/proc/scsi",
+        "/proc/timer_list",
+        "/proc/timer_stats",
+        "/sys/devices/virtual/powercap",
+        "/sys/firmware",
+        "/sys/kernel/debug",
+      ],
+      readonlyPaths: ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"],
+    },
+  };
+}
+
+/** A process as a bundle and as `exec --process` have it. */
+export function processConfig(
+  process: BundleProcess,
+  env: readonly string[],
+  openFilesMax: number,
+): Record<string, unknown> {
+  const files = Math.min(OPEN_FILES_MAX, openFilesMax);
+  return {
+    terminal: false,
+    user: { uid: process.uid, gid: process.gid },
+    args: process.args,
+    env,
+    cwd: process.cwd,
+    capabilities: {
+      bounding: CAPABILITIES,
+      effective: CAPABILITIES,
+      permitted: CAPABILITIES,
+    },
+    rlimits: [
+      { type: "RLIMIT_NOFILE", hard: files, soft: files },
+      { type: "RLIMIT_CORE", hard: 0, soft: 0 },
+    ],
+    noNewPrivileges: true,
+  };
+}
+
+/** The environment: ours, then the image's, then the lessee's. */
+export function environment(
+  config: ImageConfig,
+  env: Readonly<Record<string, string>>,
+): string[] {
+  const all = new Map<string, string>([["PATH", PATH], ["HOME", "/root"]]);
+  for (const line of config.env) {
+    const equals = line.indexOf("=");
+    if (equals > 0) all.set(line.slice(0, equals), line.slice(equals + 1));
+  }
+  for (const [name, value] of Object.entries(env)) all.set(name, value);
+  return [...all].map(([name, value]) => `${name}=${value}`.replaceAll("\0", ""));
+}
+
+/** What the image itself runs; undefined for a bare shell, which would end at once. */
+export function imageCommand(config: ImageConfig): readonly string[] | undefined {
+  const args = [...config.entrypoint, ...config.cmd];
+  const isShell = args.length === 1 && /^(\/(usr\/)?bin\/)?(ba|a|da|z)?sh$/.test(args[0]!);
+  return args.length === 0 || isShell ? undefined : args;
+}
+
+function resources(spec: Pick<InstanceSpec, "resources">): Record<string, unknown> {
+  const { cpuMillicores, memoryMb } = spec.resources;
+  const memoryBytes = memoryMb * 1024 * 1024;
+  return {
+    devices: [{ allow: false, access: "rwm" }],
+    // Memory and swap together: no swap for leases.
+    memory: { limit: memoryBytes, swap: memoryBytes },
+    cpu: {
+      shares: Math.max(2, Math.round(cpuMillicores * 1.024)),
+      quota: Math.max(1000, cpuMillicores * 100),
+      period: 100_000,
+    },
+    pids: { limit: PIDS_MAX },
+  };
+}
+
+function mounts(options: BundleOptions): Record<string, unknown>[] {
+  const quiet = ["nosuid", "noexec", "nodev"];
+  const own = (destination: string, source: string, more: readonly string[] = []) => ({
+    destination,
+    type: "bind",
+    source,
+    options: ["bind", "ro", "nosuid", "nodev", ...more],
+  });
+  return [
+    { destination: "/proc", type: "proc", source: "proc", options: quiet },
+    {
+      destination: "/dev",
+      type: "tmpfs",
+      source: "tmpfs",
+      options: ["nosuid", "noexec", "strictatime", "mode=755", "size=65536k"],
+    },
+    {
+      destination: "/dev/pts",
+      type: "devpts",
+      source: "devpts",
+      options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
+    },
+    {
+      destination: "/dev/shm",
+      type: "tmpfs",
+      source: "shm",
+      options: [...quiet, "mode=1777", `size=${SHARED_MEMORY_BYTES}`],
+    },
+    { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: quiet },
+    { destination: "/sys", type: "sysfs", source: "sysfs", options: [...quiet, "ro"] },
+    {
+      destination: "/sys/fs/cgroup",
+      type: "cgroup",
+      source: "cgroup",
+      options: [...quiet, "relatime", "ro"],
+    },
+    own(SERVER_AT, options.serverFolder),
+    own(LEASE_AT, options.leaseFolder, ["noexec"]),
+  ];
+}

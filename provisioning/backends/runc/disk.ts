@@ -1,0 +1,117 @@
+/**
+ * A lease's disk: a file of its size with an ext4 file system, which holds what the lease writes over
+ * its image (overlay) and its log. What is full is full; the host's disk never fills by a lease.
+ */
+import type { Clock } from "../../../src/core/ports.ts";
+import { SeedmintError } from "../../../src/core/errors.ts";
+import { isThere, mustRun, runCommand } from "../../machine/mod.ts";
+import { UNMOUNT_RETRY_MS, UNMOUNT_TRIES_MAX } from "./limits.ts";
+
+/** Where the parts of a lease's disk are. */
+export interface DiskPaths {
+  /** The file that is the disk. */
+  readonly file: string;
+  /** Where its file system is mounted. */
+  readonly mount: string;
+  /** Where the lease's root file system is mounted. */
+  readonly rootfs: string;
+}
+
+/** The log of a lease's processes, on its own disk. */
+export function logPath(paths: DiskPaths): string {
+  return `${paths.mount}/log`;
+}
+
+/** Makes the disk, with all its room taken at once. @throws {SeedmintError} `no-space`. */
+export async function makeDisk(paths: DiskPaths, diskMb: number): Promise<void> {
+  await takeRoom(paths.file, diskMb * 1024 * 1024);
+  await mustRun([
+    "mkfs.ext4",
+    "-q",
+    "-F",
+    "-m",
+    "0",
+    "-O",
+    "^has_journal",
+    "-E",
+    "nodiscard,lazy_itable_init=1",
+    paths.file,
+  ]);
+}
+
+/** Mounts the disk and the root file system over `image`; fine when they are. */
+export async function mountDisk(
+  paths: DiskPaths,
+  image: string,
+  options: { readonly idBase: number },
+): Promise<void> {
+  for (const folder of [paths.mount, paths.rootfs]) {
+    await Deno.mkdir(folder, { recursive: true, mode: 0o711 });
+  }
+  if (!await isMounted(paths.mount)) {
+    await mustRun(["mount", "-o", "loop,nosuid,nodev,noatime", paths.file, paths.mount]);
+  }
+  const upper = `${paths.mount}/upper`;
+  const work = `${paths.mount}/work`;
+  if (!await isThere(upper)) {
+    await Deno.chmod(paths.mount, 0o711);
+    await Deno.mkdir(work, { recursive: true });
+    await Deno.writeTextFile(logPath(paths), "", { mode: 0o600 });
+    await Deno.mkdir(`${upper}.new`);
+    await Deno.chmod(`${upper}.new`, (await Deno.stat(image)).mode! & 0o7777);
+    await Deno.chown(`${upper}.new`, options.idBase, options.idBase);
+    await Deno.rename(`${upper}.new`, upper);
+  }
+  if (!await isMounted(paths.rootfs)) {
+    await mustRun([
+      "mount",
+      "-t",
+      "overlay",
+      "-o",
+      `nosuid,nodev,lowerdir=${image},upperdir=${upper},workdir=${work}`,
+      "seedmint",
+      paths.rootfs,
+    ]);
+  }
+}
+
+/** Takes both file systems down; fine when they are. */
+export async function unmountDisk(paths: DiskPaths, clock: Clock): Promise<void> {
+  await unmount(paths.rootfs, clock);
+  await unmount(paths.mount, clock);
+}
+
+/** Whether a file system is mounted on a directory. */
+export async function isMounted(folder: string): Promise<boolean> {
+  if (!await isThere(folder)) return false;
+  const [own, above] = await Promise.all([Deno.lstat(folder), Deno.lstat(`${folder}/..`)]);
+  return own.dev !== above.dev;
+}
+
+async function unmount(folder: string, clock: Clock): Promise<void> {
+  for (let tries = 0; await isMounted(folder); tries++) {
+    const isForced = tries >= UNMOUNT_TRIES_MAX;
+    if (tries > UNMOUNT_TRIES_MAX) {
+      throw new SeedmintError("storage", `Cannot unmount ${folder}: it stays mounted`, {
+        retryable: true,
+      });
+    }
+    const { exitCode } = await runCommand(["umount", ...(isForced ? ["-l"] : []), folder]);
+    if (exitCode !== 0) await clock.sleep(UNMOUNT_RETRY_MS);
+  }
+}
+
+async function takeRoom(file: string, bytes: number): Promise<void> {
+  const { exitCode, stderr } = await runCommand(["fallocate", "-l", String(bytes), file]);
+  if (exitCode === 0) return;
+  if (/no space/i.test(stderr)) {
+    await Deno.remove(file).catch(() => {});
+    throw new SeedmintError(
+      "no-space",
+      `Cannot make a disk of ${bytes} bytes: the host's disk is full`,
+      { retryable: true },
+    );
+  }
+  // A file system that cannot take room in advance: the file grows as it is written.
+  await mustRun(["truncate", "-s", String(bytes), file]);
+}

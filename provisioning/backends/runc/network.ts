@@ -1,0 +1,74 @@
+/** A lease's link and packet rules, put onto the machine and taken off it. */
+import { mustRun, runCommand } from "../../machine/mod.ts";
+import {
+  GUARD_RULES,
+  hostLinkBatch,
+  insideLinkBatch,
+  leaseLink,
+  leaseRules,
+  noRules,
+  type PublishedPorts,
+} from "./network_rules.ts";
+
+const FORWARDING = "/proc/sys/net/ipv4/ip_forward";
+
+/** Connects the namespace of `pid`. Rules come before the link, so that nothing slips through. */
+export async function connectLease(
+  published: PublishedPorts,
+  pid: number,
+  options: { readonly bandwidthBytesPerS?: number },
+): Promise<void> {
+  const link = leaseLink(published.hostPort);
+  await Promise.all([
+    forward(),
+    mustRun(["nft", "-f", "-"], { input: leaseRules(link, published, options) }),
+  ]);
+  const batch = { input: hostLinkBatch(link, pid) };
+  const made = await runCommand(["ip", "-batch", "-"], batch);
+  if (made.exitCode !== 0) {
+    // A link of an earlier try whose namespace still lives.
+    await runCommand(["ip", "link", "del", link.device]);
+    await mustRun(["ip", "-batch", "-"], batch);
+  }
+  // What the host itself sends to 127.0.0.1 and a published port goes out of the link, too.
+  await Deno.writeTextFile(`/proc/sys/net/ipv4/conf/${link.device}/route_localnet`, "1");
+  await mustRun(["nsenter", `--net=/proc/${pid}/ns/net`, "ip", "-batch", "-"], {
+    input: insideLinkBatch(link),
+  });
+}
+
+/** Takes everything of a lease off the network; fine when nothing is there. */
+export async function disconnectLease(hostPort: number): Promise<void> {
+  const link = leaseLink(hostPort);
+  if ((await runCommand(["ip", "link", "show", link.device])).exitCode === 0) {
+    // It may go by itself in between, with its namespace.
+    await runCommand(["ip", "link", "del", link.device]);
+  }
+  await mustRun(["nft", "-f", "-"], { input: noRules(link) });
+}
+
+/** Bytes that the lease received and sent since its link was made. */
+export async function trafficOf(
+  hostPort: number,
+): Promise<{ readonly rxBytes: number; readonly txBytes: number }> {
+  const { exitCode, stdout } = await runCommand([
+    "ip",
+    "-json",
+    "-stats",
+    "link",
+    "show",
+    leaseLink(hostPort).device,
+  ]);
+  if (exitCode !== 0) return { rxBytes: 0, txBytes: 0 };
+  const [found] = JSON.parse(stdout) as {
+    readonly stats64?: { readonly rx: { bytes: number }; readonly tx: { bytes: number } };
+  }[];
+  // Seen from the host's end: what it sends, the lease receives.
+  return { rxBytes: found?.stats64?.tx.bytes ?? 0, txBytes: found?.stats64?.rx.bytes ?? 0 };
+}
+
+async function forward(): Promise<void> {
+  if ((await Deno.readTextFile(FORWARDING)).trim() === "1") return;
+  await mustRun(["nft", "-f", "-"], { input: GUARD_RULES });
+  await Deno.writeTextFile(FORWARDING, "1");
+}

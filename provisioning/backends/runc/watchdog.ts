@@ -1,0 +1,122 @@
+/**
+ * The watchdog: a process of its own that ends leases at their time even if the provider is dead. It
+ * reads nothing but the leases' records, and there is one for a state directory.
+ */
+import type { Clock } from "../../../src/core/ports.ts";
+import { SeedmintError } from "../../../src/core/errors.ts";
+import { readIfThere } from "../../machine/mod.ts";
+import type { InstanceSummary } from "../../ports.ts";
+import {
+  LOCK_RETRY_MS,
+  LOCK_TRIES_MAX,
+  WATCHDOG_GRACE_MS,
+  WATCHDOG_INTERVAL_MS,
+} from "./limits.ts";
+
+/** What the watchdog needs. */
+export interface WatchdogOptions {
+  readonly backend: {
+    list(): Promise<readonly InstanceSummary[]>;
+    destroyExpired(leaseId: string, graceMs: number): Promise<boolean>;
+  };
+  readonly clock: Clock;
+  /** Held as long as it runs, with its process id. */
+  readonly pidFile: string;
+  readonly signal: AbortSignal;
+  /** Told of each lease that was ended, and of each try that failed. */
+  readonly onEnd?: (leaseId: string, error?: unknown) => void;
+}
+
+/**
+ * Watches until `signal` is aborted.
+ *
+ * @throws {SeedmintError} `locked` if one watches already.
+ */
+export async function runWatchdog(options: WatchdogOptions): Promise<void> {
+  using _held = await take(options.pidFile, options.clock);
+  while (!options.signal.aborted) {
+    await round(options);
+    await options.clock.sleep(WATCHDOG_INTERVAL_MS, { signal: options.signal }).catch(() => {});
+  }
+}
+
+/**
+ * Starts a watchdog in the background unless one watches already; it outlives this process.
+ *
+ * @param argv The program that runs {@link runWatchdog} with the same `pidFile`.
+ * @returns Its process id.
+ */
+export async function startWatchdog(
+  argv: readonly string[],
+  options: { readonly pidFile: string },
+): Promise<number> {
+  const running = await watchdogPid(options.pidFile);
+  if (running !== undefined) return running;
+  const [program, ...args] = argv;
+  if (program === undefined) throw new TypeError("Cannot start the watchdog: no program is given");
+  const child = new Deno.Command(program, {
+    args,
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+    detached: true,
+  }).spawn();
+  child.unref();
+  return child.pid;
+}
+
+/** The process id of the watchdog that runs now. */
+export async function watchdogPid(pidFile: string): Promise<number | undefined> {
+  if (await readIfThere(pidFile) === undefined) return undefined;
+  using file = await Deno.open(pidFile, { read: true });
+  if (await file.tryLock(false)) return undefined;
+  const pid = Number(await readIfThere(pidFile));
+  return Number.isInteger(pid) && pid > 1 ? pid : undefined;
+}
+
+async function round(options: WatchdogOptions): Promise<void> {
+  let leases: readonly InstanceSummary[];
+  try {
+    leases = await options.backend.list();
+  } catch (error) {
+    options.onEnd?.("", error);
+    return;
+  }
+  const nowMs = options.clock.nowMs();
+  // An end of 0 is one that could not be read.
+  const over = leases.filter(({ expiresMs }) =>
+    expiresMs > 0 && nowMs >= expiresMs + WATCHDOG_GRACE_MS
+  );
+  await Promise.all(over.map(async ({ leaseId }) => {
+    try {
+      if (await options.backend.destroyExpired(leaseId, WATCHDOG_GRACE_MS)) {
+        options.onEnd?.(leaseId);
+      }
+    } catch (error) {
+      options.onEnd?.(leaseId, error);
+    }
+  }));
+}
+
+async function take(pidFile: string, clock: Clock): Promise<Disposable> {
+  const file = await Deno.open(pidFile, { read: true, write: true, create: true, mode: 0o600 });
+  let isTaken = false;
+  try {
+    for (let tries = 0; tries < LOCK_TRIES_MAX && !isTaken; tries++) {
+      // Whoever asks for our process id holds the lock for a moment, too.
+      if (tries > 0) await clock.sleep(LOCK_RETRY_MS);
+      isTaken = await file.tryLock(true);
+    }
+    if (!isTaken) {
+      throw new SeedmintError(
+        "locked",
+        "Cannot start the watchdog: one watches these leases already",
+      );
+    }
+    await file.truncate(0);
+    await file.write(new TextEncoder().encode(`${Deno.pid}\n`));
+    return { [Symbol.dispose]: () => file.close() };
+  } finally {
+    if (!isTaken) file.close();
+  }
+}
