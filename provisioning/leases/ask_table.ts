@@ -68,6 +68,11 @@ export class AskTable {
     );
   }
 
+  /** It was not done, and may be asked again. */
+  forget(owner: string, key: string): void {
+    this.#database.run("DELETE FROM asks WHERE owner = ? AND key = ?", owner, key);
+  }
+
   /** Forgets what is older than `beforeMs`, and the oldest when there are too many. */
   prune(beforeMs: number): void {
     this.#database.run("DELETE FROM asks WHERE created_ms < ?", beforeMs);

@@ -36,6 +36,8 @@ export type LeaseEvent =
     readonly message: string;
     /** Until when it was delivered, when that is earlier than now. */
     readonly untilMs?: number;
+    /** Where what is left is paid to, if to another key than agreed. */
+    readonly lockTo?: string;
   }
   | { readonly type: "fail"; readonly error: string; readonly message: string }
   /** The money came although the lease had failed already. */
@@ -108,7 +110,10 @@ export function transition(lease: Lease, event: LeaseEvent, nowMs: number): Leas
       return enter({ ...stand(lease, nowMs), isPaused: true }, "grace", nowMs);
     case "end": {
       const ending = { reason: event.reason, message: event.message, atMs: nowMs };
-      return enter({ ...stand(lease, event.untilMs ?? nowMs), ending }, "expiring", nowMs);
+      const ended = { ...stand(lease, event.untilMs ?? nowMs), ending };
+      if (event.lockTo === undefined) return enter(ended, "expiring", nowMs);
+      const terms = { ...lease.terms, refundKey: event.lockTo };
+      return enter({ ...ended, terms }, "expiring", nowMs);
     }
     case "fail": {
       const { error, message } = event;

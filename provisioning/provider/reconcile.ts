@@ -1,0 +1,135 @@
+/**
+ * What runs is made equal to what is paid. An engine that does not answer is asked again later, and
+ * nothing is concluded from its silence.
+ */
+import { messageOf } from "../../src/core/errors.ts";
+import { holdsCapacity, isOver, type Lease } from "../leases/mod.ts";
+import type { InstanceSummary } from "../ports.ts";
+import { leaseNameOf, leaseNumberOf } from "../wire/mod.ts";
+import type { ProviderContext } from "./context.ts";
+import { PROVIDER_LIMITS } from "./limits.ts";
+import type { LeaseRunner } from "./runner.ts";
+
+/** What a comparison found. */
+export interface Reconciliation {
+  /** Whether the engine answered. */
+  readonly isKnown: boolean;
+  /** Instances without a lease that were removed. */
+  readonly sweptCount: number;
+  readonly lostCount: number;
+  readonly revivedCount: number;
+}
+
+/** Compares once. Never throws. */
+export async function reconcile(
+  context: ProviderContext,
+  runner: LeaseRunner,
+): Promise<Reconciliation> {
+  let sweptCount = 0;
+  let lostCount = 0;
+  let revivedCount = 0;
+  let instances: readonly InstanceSummary[];
+  try {
+    instances = await context.backend.list();
+  } catch (error) {
+    context.signal.throwIfAborted();
+    problem(context, "The engine does not say what runs", error);
+    return { isKnown: false, sweptCount, lostCount, revivedCount };
+  }
+  const found = new Map(instances.map((instance) => [instance.leaseId, instance]));
+  for (const instance of instances) {
+    if (await sweep(instance, context)) sweptCount++;
+  }
+  for (const lease of context.journal.leases.open()) {
+    if (lease.state !== "ready") continue;
+    const outcome = await compare(lease, found.get(leaseNameOf(lease.number)), { context, runner });
+    if (outcome === "lost") lostCount++;
+    if (outcome === "revived") revivedCount++;
+  }
+  return { isKnown: true, sweptCount, lostCount, revivedCount };
+}
+
+/** Removes an instance that no lease stands for. @returns Whether it did. */
+async function sweep(instance: InstanceSummary, context: ProviderContext): Promise<boolean> {
+  const number = leaseNumberOf(instance.leaseId);
+  const lease = number === undefined ? undefined : context.journal.leases.get(number);
+  // What may exist is its driver's.
+  if (lease !== undefined && !isOver(lease) && (holdsCapacity(lease) || lease.mayExist)) {
+    return false;
+  }
+  try {
+    await context.backend.destroy(instance.leaseId);
+    context.emit({ type: "swept", name: instance.leaseId });
+    return true;
+  } catch (error) {
+    context.signal.throwIfAborted();
+    problem(context, `Instance ${instance.leaseId} has no lease and cannot be removed`, error);
+    return false;
+  }
+}
+
+async function compare(
+  lease: Lease,
+  instance: InstanceSummary | undefined,
+  { context, runner }: { readonly context: ProviderContext; readonly runner: LeaseRunner },
+): Promise<"lost" | "revived" | undefined> {
+  const { backend, journal, time } = context;
+  const name = leaseNameOf(lease.number);
+  try {
+    // That a list left it out is no proof.
+    const state = instance?.state ?? await backend.state(name);
+    if (state === "unknown") return undefined;
+    if (state === "absent") {
+      lose(lease, "Its instance is gone", { context, runner });
+      return "lost";
+    }
+    if (state === "stopped") return await revive(lease, { context, runner });
+    journal.leases.apply(lease.number, { type: "seen" }, { nowMs: time.nowMs() });
+    const expiresMs = journal.leases.get(lease.number)?.expiresMs;
+    if (instance !== undefined && expiresMs !== undefined && instance.expiresMs !== expiresMs) {
+      await backend.extend(name, expiresMs);
+    }
+  } catch (error) {
+    context.signal.throwIfAborted();
+    problem(context, `Lease ${name} cannot be compared with its instance`, error);
+  }
+  return undefined;
+}
+
+/** Starts an instance that ended by itself, or with its machine: its files are kept. */
+async function revive(
+  lease: Lease,
+  { context, runner }: { readonly context: ProviderContext; readonly runner: LeaseRunner },
+): Promise<"lost" | "revived"> {
+  const { backend, journal, time } = context;
+  if (lease.revivalCount >= PROVIDER_LIMITS.revivalsMax) {
+    lose(lease, `Its instance ended by itself ${lease.revivalCount + 1} times`, {
+      context,
+      runner,
+    });
+    return "lost";
+  }
+  journal.leases.apply(lease.number, { type: "revived" }, { nowMs: time.nowMs() });
+  await backend.start(leaseNameOf(lease.number));
+  return "revived";
+}
+
+/** Ends a lease that was delivered until it was last seen; the rest is paid back. */
+function lose(
+  lease: Lease,
+  message: string,
+  { context, runner }: { readonly context: ProviderContext; readonly runner: LeaseRunner },
+): void {
+  const ended = context.journal.leases.apply(lease.number, {
+    type: "end",
+    reason: "lost",
+    message,
+    ...(lease.seenMs === undefined ? {} : { untilMs: lease.seenMs }),
+  }, { nowMs: context.time.nowMs() });
+  if (ended !== undefined) runner.announce(ended);
+  runner.nudge(lease.number);
+}
+
+function problem(context: ProviderContext, what: string, error: unknown): void {
+  context.emit({ type: "problem", message: `${what}: ${messageOf(error)}` });
+}
