@@ -20,6 +20,12 @@ import {
   type PrivateMessage,
 } from "./message.ts";
 
+/** Base64 of version 2, 32 bytes of nonce, 32 or more of text and 32 of a code. */
+const NIP44_FORM = /^Ag[A-Za-z0-9+/]{130,}={0,2}$/;
+
+/** Base64 of the text, and of 16 bytes. */
+const NIP04_FORM = /^[A-Za-z0-9+/]+={0,2}\?iv=[A-Za-z0-9+/]{22}==$/;
+
 /** What opens messages. */
 export interface PrivateReader {
   /** 32 bytes. */
@@ -57,10 +63,12 @@ export async function openPrivate(
   event: NostrEvent,
   reader: PrivateReader,
 ): Promise<PrivateMessage | undefined> {
-  if (event.content.length > PRIVATE_LIMITS.contentCharsMax) return undefined;
+  const { content, kind } = event;
+  if (content.length > PRIVATE_LIMITS.contentCharsMax) return undefined;
   try {
-    if (event.kind === KIND_GIFT_WRAP) return unwrap(event, reader);
-    if (event.kind === KIND_NIP04) return await openDirect(event, reader);
+    // What has not even the form costs no computing of keys.
+    if (kind === KIND_GIFT_WRAP && NIP44_FORM.test(content)) return unwrap(event, reader);
+    if (kind === KIND_NIP04 && NIP04_FORM.test(content)) return await openDirect(event, reader);
   } catch {
     // Not encrypted to us, or not decently: there is nothing to tell anybody.
   }
