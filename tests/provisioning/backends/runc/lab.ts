@@ -1,0 +1,48 @@
+/** A place for real containers: network and mounts of our own, gone with the process. */
+import { fileURLToPath } from "node:url";
+
+/** Why real containers cannot run here; undefined if they can. */
+export async function labMissing(): Promise<string | undefined> {
+  if (Deno.build.os !== "linux") return "containers are a thing of Linux";
+  if (Deno.uid() !== 0) return "root is needed to run containers";
+  for (
+    const program of ["runc", "dropbear", "nft", "ip", "mkfs.ext4", "unshare", "busybox", "ssh"]
+  ) {
+    const { success } = await new Deno.Command("sh", {
+      args: ["-c", 'command -v "$0"', program],
+      stdout: "null",
+      stderr: "null",
+    }).output();
+    if (!success) return `the program ${program} is missing: run tests/interop/install_runc.sh`;
+  }
+  return undefined;
+}
+
+/** Runs a file of cases with `deno test` in namespaces of its own; @returns what it printed if it failed. */
+export async function runCases(file: string): Promise<string | undefined> {
+  const path = fileURLToPath(import.meta.resolve(file));
+  const { success, stdout, stderr } = await new Deno.Command("unshare", {
+    args: [
+      "--net",
+      "--mount",
+      "--propagation",
+      "private",
+      "sh",
+      "-c",
+      'ip link set lo up && exec "$0" test -A --cached-only "$1"',
+      Deno.execPath(),
+      path,
+    ],
+    stdin: "null",
+    env: { NO_COLOR: "1" },
+  }).output();
+  if (success) return undefined;
+  return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+}
+
+/** A directory for state that leases' users are let through to. */
+export async function stateFolder(): Promise<string> {
+  const folder = await Deno.makeTempDir({ prefix: "seedmint-runc-" });
+  await Deno.chmod(folder, 0o711);
+  return folder;
+}
