@@ -21,7 +21,7 @@ import {
 } from "./message.ts";
 
 /** Base64 of version 2, 32 bytes of nonce, 32 or more of text and 32 of a code. */
-const NIP44_FORM = /^Ag[A-Za-z0-9+/]{130,}={0,2}$/;
+const NIP44_FORM = /^A[g-v][A-Za-z0-9+/]{130,}={0,2}$/;
 
 /** Base64 of the text, and of 16 bytes. */
 const NIP04_FORM = /^[A-Za-z0-9+/]+={0,2}\?iv=[A-Za-z0-9+/]{22}==$/;

@@ -100,7 +100,7 @@ export class FakePool implements Pick<RelayPool, "subscribe" | "query"> {
 
 /** Moves the clock on, a little at a time, until `isDone` holds. */
 export async function until(clock: ManualClock, isDone: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 3000; turn++) {
+  for (let turn = 0; turn < 1000; turn++) {
     if (isDone()) return;
     await clock.advance(turn < 300 ? 0 : 100);
   }
