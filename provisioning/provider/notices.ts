@@ -1,6 +1,6 @@
 /** What owners hear unasked, if they asked for it once: the end is near, it has come, a drain. */
 import type { Clock } from "../../src/core/ports.ts";
-import { type Lease, type LeaseJournal } from "../leases/mod.ts";
+import type { Lease, LeaseJournal } from "../leases/mod.ts";
 import { buildAnswer, leaseNameOf, type NoticeAnswer } from "../wire/mod.ts";
 import { PROVIDER_LIMITS } from "./limits.ts";
 import type { Provider } from "./provider.ts";

@@ -1,0 +1,139 @@
+/** A till whose mints are a table: every sat is counted, so tests can balance the books. */
+import { createHash } from "node:crypto";
+import { SeedmintError } from "../../../src/core/errors.ts";
+import type { Sha256 } from "../../../src/core/hash.ts";
+import type {
+  Redeemed,
+  Refunded,
+  Till,
+  TokenFacts,
+  TokenRefusal,
+} from "../../../provisioning/ports.ts";
+
+/** What a play token says. */
+export interface PlayToken {
+  readonly secret: string;
+  readonly amountSat: number;
+  readonly mint?: string;
+  readonly unit?: string;
+  readonly lockedTo?: string;
+  readonly locktimeS?: number;
+  readonly hasValidDleq?: boolean;
+}
+
+/** The mint that is taken. */
+export const PLAY_MINT = "https://mint.example";
+
+/** The till's key. */
+export const PAYMENT_KEY = `02${"ab".repeat(32)}`;
+
+/** Writes a play token. */
+export function playToken(token: PlayToken): string {
+  return `cashuP${btoa(JSON.stringify(token))}`;
+}
+
+/** One that is locked to the till, for good, with valid proofs. */
+export function safeToken(secret: string, amountSat: number): string {
+  return playToken({ secret, amountSat, lockedTo: PAYMENT_KEY, hasValidDleq: true });
+}
+
+/** One that anybody can spend. */
+export function bareToken(secret: string, amountSat: number): string {
+  return playToken({ secret, amountSat });
+}
+
+/** A till in memory. It outlives the provider, as a wallet and its mints do. */
+export class MemoryTill implements Till {
+  readonly mints: readonly string[] = [PLAY_MINT];
+  readonly paymentKey = PAYMENT_KEY;
+  /** Taken off each token. */
+  feeSat = 0;
+  /** Whether the mint answers; nothing is known while it does not. */
+  isReachable = true;
+  /** Whether paying back works. */
+  canRefund = true;
+  /** What a token's secret is refused with. */
+  readonly refusals = new Map<string, TokenRefusal>();
+  /** What was redeemed, by token. */
+  readonly redeemed = new Map<string, number>();
+  readonly refunds = new Map<string, { amountSat: number; lockTo?: string; token: string }>();
+  /** Questions to the mint. */
+  redeemCount = 0;
+
+  inspect(token: string): TokenFacts {
+    const read = readToken(token);
+    const mint = read.mint ?? PLAY_MINT;
+    if (!this.mints.includes(mint)) throw refusal("non_whitelisted_mint");
+    const unit = read.unit ?? "sat";
+    if (unit !== "sat") throw refusal("unsupported_unit");
+    return {
+      mint,
+      unit,
+      amountSat: read.amountSat,
+      hasValidDleq: read.hasValidDleq ?? false,
+      id: idOf(read.secret),
+      ...(read.lockedTo === undefined ? {} : { lockedTo: read.lockedTo }),
+      ...(read.locktimeS === undefined ? {} : { locktimeS: read.locktimeS }),
+    };
+  }
+
+  redeem(request: { readonly id: string; readonly token: string }): Promise<Redeemed> {
+    this.redeemCount++;
+    const read = readToken(request.token);
+    const known = this.redeemed.get(request.id);
+    if (known !== undefined) {
+      return Promise.resolve({ status: "redeemed", amountSat: known, feeSat: this.feeSat });
+    }
+    if (!this.isReachable) return Promise.resolve({ status: "pending", retryMs: 1000 });
+    const code = this.refusals.get(read.secret);
+    if (code !== undefined) {
+      return Promise.resolve({ status: "refused", code, message: "The mint refused it" });
+    }
+    const amountSat = read.amountSat - this.feeSat;
+    this.redeemed.set(request.id, amountSat);
+    return Promise.resolve({ status: "redeemed", amountSat, feeSat: this.feeSat });
+  }
+
+  refund(
+    request: { readonly id: string; readonly amountSat: number; readonly lockTo?: string },
+  ): Promise<Refunded> {
+    if (!this.canRefund) return Promise.resolve({ status: "pending", retryMs: 1000 });
+    const known = this.refunds.get(request.id);
+    if (known !== undefined && known.amountSat !== request.amountSat) {
+      throw new Error(`Refund ${request.id} asked for two amounts`);
+    }
+    const token = `cashuR${request.id}`;
+    const { id, ...rest } = request;
+    this.refunds.set(id, { ...rest, token });
+    return Promise.resolve({
+      status: "refunded",
+      token,
+      amountSat: request.amountSat,
+      mint: PLAY_MINT,
+    });
+  }
+
+  /** What is kept: redeemed and not paid back. */
+  get balanceSat(): number {
+    const sum = (amounts: Iterable<number>) => [...amounts].reduce((total, one) => total + one, 0);
+    return sum(this.redeemed.values()) -
+      sum([...this.refunds.values()].map((refund) => refund.amountSat));
+  }
+}
+
+function readToken(token: string): PlayToken {
+  try {
+    if (token.startsWith("cashuP")) return JSON.parse(atob(token.slice(6))) as PlayToken;
+  } catch {
+    // Refused below.
+  }
+  throw refusal("invalid_token");
+}
+
+function idOf(secret: string): Sha256 {
+  return createHash("sha256").update(secret).digest("hex") as Sha256;
+}
+
+function refusal(code: TokenRefusal): SeedmintError {
+  return new SeedmintError("denied", `Cannot take the token: ${code}`, { cause: { code } });
+}
