@@ -146,13 +146,11 @@ export class PrivateInbox implements AsyncDisposable {
     this.#unsubscribe();
     this.#attempt("forget old messages", () => this.#options.seen.prune(this.#forgetBeforeS()));
     const finished = new Set<string>();
-    let storedCount = 0;
+    let count = 0;
     this.#unsubscribe = this.#options.pool.subscribe(this.#filters(this.#sinceS()), {
       onEvent: (event) => {
         // Relays cut off at some hundred events; what is older has to be asked for in parts.
-        if (finished.size === 0 && ++storedCount === this.#limits.pageEventsMax) {
-          this.#scheduleCatchUp();
-        }
+        if (++count === this.#limits.pageEventsMax) this.#scheduleCatchUp();
         if (this.#receive(event)) return;
         this.#counts.overflow++;
         this.#scheduleCatchUp();
@@ -161,6 +159,7 @@ export class PrivateInbox implements AsyncDisposable {
         // A second end means that it was away for a while.
         if (finished.has(relay)) this.#scheduleCatchUp();
         finished.add(relay);
+        count = 0;
       },
     });
     this.#cancelRenewal = this.#options.clock.timer(this.#limits.renewMs, () => this.#renew());
@@ -243,6 +242,7 @@ export class PrivateInbox implements AsyncDisposable {
     if (event.kind === KIND_NIP04 && !this.#admits(event.pubkey, event.id)) return;
     const message = await openPrivate(event, {
       secretKey: this.#options.secretKey,
+      publicKey: this.#self,
       conversationKeys: this.#keys,
     });
     if (message === undefined || !this.#isTimely(message.sentAtS)) {

@@ -7,6 +7,7 @@
  */
 export { buildPrivate, type BuiltMessage, type PrivateSender, privateSizeOf } from "./build.ts";
 export { type InboxStatus, PrivateInbox, type PrivateInboxOptions } from "./inbox.ts";
+export { buildInboxRelays, KIND_INBOX_RELAYS, readInboxRelays } from "./inbox_relays.ts";
 export { PRIVATE_LIMITS, type PrivateLimits } from "./limits.ts";
 export {
   KIND_CHAT,

@@ -30,6 +30,8 @@ const NIP04_FORM = /^[A-Za-z0-9+/]+={0,2}\?iv=[A-Za-z0-9+/]{22}==$/;
 export interface PrivateReader {
   /** 32 bytes. */
   readonly secretKey: Uint8Array;
+  /** That of the secret, 64 hex digits, where it is known already. */
+  readonly publicKey?: string;
   /** Keeps the keys shared with senders, which are costly to compute. */
   readonly conversationKeys?: ConversationKeys;
 }
@@ -79,7 +81,7 @@ async function openDirect(
   event: NostrEvent,
   reader: PrivateReader,
 ): Promise<PrivateMessage | undefined> {
-  const recipient = nostrPublicKey(reader.secretKey);
+  const recipient = ownKeyOf(reader);
   if (tagValue(event, "p") !== recipient) return undefined;
   const text = await decryptNip04(event.content, {
     secretKey: reader.secretKey,
@@ -107,10 +109,14 @@ function unwrap(event: NostrEvent, reader: PrivateReader): PrivateMessage | unde
     kind: "nip17",
     sender: rumor.pubkey,
     // The seal opens with our key, so it was meant for us, whatever a copy of it says.
-    recipient: tagValue(rumor, "p") ?? nostrPublicKey(secretKey),
+    recipient: tagValue(rumor, "p") ?? ownKeyOf(reader),
     text: rumor.content,
     sentAtS: rumor.created_at,
   };
+}
+
+function ownKeyOf(reader: PrivateReader): string {
+  return reader.publicKey ?? nostrPublicKey(reader.secretKey);
 }
 
 /** A rumor has no signature, and may come without its id; the id is computed in any case. */

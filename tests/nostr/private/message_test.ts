@@ -7,12 +7,14 @@ import { wrapEvent } from "nostr-tools/nip17";
 import { SeedmintError } from "../../../src/core/errors.ts";
 import { systemRandom } from "../../../src/host/system.ts";
 import {
+  buildInboxRelays,
   buildPrivate,
   ConversationKeys,
   type NostrEvent,
   openPrivate,
   PRIVATE_LIMITS,
   privateSizeOf,
+  readInboxRelays,
   signEvent,
   verifyEvent,
 } from "../../../src/nostr/mod.ts";
@@ -225,4 +227,21 @@ Deno.test("ConversationKeys forget the one used longest ago", () => {
   keys.of(SECRETS.provider, KEYS.other);
   keys.of(SECRETS.provider, KEYS.provider);
   assert.notEqual(keys.of(SECRETS.provider, KEYS.lessee), first);
+});
+
+Deno.test("the relays of an inbox read as they are written, the unreadable left out", () => {
+  const relays = ["wss://one.example/", "ws://127.0.0.1:7777/"];
+  const read = (tags: readonly (readonly string[])[], kind = 10050) =>
+    readInboxRelays(
+      signEvent({ ...buildInboxRelays([], { createdAtS: nowS }), kind, tags }, SECRETS.provider),
+    );
+  const { tags } = buildInboxRelays(relays, { createdAtS: nowS });
+  assert.deepEqual(read(tags)?.map((url) => new URL(url).href), relays);
+  const odd = [["relay"], ["r", "wss://x.example"], ["relay", "http://x.example"], ["relay", ""]];
+  assert.equal(read([...odd, ...tags])?.length, 2);
+  assert.equal(
+    read(Array.from({ length: 50 }, (_, index) => ["relay", `wss://${index}.a`]))?.length,
+    5,
+  );
+  assert.equal(read(tags, 10002), undefined);
 });
