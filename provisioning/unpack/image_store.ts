@@ -76,11 +76,14 @@ export class UnpackedImages {
       return await this.unpack(image, options);
     }
     options.signal.throwIfAborted();
-    if (await this.has(image.digest)) return;
-    if (this.#running.has(image.digest)) return await this.unpack(image, options);
-    const work = this.#unpack(image, options).finally(() => this.#running.delete(image.digest));
+    const work = this.#unpackOnce(image, options)
+      .finally(() => this.#running.delete(image.digest));
     this.#running.set(image.digest, work);
     await work;
+  }
+
+  async #unpackOnce(image: Image, options: { readonly signal: AbortSignal }): Promise<void> {
+    if (!await this.has(image.digest)) await this.#unpack(image, options);
   }
 
   async #unpack(image: Image, options: { readonly signal: AbortSignal }): Promise<void> {

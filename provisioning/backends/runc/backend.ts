@@ -26,7 +26,7 @@ import { withLease } from "./lease_lock.ts";
 import { LOG_LINES_MAX } from "./limits.ts";
 import { tailOf } from "./log_tail.ts";
 import { machineCapacity, machineProblem } from "./machine_facts.ts";
-import { connectLease, disconnectLease, trafficOf } from "./network.ts";
+import { connectLease, disconnectLease, guardLease, trafficOf } from "./network.ts";
 import { isRecordOf, type LeaseRecord, readRecord, writeRecord } from "./records.ts";
 import { Runtime, type RuntimeState } from "./runtime.ts";
 
@@ -322,13 +322,12 @@ export class RuncBackend implements Backend {
     await this.#runtime.remove(leaseId);
     await mountDisk(paths, this.#images.rootOf(record.image), { idBase: this.#idBase });
     const files = { bundle: paths.bundle, log: logPath(paths) };
-    const pid = await this.#runtime.create(leaseId, files);
     const { bandwidthBytesPerS } = this.#options;
-    await connectLease(
-      record,
-      pid,
-      bandwidthBytesPerS === undefined ? {} : { bandwidthBytesPerS },
-    );
+    const [pid] = await Promise.all([
+      this.#runtime.create(leaseId, files),
+      guardLease(record, bandwidthBytesPerS === undefined ? {} : { bandwidthBytesPerS }),
+    ]);
+    await connectLease(record.hostPort, pid);
     await this.#runtime.start(leaseId);
     if (record.hasCommand) this.#startCommand(leaseId, paths);
   }

@@ -12,17 +12,19 @@ import {
 
 const FORWARDING = "/proc/sys/net/ipv4/ip_forward";
 
-/** Connects the namespace of `pid`. Rules come before the link, so that nothing slips through. */
-export async function connectLease(
+/** Puts a lease's rules in force, before it has a link: nothing slips through in between. */
+export async function guardLease(
   published: PublishedPorts,
-  pid: number,
   options: { readonly bandwidthBytesPerS?: number },
 ): Promise<void> {
-  const link = leaseLink(published.hostPort);
-  await Promise.all([
-    forward(),
-    mustRun(["nft", "-f", "-"], { input: leaseRules(link, published, options) }),
-  ]);
+  await forward();
+  const rules = leaseRules(leaseLink(published.hostPort), published, options);
+  await mustRun(["nft", "-f", "-"], { input: rules });
+}
+
+/** Connects the namespace of `pid` to the host. */
+export async function connectLease(hostPort: number, pid: number): Promise<void> {
+  const link = leaseLink(hostPort);
   const batch = { input: hostLinkBatch(link, pid) };
   const made = await runCommand(["ip", "-batch", "-"], batch);
   if (made.exitCode !== 0) {
