@@ -50,6 +50,32 @@ Deno.test("a message that comes from three relays, or in two wraps, is given onc
   assert.deepEqual(texts().sort(), ["hi", "old"]);
 });
 
+Deno.test("a copy of a message that is being handled is not given meanwhile", async () => {
+  const clock = new ManualClock();
+  const pool = new FakePool();
+  const release = Promise.withResolvers<void>();
+  let count = 0;
+  const { inbox } = openInbox({
+    clock,
+    pool,
+    onMessage: async () => {
+      count++;
+      await release.promise;
+    },
+  });
+  await using _ = inbox;
+  for (const kind of ["nip04", "nip17"] as const) {
+    const { event } = await messageToProvider("hi", { clock, kind });
+    pool.publish(event);
+    await settle(clock, inbox);
+    pool.publish(event);
+    if (kind === "nip17") pool.publish((await messageToProvider("hi", { clock })).event);
+    await settle(clock, inbox);
+  }
+  assert.equal(count, 2);
+  release.resolve();
+});
+
 Deno.test("what came while the inbox was closed is given, and what was given is not given again", async () => {
   const path = await Deno.makeTempFile({ suffix: ".sqlite" });
   const clock = new ManualClock();
