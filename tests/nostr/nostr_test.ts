@@ -4,11 +4,15 @@ import {
   compareEvents,
   expirationOf,
   nostrPublicKey,
+  nostrSecretKeyOf,
   npub,
+  parsePublicKey,
   readEvent,
   signEvent,
   verifyEvent,
 } from "../../src/nostr/nostr.ts";
+
+import { nsec } from "../support/nsec.ts";
 
 const SECRET = new Uint8Array(32).fill(7);
 const template = { kind: 1, created_at: 1_700_000_000, tags: [["t", "a"]], content: "hello" };
@@ -97,4 +101,35 @@ Deno.test("compareEvents puts the newest first, and of one second the lowest id"
   const b = { created_at: 5, id: "b" };
   const c = { created_at: 6, id: "c" };
   assert.deepEqual([b, a, c].sort(compareEvents), [c, a, b]);
+});
+
+Deno.test("parsePublicKey reads hex of either case and npub, and nothing else", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), (bytes) => {
+      const hex = bytes.toHex();
+      for (const text of [hex, hex.toUpperCase(), npub(hex)]) {
+        assert.equal(parsePublicKey(text), hex);
+      }
+      assert.equal(
+        parsePublicKey(npub(hex).replace(/.$/, (last) => last === "q" ? "p" : "q")),
+        undefined,
+      );
+    }),
+    { numRuns: 50 },
+  );
+  const key = nostrPublicKey(SECRET);
+  for (const text of ["", key.slice(1), `${key}0`, key.replace(/^./, "g"), nsec(SECRET), "npub1"]) {
+    assert.equal(parsePublicKey(text), undefined, text);
+  }
+  fc.assert(fc.property(fc.string(), (text) => assert.equal(parsePublicKey(text), undefined)));
+});
+
+Deno.test("nostrSecretKeyOf reads hex and nsec of a valid key, and nothing else", () => {
+  for (const text of [SECRET.toHex(), nsec(SECRET)]) {
+    assert.deepEqual(nostrSecretKeyOf(text), SECRET);
+  }
+  const none = ["0".repeat(64), "f".repeat(64)];
+  for (const text of [...none, "", "nsec1", npub(nostrPublicKey(SECRET)), `${SECRET.toHex()}00`]) {
+    assert.equal(nostrSecretKeyOf(text), undefined, text);
+  }
 });
