@@ -1,11 +1,16 @@
 /** Writing answers: Paygress' members with its own names and order, ours behind them. */
 import type { AccessAnswer, Answer, LeaseFacts, Refund, StatusAnswer } from "./answer.ts";
+import { fitAnswer } from "./fit_answer.ts";
 import { leaseNumberOf } from "./lease_name.ts";
 import { publishedPortMembers } from "./port.ts";
 import { formatTime } from "./time.ts";
 
-/** The text of an answer. */
+/** The text of an answer; what programs printed, and lists, are cut to what a private message takes. */
 export function buildAnswer(answer: Answer): string {
+  return fitAnswer(answer, write);
+}
+
+function write(answer: Answer): string {
   return JSON.stringify({ ...membersOf(answer), request_id: answer.requestId });
 }
 
