@@ -88,12 +88,17 @@ export class Provider implements AsyncDisposable {
     checkSettings(options.settings);
     options.journal.prune(options.clock.nowMs());
     const provider = new Provider(options, await probeOf(options));
-    await provider.#measure();
-    provider.#runner.start();
-    provider.#topUps.start();
-    await provider.reconcile();
-    provider.#loops = [provider.#watchInstances(), provider.#watchClock()];
-    return provider;
+    try {
+      await provider.#measure();
+      provider.#runner.start();
+      provider.#topUps.start();
+      await provider.reconcile();
+      provider.#loops = [provider.#watchInstances(), provider.#watchClock()];
+      return provider;
+    } catch (error) {
+      await provider[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   /** Answers a request of `owner`, whose key is proven; see {@link Desk.ask}. */

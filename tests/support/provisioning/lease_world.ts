@@ -3,6 +3,7 @@
  * and providers that can be killed at any commit and before or after any call.
  */
 import { join } from "node:path";
+import { setImmediate } from "node:timers";
 import { SeedmintError } from "../../../src/core/errors.ts";
 import { LeaseJournal, type LeaseSpec } from "../../../provisioning/leases/mod.ts";
 import {
@@ -33,6 +34,13 @@ export const BASIC: LeaseSpec = {
   diskMb: 1024,
   rateMsatPerS: 50,
 };
+
+/** Nothing in this world waits for more than promises, so one turn of the event loop settles it. */
+class QuickClock extends ManualClock {
+  override settle(): Promise<void> {
+    return new Promise((resolve) => setImmediate(resolve));
+  }
+}
 
 /** Thrown where a provider is killed, and by everything that it touches afterwards. */
 export class Killed extends Error {
@@ -91,7 +99,7 @@ export interface Generation extends AsyncDisposable {
 
 /** The world. */
 export class LeaseWorld implements AsyncDisposable {
-  readonly clock = new ManualClock();
+  readonly clock: ManualClock = new QuickClock();
   readonly random = seededRandom(7);
   readonly backend = new MemoryBackend();
   readonly till = new MemoryTill();
@@ -105,10 +113,15 @@ export class LeaseWorld implements AsyncDisposable {
   /** Starts a provider that is killed at point `killAt`. @throws {Killed} */
   async start(killAt = Infinity): Promise<Generation> {
     const kill = new KillSwitch(killAt);
-    const journal = LeaseJournal.open({
-      path: join(this.#folder, "leases.sqlite"),
-      beforeCommit: () => kill.point("commit"),
-    });
+    let journal: LeaseJournal;
+    try {
+      journal = LeaseJournal.open({
+        path: join(this.#folder, "leases.sqlite"),
+        beforeCommit: () => kill.point("commit"),
+      });
+    } catch (error) {
+      throw kill.isDead ? new Killed(kill.place) : error;
+    }
     const events: ProviderEvent[] = [];
     try {
       const starting = Provider.start({
@@ -138,7 +151,7 @@ export class LeaseWorld implements AsyncDisposable {
       return generation;
     } catch (error) {
       journal[Symbol.dispose]();
-      throw error;
+      throw kill.isDead ? new Killed(kill.place) : error;
     }
   }
 
@@ -154,8 +167,10 @@ export class LeaseWorld implements AsyncDisposable {
     let isDone = false;
     const done = asking.then(() => isDone = true, () => isDone = true);
     await this.clock.settle();
-    for (let waitedMs = 0; !isDone && waitedMs < ms && !generation.kill.isDead; waitedMs += 500) {
-      await this.clock.advance(500);
+    for (let stepMs = 50, waitedMs = 0; !isDone && waitedMs < ms; waitedMs += stepMs) {
+      if (generation.kill.isDead) break;
+      await this.clock.advance(stepMs);
+      stepMs = Math.min(20_000, stepMs * 3);
     }
     if (generation.kill.isDead && !isDone) {
       asking.catch(() => {});
@@ -167,7 +182,7 @@ export class LeaseWorld implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const generation of this.#generations) {
-      await generation[Symbol.asyncDispose]().catch(() => {});
+      await Promise.resolve(generation[Symbol.asyncDispose]()).catch(() => {});
     }
     await Deno.remove(this.#folder, { recursive: true });
   }

@@ -1,0 +1,183 @@
+/**
+ * A provider is killed at every commit, and before and after every call to the engine, the till, the
+ * images and SSH; then another takes up its journal. Whatever the point: lease or refund, never both,
+ * never nothing, and the books balance to the sat.
+ */
+import assert from "node:assert/strict";
+import { leftMsat, usedMsat } from "../../../provisioning/leases/mod.ts";
+import type { Answer, Request } from "../../../provisioning/wire/mod.ts";
+import {
+  ALICE,
+  type Generation,
+  Killed,
+  LeaseWorld,
+} from "../../support/provisioning/lease_world.ts";
+import { bareToken, safeToken } from "../../support/provisioning/memory_till.ts";
+
+/** One conversation, its requests asked one after the other, each until it has an answer. */
+interface Scenario {
+  readonly name: string;
+  readonly prepare?: (world: LeaseWorld) => void;
+  readonly steps: readonly (Request | { readonly waitMs: number })[];
+  readonly check: (world: LeaseWorld, one: Generation, answers: readonly Answer[]) => void;
+}
+
+/** Fewer than a provider passes before it serves. */
+const START_POINTS = 8;
+
+const REQUEST = {
+  type: "spawn",
+  specId: "basic",
+  image: "ubuntu:22.04",
+  sshUsername: "user",
+  sshPassword: "W9ZG2GIUOWiPkYID",
+} as const;
+
+/** Runs a scenario, killed once at `killAt`. @returns Whether it came to that. */
+async function run(scenario: Scenario, killAt: number): Promise<boolean> {
+  await using world = new LeaseWorld();
+  scenario.prepare?.(world);
+  let one: Generation | undefined;
+  let place: string | undefined;
+  let isKilled = false;
+  /** Does something with a provider, and once more with the next one if that dies. */
+  const survive = async <T>(work: (one: Generation) => Promise<T>): Promise<T> => {
+    for (;;) {
+      try {
+        one ??= await world.start(isKilled ? Infinity : killAt);
+        const result = await work(one);
+        if (!one.kill.isDead) return result;
+      } catch (error) {
+        if (!(error instanceof Killed) && one?.kill.isDead !== true) throw error;
+      }
+      assert.ok(!isKilled, "a second death");
+      isKilled = true;
+      place = one?.kill.place ?? "start";
+      await one?.[Symbol.asyncDispose]();
+      one = undefined;
+      await world.clock.advance(1000);
+    }
+  };
+  const answers: Answer[] = [];
+  for (const step of scenario.steps) {
+    if ("waitMs" in step) {
+      await survive(async () => {
+        await world.clock.advance(step.waitMs);
+      });
+    } else answers.push(await survive((one) => world.ask(one, ALICE, step)));
+  }
+  try {
+    await survive(async (one) => {
+      // What may still be under way comes to its end.
+      await world.clock.advance(2000);
+      await one.provider.reconcile();
+      scenario.check(world, one, answers);
+      checkBooks(world, one);
+    });
+  } catch (error) {
+    throw new Error(`Killed at point ${killAt} (${place}): ${JSON.stringify(answers)}`, {
+      cause: error,
+    });
+  }
+  return isKilled;
+}
+
+/** What is kept was delivered; what runs is paid; nothing else is taken. */
+function checkBooks(world: LeaseWorld, one: Generation): void {
+  const leases = one.provider.leases();
+  const nowMs = world.clock.nowMs();
+  let owedMsat = 0;
+  for (const lease of leases) {
+    const isRunning = lease.state === "ready";
+    assert.equal(world.backend.instances.has(`container-${lease.number}`), isRunning, lease.state);
+    assert.ok(["ready", "destroyed", "refunded"].includes(lease.state), lease.state);
+    owedMsat += isRunning ? leftMsat(lease, nowMs) : 0;
+  }
+  assert.ok(world.backend.instances.size <= leases.length);
+  const usedSum = leases.reduce((sum, lease) => sum + usedMsat(lease, nowMs), 0);
+  const keptMsat = world.till.balanceSat * 1000;
+  // Less than a sat for each lease cannot be paid back.
+  assert.ok(keptMsat - usedSum - owedMsat >= 0, "more was paid back than was left");
+  assert.ok(keptMsat - usedSum - owedMsat < 1000 * Math.max(1, leases.length), "money was kept");
+  const free = one.provider.status().free.cpuMillicores;
+  assert.equal(free, 10_000 - 1000 * world.backend.instances.size);
+  assert.deepEqual(world.backend.mistakes, []);
+}
+
+function assertReady(answers: readonly Answer[]): void {
+  assert.equal(answers[0]?.type, "access");
+}
+
+const scenarios: readonly Scenario[] = [
+  {
+    name: "a safe token becomes a lease",
+    steps: [{ ...REQUEST, token: safeToken("s1", 180), requestId: "r1" }],
+    check: (world, _one, answers) => {
+      assertReady(answers);
+      assert.equal(world.till.balanceSat, 180);
+      assert.equal(world.backend.instances.size, 1);
+    },
+  },
+  {
+    name: "a bare token of an old client becomes a lease",
+    steps: [{ ...REQUEST, token: bareToken("b1", 180) }],
+    check: (world, _one, answers) => {
+      assertReady(answers);
+      assert.equal(world.till.balanceSat, 180);
+      assert.equal(world.backend.instances.size, 1);
+    },
+  },
+  {
+    name: "a lease whose engine fails is paid back",
+    prepare: (world) => world.backend.broken.add("start"),
+    steps: [{ ...REQUEST, token: bareToken("b1", 180), requestId: "r1" }],
+    check: (world, _one, [answer]) => {
+      assert.equal(answer?.type, "error");
+      assert.equal(answer?.type === "error" && answer.refund?.amountSat, 180);
+      assert.equal(world.till.balanceSat, 0);
+    },
+  },
+  {
+    name: "a lease is topped up and stopped early",
+    steps: [
+      { ...REQUEST, token: safeToken("s1", 180), requestId: "r1" },
+      { type: "topup", lease: "container-1000", token: bareToken("t1", 60), requestId: "r2" },
+      { waitMs: 20_000 },
+      { type: "stop", lease: "container-1000", requestId: "r3" },
+    ],
+    check: (world, _one, [access, topUp, stop]) => {
+      assert.equal(access?.type, "access");
+      assert.equal(topUp?.type === "topup" && topUp.extendedS, 1200);
+      assert.equal(stop?.type, "stop");
+      const refund = stop?.type === "stop" ? stop.refund?.amountSat ?? 0 : 0;
+      assert.equal(world.till.balanceSat, 240 - refund);
+      // 20 s and what the deaths took, at 50 msat a second.
+      assert.ok(refund >= 234 && refund <= 239, `${refund} sat came back`);
+      assert.equal(world.backend.instances.size, 0);
+    },
+  },
+  {
+    name: "a lease ends on time",
+    steps: [
+      { ...REQUEST, token: safeToken("s1", 3), requestId: "r1" },
+      { waitMs: 30_000 },
+      { waitMs: 32_000 },
+    ],
+    check: (world, one, answers) => {
+      assertReady(answers);
+      assert.equal(one.provider.leases()[0]?.state, "destroyed");
+      assert.equal(one.provider.leases()[0]?.ending?.reason, "expired");
+      assert.equal(world.till.balanceSat, 3);
+      assert.equal(world.backend.instances.size, 0);
+    },
+  },
+];
+
+for (const scenario of scenarios) {
+  Deno.test(`${scenario.name}, wherever the provider dies`, async () => {
+    // How a provider comes up is the same for all; one goes through that, too.
+    let killAt = scenario === scenarios[0] ? 0 : START_POINTS;
+    while (await run(scenario, ++killAt)) assert.ok(killAt < 400, "there is no end of points");
+    assert.ok(killAt > 20, `only ${killAt} points`);
+  });
+}
