@@ -167,7 +167,8 @@ export class LeaseWorld implements AsyncDisposable {
     let isDone = false;
     const done = asking.then(() => isDone = true, () => isDone = true);
     await this.clock.settle();
-    for (let stepMs = 50, waitedMs = 0; !isDone && waitedMs < ms; waitedMs += stepMs) {
+    let stepMs = 50;
+    for (let waitedMs = 0; !isDone && waitedMs < ms; waitedMs += stepMs) {
       if (generation.kill.isDead) break;
       await this.clock.advance(stepMs);
       stepMs = Math.min(20_000, stepMs * 3);
