@@ -129,6 +129,7 @@ export interface RestartAnswer extends AnswerOptions {
 export interface LogsAnswer extends AnswerOptions {
   readonly type: "logs";
   readonly lease: string;
+  /** As it came, control characters included. */
   readonly text: string;
   readonly isTruncated: boolean;
 }
@@ -137,6 +138,7 @@ export interface LogsAnswer extends AnswerOptions {
 export interface ExecAnswer extends AnswerOptions {
   readonly type: "exec";
   readonly lease: string;
+  /** As it came, control characters included. */
   readonly stdout: string;
   readonly stderr: string;
   readonly exitCode: number;

@@ -3,7 +3,7 @@ import { isSha256, type Sha256 } from "../../src/core/hash.ts";
 import { parsePublicKey } from "../../src/nostr/nostr.ts";
 import type { PublishedPort } from "../ports.ts";
 import type { Refund } from "./answer.ts";
-import { asCount, asList, asMembers, asText, type Members } from "./json.ts";
+import { asCount, asList, asMembers, asRaw, asText, type Members } from "./json.ts";
 import { canonicalLeaseName } from "./lease_name.ts";
 import { WIRE_LIMITS } from "./limits.ts";
 import { readPublishedPort } from "./port.ts";
@@ -38,7 +38,7 @@ export function asRequestId(value: unknown): string | undefined {
 
 /** A token, read no further. */
 export function asToken(value: unknown): string | undefined {
-  return asText(value, WIRE_LIMITS.tokenCharsMax);
+  return asRaw(value, WIRE_LIMITS.tokenCharsMax);
 }
 
 /** A compressed key of 66 lower-case hex digits. */

@@ -24,12 +24,24 @@ export function asMembers(value: unknown): Members | undefined {
     : undefined;
 }
 
-/** A string of at most `charsMax` characters. */
+/** A string of at most `charsMax` characters, as it is. */
+export function asRaw(value: unknown, charsMax: number): string | undefined {
+  return typeof value === "string" && value.length <= charsMax ? value : undefined;
+}
+
+/** Control characters but tab and line feed, and those that turn the direction of what follows. */
+// deno-lint-ignore no-control-regex
+const UNSEEN = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+/**
+ * A string of at most `charsMax` characters that people may be shown: a terminal takes commands from
+ * control characters, so they are replaced.
+ */
 export function asText(
   value: unknown,
   charsMax: number = WIRE_LIMITS.textCharsMax,
 ): string | undefined {
-  return typeof value === "string" && value.length <= charsMax ? value : undefined;
+  return asRaw(value, charsMax)?.replace(UNSEEN, "\uFFFD");
 }
 
 /** A whole number from 0 to `max`. */

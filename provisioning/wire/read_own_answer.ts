@@ -15,6 +15,7 @@ import {
   asFlag,
   asList,
   asMembers,
+  asRaw,
   asText,
   complete,
   type Members,
@@ -135,7 +136,7 @@ function readSummary(raw: unknown): LeaseSummary | undefined {
 
 /** Output of programs; what is longer was not made by a provider that follows the rules. */
 function asOutput(value: unknown): string | undefined {
-  return asText(value, 4 * WIRE_LIMITS.outputCharsMax);
+  return asRaw(value, 4 * WIRE_LIMITS.outputCharsMax);
 }
 
 /** Exit codes may be negative where a signal ended the program. */

@@ -19,6 +19,7 @@ import {
   asFlag,
   asList,
   asMembers,
+  asRaw,
   asText,
   complete,
   type Members,
@@ -201,7 +202,7 @@ function asKeyOrText(value: unknown): string | undefined {
 }
 
 function asSshKey(value: unknown): string | undefined {
-  const text = asText(value, WIRE_LIMITS.sshKeyCharsMax)?.trim();
+  const text = asRaw(value, WIRE_LIMITS.sshKeyCharsMax)?.trim();
   // deno-lint-ignore no-control-regex
   if (text === undefined || text === "" || /[\x00-\x08\x0b-\x1f\x7f]/.test(text)) return undefined;
   return text;
@@ -211,7 +212,7 @@ function asCommand(value: unknown): readonly string[] | undefined {
   const words = asList(
     value,
     WIRE_LIMITS.commandWordCountMax,
-    (word) => asText(word, WIRE_LIMITS.commandCharsMax),
+    (word) => asRaw(word, WIRE_LIMITS.commandCharsMax),
   );
   if (words === undefined || words.length === 0 || words[0] === "") return undefined;
   if (words.join("").length > WIRE_LIMITS.commandCharsMax) return undefined;

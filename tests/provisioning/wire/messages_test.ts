@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Sha256 } from "../../../src/core/hash.ts";
-import { npub, PRIVATE_LIMITS, privateSizeOf } from "../../../src/nostr/mod.ts";
+import { npub } from "../../../src/nostr/nostr.ts";
 import {
   accessInstructions,
   type Answer,
@@ -418,51 +418,4 @@ Deno.test("accessInstructions() are the lines of Paygress, the password among th
   assert.equal(accessInstructions(access).some((line) => line.includes("Password")), false);
   const shown = accessInstructions({ ...access, hostKeyFingerprint: "SHA256:abc" });
   assert.ok(shown.some((line) => line.endsWith("SHA256:abc")));
-});
-
-Deno.test("output that is too long for a message is cut, whatever it consists of", () => {
-  for (const letter of ["x", "\n", "\0", '"', "\\", "漢", "🚀"]) {
-    const output = letter.repeat(30_000);
-    const lease = "container-1";
-    const long: Answer[] = [
-      { type: "logs", lease, text: `${output}end`, isTruncated: false },
-      {
-        type: "exec",
-        lease,
-        stdout: `begin${output}`,
-        stderr: `begin${output}`,
-        exitCode: 0,
-        isTruncated: false,
-      },
-    ];
-    for (const answer of long) {
-      const text = buildAnswer(answer);
-      const size = privateSizeOf(text);
-      assert.ok(size <= PRIVATE_LIMITS.sentBytesMax && size > PRIVATE_LIMITS.sentBytesMax / 2);
-      const read = readAnswer(text);
-      assert.ok(read?.type === "logs" || read?.type === "exec");
-      assert.equal(read.isTruncated, true);
-      if (read.type === "logs") assert.ok(read.text.endsWith("end"));
-      else assert.ok(read.stdout.startsWith("begin") && read.stderr.startsWith("begin"));
-    }
-  }
-});
-
-Deno.test("a list of leases that is too long is cut, and says so", () => {
-  const one = {
-    lease: "container-1",
-    leaseId: `${KEYS.provider}:container-1:1785400000`,
-    state: "ready",
-    specId: "basic",
-    image: "i".repeat(500),
-    expiresMs: 0,
-    sshHost: "203.0.113.5",
-    sshPort: 31000,
-  };
-  for (const [image, most] of [["i", 32], ['"'.repeat(500), 31]] as const) {
-    const leases = Array(100).fill({ ...one, image });
-    const read = readAnswer(buildAnswer({ type: "leases", leases, isTruncated: false }));
-    assert.ok(read?.type === "leases" && read.isTruncated);
-    assert.ok(read.leases.length > 6 && read.leases.length <= most, String(read.leases.length));
-  }
 });
