@@ -48,6 +48,7 @@ export type LeaseEvent =
   | { readonly type: "seen" }
   /** Its instance, paused before, runs again. */
   | { readonly type: "resumed" }
+  /** Its instance had ended, and is started again. */
   | { readonly type: "revived" }
   /** The wall clock was set; what is paid is a duration. */
   | { readonly type: "shift"; readonly deltaMs: number };
@@ -136,7 +137,7 @@ export function transition(lease: Lease, event: LeaseEvent, nowMs: number): Leas
     case "resumed":
       return { ...lease, seenMs: nowMs, isPaused: false };
     case "revived":
-      return { ...lease, seenMs: nowMs, revivalCount: lease.revivalCount + 1 };
+      return revive(lease, nowMs);
     case "shift":
       return shift(lease, event.deltaMs);
     default:
@@ -170,6 +171,18 @@ function topUp(lease: Lease, amountMsat: number, nowMs: number): Lease {
     return enter(run(credited, nowMs), "ready", nowMs);
   }
   return { ...credited, expiresMs: expiryOf(credited, lease.sinceMs) };
+}
+
+/** From when it was last seen until now it may have stood still: that is not charged. */
+function revive(lease: Lease, nowMs: number): Lease {
+  const revived = { ...lease, seenMs: nowMs, revivalCount: lease.revivalCount + 1 };
+  if (lease.sinceMs === undefined || lease.expiresMs === undefined) return revived;
+  const stoodMs = Math.max(0, nowMs - Math.max(lease.seenMs ?? nowMs, lease.sinceMs));
+  return {
+    ...revived,
+    sinceMs: lease.sinceMs + stoodMs,
+    expiresMs: lease.expiresMs + stoodMs,
+  };
 }
 
 function shift(lease: Lease, deltaMs: number): Lease {

@@ -47,6 +47,12 @@ export const PROVIDER_LIMITS = {
   /** Requests a second of one key, and those that may come at once. */
   perKeyPerSecond: 1,
   perKeyBurst: 30,
+  /**
+   * Tokens without proof that are taken to their mint, a second, from all keys together: anybody can make
+   * such for nothing, and a mint answers some twenty requests a minute.
+   */
+  unprovenPerSecond: 0.1,
+  unprovenBurst: 10,
   /** Answers to what is no request, a second, for one key: silence otherwise. */
   complaintsPerSecond: 0.05,
   complaintsBurst: 3,

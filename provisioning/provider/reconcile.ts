@@ -109,8 +109,13 @@ async function revive(
     });
     return "lost";
   }
-  journal.leases.apply(lease.number, { type: "revived" }, { nowMs: time.nowMs() });
-  await backend.start(leaseNameOf(lease.number));
+  const name = leaseNameOf(lease.number);
+  const after = journal.leases.apply(lease.number, { type: "revived" }, { nowMs: time.nowMs() });
+  await backend.start(name);
+  if (after?.expiresMs !== undefined) await backend.extend(name, after.expiresMs);
+  // Its end has moved, for its driver and for those who wait.
+  if (after !== undefined) runner.announce(after);
+  runner.nudge(lease.number);
   return "revived";
 }
 

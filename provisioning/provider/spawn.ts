@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { isSeedmintError } from "../../src/core/errors.ts";
 import { randomBelow } from "../../src/core/ports.ts";
+import { TokenBucket } from "../../src/core/token_bucket.ts";
 import type { Lease } from "../leases/mod.ts";
 import type { Answer, SpawnRequest } from "../wire/mod.ts";
 import { isAnswerable, pendingAnswer, spawnAnswer } from "./answers.ts";
@@ -28,10 +29,16 @@ export interface AskContext {
 export class SpawnDesk {
   readonly #context: ProviderContext;
   readonly #runner: LeaseRunner;
+  readonly #unproven: TokenBucket;
 
   constructor(context: ProviderContext, runner: LeaseRunner) {
     this.#context = context;
     this.#runner = runner;
+    this.#unproven = new TokenBucket({
+      perSecond: PROVIDER_LIMITS.unprovenPerSecond,
+      burst: PROVIDER_LIMITS.unprovenBurst,
+      clock: context.clock,
+    });
   }
 
   /** @throws {Refusal} */
@@ -93,6 +100,13 @@ export class SpawnDesk {
     const { journal, time, settings, total, ssh } = this.#context;
     checkAge(ask, time.nowMs());
     const checked = checkSpawn(request, ask.owner, this.#context);
+    if (!checked.facts.hasValidDleq && !this.#unproven.tryTake(1)) {
+      throw new Refusal(
+        "rate_limited",
+        "Too many tokens without valid proofs of their mint (NUT-12); send one that has them",
+        { retryMs: 10_000 },
+      );
+    }
     const hostKey = await ssh.newHostKey();
     const terms = this.#terms(request, checked, ask);
     const reservation = journal.transaction(() => {

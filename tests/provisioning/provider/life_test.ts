@@ -303,3 +303,24 @@ Deno.test("a key that asks too often is told so, and others are not", async () =
   assert.equal(answers.filter((answer) => errorOf(answer) === "rate_limited").length, 10);
   assert.equal((await one.provider.ask(BOB, { type: "leases" })).type, "leases");
 });
+
+Deno.test("the time in which a machine was down is not charged for", async () => {
+  await using world = new LeaseWorld();
+  let expiresMs: number;
+  {
+    await using one = await world.start();
+    ({ expiresMs } = await leased(world, one));
+    await world.clock.advance(120_000);
+  }
+  world.backend.instances.get(NAME)!.state = "stopped";
+  const downMs = 1_200_000;
+  world.clock.jump(downMs);
+  await using two = await world.start();
+  await world.clock.settle();
+  const [lease] = two.provider.leases();
+  assert.equal(lease?.state, "ready");
+  assert.ok(lease!.expiresMs! >= expiresMs + downMs, String(lease!.expiresMs! - expiresMs));
+  assert.ok(lease!.expiresMs! <= expiresMs + downMs + 61_000);
+  assert.equal(world.backend.instances.get(NAME)?.state, "running");
+  assert.equal(world.backend.instances.get(NAME)?.expiresMs, lease!.expiresMs);
+});

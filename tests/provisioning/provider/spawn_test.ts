@@ -276,3 +276,31 @@ Deno.test("a tier need not be named when there is one, and must be when there ar
   const { specId: _, ...request } = spawn(safeToken("s2", 180));
   assertError(await world.ask(two, ALICE, request), "spec_unavailable");
 });
+
+Deno.test("tokens without proofs, which cost nothing to make, cannot keep the mint busy", async () => {
+  await using world = new LeaseWorld();
+  await using one = await world.start();
+  const answers: Answer[] = [];
+  for (let count = 0; count < 30; count++) {
+    const secret = `forged ${count}`;
+    world.till.refusals.set(secret, "invalid_token");
+    const owner = count.toString(16).padStart(64, "0");
+    answers.push(await world.ask(one, owner, spawn(playToken({ secret, amountSat: 180 }))));
+  }
+  assert.ok(world.till.redeemCount <= 12, String(world.till.redeemCount));
+  for (const answer of answers.slice(15)) assertError(answer, "rate_limited");
+  const honest = await world.ask(one, BOB, spawn(bareToken("b", 180)));
+  assert.equal(honest.type, "access");
+});
+
+Deno.test("a token that was refused once is not taken to its mint again", async () => {
+  await using world = new LeaseWorld();
+  await using one = await world.start();
+  world.till.refusals.set("spent", "token_already_spent");
+  for (let count = 0; count < 3; count++) {
+    assertError(await world.ask(one, ALICE, spawn(bareToken("spent", 180))), "token_already_spent");
+  }
+  assertError(await world.ask(one, BOB, spawn(bareToken("spent", 180))), "token_already_spent");
+  assert.equal(world.till.redeemCount, 1);
+  assert.equal(one.provider.status().free.cpuMillicores, 10_000);
+});

@@ -37,9 +37,9 @@ export function safeToken(secret: string, amountSat: number): string {
   return playToken({ secret, amountSat, lockedTo: PAYMENT_KEY, hasValidDleq: true });
 }
 
-/** One that anybody can spend. */
+/** One that anybody can spend; its proofs are valid. */
 export function bareToken(secret: string, amountSat: number): string {
-  return playToken({ secret, amountSat });
+  return playToken({ secret, amountSat, hasValidDleq: true });
 }
 
 /** A till in memory. It outlives the provider, as a wallet and its mints do. */
