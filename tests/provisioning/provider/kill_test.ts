@@ -4,8 +4,8 @@
  * never nothing, and the books balance to the sat.
  */
 import assert from "node:assert/strict";
-import { leftMsat, usedMsat } from "../../../provisioning/leases/mod.ts";
 import type { Answer, Request } from "../../../provisioning/wire/mod.ts";
+import { assertBooksBalance } from "../../support/provisioning/lease_books.ts";
 import {
   ALICE,
   type Generation,
@@ -72,7 +72,7 @@ async function run(scenario: Scenario, killAt: number): Promise<boolean> {
       await world.clock.advance(2000);
       await one.provider.reconcile();
       scenario.check(world, one, answers);
-      checkBooks(world, one);
+      assertBooksBalance(world, one);
     });
   } catch (error) {
     throw new Error(`Killed at point ${killAt} (${place}): ${JSON.stringify(answers)}`, {
@@ -80,28 +80,6 @@ async function run(scenario: Scenario, killAt: number): Promise<boolean> {
     });
   }
   return isKilled;
-}
-
-/** What is kept was delivered; what runs is paid; nothing else is taken. */
-function checkBooks(world: LeaseWorld, one: Generation): void {
-  const leases = one.provider.leases();
-  const nowMs = world.clock.nowMs();
-  let owedMsat = 0;
-  for (const lease of leases) {
-    const isRunning = lease.state === "ready";
-    assert.equal(world.backend.instances.has(`container-${lease.number}`), isRunning, lease.state);
-    assert.ok(["ready", "destroyed", "refunded"].includes(lease.state), lease.state);
-    owedMsat += isRunning ? leftMsat(lease, nowMs) : 0;
-  }
-  assert.ok(world.backend.instances.size <= leases.length);
-  const usedSum = leases.reduce((sum, lease) => sum + usedMsat(lease, nowMs), 0);
-  const keptMsat = world.till.balanceSat * 1000;
-  // Less than a sat for each lease cannot be paid back.
-  assert.ok(keptMsat - usedSum - owedMsat >= 0, "more was paid back than was left");
-  assert.ok(keptMsat - usedSum - owedMsat < 1000 * Math.max(1, leases.length), "money was kept");
-  const free = one.provider.status().free.cpuMillicores;
-  assert.equal(free, 10_000 - 1000 * world.backend.instances.size);
-  assert.deepEqual(world.backend.mistakes, []);
 }
 
 function assertReady(answers: readonly Answer[]): void {
