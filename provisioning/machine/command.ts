@@ -20,6 +20,11 @@ export interface CommandOptions {
   readonly input?: string;
   /** Of each stream; what is more is read and dropped. @default {OUTPUT_BYTES_MAX} */
   readonly outputBytesMax?: number;
+  /**
+   * A file that is locked (flock, shared) as long as the program runs, even if we die meanwhile: whoever locks it
+   * next knows that nothing of ours is still at work.
+   */
+  readonly guard?: string | undefined;
   /** Throw the output away, so that a daemon which the program leaves behind holds no pipe of ours. */
   readonly isOutputDropped?: boolean;
 }
@@ -102,7 +107,9 @@ export async function isInstalled(program: string): Promise<boolean> {
 }
 
 function spawn(argv: readonly string[], options: CommandOptions): Deno.ChildProcess {
-  const [program, ...args] = argv;
+  // Closed for the program itself: what it leaves behind must not hold the lock.
+  const guard = options.guard === undefined ? [] : ["flock", "--shared", "--close", options.guard];
+  const [program, ...args] = [...guard, ...argv];
   if (program === undefined) throw new TypeError("Cannot run a program: no name is given");
   const output = options.isOutputDropped ? "null" : "piped";
   try {

@@ -137,7 +137,7 @@ export class RuncBackend implements Backend {
     checkSpec(spec);
     await this.#images.unpack(spec.image, options);
     const server = await this.#serverFiles();
-    await this.#hold(spec.leaseId, async () => {
+    await this.#hold(spec.leaseId, async (guard) => {
       const paths = this.#paths(spec.leaseId);
       const there = await readRecord(paths.folder);
       if (there?.phase === "made") {
@@ -158,6 +158,7 @@ export class RuncBackend implements Backend {
           nameServers: this.#options.nameServers ?? NAME_SERVERS,
           random: this.#options.random,
           clock: this.#options.clock,
+          guard,
         });
       } catch (error) {
         await this.#wipe(spec.leaseId, spec.ssh.hostPort);
@@ -167,14 +168,17 @@ export class RuncBackend implements Backend {
   }
 
   async start(leaseId: string): Promise<void> {
-    await this.#hold(leaseId, async () => await this.#start(await this.#record(leaseId)));
+    await this.#hold(
+      leaseId,
+      async (guard) => await this.#start(await this.#record(leaseId), guard),
+    );
   }
 
   async restart(leaseId: string): Promise<void> {
-    await this.#hold(leaseId, async () => {
+    await this.#hold(leaseId, async (guard) => {
       const record = await this.#record(leaseId);
       await this.#runtime.remove(leaseId);
-      await this.#start(record);
+      await this.#start(record, guard);
     });
   }
 
@@ -314,27 +318,38 @@ export class RuncBackend implements Backend {
     await Promise.all(this.#starting);
   }
 
-  async #start(record: LeaseRecord): Promise<void> {
+  async #start(record: LeaseRecord, guard: string): Promise<void> {
     const { leaseId } = record;
     const paths = this.#paths(leaseId);
     const { status } = await this.#runtime.state(leaseId);
     if (status === "running" || status === "paused") return;
     await this.#runtime.remove(leaseId);
-    await mountDisk(paths, this.#images.rootOf(record.image), { idBase: this.#idBase });
-    const files = { bundle: paths.bundle, log: logPath(paths) };
+    await mountDisk(paths, this.#images.rootOf(record.image), {
+      idBase: this.#idBase,
+      guard,
+    });
+    const files = { bundle: paths.bundle, log: logPath(paths), guard };
     const { bandwidthBytesPerS } = this.#options;
     const [pid] = await Promise.all([
       this.#runtime.create(leaseId, files),
-      guardLease(record, bandwidthBytesPerS === undefined ? {} : { bandwidthBytesPerS }),
+      guardLease(record, {
+        guard,
+        ...(bandwidthBytesPerS === undefined ? {} : { bandwidthBytesPerS }),
+      }),
     ]);
-    await connectLease(record.hostPort, pid);
-    await this.#runtime.start(leaseId);
-    if (record.hasCommand) this.#startCommand(leaseId, paths);
+    await connectLease(record.hostPort, pid, { guard });
+    await this.#runtime.start(leaseId, { guard });
+    if (record.hasCommand) this.#startCommand(leaseId, paths, guard);
   }
 
   /** Starts what the image itself runs, beside the SSH server; that it fails is told in the log. */
-  #startCommand(leaseId: string, paths: InstancePaths): void {
-    const files = { bundle: paths.bundle, log: logPath(paths), processFile: paths.processFile };
+  #startCommand(leaseId: string, paths: InstancePaths, guard: string): void {
+    const files = {
+      bundle: paths.bundle,
+      log: logPath(paths),
+      processFile: paths.processFile,
+      guard,
+    };
     const starting = this.#runtime.spawn(leaseId, files)
       .catch(async (error) => {
         const line = `${error instanceof Error ? error.message : String(error)}\n`;
@@ -377,7 +392,7 @@ export class RuncBackend implements Backend {
     return found.sort();
   }
 
-  #hold<T>(leaseId: string, work: () => Promise<T>): Promise<T> {
+  #hold<T>(leaseId: string, work: (guard: string) => Promise<T>): Promise<T> {
     return withLease(`${this.#options.stateDir}/locks`, leaseId, work);
   }
 

@@ -23,7 +23,11 @@ export function logPath(paths: DiskPaths): string {
 }
 
 /** Makes the disk, with all its room taken at once. @throws {SeedmintError} `no-space`. */
-export async function makeDisk(paths: DiskPaths, diskMb: number): Promise<void> {
+export async function makeDisk(
+  paths: DiskPaths,
+  diskMb: number,
+  options: { readonly guard: string },
+): Promise<void> {
   await takeRoom(paths.file, diskMb * 1024 * 1024);
   await mustRun([
     "mkfs.ext4",
@@ -36,20 +40,22 @@ export async function makeDisk(paths: DiskPaths, diskMb: number): Promise<void> 
     "-E",
     "nodiscard,lazy_itable_init=1",
     paths.file,
-  ]);
+  ], options);
 }
 
 /** Mounts the disk and the root file system over `image`; fine when they are. */
 export async function mountDisk(
   paths: DiskPaths,
   image: string,
-  options: { readonly idBase: number },
+  options: { readonly idBase: number; readonly guard: string },
 ): Promise<void> {
   for (const folder of [paths.mount, paths.rootfs]) {
     await Deno.mkdir(folder, { recursive: true, mode: 0o711 });
   }
   if (!await isMounted(paths.mount)) {
-    await mustRun(["mount", "-o", "loop,nosuid,nodev,noatime", paths.file, paths.mount]);
+    await mustRun(["mount", "-o", "loop,nosuid,nodev,noatime", paths.file, paths.mount], {
+      guard: options.guard,
+    });
   }
   const upper = `${paths.mount}/upper`;
   const work = `${paths.mount}/work`;
@@ -71,7 +77,7 @@ export async function mountDisk(
       `nosuid,nodev,lowerdir=${image},upperdir=${upper},workdir=${work}`,
       "seedmint",
       paths.rootfs,
-    ]);
+    ], { guard: options.guard });
   }
 }
 
@@ -104,7 +110,7 @@ async function unmount(folder: string, clock: Clock): Promise<void> {
 async function takeRoom(file: string, bytes: number): Promise<void> {
   const { exitCode, stderr } = await runCommand(["fallocate", "-l", String(bytes), file]);
   if (exitCode === 0) return;
-  if (/no space/i.test(stderr)) {
+  if (/no space|too large/i.test(stderr)) {
     await Deno.remove(file).catch(() => {});
     throw new SeedmintError(
       "no-space",

@@ -37,6 +37,8 @@ export interface InstanceOptions {
   readonly nameServers: readonly string[];
   readonly random: Random;
   readonly clock: Clock;
+  /** Guards the programs that are run, see `CommandOptions`. */
+  readonly guard: string;
 }
 
 /** The parts of the lease whose folder is `folder`. */
@@ -63,7 +65,7 @@ export async function makeInstance(
   await Deno.chmod(paths.bundle, 0o711);
   const record = recordOf(spec);
   await writeRecord(paths.folder, record);
-  await makeDisk(paths, spec.resources.diskMb);
+  await makeDisk(paths, spec.resources.diskMb, options);
   await mountDisk(paths, options.imageRoot, options);
   const tree = new RootedTree(paths.rootfs, { idOffset: options.idBase });
   prepareTree(tree, spec, options);

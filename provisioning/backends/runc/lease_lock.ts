@@ -2,20 +2,28 @@
 
 const LOCKS = 1024;
 
-/** Runs `work` while nobody else works on the same lease. */
+/**
+ * Runs `work` while nobody else works on the same lease, programs of a process that died included.
+ *
+ * @param work Is given the file that guards the programs that it runs.
+ */
 export async function withLease<T>(
   folder: string,
   leaseId: string,
-  work: () => Promise<T>,
+  work: (guard: string) => Promise<T>,
 ): Promise<T> {
   const number = Number(leaseId.replace(/\D/g, "").slice(-9)) % LOCKS;
   // The files stay: one that is removed while somebody waits for it locks nothing.
-  using file = await Deno.open(`${folder}/${number}`, {
-    read: true,
-    write: true,
-    create: true,
-    mode: 0o600,
-  });
+  using file = await open(`${folder}/${number}`);
   await file.lock(true);
-  return await work();
+  const guard = `${folder}/${number}.programs`;
+  {
+    using programs = await open(guard);
+    await programs.lock(true);
+  }
+  return await work(guard);
+}
+
+async function open(path: string): Promise<Deno.FsFile> {
+  return await Deno.open(path, { read: true, write: true, create: true, mode: 0o600 });
 }

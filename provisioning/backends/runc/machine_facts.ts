@@ -14,6 +14,7 @@ const PROGRAMS: readonly (readonly [string, string])[] = [
   ["mkfs.ext4", "e2fsprogs"],
   ["mount", "mount"],
   ["nsenter", "util-linux"],
+  ["flock", "util-linux"],
 ];
 
 /** The processor, if leases can run on it. */

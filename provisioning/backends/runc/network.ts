@@ -15,17 +15,21 @@ const FORWARDING = "/proc/sys/net/ipv4/ip_forward";
 /** Puts a lease's rules in force, before it has a link: nothing slips through in between. */
 export async function guardLease(
   published: PublishedPorts,
-  options: { readonly bandwidthBytesPerS?: number },
+  options: { readonly bandwidthBytesPerS?: number; readonly guard: string },
 ): Promise<void> {
   await forward();
   const rules = leaseRules(leaseLink(published.hostPort), published, options);
-  await mustRun(["nft", "-f", "-"], { input: rules });
+  await mustRun(["nft", "-f", "-"], { input: rules, guard: options.guard });
 }
 
 /** Connects the namespace of `pid` to the host. */
-export async function connectLease(hostPort: number, pid: number): Promise<void> {
+export async function connectLease(
+  hostPort: number,
+  pid: number,
+  options: { readonly guard: string },
+): Promise<void> {
   const link = leaseLink(hostPort);
-  const batch = { input: hostLinkBatch(link, pid) };
+  const batch = { input: hostLinkBatch(link, pid), guard: options.guard };
   const made = await runCommand(["ip", "-batch", "-"], batch);
   if (made.exitCode !== 0) {
     // A link of an earlier try whose namespace still lives.
@@ -36,6 +40,7 @@ export async function connectLease(hostPort: number, pid: number): Promise<void>
   await Deno.writeTextFile(`/proc/sys/net/ipv4/conf/${link.device}/route_localnet`, "1");
   await mustRun(["nsenter", `--net=/proc/${pid}/ns/net`, "ip", "-batch", "-"], {
     input: insideLinkBatch(link),
+    guard: options.guard,
   });
 }
 

@@ -55,6 +55,9 @@ const CLOSED_RANGES = [
 /** Mail between servers and its submission: what spam goes through. */
 const CLOSED_PORTS = [25, 465, 587, 2525];
 
+/** The lease is told, so that its programs fail at once instead of waiting. */
+const REFUSED = "reject with icmpx type admin-prohibited";
+
 /** The link of the lease whose SSH is published on `hostPort`: no two leases of a host share one. */
 export function leaseLink(hostPort: number): LeaseLink {
   const base = FIRST_ADDRESS + hostPort * 4;
@@ -129,7 +132,7 @@ table inet ${table} {
   chain input {
     type filter hook input priority filter - 5; policy accept;
     iifname "${device}" ct state established,related accept
-    iifname "${device}" drop
+    iifname "${device}" ${REFUSED}
   }
   chain forward {
     type filter hook forward priority filter - 5; policy accept;
@@ -142,8 +145,8 @@ table inet ${table} {
     ${tooMuch}
     ct state established,related accept
     ct state invalid drop
-    ip daddr @closed drop
-    tcp dport { ${CLOSED_PORTS.join(", ")} } drop
+    ip daddr @closed ${REFUSED}
+    tcp dport { ${CLOSED_PORTS.join(", ")} } ${REFUSED}
     ${tooFast}
     ${tooMany}
     accept

@@ -49,7 +49,10 @@ export class Runtime {
   }
 
   /** Makes a container up to, not including, its first process; @returns the pid that waits. */
-  async create(id: string, options: { bundle: string; log: string }): Promise<number> {
+  async create(
+    id: string,
+    options: { readonly bundle: string; readonly log: string; readonly guard: string },
+  ): Promise<number> {
     const pidFile = `${options.bundle}/pid`;
     await removeTree(pidFile);
     await this.#runInto(options, ["create", "--bundle", options.bundle, "--pid-file", pidFile, id]);
@@ -61,14 +64,19 @@ export class Runtime {
   }
 
   /** Lets the first process run. */
-  async start(id: string): Promise<void> {
-    await this.#must(["start", id]);
+  async start(id: string, options: { readonly guard: string }): Promise<void> {
+    await this.#must(["start", id], options);
   }
 
   /** Starts one more process and leaves it running. */
   async spawn(
     id: string,
-    options: { readonly processFile: string; readonly bundle: string; readonly log: string },
+    options: {
+      readonly processFile: string;
+      readonly bundle: string;
+      readonly log: string;
+      readonly guard: string;
+    },
   ): Promise<void> {
     await this.#runInto(options, ["exec", "--detach", "--process", options.processFile, id]);
   }
@@ -128,7 +136,10 @@ export class Runtime {
   async remove(id: string): Promise<void> {
     for (let tries = 0;; tries++) {
       const { status } = await this.state(id);
-      if (status === "none") return;
+      if (status === "none") {
+        // Without a state in it, a folder is what a runtime left that was ended by force.
+        return await removeTree(`${this.#root}/${id}`);
+      }
       if (tries === DELETE_TRIES_MAX) {
         throw new SeedmintError("unavailable", `Cannot remove ${id}: it stays ${status}`, {
           retryable: true,
@@ -145,7 +156,7 @@ export class Runtime {
 
   /** Runs with output into the log, for what leaves processes behind; errors come from a file of their own. */
   async #runInto(
-    options: { readonly bundle: string; readonly log: string },
+    options: { readonly bundle: string; readonly log: string; readonly guard: string },
     args: readonly string[],
   ): Promise<void> {
     const errors = `${options.bundle}/runtime-${crypto.randomUUID()}.log`;
@@ -153,6 +164,7 @@ export class Runtime {
     try {
       const { exitCode } = await runCommand([...INTO_FILE, options.log, ...argv], {
         isOutputDropped: true,
+        guard: options.guard,
         timeoutMs: RUNTIME_MS_MAX,
       });
       if (exitCode === 0) return;
@@ -168,8 +180,8 @@ export class Runtime {
     }
   }
 
-  async #must(args: readonly string[]): Promise<string> {
-    return await mustRun(this.#argv(args), { timeoutMs: RUNTIME_MS_MAX });
+  async #must(args: readonly string[], options: CommandOptions = {}): Promise<string> {
+    return await mustRun(this.#argv(args), { timeoutMs: RUNTIME_MS_MAX, ...options });
   }
 
   #argv(args: readonly string[]): string[] {

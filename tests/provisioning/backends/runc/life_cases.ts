@@ -1,0 +1,242 @@
+/** Ends, crashes and logins, on the real runc; started by backend_test.ts in namespaces of its own. */
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { isSeedmintError } from "../../../../src/core/errors.ts";
+import {
+  leaseLink,
+  RuncBackend,
+  runWatchdog,
+  startWatchdog,
+  watchdogPid,
+} from "../../../../provisioning/backends/runc/mod.ts";
+import type { InstanceSpec } from "../../../../provisioning/ports.ts";
+import { readHostKey } from "../../../../provisioning/ssh/mod.ts";
+import { systemClock } from "../../../../src/host/system.ts";
+import { imageOf, layerOf } from "../../../support/provisioning/tar.ts";
+import { host, LeaseWorld, optionsFor } from "./lease_world.ts";
+
+const signal = new AbortController().signal;
+const child = (name: string) =>
+  fileURLToPath(import.meta.resolve(`../../../support/provisioning/${name}`));
+
+async function absent(world: LeaseWorld, spec: InstanceSpec): Promise<void> {
+  assert.equal(await world.backend.state(spec.leaseId), "absent");
+  assert.doesNotMatch(await Deno.readTextFile("/proc/self/mounts"), new RegExp(spec.leaseId));
+  const { device, table } = leaseLink(spec.ssh.hostPort);
+  assert.doesNotMatch(await host("ip", "link"), new RegExp(device));
+  assert.doesNotMatch(await host("nft", "list", "tables"), new RegExp(table));
+  await assert.rejects(Deno.stat(`/sys/fs/cgroup/memory/seedmint-${spec.leaseId}`));
+}
+
+async function until(isTrue: () => Promise<boolean>, withinMs: number): Promise<void> {
+  const endMs = performance.now() + withinMs;
+  while (!await isTrue()) {
+    assert.ok(performance.now() < endMs, `it did not become true within ${withinMs} ms`);
+    await systemClock.sleep(50);
+  }
+}
+
+Deno.test("the watchdog ends a lease within five seconds of its end, and no other", async () => {
+  await using world = await LeaseWorld.open();
+  const pidFile = `${world.stateDir}/watchdog.pid`;
+  const argv = [Deno.execPath(), "run", "-A", "--cached-only", child("watchdog_child.ts")];
+  const pid = await startWatchdog([...argv, world.stateDir, pidFile], { pidFile });
+  try {
+    await until(async () => await watchdogPid(pidFile) === pid, 20_000);
+    assert.equal(await startWatchdog(argv, { pidFile }), pid);
+    const [spec, other, extended] = [await world.lease(), await world.lease(), await world.lease()];
+    const endMs = Date.now() + 500;
+    await world.backend.extend(spec.leaseId, endMs);
+    await world.backend.extend(extended.leaseId, endMs);
+    await world.backend.extend(extended.leaseId, endMs + 60_000);
+    await until(async () => await world.backend.state(spec.leaseId) === "absent", 20_000);
+    const lateMs = Date.now() - endMs;
+    assert.ok(lateMs >= 0 && lateMs < 5_000, `${lateMs} ms late`);
+    assert.equal(await world.backend.state(other.leaseId), "running");
+    assert.equal(await world.backend.state(extended.leaseId), "running");
+    await until(() => absent(world, spec).then(() => true, () => false), 5_000);
+  } finally {
+    Deno.kill(pid, "SIGTERM");
+    await until(async () => await watchdogPid(pidFile) === undefined, 10_000);
+  }
+});
+
+Deno.test("a second watchdog of the same leases is refused", async () => {
+  await using world = await LeaseWorld.open();
+  const controller = new AbortController();
+  const options = {
+    backend: world.backend,
+    clock: systemClock,
+    pidFile: `${world.stateDir}/watchdog.pid`,
+    signal: controller.signal,
+  };
+  const first = runWatchdog(options);
+  await until(async () => await watchdogPid(options.pidFile) === Deno.pid, 5_000);
+  await assert.rejects(runWatchdog(options), (error) => isSeedmintError(error, "locked"));
+  controller.abort();
+  await first;
+});
+
+Deno.test("a provider killed at any moment leaves nothing that destroy() does not remove", async () => {
+  await using world = await LeaseWorld.open();
+  const spec = await world.spec();
+  await world.backend.prepare(spec.image, { signal });
+  const specFile = `${world.stateDir}/spec.json`;
+  await Deno.writeTextFile(
+    specFile,
+    JSON.stringify({ ...spec, image: { ...spec.image, layers: [] } }),
+  );
+  for (let round = 0; round < 8; round++) {
+    const provider = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--cached-only", child("lease_child.ts"), world.stateDir, specFile],
+      stdin: "null",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    const reader = provider.stdout.getReader();
+    await reader.read();
+    await systemClock.sleep(round * 31);
+    provider.kill("SIGKILL");
+    await provider.status;
+    await reader.cancel();
+    await using again = await RuncBackend.open(optionsFor(world.stateDir));
+    assert.notEqual(await again.state(spec.leaseId), "unknown");
+    if (round % 2 === 0) {
+      await again.destroy(spec.leaseId);
+      await absent(world, spec);
+    } else {
+      await world.run(spec);
+      assert.equal(await again.state(spec.leaseId), "running");
+    }
+  }
+});
+
+Deno.test("a lease comes back with its files after the machine was off", async () => {
+  await using world = await LeaseWorld.open();
+  const spec = await world.lease();
+  await world.sh(spec, "echo kept > /root/note; sync");
+  const folder = `${world.stateDir}/leases/${spec.leaseId}`;
+  await host("runc", "--root", `${world.stateDir}/runc`, "delete", "--force", spec.leaseId);
+  await host("umount", `${folder}/rootfs`);
+  await host("umount", `${folder}/disk`);
+  assert.equal(await world.backend.state(spec.leaseId), "stopped");
+  assert.equal((await world.backend.list())[0]?.state, "stopped");
+  await world.backend.start(spec.leaseId);
+  assert.equal((await world.sh(spec, "cat /root/note")).stdout, "kept\n");
+});
+
+Deno.test("a runtime that does not answer is unknown, and never absent", async () => {
+  await using world = await LeaseWorld.open();
+  const spec = await world.lease();
+  const path = Deno.env.get("PATH")!;
+  Deno.env.set("PATH", "/nowhere");
+  try {
+    assert.equal(await world.backend.state(spec.leaseId), "unknown");
+    assert.equal(await world.backend.state("container-99999"), "unknown");
+    await assert.rejects(world.backend.list(), (error) => isSeedmintError(error, "unavailable"));
+    await assert.rejects(world.backend.destroy(spec.leaseId));
+    const { ok, problem } = await world.backend.probe();
+    assert.equal(ok, false);
+    assert.match(problem!, /install runc/);
+  } finally {
+    Deno.env.set("PATH", path);
+  }
+  assert.equal(await world.backend.state(spec.leaseId), "running");
+});
+
+Deno.test("a damaged record is unknown, and its lease is not ended by the watchdog", async () => {
+  await using world = await LeaseWorld.open();
+  const spec = await world.lease();
+  const record = `${world.stateDir}/leases/${spec.leaseId}/lease.json`;
+  const text = await Deno.readTextFile(record);
+  await Deno.writeTextFile(record, "{");
+  assert.equal(await world.backend.state(spec.leaseId), "unknown");
+  assert.deepEqual(
+    (await world.backend.list()).map(({ leaseId, state, expiresMs }) => [
+      leaseId,
+      state,
+      expiresMs,
+    ]),
+    [[spec.leaseId, "unknown", 0]],
+  );
+  await Deno.writeTextFile(record, text);
+});
+
+Deno.test("create() that fails leaves nothing", async () => {
+  await using world = await LeaseWorld.open();
+  for (
+    const more of [
+      { resources: { cpuMillicores: 100, memoryMb: 64, diskMb: 1_000_000_000 } },
+      {
+        image: {
+          ...world.image,
+          config: { ...world.image.config, cmd: ["true"], user: "none-such" },
+        },
+      },
+    ]
+  ) {
+    const spec = await world.spec(more);
+    await assert.rejects(
+      world.backend.create(spec, { signal }),
+      (error) => isSeedmintError(error, "no-space") || isSeedmintError(error, "invalid"),
+    );
+    await absent(world, spec);
+  }
+});
+
+Deno.test("a lessee logs in by key to the host key that was told, and strangers do not", async () => {
+  await using world = await LeaseWorld.open();
+  const folder = await Deno.makeTempDir();
+  await host("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", `${folder}/mine`);
+  await host("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", `${folder}/other`);
+  await Deno.writeTextFile(`${folder}/ask`, "#!/bin/sh\necho hunter22\n", { mode: 0o700 });
+  const mine = (await Deno.readTextFile(`${folder}/mine.pub`)).trim();
+  const base = await world.spec();
+  const onlyFile = imageOf([layerOf([{ name: "hello", content: "from scratch" }])]);
+  const scratch = { ...base, image: onlyFile, ssh: { ...base.ssh, authorizedKeys: [mine] } };
+  await world.run(scratch);
+  const next = await world.spec();
+  const old = {
+    ...next,
+    ssh: { ...next.ssh, user: "ann", authorizedKeys: [], password: "hunter22" },
+  };
+  await world.run(old);
+  const login = (spec: InstanceSpec, key: string, ...more: string[]) => {
+    const { publicKey } = readHostKey(spec.ssh.hostKey);
+    const known = `[127.0.0.1]:${spec.ssh.hostPort} ${publicKey}\n`;
+    Deno.writeTextFileSync(`${folder}/known`, known);
+    return host(
+      "env",
+      `SSH_ASKPASS=${folder}/ask`,
+      "SSH_ASKPASS_REQUIRE=force",
+      "DISPLAY=:0",
+      "ssh",
+      "-F",
+      "none",
+      "-p",
+      String(spec.ssh.hostPort),
+      "-i",
+      `${folder}/${key}`,
+      "-o",
+      "StrictHostKeyChecking=yes",
+      "-o",
+      `UserKnownHostsFile=${folder}/known`,
+      "-o",
+      "IdentitiesOnly=yes",
+      "-o",
+      "NumberOfPasswordPrompts=1",
+      "-o",
+      "LogLevel=ERROR",
+      ...more,
+      `${spec.ssh.user}@127.0.0.1`,
+      "id -u; cat /hello; echo $LEASE_COLOUR",
+    );
+  };
+  assert.equal(await login(scratch, "mine"), "0\nfrom scratchgreen\n");
+  assert.match(await login(scratch, "other"), /Permission denied/);
+  assert.match(await login(scratch, "other", "-o", "PubkeyAuthentication=no"), /Permission denied/);
+  assert.match(await login(old, "other"), /^1000\n/);
+  await Deno.writeTextFile(`${folder}/ask`, "#!/bin/sh\necho wrong\n", { mode: 0o700 });
+  assert.match(await login(old, "other"), /Permission denied/);
+  await Deno.remove(folder, { recursive: true });
+});
