@@ -76,7 +76,7 @@ export function serverArguments(
     "dropbear",
     `${at}/dropbear`,
     "-F", // in the foreground
-    "-E", // messages to stderr
+    // No `-E`: strangers who knock would fill the lease's disk with lines of the log.
     "-e", // sessions see the lease's environment
     ...(options.isPasswordTaken ? [] : ["-s"]),
     "-r",

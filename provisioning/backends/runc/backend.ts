@@ -149,6 +149,7 @@ export class RuncBackend implements Backend {
       }
       await this.#wipe(spec.leaseId, there?.hostPort);
       options.signal.throwIfAborted();
+      checkPortsFree(spec);
       try {
         await makeInstance(spec, paths, {
           imageRoot: this.#images.rootOf(spec.image.digest),
@@ -426,12 +427,32 @@ function checkSpec(spec: InstanceSpec): void {
   const ports = spec.ports.flatMap((port) => [port.hostPort, port.containerPort]);
   const isGood = [...amounts, ...ports].every((count) => Number.isInteger(count) && count > 0) &&
     [...ports, spec.ssh.hostPort].every((port) => port < 65_536) &&
+    // Below are the host's own services, whose guests a lease must not take.
+    [spec.ssh.hostPort, ...spec.ports.map(({ hostPort }) => hostPort)].every((port) =>
+      port >= 1024
+    ) &&
     spec.ports.every(({ protocol }) => protocol === "tcp" || protocol === "udp");
   if (!isGood) {
     throw new SeedmintError(
       "invalid",
-      `Cannot create ${spec.leaseId}: a size or port is no number`,
+      `Cannot create ${spec.leaseId}: a size or port is out of range`,
     );
+  }
+}
+
+/** What listens on the host itself would be cut off by the lease's redirection. */
+function checkPortsFree(spec: InstanceSpec): void {
+  const ports = spec.ports.filter(({ protocol }) => protocol === "tcp");
+  for (const port of [spec.ssh.hostPort, ...ports.map(({ hostPort }) => hostPort)]) {
+    try {
+      Deno.listen({ hostname: "0.0.0.0", port }).close();
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+      throw new SeedmintError(
+        "conflict",
+        `Cannot create ${spec.leaseId}: something of the host listens on port ${port}; choose another range of ports`,
+      );
+    }
   }
 }
 

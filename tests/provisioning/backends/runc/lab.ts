@@ -15,6 +15,22 @@ export async function labMissing(): Promise<string | undefined> {
     }).output();
     if (!success) return `the program ${program} is missing: run tests/interop/install_runc.sh`;
   }
+  // A container without rights of its own has the programs, and cannot use them.
+  for (
+    const argv of [
+      ["unshare", "--net", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"],
+      ["test", "-w", "/dev/loop-control"],
+      ["test", "-w", "/sys/fs/cgroup"],
+      ["unshare", "--net", "nft", "add", "table", "inet", "probe"],
+    ]
+  ) {
+    const { success } = await new Deno.Command(argv[0]!, {
+      args: argv.slice(1),
+      stdout: "null",
+      stderr: "null",
+    }).output();
+    if (!success) return `the kernel or its keeper refuses: ${argv.join(" ")}`;
+  }
   return undefined;
 }
 

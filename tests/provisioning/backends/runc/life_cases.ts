@@ -167,6 +167,7 @@ Deno.test("create() that fails leaves nothing", async () => {
   for (
     const more of [
       { resources: { cpuMillicores: 100, memoryMb: 64, diskMb: 1_000_000_000 } },
+      { ssh: { ...(await world.spec()).ssh, hostPort: 1_023 } },
       {
         image: {
           ...world.image,
@@ -239,4 +240,15 @@ Deno.test("a lessee logs in by key to the host key that was told, and strangers 
   await Deno.writeTextFile(`${folder}/ask`, "#!/bin/sh\necho wrong\n", { mode: 0o700 });
   assert.match(await login(old, "other"), /Permission denied/);
   await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("create() does not take a port that the host itself listens on", async () => {
+  await using world = await LeaseWorld.open();
+  const spec = await world.spec();
+  using _listener = Deno.listen({ hostname: "0.0.0.0", port: spec.ssh.hostPort });
+  await assert.rejects(
+    world.backend.create(spec, { signal }),
+    (error) => isSeedmintError(error, "conflict"),
+  );
+  await absent(world, spec);
 });
