@@ -74,6 +74,8 @@ export class Desk {
       ? this.#context.signal
       : AbortSignal.any([options.signal, this.#context.signal]);
     signal.throwIfAborted();
+    // A step of the wall clock moves the ends of leases: it is noticed before they are read.
+    this.#context.time.nowMs();
     const answer = await this.#answer(owner, request, { ...options, signal });
     const { requestId } = request;
     return requestId === undefined ? answer : { ...answer, requestId };

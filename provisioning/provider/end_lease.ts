@@ -8,9 +8,12 @@ import { within } from "./deadline.ts";
 import { PROVIDER_LIMITS } from "./limits.ts";
 
 /** `ready`: nothing is to be done until its time is over. */
-export async function stepReady(lease: Lease, context: StepContext): Promise<Step> {
+export async function stepReady({ number }: Lease, context: StepContext): Promise<Step> {
   const { journal, time, settings, backend } = context;
+  // The time first: asking for it may move the lease's end.
   const nowMs = time.nowMs();
+  const lease = journal.leases.get(number);
+  if (lease?.state !== "ready") return "again";
   const expiresMs = lease.expiresMs ?? nowMs;
   if (nowMs >= expiresMs) {
     const event = settings.graceMs > 0
@@ -28,12 +31,15 @@ export async function stepReady(lease: Lease, context: StepContext): Promise<Ste
 }
 
 /** `grace`: paused, and waiting for a top-up. */
-export async function stepGrace(lease: Lease, context: StepContext): Promise<Step> {
+export async function stepGrace({ number }: Lease, context: StepContext): Promise<Step> {
   const { journal, time, settings, backend } = context;
+  const nowMs = time.nowMs();
+  const lease = journal.leases.get(number);
+  if (lease?.state !== "grace") return "again";
   const endMs = lease.changedMs + settings.graceMs;
-  if (time.nowMs() >= endMs) {
+  if (nowMs >= endMs) {
     const event = { type: "end", reason: "expired", message: "The paid time is over" } as const;
-    journal.leases.apply(lease.number, event, { nowMs: time.nowMs() });
+    journal.leases.apply(lease.number, event, { nowMs });
     return "again";
   }
   await backend.pause(leaseNameOf(lease.number));
@@ -46,7 +52,8 @@ export async function stepGrace(lease: Lease, context: StepContext): Promise<Ste
 export async function stepExpiring(lease: Lease, context: StepContext): Promise<Step> {
   if (lease.mayExist) return await remove(lease, context);
   const { journal, time } = context;
-  const left = lease.ending?.reason === "expired" ? 0 : leftMsat(lease, time.nowMs());
+  // Of a lease that lasted to its end less than a sat can be left.
+  const left = leftMsat(lease, time.nowMs());
   const refund = await refundOnce(`lease:${lease.number}:${lease.createdMs}`, left, lease, context);
   if (!("status" in refund)) return refund;
   journal.leases.apply(lease.number, { type: "settled", refund }, { nowMs: time.nowMs() });

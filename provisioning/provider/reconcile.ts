@@ -125,12 +125,16 @@ function lose(
   message: string,
   { context, runner }: { readonly context: ProviderContext; readonly runner: LeaseRunner },
 ): void {
-  const ended = context.journal.leases.apply(lease.number, {
+  const { journal, time } = context;
+  // The time first: asking for it may move what the lease says.
+  const nowMs = time.nowMs();
+  const seenMs = journal.leases.get(lease.number)?.seenMs;
+  const ended = journal.leases.apply(lease.number, {
     type: "end",
     reason: "lost",
     message,
-    ...(lease.seenMs === undefined ? {} : { untilMs: lease.seenMs }),
-  }, { nowMs: context.time.nowMs() });
+    ...(seenMs === undefined ? {} : { untilMs: seenMs }),
+  }, { nowMs });
   if (ended !== undefined) runner.announce(ended);
   runner.nudge(lease.number);
 }

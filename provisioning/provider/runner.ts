@@ -111,12 +111,14 @@ export class LeaseRunner {
   async #drive(number: number, driver: Driver): Promise<void> {
     // The driver is in the map before its first step.
     await Promise.resolve();
-    const { journal, signal } = this.#context;
+    const { journal, signal, time } = this.#context;
     let waitMs = 0;
     let shown: Lease | undefined;
     try {
       while (!signal.aborted) {
         driver.again = false;
+        // A step of the wall clock moves the ends of leases: it is noticed before they are read.
+        time.nowMs();
         const lease = journal.leases.get(number);
         if (lease === undefined || isOver(lease)) return void this.#drivers.delete(number);
         shown = lease;

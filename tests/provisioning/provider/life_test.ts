@@ -324,3 +324,18 @@ Deno.test("the time in which a machine was down is not charged for", async () =>
   assert.equal(world.backend.instances.get(NAME)?.state, "running");
   assert.equal(world.backend.instances.get(NAME)?.expiresMs, lease!.expiresMs);
 });
+
+Deno.test("a lease is not ended by a clock that was set forward just before it is looked at", async () => {
+  await using world = new LeaseWorld();
+  await using one = await world.start();
+  const { expiresMs } = await leased(world, one);
+  const jumpMs = 7_200_000;
+  world.clock.jump(jumpMs);
+  const answer = await world.ask(one, ALICE, {
+    type: "topup",
+    lease: NAME,
+    token: bareToken("t", 60),
+  });
+  assert.equal(answer.type === "topup" && answer.expiresMs, expiresMs + jumpMs + 1_200_000);
+  assert.equal(one.provider.leases()[0]?.state, "ready");
+});

@@ -11,8 +11,11 @@ import { ALICE, BOB, type Generation, LeaseWorld } from "../../support/provision
 import { bareToken, safeToken } from "../../support/provisioning/memory_till.ts";
 import { seededRandom } from "../../support/seeded_random.ts";
 
-const SEEDS = 24;
-const STEPS = 45;
+const SEEDS = 16;
+const STEPS = 80;
+
+/** Seeds that found something once. */
+const PINNED = [51, 173];
 
 class Life {
   readonly #random;
@@ -87,6 +90,9 @@ class Life {
     for (let round = 0; round < 5; round++) await world.clock.advance(70_000);
     await this.one.provider.reconcile();
     await world.clock.advance(2000);
+    while (this.one.provider.leases().some(({ state }) => state === "grace")) {
+      await world.clock.advance(10_000);
+    }
     await Promise.all(this.#asking);
     return this.one;
   }
@@ -154,7 +160,7 @@ class Life {
 Deno.test("whatever lessees, engines, mints and clocks do, what is kept was delivered and what runs is paid", async () => {
   const only = Deno.env.get("LEASE_SEED");
   const seeds = only === undefined
-    ? Array.from({ length: SEEDS }, (_, index) => index + 1)
+    ? [...Array.from({ length: SEEDS }, (_, index) => index + 1), ...PINNED]
     : [Number(only)];
   for (const seed of seeds) {
     const life = new Life(seed);
