@@ -1,12 +1,13 @@
 /** One layer laid over a tree: OCI image-spec, layer.md. */
 import { createHash } from "node:crypto";
-import { createZstdDecompress } from "node:zlib";
-import { Readable } from "node:stream";
+import { createGunzip, createZstdDecompress } from "node:zlib";
+import { Readable, type Transform } from "node:stream";
 import { SeedmintError } from "../../src/core/errors.ts";
 import type { ImageLayer } from "../ports.ts";
 import { ENTRIES_MAX, ID_END, IMAGE_BYTES_MAX, WRITE_BYTES } from "./limits.ts";
 import { lstat, RootedTree } from "./rooted_tree.ts";
 import { tarEntries, type TarEntry } from "./tar_entries.ts";
+import { ZstdFrames } from "./zstd_frames.ts";
 
 /** What is left of the limits of one image; it shrinks with each layer. */
 export class Budget {
@@ -207,15 +208,21 @@ async function plain(layer: ImageLayer): Promise<AsyncIterable<Uint8Array>> {
     );
   }
   const stream = await layer.open();
-  if (isZstd) return unzstd(stream);
-  return isGzip ? stream.pipeThrough(new DecompressionStream("gzip")) : stream;
+  if (isZstd) return uncompressed(inFrames(stream), createZstdDecompress());
+  // Not DecompressionStream: it takes one gzip member, and layers that can be read in parts have many.
+  return isGzip ? uncompressed(stream, createGunzip()) : stream;
 }
 
-async function* unzstd(
-  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+async function* inFrames(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+  const frames = new ZstdFrames();
+  for await (const piece of stream) yield* frames.cut(piece);
+}
+
+async function* uncompressed(
+  stream: AsyncIterable<Uint8Array>,
+  target: Transform,
 ): AsyncGenerator<Uint8Array, void> {
   const source = Readable.from(stream);
-  const target = createZstdDecompress();
   source.on("error", (error) => target.destroy(error));
   try {
     yield* source.pipe(target) as AsyncIterable<Uint8Array>;

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
+import { concatBytes } from "../../../src/core/bytes.ts";
 import { isSeedmintError } from "../../../src/core/errors.ts";
 import { Budget, RootedTree, UnpackedImages } from "../../../provisioning/unpack/mod.ts";
+import { ZstdFrames } from "../../../provisioning/unpack/zstd_frames.ts";
 import type { Image, ImageLayer } from "../../../provisioning/ports.ts";
 import {
   type Entry,
@@ -235,6 +238,29 @@ Deno.test({
   },
 });
 
+for (const [form, compress] of [["gzip", gzipSync], ["zstd", zstdCompressSync]] as const) {
+  Deno.test({
+    ...skip,
+    name: `UnpackedImages reads a layer of several ${form} parts, and not one that is cut`,
+    fn: async () => {
+      await using it = await world();
+      const tar = tarOf([{ name: "a", content: "x".repeat(3000) }]);
+      const stored = concatBytes(compress(tar.subarray(0, 1000)), compress(tar.subarray(1000)));
+      const layer = (bytes: Uint8Array<ArrayBuffer>) => ({
+        ...layerOfTar(tar, form),
+        sha256: sha256Of(bytes),
+        open: () => Promise.resolve(new Blob([bytes]).stream()),
+      });
+      const root = await it.unpack(imageOf([layer(stored)]));
+      assert.equal((await Deno.stat(`${root}/a`)).size, 3000);
+      await assert.rejects(
+        it.unpack(imageOf([layer(stored.subarray(0, stored.length - 10))])),
+        (error) => isSeedmintError(error, "invalid") || isSeedmintError(error, "corrupt"),
+      );
+    },
+  });
+}
+
 Deno.test({
   ...skip,
   name: "UnpackedImages stops a decompression bomb at the limit",
@@ -303,6 +329,35 @@ Deno.test({
       { numRuns: 60 },
     );
   },
+});
+
+Deno.test("ZstdFrames cuts at the ends of frames only, however the stream is split", () => {
+  const parts = [1, 0, 200_000, 5].map((size) =>
+    Uint8Array.from(zstdCompressSync(new Uint8Array(size).map((_, index) => index * 7)))
+  );
+  parts.splice(2, 0, Uint8Array.of(0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 9, 9, 9));
+  parts.push(Uint8Array.of(0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0));
+  const whole = concatBytes(...parts);
+  let end = 0;
+  const ends = new Set(parts.map((part) => end += part.length));
+  fc.assert(fc.property(fc.array(fc.integer({ min: 1, max: whole.length })), (cuts) => {
+    const frames = new ZstdFrames();
+    const found: Uint8Array[] = [];
+    const seen = new Set<number>();
+    const places = [0, ...new Set(cuts), whole.length].sort((a, b) => a - b);
+    let at = 0;
+    places.slice(1).forEach((place, index) => {
+      for (const part of frames.cut(whole.subarray(places[index], place))) {
+        found.push(part);
+        for (const inner of ends) assert.ok(inner <= at || inner >= at + part.length);
+        at += part.length;
+        if (ends.has(at)) seen.add(at);
+      }
+    });
+    assert.deepEqual(concatBytes(...found), whole);
+    assert.equal(seen.size, ends.size);
+  }));
+  assert.throws(() => [...new ZstdFrames().cut(new Uint8Array(8))], /no zstd/);
 });
 
 Deno.test("Budget says how much was spent", () => {

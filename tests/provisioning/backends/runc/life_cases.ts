@@ -242,6 +242,17 @@ Deno.test("a lessee logs in by key to the host key that was told, and strangers 
   await Deno.remove(folder, { recursive: true });
 });
 
+Deno.test("prune() removes the images that no lease stands on", async () => {
+  await using world = await LeaseWorld.open();
+  await world.lease();
+  const spare = imageOf([layerOf([{ name: "spare", content: "x" }])]);
+  const kept = imageOf([layerOf([{ name: "kept", content: "x" }])]);
+  for (const image of [spare, kept]) await world.backend.prepare(image, { signal });
+  await world.backend.prune(new Set([kept.digest]));
+  const left = (await host("ls", `${world.stateDir}/images`)).trim().split("\n");
+  assert.deepEqual(left.sort(), [world.image.digest, kept.digest].sort());
+});
+
 Deno.test("create() does not take a port that the host itself listens on", async () => {
   await using world = await LeaseWorld.open();
   const spec = await world.spec();
