@@ -27,6 +27,8 @@ export interface AnnouncerOptions {
   readonly clock: Clock;
   /** Machine of its images, as `amd64`. */
   readonly arch?: string;
+  /** Requests of ours that are answered. @default {["quote", "stop", "restart", "logs", "exec", "leases"]} */
+  readonly verbs?: readonly string[];
   /** libp2p peer that images can be had from. */
   readonly peerId?: string;
   readonly onProblem?: (message: string) => void;
@@ -115,7 +117,7 @@ export class Announcer implements AsyncDisposable {
   }
 
   #offer(status: ProviderStatus): OfferBody {
-    const { settings, till, backend, publicKey, arch, peerId } = this.#options;
+    const { settings, till, backend, publicKey, arch, peerId, verbs } = this.#options;
     return {
       provider: publicKey,
       name: settings.name,
@@ -136,7 +138,7 @@ export class Announcer implements AsyncDisposable {
         ])),
         backend: backend.name,
         portCountMax: settings.portCountMax,
-        verbs: VERBS,
+        verbs: verbs ?? VERBS,
         isDraining: status.isDraining,
         ...(arch === undefined ? {} : { arch }),
         ...(peerId === undefined ? {} : { peerId }),
