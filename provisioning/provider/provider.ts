@@ -90,9 +90,10 @@ export class Provider implements AsyncDisposable {
     const provider = new Provider(options, await probeOf(options));
     try {
       await provider.#measure();
+      // First what the machine's own absence took from leases, then their ends.
+      await provider.reconcile();
       provider.#runner.start();
       provider.#topUps.start();
-      await provider.reconcile();
       provider.#loops = [provider.#watchInstances(), provider.#watchClock()];
       return provider;
     } catch (error) {

@@ -80,6 +80,8 @@ async function compare(
     const state = instance?.state ?? await backend.state(name);
     if (state === "unknown") return undefined;
     if (state === "absent") {
+      // The watchdog ended it at its time, as it should: its driver does the rest.
+      if (time.nowMs() >= (journal.leases.get(lease.number)?.expiresMs ?? 0)) return undefined;
       lose(lease, "Its instance is gone", { context, runner });
       return "lost";
     }

@@ -304,25 +304,41 @@ Deno.test("a key that asks too often is told so, and others are not", async () =
   assert.equal((await one.provider.ask(BOB, { type: "leases" })).type, "leases");
 });
 
-Deno.test("the time in which a machine was down is not charged for", async () => {
+Deno.test("the time in which a machine was down is not charged for, also when it was longer than the lease", async () => {
+  for (const downMs of [1_200_000, 36_000_000]) {
+    await using world = new LeaseWorld();
+    let expiresMs: number;
+    {
+      await using one = await world.start();
+      ({ expiresMs } = await leased(world, one));
+      await world.clock.advance(120_000);
+    }
+    world.backend.instances.get(NAME)!.state = "stopped";
+    world.clock.jump(downMs);
+    await using two = await world.start();
+    await world.clock.settle();
+    const [lease] = two.provider.leases();
+    assert.equal(lease?.state, "ready");
+    assert.ok(lease!.expiresMs! >= expiresMs + downMs, String(lease!.expiresMs! - expiresMs));
+    assert.ok(lease!.expiresMs! <= expiresMs + downMs + 61_000);
+    assert.equal(world.backend.instances.get(NAME)?.state, "running");
+    assert.equal(world.backend.instances.get(NAME)?.expiresMs, lease!.expiresMs);
+  }
+});
+
+Deno.test("a lease that the watchdog ended at its time, while the provider was away, was delivered", async () => {
   await using world = new LeaseWorld();
-  let expiresMs: number;
   {
     await using one = await world.start();
-    ({ expiresMs } = await leased(world, one));
-    await world.clock.advance(120_000);
+    await leased(world, one);
   }
-  world.backend.instances.get(NAME)!.state = "stopped";
-  const downMs = 1_200_000;
-  world.clock.jump(downMs);
+  world.backend.instances.clear();
+  world.clock.jump(36_000_000);
   await using two = await world.start();
   await world.clock.settle();
-  const [lease] = two.provider.leases();
-  assert.equal(lease?.state, "ready");
-  assert.ok(lease!.expiresMs! >= expiresMs + downMs, String(lease!.expiresMs! - expiresMs));
-  assert.ok(lease!.expiresMs! <= expiresMs + downMs + 61_000);
-  assert.equal(world.backend.instances.get(NAME)?.state, "running");
-  assert.equal(world.backend.instances.get(NAME)?.expiresMs, lease!.expiresMs);
+  assert.equal(two.provider.leases()[0]?.state, "destroyed");
+  assert.equal(two.provider.leases()[0]?.ending?.reason, "expired");
+  assert.equal(world.till.balanceSat, 180);
 });
 
 Deno.test("a lease is not ended by a clock that was set forward just before it is looked at", async () => {
