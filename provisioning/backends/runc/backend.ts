@@ -19,6 +19,7 @@ import type {
 } from "../../ports.ts";
 import { type ServerBundle, serverBundle } from "../../ssh/mod.ts";
 import { UnpackedImages } from "../../unpack/mod.ts";
+import { sweepGroups } from "./cgroup.ts";
 import { logPath, mountDisk, unmountDisk } from "./disk.ts";
 import { runInLease } from "./exec.ts";
 import { type InstancePaths, instancePaths, makeInstance } from "./instance.ts";
@@ -155,7 +156,7 @@ export class RuncBackend implements Backend {
           imageRoot: this.#images.rootOf(spec.image.digest),
           server,
           idBase: this.#idBase,
-          cgroupsPath: `/seedmint-${this.#tag}-${spec.leaseId}`,
+          cgroupsPath: this.#groups(spec.leaseId),
           nameServers: this.#options.nameServers ?? NAME_SERVERS,
           random: this.#options.random,
           clock: this.#options.clock,
@@ -178,7 +179,7 @@ export class RuncBackend implements Backend {
   async restart(leaseId: string): Promise<void> {
     await this.#hold(leaseId, async (guard) => {
       const record = await this.#record(leaseId);
-      await this.#runtime.remove(leaseId);
+      await this.#end(leaseId);
       await this.#start(record, guard);
     });
   }
@@ -324,7 +325,7 @@ export class RuncBackend implements Backend {
     const paths = this.#paths(leaseId);
     const { status } = await this.#runtime.state(leaseId);
     if (status === "running" || status === "paused") return;
-    await this.#runtime.remove(leaseId);
+    await this.#end(leaseId);
     await mountDisk(paths, this.#images.rootOf(record.image), {
       idBase: this.#idBase,
       guard,
@@ -361,9 +362,19 @@ export class RuncBackend implements Backend {
     this.#starting.add(starting);
   }
 
+  /** Ends all processes of a lease, those that the runtime lost, too. */
+  async #end(leaseId: string): Promise<void> {
+    await this.#runtime.remove(leaseId);
+    await sweepGroups(this.#groups(leaseId), this.#options.clock);
+  }
+
+  #groups(leaseId: string): string {
+    return `/seedmint-${this.#tag}-${leaseId}`;
+  }
+
   async #wipe(leaseId: string, hostPort: number | undefined): Promise<void> {
     const paths = this.#paths(leaseId);
-    await this.#runtime.remove(leaseId);
+    await this.#end(leaseId);
     if (hostPort !== undefined) await disconnectLease(hostPort);
     await unmountDisk(paths, this.#options.clock);
     if (!await isThere(paths.folder)) return;

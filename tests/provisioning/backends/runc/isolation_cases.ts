@@ -15,7 +15,7 @@ const ATTEMPTS: readonly (readonly [string, string])[] = [
   ["read the kernel's messages", "dmesg"],
   ["load a module", "echo > /x.ko; insmod /x.ko"],
   ["change the kernel's settings", "echo 1 > /proc/sys/kernel/panic"],
-  ["trigger the kernel's debugger", "echo b > /proc/sysrq-trigger"],
+  ["trigger the kernel's emergency keys", "echo b > /proc/sysrq-trigger"],
   ["widen its own memory limit", "echo 1000000000 > /sys/fs/cgroup/memory/memory.limit_in_bytes"],
   ["name a release agent", "echo /x > /sys/fs/cgroup/memory/release_agent"],
   ["send raw packets", "ping -c 1 -W 1 127.0.0.1"],

@@ -12,7 +12,7 @@ import {
 import type { InstanceSpec } from "../../../../provisioning/ports.ts";
 import { readHostKey } from "../../../../provisioning/ssh/mod.ts";
 import { systemClock } from "../../../../src/host/system.ts";
-import { imageOf, layerOf } from "../../../support/provisioning/tar.ts";
+import { imageOf, layerOf, sha256Of } from "../../../support/provisioning/tar.ts";
 import { host, LeaseWorld, optionsFor } from "./lease_world.ts";
 
 const signal = new AbortController().signal;
@@ -25,7 +25,20 @@ async function absent(world: LeaseWorld, spec: InstanceSpec): Promise<void> {
   const { device, table } = leaseLink(spec.ssh.hostPort);
   assert.doesNotMatch(await host("ip", "link"), new RegExp(device));
   assert.doesNotMatch(await host("nft", "list", "tables"), new RegExp(table));
-  await assert.rejects(Deno.stat(`/sys/fs/cgroup/memory/seedmint-${spec.leaseId}`));
+  const groups = await host(
+    "find",
+    "/sys/fs/cgroup",
+    "-maxdepth",
+    "2",
+    "-name",
+    `seedmint-*-${spec.leaseId}`,
+  );
+  assert.doesNotMatch(groups, new RegExp(tagOf(world.stateDir)));
+}
+
+/** As in the names of the control groups: other suites have leases of the same names. */
+function tagOf(stateDir: string): string {
+  return sha256Of(new TextEncoder().encode(stateDir)).slice(0, 8);
 }
 
 async function until(isTrue: () => Promise<boolean>, withinMs: number): Promise<void> {
@@ -109,6 +122,19 @@ Deno.test("a provider killed at any moment leaves nothing that destroy() does no
       assert.equal(await again.state(spec.leaseId), "running");
     }
   }
+});
+
+Deno.test("a process that the runtime lost is ended with its lease", async () => {
+  await using world = await LeaseWorld.open();
+  const spec = await world.lease();
+  const [{ pid }] = JSON.parse(
+    await host("runc", "--root", `${world.stateDir}/runc`, "list", "--format", "json"),
+  );
+  await world.backend.pause(spec.leaseId);
+  await Deno.remove(`${world.stateDir}/runc/${spec.leaseId}/state.json`);
+  await world.backend.destroy(spec.leaseId);
+  await absent(world, spec);
+  await assert.rejects(Deno.stat(`/proc/${pid}/root`));
 });
 
 Deno.test("a lease comes back with its files after the machine was off", async () => {
