@@ -185,5 +185,7 @@ function parsed(name: SettingName, found: Found): unknown {
 }
 
 function textOf(raw: unknown): string {
-  return Array.isArray(raw) ? raw.map(String).join(" ") : String(raw);
+  if (Array.isArray(raw)) return raw.map(textOf).join(" ");
+  // A table of the settings file.
+  return typeof raw === "object" && raw !== null ? JSON.stringify(raw) : String(raw);
 }
