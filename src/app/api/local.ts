@@ -16,6 +16,7 @@ import {
   removeImages,
 } from "./handlers/images.ts";
 import { peers, status, ticket } from "./handlers/node.ts";
+import { LEASE_HANDLERS } from "./handlers/leases.ts";
 import { listReceipts, showReceipt } from "./handlers/receipts.ts";
 import {
   followCatalog,
@@ -79,6 +80,7 @@ const HANDLERS: { readonly [Name in MethodName]: Handler<Name> } = {
   "catalog.unfollow": unfollowCatalog,
   "catalog.publish": publishCatalog,
   "release.get": getRelease,
+  ...LEASE_HANDLERS,
   ...walletHandlers(),
 };
 

@@ -12,6 +12,7 @@ import type {
 } from "../../../swarm/store/blob_store.ts";
 import type { ImageMethods, RegistrySummary } from "./image_methods.ts";
 import type { CreditMethods } from "./credit_methods.ts";
+import type { LeaseMethods } from "./lease_methods.ts";
 import type { ReceiptMethods } from "./receipt_methods.ts";
 import type { SellingMethods } from "./selling_methods.ts";
 import type { TrustMethods } from "./trust_methods.ts";
@@ -251,7 +252,14 @@ export interface VerifiedEvent {
 
 /** Every method: name, parameters, events, result. */
 export interface Methods
-  extends WalletMethods, SellingMethods, CreditMethods, ReceiptMethods, ImageMethods, TrustMethods {
+  extends
+    WalletMethods,
+    SellingMethods,
+    CreditMethods,
+    ReceiptMethods,
+    ImageMethods,
+    TrustMethods,
+    LeaseMethods {
   status: { params: Record<never, never>; event: never; result: StatusReport };
   peers: { params: Record<never, never>; event: never; result: { peers: readonly PeerReport[] } };
   list: {

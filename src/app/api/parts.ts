@@ -5,6 +5,7 @@ import type { BlobStore } from "../../../swarm/store/blob_store.ts";
 import type { Announcer, Discovery, Network, ProviderHint } from "../../../swarm/ports.ts";
 import type { Config } from "../config/settings.ts";
 import type { ImageAccess } from "./images.ts";
+import type { LeaseAccess } from "./leases.ts";
 import type { MethodName, Methods, RelayStatus } from "./methods.ts";
 import type { ReceiptAccess } from "./receipt_methods.ts";
 import type { Tracing } from "../tracing.ts";
@@ -51,6 +52,8 @@ export interface NodeParts {
   readonly receipts?: ReceiptAccess;
   /** Container images. */
   readonly images?: ImageAccess;
+  /** Renting compute. */
+  readonly leases?: LeaseAccess;
   /** Signed catalogs. */
   readonly catalogs?: CatalogAccess;
   /** Reads hints out of multiaddrs with `/p2p/`. */

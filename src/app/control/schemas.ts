@@ -3,6 +3,7 @@ import type { MethodName } from "../api/methods.ts";
 import { v } from "../schema.ts";
 import { PRICE_MSAT_PER_MIB_MAX } from "../config/money_values.ts";
 import { IMAGE_SCHEMAS } from "./image_schemas.ts";
+import { LEASE_SCHEMAS } from "./lease_schemas.ts";
 import { SELLING_SCHEMAS } from "./selling_schemas.ts";
 import { TRUST_SCHEMAS } from "./trust_schemas.ts";
 import { WALLET_SCHEMAS } from "./wallet_schemas.ts";
@@ -78,6 +79,7 @@ export const PARAM_SCHEMAS: Readonly<Record<MethodName, v.GenericSchema>> = {
   export: v.strictObject({ target: text, output: path, overwrite: v.boolean() }),
   ticket: v.strictObject({ target: text }),
   ...IMAGE_SCHEMAS,
+  ...LEASE_SCHEMAS,
   ...SELLING_SCHEMAS,
   ...TRUST_SCHEMAS,
   ...WALLET_SCHEMAS,
