@@ -20,6 +20,7 @@ import {
   textSchema,
 } from "./values.ts";
 import { GATEWAY_SETTINGS } from "./gateway_settings.ts";
+import { LESSEE_SETTINGS } from "./lessee_settings.ts";
 import { PROVIDER_SETTINGS } from "./provider_settings.ts";
 import { REGISTRY_SETTINGS } from "./registry_settings.ts";
 import { type Setting, setting } from "./setting.ts";
@@ -210,6 +211,7 @@ export const SETTINGS = {
   ...GATEWAY_SETTINGS,
   ...REGISTRY_SETTINGS,
   ...PROVIDER_SETTINGS,
+  ...LESSEE_SETTINGS,
   ...TRUST_SETTINGS,
   relayListen: setting<{ hostname: string; port: number } | undefined>({
     placeholder: "HOST:PORT",
