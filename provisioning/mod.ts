@@ -1,0 +1,14 @@
+/**
+ * Compute leases: containers lent and rented for ecash, in the formats of Paygress. Vocabulary:
+ * docs/glossary.md. `wire` is what both sides say, `leases` the journal of who lends, `provider` lends.
+ * Money, images and the machine come through the ports.
+ *
+ * A backend is imported from its own folder (`backends/runc/mod.ts`), so that nobody loads the client of
+ * an engine that is not used.
+ *
+ * May import: `src/core`, `src/sqlite`, `src/nostr`.
+ */
+export * as leases from "./leases/mod.ts";
+export type * from "./ports.ts";
+export * as provider from "./provider/mod.ts";
+export * as wire from "./wire/mod.ts";
