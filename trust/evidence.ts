@@ -1,7 +1,7 @@
 /** Which payments a receipt names, and how, within its limits. */
 import type { Payment } from "./books.ts";
+import { isMintUrl, isPaymentId, isY, type MintEvidence } from "./fields.ts";
 import { EVIDENCE_IDS_MAX, EVIDENCE_MINTS_MAX, EVIDENCE_YS_MAX } from "./limits.ts";
-import { isMintUrl, isPaymentId, isY, type MintEvidence } from "./receipt.ts";
 
 /** The payments of a receipt. */
 export interface Evidence {
@@ -10,6 +10,14 @@ export interface Evidence {
   readonly unlisted: number;
 }
 
+/** How many proofs and payments there is room for. */
+export interface EvidenceMax {
+  readonly ysCount: number;
+  readonly idsCount: number;
+}
+
+const BYTES_MAX: EvidenceMax = { ysCount: EVIDENCE_YS_MAX, idsCount: EVIDENCE_IDS_MAX };
+
 /**
  * Names what `isCounted` does not know yet: payments by the Ys of their proofs as long as there is room,
  * then by their ids, and the rest by their number alone. The order does not matter.
@@ -17,6 +25,7 @@ export interface Evidence {
 export function evidenceOf(
   payments: readonly Payment[],
   isCounted: (key: string) => boolean,
+  max: EvidenceMax = BYTES_MAX,
 ): Evidence {
   const byMint = new Map<string, { ys: Set<string>; ids: Set<string> }>();
   let ysCount = 0;
@@ -25,10 +34,10 @@ export function evidenceOf(
   for (const { mint, id, ys } of fresh(payments, isCounted)) {
     const hasRoom = isMintUrl(mint) && (byMint.has(mint) || byMint.size < EVIDENCE_MINTS_MAX);
     const named = hasRoom ? byMint.get(mint) ?? { ys: new Set(), ids: new Set() } : undefined;
-    if (named !== undefined && isNameable(ys) && ysCount + ys.length <= EVIDENCE_YS_MAX) {
+    if (named !== undefined && isNameable(ys) && ysCount + ys.length <= max.ysCount) {
       for (const y of ys) named.ys.add(y);
       ysCount += ys.length;
-    } else if (named !== undefined && isPaymentId(id) && idsCount < EVIDENCE_IDS_MAX) {
+    } else if (named !== undefined && isPaymentId(id) && idsCount < max.idsCount) {
       named.ids.add(id);
       idsCount += 1;
     } else {

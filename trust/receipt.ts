@@ -3,23 +3,22 @@
  * bytes, the canonical JSON of all its fields, with their Nostr keys.
  */
 import { canonicalJson, parseCanonicalJson } from "./canonical_json.ts";
+import { SIGNATURE_FIELDS, type Signatures } from "./co_signing.ts";
 import {
-  EVIDENCE_IDS_MAX,
-  EVIDENCE_MINTS_MAX,
-  EVIDENCE_YS_MAX,
-  MINT_URL_CHARS_MAX,
-  PEER_ID_CHARS_MAX,
-  RECEIPT_CHARS_MAX,
-} from "./limits.ts";
+  type Check,
+  hasFields,
+  isCount,
+  isEvidence,
+  isHex32,
+  isHex64,
+  isPeer,
+  isWithin,
+  keysOf,
+  type MintEvidence,
+} from "./fields.ts";
+import { EVIDENCE_IDS_MAX, EVIDENCE_YS_MAX, RECEIPT_CHARS_MAX } from "./limits.ts";
 
-/** Payments at one mint, as a receipt names them. */
-export interface MintEvidence {
-  readonly mint: string;
-  /** Y of each proof (NUT-00), 66 hex digits, ascending: who asks the mint learns that it was spent. */
-  readonly ys: readonly string[];
-  /** Ids of payments whose proofs are not named, 32 hex digits, ascending. */
-  readonly ids: readonly string[];
-}
+export type { MintEvidence } from "./fields.ts";
 
 /** The fields that are signed, all of them. */
 export interface ByteReceipt {
@@ -50,37 +49,21 @@ export interface ByteReceipt {
   readonly unlisted: number;
 }
 
-/** A receipt with what was signed of it. Signatures are BIP-340, 128 hex digits. */
-export interface SignedReceipt {
+/** A receipt with what was signed of it; the consumer's signature is missing until it has signed, too. */
+export interface SignedReceipt extends Signatures {
   readonly receipt: ByteReceipt;
   readonly providerSig: string;
-  /** Missing until the consumer has signed, too. */
-  readonly consumerSig?: string;
-  /** That the provider lets it be published. */
-  readonly providerConsent?: string;
-  /** That the consumer lets it be published. */
-  readonly consumerConsent?: string;
 }
-
-const HEX_32 = /^[0-9a-f]{32}$/;
-const HEX_64 = /^[0-9a-f]{64}$/;
-const HEX_128 = /^[0-9a-f]{128}$/;
-const POINT = /^0[23][0-9a-f]{64}$/;
-const PEER_ID = /^[1-9A-HJ-NP-Za-km-z]+$/;
-// deno-lint-ignore no-control-regex
-const MINT_URL = /^https?:\/\/[^\s\x00-\x1f\x7f]+$/;
-
-type Check = (value: unknown) => boolean;
 
 const FIELDS: Readonly<Record<keyof ByteReceipt, Check>> = {
   version: (value) => value === 1,
   type: (value) => value === "bytes",
-  id: matches(HEX_32),
-  provider: matches(HEX_64),
+  id: isHex32,
+  provider: isHex64,
   providerPeer: isPeer,
-  consumer: matches(HEX_64),
+  consumer: isHex64,
   consumerPeer: isPeer,
-  commitment: matches(HEX_64),
+  commitment: isHex64,
   fromS: isCount,
   toS: isCount,
   bytes: isCount,
@@ -92,10 +75,7 @@ const FIELDS: Readonly<Record<keyof ByteReceipt, Check>> = {
 
 const ENVELOPE: Readonly<Record<keyof SignedReceipt, Check>> = {
   receipt: (value) => hasFields(value, FIELDS),
-  providerSig: matches(HEX_128),
-  consumerSig: matches(HEX_128),
-  providerConsent: matches(HEX_128),
-  consumerConsent: matches(HEX_128),
+  ...SIGNATURE_FIELDS,
 };
 
 const OPTIONAL: readonly (keyof SignedReceipt)[] = [
@@ -133,74 +113,13 @@ export function writeReceipt(signed: SignedReceipt): string {
 
 /** What each proof or payment of a receipt is known by, so that none counts twice. */
 export function evidenceKeys(receipt: ByteReceipt): string[] {
-  return receipt.payments.flatMap(({ ys, ids }) => [...ys, ...ids]);
+  return keysOf(receipt.payments);
 }
 
 /** Fields that agree with each other. */
 function isCoherent(receipt: ByteReceipt): boolean {
-  const keys = evidenceKeys(receipt);
   return receipt.provider !== receipt.consumer &&
     receipt.providerPeer !== receipt.consumerPeer &&
     receipt.fromS <= receipt.toS &&
-    new Set(keys).size === keys.length &&
-    receipt.payments.reduce((sum, { ys }) => sum + ys.length, 0) <= EVIDENCE_YS_MAX &&
-    receipt.payments.reduce((sum, { ids }) => sum + ids.length, 0) <= EVIDENCE_IDS_MAX;
-}
-
-function hasFields(
-  value: unknown,
-  fields: Readonly<Record<string, Check>>,
-  optional: readonly string[] = [],
-): boolean {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-  for (const name of Object.keys(value)) if (!Object.hasOwn(fields, name)) return false;
-  return Object.entries(fields).every(([name, check]) =>
-    Object.hasOwn(value, name)
-      ? check((value as Readonly<Record<string, unknown>>)[name])
-      : optional.includes(name)
-  );
-}
-
-function isEvidence(value: unknown): boolean {
-  return Array.isArray(value) && value.length <= EVIDENCE_MINTS_MAX &&
-    value.every((one) =>
-      hasFields(one, { mint: isMintUrl, ys: isAscending(POINT), ids: isAscending(HEX_32) })
-    ) &&
-    isSorted(value.map(({ mint }: MintEvidence) => mint));
-}
-
-/** Whether a mint's URL can stand in a receipt. */
-export function isMintUrl(value: unknown): value is string {
-  return typeof value === "string" && value.length <= MINT_URL_CHARS_MAX && MINT_URL.test(value);
-}
-
-/** Whether this is the Y of a proof as a receipt names it. */
-export function isY(value: string): boolean {
-  return POINT.test(value);
-}
-
-/** Whether this is the id of a payment as a receipt names it. */
-export function isPaymentId(value: string): boolean {
-  return HEX_32.test(value);
-}
-
-function isPeer(value: unknown): boolean {
-  return typeof value === "string" && value.length <= PEER_ID_CHARS_MAX && PEER_ID.test(value);
-}
-
-function isCount(value: unknown): boolean {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
-}
-
-function matches(pattern: RegExp): Check {
-  return (value) => typeof value === "string" && pattern.test(value);
-}
-
-function isAscending(pattern: RegExp): Check {
-  return (value) => Array.isArray(value) && value.every(matches(pattern)) && isSorted(value);
-}
-
-/** Each above the one before it, so that none is there twice. */
-function isSorted(texts: readonly string[]): boolean {
-  return texts.every((text, index) => index === 0 || texts[index - 1]! < text);
+    isWithin(receipt.payments, { ysCount: EVIDENCE_YS_MAX, idsCount: EVIDENCE_IDS_MAX });
 }
