@@ -103,11 +103,31 @@ export interface Purse {
     }
     | { readonly status: "declined"; readonly reason: string }
   >;
-  /** Takes a refund in. @returns What arrived, in sat. */
+  /**
+   * Takes a refund in; the same token gives the same outcome, so it can be asked again after a crash.
+   *
+   * @returns What arrived, in sat.
+   * @throws {SeedmintError} `denied` or `invalid` if the token is worth nothing to us: spent, forged,
+   * locked to somebody else; anything else is trouble that passes.
+   */
   receive(token: string, options: { readonly signal: AbortSignal }): Promise<number>;
-  /** Takes back what the payment of this id still holds, now or after its locktime. */
-  reclaim(id: string): Promise<void>;
+  /**
+   * Takes back what the payment of this id still holds, now or after its locktime. It is asked until
+   * the outcome is final, and may be asked again after that.
+   */
+  reclaim(id: string): Promise<Reclaimed>;
 }
+
+/** What became of taking a payment back. */
+export type Reclaimed =
+  /** It is ours again. */
+  | { readonly status: "returned"; readonly amountSat: number }
+  /** Its payee has redeemed it. */
+  | { readonly status: "spent" }
+  /** No token was made under this id, and none will be. */
+  | { readonly status: "nothing" }
+  /** It is locked still, or its mint does not answer. */
+  | { readonly status: "waiting"; readonly retryMs: number };
 
 /** One layer of an image, whole and verified in the blob store. */
 export interface ImageLayer {

@@ -1,0 +1,113 @@
+/**
+ * A lease in the lessee's book.
+ *
+ *     asking --access--> live --stop/cut short--> stopping --answer/time--> ended
+ *        \--------------> failed     \----------- expired ------------------^
+ *
+ * A `failed` lease becomes `live` all the same when the provider answers late.
+ */
+import type { Sha256 } from "../../../src/core/hash.ts";
+import type { PublishedPort } from "../../ports.ts";
+import type { WantedPort } from "../../wire/mod.ts";
+import type { EndReason, ProviderAddress } from "../ports.ts";
+
+/** Where a lease stands. */
+export type LeaseStage =
+  /** It is being paid and asked for. */
+  | "asking"
+  /** It is ours to use. */
+  | "live"
+  /** It is to end, or has ended early: what is left of the money is being asked for. */
+  | "stopping"
+  /** It was had, and is over. */
+  | "ended"
+  /** It was never had. */
+  | "failed";
+
+/** What was asked for. */
+export interface WantedLease {
+  readonly specId: string;
+  readonly specName: string;
+  readonly cpuMillicores: number;
+  readonly memoryMb: number;
+  readonly diskMb?: number;
+  readonly rateMsatPerS: number;
+  readonly image: string;
+  readonly imageDigest?: Sha256;
+  /** Values may be secret. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly ports?: readonly WantedPort[];
+  readonly template?: string;
+  readonly sshPublicKey: string;
+  /** Old providers insist on one; where they set it, it opens the lease. Secret. */
+  readonly sshPassword: string;
+  /** The file of the private key that goes with `sshPublicKey`, if it is ours. */
+  readonly sshKeyPath?: string;
+}
+
+/** How the lease is reached, as the provider said and we checked. */
+export interface LeaseAccess {
+  /** `container-<n>`. */
+  readonly lease: string;
+  /** `<provider>:container-<n>:<seconds>`. */
+  readonly leaseId?: string;
+  /** A name or an address, fit for a command line; absent if the provider named none that is. */
+  readonly host?: string;
+  readonly sshPort: number;
+  readonly sshUsername: string;
+  /** Whether the password of {@link WantedLease} is what opens it. */
+  readonly usesPassword: boolean;
+  /** `SHA256:…`, as OpenSSH shows it. The first one told stays. */
+  readonly hostKeyFingerprint?: string;
+  readonly ports: readonly PublishedPort[];
+  /** When the paid time began, in milliseconds since 1970. */
+  readonly readyMs: number;
+}
+
+/** How a lease is kept alive. Money is in sat, times are in milliseconds. */
+export interface KeepAlive {
+  /** The most that all its top-ups may cost. */
+  readonly budgetSat: number;
+  /** What one top-up adds. */
+  readonly stepMs: number;
+  /** A top-up is made when less than this is left. */
+  readonly leadMs: number;
+  /** Until when it is kept alive, in milliseconds since 1970. */
+  readonly untilMs?: number;
+}
+
+/** How a lease ended. */
+export interface LeaseEnd {
+  readonly reason: EndReason;
+  /** For people. */
+  readonly message: string;
+  /** Milliseconds since 1970. */
+  readonly atMs: number;
+}
+
+/** A lease in the book. Times are in milliseconds since 1970. */
+export interface BookedLease {
+  /** Ours, eight characters; what people name it by. */
+  readonly id: string;
+  readonly stage: LeaseStage;
+  readonly address: ProviderAddress;
+  readonly providerName: string;
+  readonly wanted: WantedLease;
+  readonly createdMs: number;
+  readonly changedMs: number;
+  readonly access?: LeaseAccess;
+  /** When the paid time is over. */
+  readonly expiresMs?: number;
+  /** The provider's own word for its state, when it last said one. */
+  readonly providerState?: string;
+  /** When the provider last said something of it. */
+  readonly heardMs?: number;
+  readonly end?: LeaseEnd;
+  /** What the provider did not keep of its word. */
+  readonly complaints: readonly string[];
+  readonly keepAlive?: KeepAlive;
+  /** Whether it was found with the provider, not begun from this book. */
+  readonly isRecovered: boolean;
+  /** Whether receipts are to hear of its end still. */
+  readonly owesReceipt: boolean;
+}
