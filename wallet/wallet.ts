@@ -23,6 +23,7 @@ import { planningOf } from "./planner/terms.ts";
 import { type DeliveredBooks, deliveredTo, type PaidBooks, paidTo } from "./receipt_books.ts";
 import { Seller } from "./selling/seller.ts";
 import type { SellerOptions } from "./selling/selling_api.ts";
+import { Till, type TillOptions } from "./till/till.ts";
 import { payBegun, sendBegun, swapBegun, withdrawBegun } from "./wallet_preparing.ts";
 import type {
   BalanceReport,
@@ -232,6 +233,11 @@ export class Wallet implements WalletApi, AsyncDisposable {
     return this.#seller ??= this.#stack.use(
       new Seller(this.#parts, { channel: this.#parts.channels, ...options }),
     );
+  }
+
+  /** Takes single tokens for things of their own, and pays back. */
+  till(options: TillOptions = {}): Till {
+    return new Till(this.#parts, options);
   }
 
   /** What a peer was sold of `root` and paid for, for receipts; undefined when that is nothing. */

@@ -89,6 +89,8 @@ export interface MintApi {
   activeKeyset(options?: AskOptions & { readonly fresh?: boolean }): Promise<Keyset>;
   /** A keyset that is cached already, without asking: for checks that must not wait. */
   cachedKeyset(id: string): Keyset | undefined;
+  /** Ids of the keysets that are known without asking: for short ids in tokens. */
+  cachedKeysetIds?(): readonly string[];
   /** The info that is cached already, and when it was read. */
   cachedInfo(): { readonly info: MintInfo; readonly atMs: number } | undefined;
   createMintQuote(

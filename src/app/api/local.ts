@@ -25,6 +25,7 @@ import {
   publishCatalog,
   unfollowCatalog,
 } from "./handlers/catalogs.ts";
+import { PROVIDER_HANDLERS } from "./handlers/provider.ts";
 import { getRelease } from "./handlers/release.ts";
 import {
   disableService,
@@ -80,6 +81,7 @@ const HANDLERS: { readonly [Name in MethodName]: Handler<Name> } = {
   "catalog.unfollow": unfollowCatalog,
   "catalog.publish": publishCatalog,
   "release.get": getRelease,
+  ...PROVIDER_HANDLERS,
   ...LEASE_HANDLERS,
   ...walletHandlers(),
 };

@@ -13,6 +13,7 @@ import type {
 import type { ImageMethods, RegistrySummary } from "./image_methods.ts";
 import type { CreditMethods } from "./credit_methods.ts";
 import type { LeaseMethods } from "./lease_methods.ts";
+import type { ProviderMethods } from "./provider_methods.ts";
 import type { ReceiptMethods } from "./receipt_methods.ts";
 import type { SellingMethods } from "./selling_methods.ts";
 import type { TrustMethods } from "./trust_methods.ts";
@@ -259,7 +260,8 @@ export interface Methods
     ReceiptMethods,
     ImageMethods,
     TrustMethods,
-    LeaseMethods {
+    LeaseMethods,
+    ProviderMethods {
   status: { params: Record<never, never>; event: never; result: StatusReport };
   peers: { params: Record<never, never>; event: never; result: { peers: readonly PeerReport[] } };
   list: {

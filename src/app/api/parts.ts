@@ -6,6 +6,7 @@ import type { Announcer, Discovery, Network, ProviderHint } from "../../../swarm
 import type { Config } from "../config/settings.ts";
 import type { ImageAccess } from "./images.ts";
 import type { LeaseAccess } from "./leases.ts";
+import type { ProviderAccess } from "./provider.ts";
 import type { MethodName, Methods, RelayStatus } from "./methods.ts";
 import type { ReceiptAccess } from "./receipt_methods.ts";
 import type { Tracing } from "../tracing.ts";
@@ -54,6 +55,8 @@ export interface NodeParts {
   readonly images?: ImageAccess;
   /** Renting compute. */
   readonly leases?: LeaseAccess;
+  /** Lending compute, of a node that runs. */
+  readonly provider?: ProviderAccess;
   /** Signed catalogs. */
   readonly catalogs?: CatalogAccess;
   /** Reads hints out of multiaddrs with `/p2p/`. */

@@ -4,6 +4,7 @@ import { v } from "../schema.ts";
 import { PRICE_MSAT_PER_MIB_MAX } from "../config/money_values.ts";
 import { IMAGE_SCHEMAS } from "./image_schemas.ts";
 import { LEASE_SCHEMAS } from "./lease_schemas.ts";
+import { PROVIDER_SCHEMAS } from "./provider_schemas.ts";
 import { SELLING_SCHEMAS } from "./selling_schemas.ts";
 import { TRUST_SCHEMAS } from "./trust_schemas.ts";
 import { WALLET_SCHEMAS } from "./wallet_schemas.ts";
@@ -80,6 +81,7 @@ export const PARAM_SCHEMAS: Readonly<Record<MethodName, v.GenericSchema>> = {
   ticket: v.strictObject({ target: text }),
   ...IMAGE_SCHEMAS,
   ...LEASE_SCHEMAS,
+  ...PROVIDER_SCHEMAS,
   ...SELLING_SCHEMAS,
   ...TRUST_SCHEMAS,
   ...WALLET_SCHEMAS,
