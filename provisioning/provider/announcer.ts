@@ -60,6 +60,12 @@ export class Announcer implements AsyncDisposable {
     return new Announcer(options);
   }
 
+  /** What is on offer now; undefined while the engine cannot run leases. */
+  offer(): OfferBody | undefined {
+    const status = this.#options.provider.status();
+    return status.probe.ok ? this.#offer(status) : undefined;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#off();
     this.#closing.abort(new DOMException("The announcer was stopped", "AbortError"));
