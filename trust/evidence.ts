@@ -14,9 +14,14 @@ export interface Evidence {
 export interface EvidenceMax {
   readonly ysCount: number;
   readonly idsCount: number;
+  readonly mintCount: number;
 }
 
-const BYTES_MAX: EvidenceMax = { ysCount: EVIDENCE_YS_MAX, idsCount: EVIDENCE_IDS_MAX };
+const BYTES_MAX: EvidenceMax = {
+  ysCount: EVIDENCE_YS_MAX,
+  idsCount: EVIDENCE_IDS_MAX,
+  mintCount: EVIDENCE_MINTS_MAX,
+};
 
 /**
  * Names what `isCounted` does not know yet: payments by the Ys of their proofs as long as there is room,
@@ -32,7 +37,7 @@ export function evidenceOf(
   let idsCount = 0;
   let unlisted = 0;
   for (const { mint, id, ys } of fresh(payments, isCounted)) {
-    const hasRoom = isMintUrl(mint) && (byMint.has(mint) || byMint.size < EVIDENCE_MINTS_MAX);
+    const hasRoom = isMintUrl(mint) && (byMint.has(mint) || byMint.size < max.mintCount);
     const named = hasRoom ? byMint.get(mint) ?? { ys: new Set(), ids: new Set() } : undefined;
     if (named !== undefined && isNameable(ys) && ysCount + ys.length <= max.ysCount) {
       for (const y of ys) named.ys.add(y);

@@ -15,6 +15,7 @@
  */
 export * as catalog from "./catalog/mod.ts";
 export * as follow from "./follow/mod.ts";
+export * as lease from "./lease/mod.ts";
 export * as root from "./root/mod.ts";
 export type { Delivered, DeliveryBooks, Paid, Payment, PurchaseBooks } from "./books.ts";
 export { canonicalJson, parseCanonicalJson } from "./canonical_json.ts";

@@ -10,6 +10,7 @@ import {
   LIST_MAX,
   RECEIPTS_KEPT_MAX,
 } from "./limits.ts";
+import { LeaseReceiptTable } from "./lease/lease_receipt_table.ts";
 import { evidenceKeys, readReceipt, type SignedReceipt, writeReceipt } from "./receipt.ts";
 import { MIGRATIONS } from "./schema.ts";
 
@@ -58,9 +59,12 @@ export interface Draft extends Covered {
 /** The database of receipts; changes go through {@link transaction}. */
 export class ReceiptStore implements Disposable {
   readonly #database: SqliteConnection;
+  /** Receipts for leases; their proofs and payments count in the same evidence. */
+  readonly leases: LeaseReceiptTable;
 
   private constructor(database: SqliteConnection) {
     this.#database = database;
+    this.leases = new LeaseReceiptTable(database);
   }
 
   /**
@@ -131,14 +135,19 @@ export class ReceiptStore implements Disposable {
       kept.root ?? null,
       kept.salt ?? null,
     );
-    for (const key of evidenceKeys(receipt)) {
+    this.markCounted(role, evidenceKeys(receipt));
+    this.#trim("receipts", "to_s", RECEIPTS_KEPT_MAX);
+  }
+
+  /** Remembers proofs and payments, so that no other receipt of either type names them. */
+  markCounted(role: ReceiptRole, keys: readonly string[]): void {
+    for (const key of keys) {
       this.#database.run("INSERT OR IGNORE INTO evidence (role, key) VALUES (?, ?)", role, key);
     }
     this.#database.run(
       "DELETE FROM evidence WHERE place <= (SELECT max(place) FROM evidence) - ?",
       EVIDENCE_KEPT_MAX,
     );
-    this.#trim("receipts", "to_s", RECEIPTS_KEPT_MAX);
   }
 
   /** Whether a receipt that was kept names this proof or payment. */

@@ -5,6 +5,7 @@
  *
  * `evidence` is every proof and payment that a kept receipt names, and outlives it. `drafts` are what a
  * provider signed and nobody countersigned yet; `covered` are the sums of what was, or never will be.
+ * `lease_receipts` has one row for a lease and a role; its proofs and payments are in `evidence`, too.
  */
 export const MIGRATIONS: readonly string[] = [
   `
@@ -50,5 +51,23 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX covered_by_time ON covered (to_s);
   CREATE INDEX drafts_by_time ON drafts (asked_s);
+  `,
+  `
+  CREATE TABLE lease_receipts (
+    role TEXT NOT NULL CHECK (role IN ('provider', 'consumer')),
+    lease TEXT NOT NULL,
+    id TEXT NOT NULL,
+    other TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('offered', 'agreed', 'one-sided')),
+    is_delivered INTEGER NOT NULL,
+    to_s INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    image TEXT,
+    salt BLOB CHECK (salt IS NULL OR length(salt) = 32),
+    reason TEXT,
+    PRIMARY KEY (role, lease)
+  ) STRICT;
+  CREATE INDEX lease_receipts_by_time ON lease_receipts (to_s);
+  CREATE INDEX lease_receipts_by_id ON lease_receipts (id);
   `,
 ];

@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { canonicalJson } from "../canonical_json.ts";
 import { SIGNATURE_FIELDS, type Signatures } from "../co_signing.ts";
+import type { EvidenceMax } from "../evidence.ts";
 import {
   type Check,
   hasFields,
@@ -16,13 +17,7 @@ import {
   matches,
   type MintEvidence,
 } from "../fields.ts";
-import {
-  LEASE_IDS_MAX,
-  LEASE_MINTS_MAX,
-  LEASE_RECEIPT_CHARS_MAX,
-  LEASE_YS_MAX,
-  REFUND_YS_MAX,
-} from "./limits.ts";
+import { LEASE_IDS_MAX, LEASE_MINTS_MAX, LEASE_RECEIPT_CHARS_MAX, LEASE_YS_MAX } from "./limits.ts";
 
 /** How a lease can end. */
 export const LEASE_ENDS = [
@@ -48,8 +43,8 @@ export interface LeaseReceipt {
   readonly version: 1;
   readonly type: "lease";
   /**
-   * `<provider>:container-<n>:<second of its creation>`; of a request that nobody answered
-   * `<provider>:request-<32 hex digits>:<second>`.
+   * `<provider>:container-<n>:<second of its creation>`; of a request that no lease came of
+   * `<provider>:request-<32 hex digits>:<second>`, which only its consumer signs.
    */
   readonly lease: string;
   /** Nostr key of the provider, 64 hex digits. */
@@ -79,8 +74,6 @@ export interface LeaseReceipt {
   readonly payments: readonly MintEvidence[];
   /** Payments that no list had room for. */
   readonly unlisted: number;
-  /** What was paid back, by ascending mint. */
-  readonly refunds: readonly MintEvidence[];
   readonly ending: LeaseEnd;
   /** The stable string of the error that a lease failed with; empty otherwise. */
   readonly error: string;
@@ -91,8 +84,15 @@ export interface SignedLeaseReceipt extends Signatures {
   readonly receipt: LeaseReceipt;
 }
 
+/** What a receipt for a lease has room for. */
+export const LEASE_EVIDENCE_MAX: EvidenceMax = {
+  ysCount: LEASE_YS_MAX,
+  idsCount: LEASE_IDS_MAX,
+  mintCount: LEASE_MINTS_MAX,
+};
+
 const LEASE_ID =
-  /^([0-9a-f]{64}):(?:container-(?:0|[1-9][0-9]{0,9})|request-[0-9a-f]{32}):[1-9][0-9]{0,11}$/;
+  /^[0-9a-f]{64}:(?:container-(?:0|[1-9][0-9]{0,9})|request-[0-9a-f]{32}):[1-9][0-9]{0,11}$/;
 const ERROR = /^[a-z_]{0,40}$/;
 
 const FIELDS: Readonly<Record<keyof LeaseReceipt, Check>> = {
@@ -113,7 +113,6 @@ const FIELDS: Readonly<Record<keyof LeaseReceipt, Check>> = {
   unit: (value) => value === "sat",
   payments: isEvidence,
   unlisted: isCount,
-  refunds: isEvidence,
   ending: (value) => LEASE_ENDS.some((end) => end === value),
   error: matches(ERROR),
 };
@@ -158,24 +157,25 @@ export function leaseReceiptIdOf(lease: string): string {
   return createHash("sha256").update(lease).digest("hex").slice(0, 32);
 }
 
-/** What each proof or payment of a receipt is known by, what was paid back too, so that none counts twice. */
-export function leaseEvidenceKeys({ payments, refunds }: LeaseReceipt): string[] {
-  return [...keysOf(payments), ...keysOf(refunds)];
+/** What each proof or payment of a receipt is known by, so that none counts twice. */
+export function leaseEvidenceKeys({ payments }: LeaseReceipt): string[] {
+  return keysOf(payments);
 }
 
 /** Fields that agree with each other. */
 function isCoherent(receipt: LeaseReceipt): boolean {
   const { lease, provider, consumer, fromS, toS, seconds, msatPerS, msat } = receipt;
-  const { paidMsat, refundSat, payments, refunds, ending, error } = receipt;
-  const keys = leaseEvidenceKeys(receipt);
+  const { paidMsat, refundSat, payments, ending, error } = receipt;
   const isFailure = ending === "failed" || ending === "unanswered";
   return lease.startsWith(`${provider}:`) && provider !== consumer && fromS <= toS &&
     msatPerS > 0 && seconds === Math.floor(msat / msatPerS) &&
-    (!isFailure || msat === 0) && (error === "" || isFailure) &&
-    (ending === "unanswered") === lease.includes(":request-") &&
+    (!isFailure || msat === 0) && (isFailure || !isOfRequest(lease)) &&
+    (error === "" || isFailure) && (ending !== "unanswered" || isOfRequest(lease)) &&
     Number.isSafeInteger(refundSat * 1000) && msat + refundSat * 1000 <= paidMsat &&
-    new Set(keys).size === keys.length && payments.length <= LEASE_MINTS_MAX &&
-    refunds.length <= LEASE_MINTS_MAX &&
-    isWithin(payments, { ysCount: LEASE_YS_MAX, idsCount: LEASE_IDS_MAX }) &&
-    isWithin(refunds, { ysCount: REFUND_YS_MAX, idsCount: LEASE_IDS_MAX });
+    payments.length <= LEASE_MINTS_MAX && isWithin(payments, LEASE_EVIDENCE_MAX);
+}
+
+/** Whether a lease's id stands for a request that no lease came of. */
+function isOfRequest(lease: string): boolean {
+  return lease.includes(":request-");
 }

@@ -4,13 +4,10 @@
 export const LEASE_RECEIPT_CHARS_MAX: number = 8 * 1024 - 512;
 
 /** Proofs that the payments of one receipt name by their Y: first payment and top-ups of some months. */
-export const LEASE_YS_MAX = 48;
+export const LEASE_YS_MAX = 64;
 
 /** Payments that are named by their id when their proofs are not. */
 export const LEASE_IDS_MAX = 24;
-
-/** Proofs of what was paid back that are named by their Y; one token has fewer. */
-export const REFUND_YS_MAX = 16;
 
 /** Mints of the payments of one lease. */
 export const LEASE_MINTS_MAX = 4;
@@ -35,6 +32,9 @@ export const LEASE_DUST_MSAT = 32_000;
 
 /** What a mint may take for one proof when a payment is redeemed, in sat; beyond it one sat a payment. */
 export const FEE_SAT_PER_PROOF_MAX = 1;
+
+/** Proofs of a payment whose token is not known any more: as many as wallets make of large amounts. */
+export const PROOFS_UNKNOWN = 16;
 
 /** How long a side has to sign what the other signed, in seconds; then the receipt stays one-sided. */
 export const LEASE_REFUSAL_S: number = 24 * 60 * 60;
