@@ -18,6 +18,7 @@ import { requestReclaim } from "./operations/reclaim_request.ts";
 import { markDelivered, tokenOf } from "./operations/send_plan.ts";
 import type { PaymentOffer } from "./payments/intake.ts";
 import type { PaymentRefusal } from "./payments/outcome.ts";
+import { type PaymentBack, takePaymentBack } from "./planner/payment_back.ts";
 import { planPayment } from "./planner/plan_payment.ts";
 import { planningOf } from "./planner/terms.ts";
 import { type DeliveredBooks, deliveredTo, type PaidBooks, paidTo } from "./receipt_books.ts";
@@ -320,6 +321,11 @@ export class Wallet implements WalletApi, AsyncDisposable {
   async reclaim(id: string, options: WaitOptions = {}): Promise<OperationView> {
     requestReclaim(this.#context, id);
     return operationView(await this.#parts.engine.drive(id, options));
+  }
+
+  /** Takes back what a payment of {@link preparePayment} still holds, by the payment's id. */
+  async takePaymentBack(paymentId: string, options: WaitOptions = {}): Promise<PaymentBack> {
+    return await takePaymentBack(this.#parts.engine, paymentId, options);
   }
 
   async wait(id: string, options: WaitOptions = {}): Promise<OperationView> {
