@@ -62,7 +62,7 @@ export class TokenInspector {
     if (token.unit !== WALLET_UNIT) {
       throw new TillRefusal("unsupported_unit", `ecash in ${WALLET_UNIT} only is taken`);
     }
-    const id = idOf(token.proofs);
+    const id = tokenIdOf(token.proofs);
     if (!options.isTaken(id)) this.#assertNew(token.proofs);
     const amount = token.proofs.reduce((sum, proof) => sum + proof.amount, 0n);
     if (amount > BigInt(Number.MAX_SAFE_INTEGER) / 1000n) {
@@ -133,7 +133,7 @@ export class TokenInspector {
 }
 
 /** The same ecash has the same one, in whatever order it is written. */
-function idOf(proofs: readonly Proof[]): Sha256 {
+export function tokenIdOf(proofs: readonly Proof[]): Sha256 {
   const hash = createHash("sha256");
   for (const secret of proofs.map((proof) => proof.secret).sort()) {
     hash.update(createHash("sha256").update(secret).digest());

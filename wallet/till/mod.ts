@@ -8,3 +8,4 @@
 export type { InspectedToken } from "./inspect_token.ts";
 export { TillRefusal, type TillRefusalCode } from "./refusal.ts";
 export { type PaidBack, type Redemption, Till, type TillOptions } from "./till.ts";
+export { type TokenEvidence, tokenEvidence } from "./token_evidence.ts";

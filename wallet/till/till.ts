@@ -10,6 +10,7 @@ import type { Sha256 } from "../../src/core/hash.ts";
 import { isSeedmintError, messageOf } from "../../src/core/errors.ts";
 import type { Engine } from "../operations/engine.ts";
 import type { Operation } from "../operations/operation.ts";
+import type { RedeemPlan } from "../operations/redeem_plan.ts";
 import type { SagaContext } from "../operations/saga.ts";
 import { beginSend, markDelivered, tokenOf } from "../operations/send_plan.ts";
 import type { Intake } from "../payments/intake.ts";
@@ -189,6 +190,16 @@ export class Till {
     const task = this.#refund(request, options).finally(() => this.#refunding.delete(id));
     this.#refunding.set(id, task);
     return await task;
+  }
+
+  /** Y of each proof (NUT-00) that a redeemed payment had, 66 hex digits; none when they are not known. */
+  ysOf(id: string): readonly string[] {
+    const operationId = this.#payment(id)?.operationId;
+    if (operationId === undefined) return [];
+    const plan = this.#context.store.operation<RedeemPlan>(operationId)?.plan;
+    const paymentId = paymentIdOf(id);
+    return plan?.payments.find((one) => one.payer === "local" && one.paymentId === paymentId)?.ys ??
+      [];
   }
 
   get #context(): SagaContext {
