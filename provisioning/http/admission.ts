@@ -1,6 +1,7 @@
 /** Who may ask now: a rate for each address, and how much is under way. */
 import type { Clock } from "../../src/core/ports.ts";
 import { TokenBucket } from "../../src/core/token_bucket.ts";
+import { addressGroup } from "../../src/nostr/relay/hosts.ts";
 import { HTTP_LIMITS } from "./limits.ts";
 
 /** Lets requests in, and counts them until they are over. */
@@ -16,7 +17,7 @@ export class Admission {
 
   /** @returns What ends the request, or why it is not let in. */
   enter(address: string): Disposable | "rate" | "busy" {
-    const key = networkOf(address);
+    const key = addressGroup(address);
     if (!this.#admits(key)) return "rate";
     const here = this.#underWay.get(key) ?? 0;
     if (this.#count >= HTTP_LIMITS.inFlightMax || here >= HTTP_LIMITS.inFlightPerAddressMax) {
@@ -47,15 +48,4 @@ export class Admission {
     }
     return bucket.tryTake(1);
   }
-}
-
-/** One household has all addresses of a /64 of IPv6. */
-export function networkOf(address: string): string {
-  if (!address.includes(":")) return address;
-  const [head, tail] = address.toLowerCase().split("::") as [string, string?];
-  const front = head === "" ? [] : head.split(":");
-  const back = tail === undefined || tail === "" ? [] : tail.split(":");
-  const zeros = tail === undefined ? 0 : Math.max(0, 8 - front.length - back.length);
-  const words = [...front, ...Array<string>(zeros).fill("0"), ...back];
-  return `${words.slice(0, 4).map((word) => word.replace(/^0+(?=.)/, "")).join(":")}::/64`;
 }
