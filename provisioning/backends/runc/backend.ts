@@ -19,16 +19,32 @@ import type {
 } from "../../ports.ts";
 import { type ServerBundle, serverBundle } from "../../ssh/mod.ts";
 import { UnpackedImages } from "../../unpack/mod.ts";
-import { sweepGroups } from "./cgroup.ts";
-import { logPath, mountDisk, unmountDisk } from "./disk.ts";
+import {
+  checkLeaseId,
+  checkPortsFree,
+  checkSpec,
+  connectLease,
+  disconnectLease,
+  guardLease,
+  isLeaseId,
+  isRecordOf,
+  type LeaseRecord,
+  LOG_LINES_MAX,
+  logPath,
+  machineCapacity,
+  machineProblem,
+  mountDisk,
+  NAME_SERVERS,
+  readRecord,
+  sweepGroups,
+  tailOf,
+  trafficOf,
+  unmountDisk,
+  withLease,
+  writeRecord,
+} from "../host/mod.ts";
 import { runInLease } from "./exec.ts";
 import { type InstancePaths, instancePaths, makeInstance } from "./instance.ts";
-import { withLease } from "./lease_lock.ts";
-import { LOG_LINES_MAX } from "./limits.ts";
-import { tailOf } from "./log_tail.ts";
-import { machineCapacity, machineProblem } from "./machine_facts.ts";
-import { connectLease, disconnectLease, guardLease, trafficOf } from "./network.ts";
-import { isRecordOf, type LeaseRecord, readRecord, writeRecord } from "./records.ts";
 import { Runtime, type RuntimeState } from "./runtime.ts";
 
 /** How leases on this machine are run. */
@@ -48,9 +64,6 @@ export interface RuncOptions {
   /** The largest image, unpacked. @default {IMAGE_BYTES_MAX} */
   readonly imageBytesMax?: number;
 }
-
-/** Resolvers that answer anybody. */
-const NAME_SERVERS = ["9.9.9.9", "1.1.1.1"];
 
 const MIB = 1024 * 1024;
 
@@ -110,7 +123,7 @@ export class RuncBackend implements Backend {
   }
 
   async probe(): Promise<BackendProbe> {
-    const problem = await machineProblem(this.#options.stateDir);
+    const problem = await machineProblem(this.#options.stateDir, [["runc", "runc"]]);
     const description = await this.#runtime.version().catch(() => "runc");
     return {
       ok: problem === undefined,
@@ -399,7 +412,7 @@ export class RuncBackend implements Backend {
   async #leaseIds(): Promise<string[]> {
     const found: string[] = [];
     for await (const { name } of Deno.readDir(`${this.#options.stateDir}/leases`)) {
-      if (LEASE_ID.test(name)) found.push(name);
+      if (isLeaseId(name)) found.push(name);
     }
     return found.sort();
   }
@@ -420,50 +433,6 @@ export class RuncBackend implements Backend {
 
   #paths(leaseId: string): InstancePaths {
     return instancePaths(`${this.#options.stateDir}/leases/${leaseId}`);
-  }
-}
-
-const LEASE_ID = /^container-\d{1,15}$/;
-
-function checkLeaseId(leaseId: string): void {
-  if (!LEASE_ID.test(leaseId)) {
-    throw new SeedmintError("invalid", `Cannot use "${leaseId.slice(0, 40)}" as name of a lease`);
-  }
-}
-
-function checkSpec(spec: InstanceSpec): void {
-  checkLeaseId(spec.leaseId);
-  const { cpuMillicores, memoryMb, diskMb } = spec.resources;
-  const amounts = [cpuMillicores, memoryMb, diskMb, spec.ssh.hostPort];
-  const ports = spec.ports.flatMap((port) => [port.hostPort, port.containerPort]);
-  const isGood = [...amounts, ...ports].every((count) => Number.isInteger(count) && count > 0) &&
-    [...ports, spec.ssh.hostPort].every((port) => port < 65_536) &&
-    // Below are the host's own services, whose guests a lease must not take.
-    [spec.ssh.hostPort, ...spec.ports.map(({ hostPort }) => hostPort)].every((port) =>
-      port >= 1024
-    ) &&
-    spec.ports.every(({ protocol }) => protocol === "tcp" || protocol === "udp");
-  if (!isGood) {
-    throw new SeedmintError(
-      "invalid",
-      `Cannot create ${spec.leaseId}: a size or port is out of range`,
-    );
-  }
-}
-
-/** What listens on the host itself would be cut off by the lease's redirection. */
-function checkPortsFree(spec: InstanceSpec): void {
-  const ports = spec.ports.filter(({ protocol }) => protocol === "tcp");
-  for (const port of [spec.ssh.hostPort, ...ports.map(({ hostPort }) => hostPort)]) {
-    try {
-      Deno.listen({ hostname: "0.0.0.0", port }).close();
-    } catch (error) {
-      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-      throw new SeedmintError(
-        "conflict",
-        `Cannot create ${spec.leaseId}: something of the host listens on port ${port}; choose another range of ports`,
-      );
-    }
   }
 }
 

@@ -1,31 +1,16 @@
 /** The `config.json` of a lease: OCI runtime specification 1.0.2, locked down. Pure. */
-import type { ImageConfig, InstanceSpec } from "../../ports.ts";
-import { OPEN_FILES_MAX, PIDS_MAX, SHARED_MEMORY_BYTES } from "./limits.ts";
-import { seccompProfile } from "./seccomp.ts";
-
-/** Where the SSH server's files are inside. */
-export const SERVER_AT = "/.seedmint/server";
-/** Where the lease's own files are inside. */
-export const LEASE_AT = "/.seedmint/lease";
-/** Where our SSH server listens inside: an image's own may have 22. */
-export const SSH_PORT_INSIDE = 10_022;
-/** Users of one lease. */
-export const ID_COUNT = 65_536;
-
-/** What servers need that give up root, and nothing with which to touch the kernel. */
-const CAPABILITIES = [
-  "CAP_CHOWN",
-  "CAP_DAC_OVERRIDE",
-  "CAP_FOWNER",
-  "CAP_FSETID",
-  "CAP_KILL",
-  "CAP_NET_BIND_SERVICE",
-  "CAP_SETGID",
-  "CAP_SETUID",
-  "CAP_SYS_CHROOT",
-];
-
-const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+import type { InstanceSpec } from "../../ports.ts";
+import {
+  CAPABILITIES,
+  environment,
+  ID_COUNT,
+  LEASE_AT,
+  OPEN_FILES_MAX,
+  PIDS_MAX,
+  seccompProfile,
+  SERVER_AT,
+  SHARED_MEMORY_BYTES,
+} from "../host/mod.ts";
 
 /** What a bundle is made of besides the instance's specification. */
 export interface BundleOptions {
@@ -123,27 +108,6 @@ export function processConfig(
     ],
     noNewPrivileges: true,
   };
-}
-
-/** The environment: ours, then the image's, then the lessee's. */
-export function environment(
-  config: ImageConfig,
-  env: Readonly<Record<string, string>>,
-): string[] {
-  const all = new Map<string, string>([["PATH", PATH], ["HOME", "/root"]]);
-  for (const line of config.env) {
-    const equals = line.indexOf("=");
-    if (equals > 0) all.set(line.slice(0, equals), line.slice(equals + 1));
-  }
-  for (const [name, value] of Object.entries(env)) all.set(name, value);
-  return [...all].map(([name, value]) => `${name}=${value}`.replaceAll("\0", ""));
-}
-
-/** What the image itself runs; undefined for a bare shell, which would end at once. */
-export function imageCommand(config: ImageConfig): readonly string[] | undefined {
-  const args = [...config.entrypoint, ...config.cmd];
-  const isShell = args.length === 1 && /^(\/(usr\/)?bin\/)?(ba|a|da|z)?sh$/.test(args[0]!);
-  return args.length === 0 || isShell ? undefined : args;
 }
 
 function resources(spec: Pick<InstanceSpec, "resources">): Record<string, unknown> {

@@ -2,7 +2,7 @@
 import { readIfThere, removeTree } from "../../machine/mod.ts";
 import { SeedmintError } from "../../../src/core/errors.ts";
 import type { ExecResult } from "../../ports.ts";
-import { EXEC_OUTPUT_BYTES_MAX } from "./limits.ts";
+import { EXEC_OUTPUT_BYTES_MAX } from "../host/mod.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** What a shell says of a command that is not there. */

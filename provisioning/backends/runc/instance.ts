@@ -1,22 +1,27 @@
 /** The files of one lease: made whole or not at all, mounted, taken away. */
 import type { Clock, Random } from "../../../src/core/ports.ts";
-import { SeedmintError } from "../../../src/core/errors.ts";
 import { writeWhole } from "../../machine/mod.ts";
-import type { ImageConfig, InstanceSpec } from "../../ports.ts";
-import { dropbearKey, prepareLogin, serverArguments, type ServerBundle } from "../../ssh/mod.ts";
+import type { InstanceSpec } from "../../ports.ts";
+import type { ServerBundle } from "../../ssh/mod.ts";
 import { RootedTree } from "../../unpack/mod.ts";
 import {
-  bundleConfig,
+  architecture,
+  type DiskPaths,
   environment,
   imageCommand,
-  LEASE_AT,
-  processConfig,
-  SERVER_AT,
-  SSH_PORT_INSIDE,
-} from "./bundle.ts";
-import { type DiskPaths, makeDisk, mountDisk } from "./disk.ts";
-import { architecture, openFilesMax } from "./machine_facts.ts";
-import { type LeaseRecord, recordOf, writeRecord } from "./records.ts";
+  type LeaseRecord,
+  makeDisk,
+  makeOwnFolder,
+  mountDisk,
+  openFilesMax,
+  prepareTree,
+  recordOf,
+  serverCommand,
+  userOf,
+  workingDirIn,
+  writeRecord,
+} from "../host/mod.ts";
+import { bundleConfig, processConfig } from "./bundle.ts";
 
 /** Where the parts of a lease are. */
 export interface InstancePaths extends DiskPaths {
@@ -69,7 +74,7 @@ export async function makeInstance(
   await mountDisk(paths, options.imageRoot, options);
   const tree = new RootedTree(paths.rootfs, { idOffset: options.idBase });
   prepareTree(tree, spec, options);
-  await makeOwnFolder(spec, paths, options);
+  await makeOwnFolder(paths.own, spec, options);
   const openFiles = await openFilesMax();
   const config = bundleConfig(spec, {
     rootfs: paths.rootfs,
@@ -79,11 +84,7 @@ export async function makeInstance(
     idBase: options.idBase,
     openFilesMax: openFiles,
     architecture: architecture(),
-    args: serverArguments(SERVER_AT, {
-      port: SSH_PORT_INSIDE,
-      hostKeyPath: `${LEASE_AT}/host_key`,
-      isPasswordTaken: spec.ssh.password !== undefined,
-    }),
+    args: serverCommand(spec),
   });
   await Deno.writeTextFile(`${paths.bundle}/config.json`, JSON.stringify(config), { mode: 0o600 });
   const workingDir = workingDirIn(tree, spec.image.config);
@@ -101,65 +102,4 @@ export async function makeInstance(
   };
   await writeRecord(paths.folder, made);
   return made;
-}
-
-function prepareTree(tree: RootedTree, spec: InstanceSpec, options: InstanceOptions): void {
-  const spareShell = options.server.hasShell ? "/bin/sh" : undefined;
-  if (spareShell !== undefined && tree.find("/bin/sh") === undefined) {
-    const folder = tree.makeFolder("/bin");
-    // Seen from inside; on the host it leads nowhere.
-    Deno.symlinkSync(`${SERVER_AT}/busybox`, `${folder}/sh`);
-  }
-  prepareLogin(tree, spec.ssh, { spareShell, random: options.random });
-  const servers = options.nameServers.map((server) => `nameserver ${server}\n`).join("");
-  tree.writeFile("/etc/resolv.conf", servers, { mode: 0o644 });
-  tree.writeFile("/etc/hostname", `${spec.leaseId}\n`, { mode: 0o644 });
-  tree.writeFile("/etc/hosts", `127.0.0.1\tlocalhost ${spec.leaseId}\n`, { mode: 0o644 });
-  if (tree.find("/tmp") === undefined) tree.makeFolder("/tmp", { uid: 0, gid: 0 }, 0o1777);
-}
-
-async function makeOwnFolder(
-  spec: InstanceSpec,
-  paths: InstancePaths,
-  options: InstanceOptions,
-): Promise<void> {
-  await Deno.mkdir(paths.own);
-  await Deno.chmod(paths.own, 0o755);
-  const key = `${paths.own}/host_key`;
-  await Deno.writeFile(key, dropbearKey(spec.ssh.hostKey), { mode: 0o600 });
-  await Deno.chown(key, options.idBase, options.idBase);
-}
-
-/** The image's working directory as it is without links: a link could lead to the host's files. */
-function workingDirIn(tree: RootedTree, config: ImageConfig): string {
-  const wanted = config.workingDir ?? "/";
-  if (wanted === "" || wanted === "/" || /^\/+(proc|sys|dev)(\/|$)/.test(wanted)) return "/";
-  const place = tree.makeFolder(wanted).slice(tree.root.length);
-  return place === "" || /^\/(proc|sys|dev)(\/|$)/.test(place) ? "/" : place;
-}
-
-/** The image's user: numbers, or names of its own `/etc/passwd` and `/etc/group`. */
-function userOf(tree: RootedTree, config: ImageConfig): { uid: number; gid: number } {
-  const [user = "", group] = (config.user ?? "").split(":");
-  if (user === "") return { uid: 0, gid: 0 };
-  const passwd = fieldsIn(tree, "/etc/passwd");
-  const entry = passwd.find((fields) => fields[0] === user || fields[2] === user);
-  const uid = /^\d{1,5}$/.test(user) ? Number(user) : Number(entry?.[2] ?? NaN);
-  let gid = Number(entry?.[3] ?? 0);
-  if (group !== undefined && group !== "") {
-    const found = fieldsIn(tree, "/etc/group").find((fields) => fields[0] === group);
-    gid = /^\d{1,5}$/.test(group) ? Number(group) : Number(found?.[2] ?? NaN);
-  }
-  if (!(uid >= 0 && uid < 65_536 && gid >= 0 && gid < 65_536)) {
-    throw new SeedmintError(
-      "invalid",
-      `Cannot run the image: its user ${(config.user ?? "").slice(0, 60)} is not in it`,
-    );
-  }
-  return { uid, gid };
-}
-
-function fieldsIn(tree: RootedTree, path: string): string[][] {
-  const text = tree.readFile(path, 256 * 1024) ?? "";
-  return text.split("\n").map((line) => line.split(":"));
 }

@@ -10,7 +10,8 @@ import {
   removeTree,
   runCommand,
 } from "../../machine/mod.ts";
-import { DELETE_TRIES_MAX, KILL_RETRY_MS, RUNTIME_MS_MAX } from "./limits.ts";
+import { DELETE_TRIES_MAX, KILL_RETRY_MS } from "../host/mod.ts";
+import { RUNTIME_MS_MAX } from "./limits.ts";
 
 /** What the runtime knows of a container. */
 export interface RuntimeState {

@@ -1,6 +1,6 @@
 /** Addresses and packet rules of a lease. Pure; nft and ip apply them. */
 import type { PublishedPort } from "../../ports.ts";
-import { SSH_PORT_INSIDE } from "./bundle.ts";
+import { SSH_PORT_INSIDE } from "./inside.ts";
 import {
   BANDWIDTH_BYTES_PER_S,
   CONNECTIONS_MAX,

@@ -6,9 +6,8 @@ import { DISK_RESERVE, MEMORY_RESERVE_MB, OPEN_FILES_MAX } from "./limits.ts";
 
 const MIB = 1024 * 1024;
 
-/** Programs that a lease needs, with the Debian package that has them. */
+/** Programs that a lease needs on any engine, with the Debian package that has them. */
 const PROGRAMS: readonly (readonly [string, string])[] = [
-  ["runc", "runc"],
   ["ip", "iproute2"],
   ["nft", "nftables"],
   ["mkfs.ext4", "e2fsprogs"],
@@ -44,10 +43,13 @@ export async function openFilesMax(): Promise<number> {
 }
 
 /** Why leases cannot run here, with what to do; undefined if they can. */
-export async function machineProblem(stateDir: string): Promise<string | undefined> {
-  if (Deno.build.os !== "linux") return "containers of runc are a thing of Linux";
+export async function machineProblem(
+  stateDir: string,
+  programs: readonly (readonly [program: string, packageName: string])[],
+): Promise<string | undefined> {
+  if (Deno.build.os !== "linux") return "containers are a thing of Linux";
   if (Deno.uid() !== 0) return "root is needed: mounts, network and cgroups are made";
-  for (const [program, packageName] of PROGRAMS) {
+  for (const [program, packageName] of [...programs, ...PROGRAMS]) {
     if (!await isInstalled(program)) return `${program} is missing: install ${packageName}`;
   }
   if (await dropbearPath() === undefined) return "dropbear is missing: install dropbear-bin";

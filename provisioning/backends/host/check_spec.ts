@@ -1,0 +1,58 @@
+/** What is looked at before anything is made for a lease. */
+import { SeedmintError } from "../../../src/core/errors.ts";
+import type { InstanceSpec } from "../../ports.ts";
+
+const LEASE_ID = /^container-\d{1,15}$/;
+
+/** Whether it is a name as leases have. */
+export function isLeaseId(name: string): boolean {
+  return LEASE_ID.test(name);
+}
+
+/** @throws {SeedmintError} `invalid` */
+export function checkLeaseId(leaseId: string): void {
+  if (!LEASE_ID.test(leaseId)) {
+    throw new SeedmintError("invalid", `Cannot use "${leaseId.slice(0, 40)}" as name of a lease`);
+  }
+}
+
+/** Refuses names, sizes and ports that no lease can have. @throws {SeedmintError} `invalid` */
+export function checkSpec(spec: InstanceSpec): void {
+  checkLeaseId(spec.leaseId);
+  const { cpuMillicores, memoryMb, diskMb } = spec.resources;
+  const amounts = [cpuMillicores, memoryMb, diskMb, spec.ssh.hostPort];
+  const ports = spec.ports.flatMap((port) => [port.hostPort, port.containerPort]);
+  const isGood = [...amounts, ...ports].every((count) => Number.isInteger(count) && count > 0) &&
+    [...ports, spec.ssh.hostPort].every((port) => port < 65_536) &&
+    // Below are the host's own services, whose guests a lease must not take.
+    [spec.ssh.hostPort, ...spec.ports.map(({ hostPort }) => hostPort)].every((port) =>
+      port >= 1024
+    ) &&
+    spec.ports.every(({ protocol }) => protocol === "tcp" || protocol === "udp");
+  if (!isGood) {
+    throw new SeedmintError(
+      "invalid",
+      `Cannot create ${spec.leaseId}: a size or port is out of range`,
+    );
+  }
+}
+
+/**
+ * What listens on the host itself would be cut off by the lease's redirection.
+ *
+ * @throws {SeedmintError} `conflict`
+ */
+export function checkPortsFree(spec: InstanceSpec): void {
+  const ports = spec.ports.filter(({ protocol }) => protocol === "tcp");
+  for (const port of [spec.ssh.hostPort, ...ports.map(({ hostPort }) => hostPort)]) {
+    try {
+      Deno.listen({ hostname: "0.0.0.0", port }).close();
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+      throw new SeedmintError(
+        "conflict",
+        `Cannot create ${spec.leaseId}: something of the host listens on port ${port}; choose another range of ports`,
+      );
+    }
+  }
+}
