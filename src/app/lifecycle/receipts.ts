@@ -77,6 +77,15 @@ export class NodeReceipts implements Receipts, ReceiptBook, ReceiptAccess, Dispo
     );
   }
 
+  /**
+   * The store itself, for receipts of leases, which it keeps beside the others.
+   *
+   * @throws {SeedmintError} `storage`
+   */
+  async store(): Promise<ReceiptStore> {
+    return (await this.#open()).store;
+  }
+
   async list(query: ReceiptQuery): Promise<readonly ReceiptView[]> {
     const { store, views } = await this.#open();
     return views.receiptViews(store, query);
