@@ -1,7 +1,6 @@
 /** What a lessee needs of others: ways to providers, receipts, scores, a place for its SSH key. */
 import type { Sha256 } from "../../src/core/hash.ts";
-import type { Answer, NoticeAnswer, ProgressAnswer, ReceiptAnswer, Request } from "../wire/mod.ts";
-import type { ErrorAnswer } from "../wire/mod.ts";
+import type { Answer, ErrorAnswer, ProgressAnswer, ReceiptAnswer, Request } from "../wire/mod.ts";
 
 /** How a provider is reached. */
 export interface ProviderAddress {
@@ -36,7 +35,7 @@ export interface LineOptions {
 /** An answer that nobody waits for now. Its sender is proven. */
 export interface UnaskedAnswer {
   readonly provider: string;
-  readonly answer: Exclude<Answer, NoticeAnswer> | NoticeAnswer;
+  readonly answer: Answer;
   /** Of the request that it belongs to, if that is known; asking it again gives this answer at once. */
   readonly requestId?: string;
 }
@@ -84,7 +83,7 @@ export interface PaidForLease {
   readonly amountSat: number;
   /** As it was handed over; long spent. Its proofs are the evidence of payment. Secret all the same. */
   readonly token?: string;
-  /** What became of it. `unknown`: the provider has taken it, and never said for what. */
+  /** What became of it. `lost`: the provider has it, and gave nothing for it. */
   readonly outcome: "taken" | "refunded" | "lost";
 }
 
@@ -128,7 +127,9 @@ export type EndReason =
   | "stopped"
   /** It ended before its time, and not by us. */
   | "cut-short"
-  /** It was paid for and never began; the money came back. */
+  /** It never began, and nothing was taken for it. */
+  | "unserved"
+  /** It was paid for and never began; the provider paid back. */
   | "refunded"
   /** It was paid for and never began, and the money did not come back. */
   | "robbed";

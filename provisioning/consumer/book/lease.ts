@@ -45,6 +45,17 @@ export interface WantedLease {
   readonly sshKeyPath?: string;
 }
 
+/** How a provider is paid. */
+export interface PaymentTerms {
+  readonly mints: readonly string[];
+  /** The key that tokens are locked to, 66 hex digits; absent: they are handed over unlocked. */
+  readonly lockTo?: string;
+  /** The least minutes that the lock must hold. */
+  readonly locktimeMin?: number;
+  /** Our key that refunds are locked to, 66 hex digits. It stays, so that requests stay the same. */
+  readonly refundKey: string;
+}
+
 /** How the lease is reached, as the provider said and we checked. */
 export interface LeaseAccess {
   /** `container-<n>`. */
@@ -106,6 +117,8 @@ export interface BookedLease {
   /** What the provider did not keep of its word. */
   readonly complaints: readonly string[];
   readonly keepAlive?: KeepAlive;
+  /** How it is paid for, as the provider's offer said when it was begun. */
+  readonly payment: PaymentTerms;
   /** Whether it was found with the provider, not begun from this book. */
   readonly isRecovered: boolean;
   /** Whether receipts are to hear of its end still. */
