@@ -9,7 +9,7 @@ import { PARAM_SCHEMAS } from "../../src/app/control/schemas.ts";
 import { NodeReceipts } from "../../src/app/lifecycle/receipts.ts";
 import { receiptsOf } from "../../src/app/lifecycle/receipt_views.ts";
 import { v } from "../../src/app/schema.ts";
-import { type ByteReceipt, readReceipt, ReceiptStore } from "../../trust/mod.ts";
+import { type ByteReceipt, lease as leases, readReceipt, ReceiptStore } from "../../trust/mod.ts";
 
 const ROOT = "cd".repeat(32) as Hash;
 const [US, THEM] = ["12D3KooWUs", "12D3KooWThem"];
@@ -29,13 +29,32 @@ function keep(store: ReceiptStore, role: "provider" | "consumer", toS: number, i
   store.put({ role, peerId: THEM, signed, ...opening });
 }
 
-async function withReceipts(use: (node: LocalNode, data: string) => Promise<void>): Promise<void> {
+const LEASE = `${"e".repeat(64)}:container-3:900000`;
+
+/** Keeps a lease's receipt that ended at `toS`, which its lessee alone signed. */
+function keepLease(store: ReceiptStore, toS: number): void {
+  const receipt: leases.LeaseReceipt = {
+    ...{ version: 1, type: "lease", lease: LEASE, provider: "e".repeat(64) },
+    ...{ consumer: "a".repeat(64), tier: "d".repeat(64), image: "", fromS: toS - 100, toS },
+    ...{ seconds: 100, msatPerS: 50, msat: 5000, paidMsat: 9000, refundSat: 4, unit: "sat" },
+    ...{ payments: [], unlisted: 1, ending: "evicted", error: "" },
+  };
+  const signed = { receipt, consumerSig: "2".repeat(128) };
+  const reason = "the provider gives no receipt: not_found";
+  store.leases.put({ role: "consumer", state: "one-sided", signed, isDelivered: true, reason });
+}
+
+async function withReceipts(
+  use: (node: LocalNode, data: string) => Promise<void>,
+  options: { readonly leaseToS?: number } = {},
+): Promise<void> {
   const data = await Deno.makeTempDir({ prefix: "seedmint-receipts-" });
   try {
     {
       using store = ReceiptStore.open(join(data, "receipts.sqlite"));
       keep(store, "consumer", 1_000_000, `ab${"0".repeat(30)}`);
       keep(store, "provider", 2_000_000, `abcd${"0".repeat(28)}`);
+      if (options.leaseToS !== undefined) keepLease(store, options.leaseToS);
     }
     using receipts = new NodeReceipts({
       dataDirectory: data,
@@ -59,8 +78,9 @@ Deno.test("receipts are listed by side, peer and time, the latest first", async 
     assert.deepEqual(await sides({ sinceMs: 1_000_000_001 }), ["provider"]);
     assert.deepEqual(await sides({ limit: 1 }), ["provider"]);
     const { receipts: [, bought] } = await node.call("receipts.list", {});
-    assert.deepEqual([bought!.root, bought!.toMs, bought!.bytes], [ROOT, 1e9, 1 << 20]);
-    assert.ok(!("salt" in bought!), "what opens a commitment is not in a list");
+    assert.ok(bought?.type === "bytes");
+    assert.deepEqual([bought.root, bought.toMs, bought.bytes], [ROOT, 1e9, 1 << 20]);
+    assert.ok(!("salt" in bought), "what opens a commitment is not in a list");
   });
 });
 
@@ -68,6 +88,7 @@ Deno.test("a receipt is shown as it was signed, by first digits that are its own
   await withReceipts(async (node) => {
     const shown = await node.call("receipts.show", { id: "abcd" });
     assert.equal(readReceipt(shown.text)!.receipt.id, shown.id);
+    assert.ok(shown.type === "bytes");
     assert.deepEqual([shown.role, shown.root, shown.salt], ["provider", null, null]);
     const bought = await node.call("receipts.show", { id: "ab00" });
     assert.equal(bought.salt, "07".repeat(32));
@@ -116,4 +137,35 @@ Deno.test("receipts ls and show work without a running node, and name mistakes",
     assert.match((await run("receipts", "show", "film")).err, /hex digits/);
     assert.equal((await run("receipts", "show", "ffff")).code, 1);
   });
+});
+
+Deno.test("receipts for leases are listed among the others, by type, key, and who signed them", async () => {
+  await withReceipts(async (node, data) => {
+    const listed = async (query: Parameters<typeof node.call<"receipts.list">>[1]) =>
+      (await node.call("receipts.list", query)).receipts.map(({ type }) => type);
+    assert.deepEqual(await listed({}), ["bytes", "lease", "bytes"]);
+    assert.deepEqual(await listed({ type: "lease" }), ["lease"]);
+    assert.deepEqual(await listed({ type: "bytes" }), ["bytes", "bytes"]);
+    assert.deepEqual(await listed({ peerId: "e".repeat(64) }), ["lease"]);
+    assert.deepEqual(await listed({ peerId: "f".repeat(64) }), []);
+    assert.deepEqual(await listed({ peerId: THEM }), ["bytes", "bytes"]);
+    assert.deepEqual(await listed({ role: "provider", type: "lease" }), []);
+    assert.deepEqual(await listed({ limit: 2 }), ["bytes", "lease"]);
+    const id = leases.leaseReceiptIdOf(LEASE);
+    const shown = await node.call("receipts.show", { id: id.slice(0, 12) });
+    assert.ok(shown.type === "lease");
+    assert.deepEqual([shown.state, shown.lease, shown.image], ["one-sided", LEASE, null]);
+    assert.match(shown.reason!, /gives no receipt/);
+    const signed = leases.readLeaseReceipt(JSON.parse(shown.text));
+    assert.equal(signed?.receipt.seconds, 100);
+    let out = "";
+    await main(["receipts", "ls", "--type", "lease", "--data", data], {
+      writeOut: (bytes) => out += new TextDecoder().decode(bytes),
+      writeErr: () => {},
+      isErrTerminal: false,
+      columns: 80,
+      isColored: false,
+    });
+    assert.match(out, /npub1\w+… +container-3, evicted +1 min 40 s +5 sat +us only/);
+  }, { leaseToS: 1_500_000 });
 });

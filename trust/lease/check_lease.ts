@@ -69,7 +69,9 @@ function timeLie(receipt: LeaseReceipt, account: LesseeAccount): string | undefi
   if (readyS !== undefined && Math.abs(fromS - readyS) > LEASE_SKEW_S) {
     return "it began at another time";
   }
-  if (Math.abs(toS - endS) > LEASE_SKEW_S) return "it ended at another time";
+  // We may have noticed late that it was over, but not before.
+  if (toS > endS + LEASE_SKEW_S) return "it ended at another time";
+  if (seconds > toS - fromS + LEASE_SLACK_S) return "it charges more time than it names";
   const secondsMax = readyS === undefined ? 0 : Math.max(0, endS - readyS) + LEASE_SLACK_S;
   if (seconds <= secondsMax) return undefined;
   return `it charges ${seconds} s; it was ours for ${secondsMax - LEASE_SLACK_S} s`;

@@ -1,6 +1,6 @@
 /** Strict schemas of the parameters of what sells, and of receipts for it. */
 import type { CreditMethods } from "../api/credit_methods.ts";
-import { RECEIPT_ROLES, type ReceiptMethods } from "../api/receipt_methods.ts";
+import { RECEIPT_ROLES, RECEIPT_TYPES, type ReceiptMethods } from "../api/receipt_methods.ts";
 import { EARNINGS_BY, type SellingMethods } from "../api/selling_methods.ts";
 import { PRICE_MSAT_PER_MIB_MAX } from "../config/money_values.ts";
 import { v } from "../schema.ts";
@@ -47,6 +47,7 @@ export const SELLING_SCHEMAS: Readonly<
   }),
   "receipts.list": v.strictObject({
     role: v.optional(v.picklist(RECEIPT_ROLES)),
+    type: v.optional(v.picklist(RECEIPT_TYPES)),
     peerId: v.optional(text(PEER_CHARS_MAX)),
     sinceMs: v.optional(whole(0, Number.MAX_SAFE_INTEGER)),
     limit: v.optional(whole(1, RECEIPTS_MAX)),

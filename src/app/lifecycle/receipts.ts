@@ -1,5 +1,5 @@
 /**
- * Receipts for bytes: this node signs what its wallet's books say that it sold, countersigns what they
+ * Receipts for bytes, and the store of all: this node signs what its wallet's books say that it sold, countersigns what they
  * say that it bought, and keeps both. Opened when the first one is asked for.
  */
 import { join } from "node:path";
@@ -10,10 +10,10 @@ import type { ReceiptBook, Receipts, Viewer } from "../../../swarm/ports.ts";
 import type { ConsumerReceipts, ProviderReceipts, ReceiptStore } from "../../../trust/mod.ts";
 import type { Wallet } from "../../../wallet/wallet.ts";
 import type {
+  AnyReceiptView,
   ReceiptAccess,
   ReceiptDetail,
   ReceiptQuery,
-  ReceiptView,
 } from "../api/receipt_methods.ts";
 import type { Identity } from "../identity.ts";
 import type { Log } from "../log.ts";
@@ -86,7 +86,7 @@ export class NodeReceipts implements Receipts, ReceiptBook, ReceiptAccess, Dispo
     return (await this.#open()).store;
   }
 
-  async list(query: ReceiptQuery): Promise<readonly ReceiptView[]> {
+  async list(query: ReceiptQuery): Promise<readonly AnyReceiptView[]> {
     const { store, views } = await this.#open();
     return views.receiptViews(store, query);
   }

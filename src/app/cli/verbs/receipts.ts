@@ -1,8 +1,20 @@
-/** `receipts`: what providers delivered and were paid, signed by both sides. */
+/** `receipts`: what providers delivered and were paid, signed by both sides where both did. */
 import { SeedmintError } from "../../../core/errors.ts";
 import { systemClock } from "../../../host/system.ts";
-import { RECEIPT_ROLES, type ReceiptSide, type ReceiptView } from "../../api/receipt_methods.ts";
-import { formatBytes, formatMsat, formatTable, printable } from "../../output/format.ts";
+import { npub, parsePublicKey } from "../../../nostr/nostr.ts";
+import {
+  type AnyReceiptView,
+  type LeaseReceiptView,
+  RECEIPT_ROLES,
+  RECEIPT_TYPES,
+} from "../../api/receipt_methods.ts";
+import {
+  formatBytes,
+  formatDuration,
+  formatMsat,
+  formatTable,
+  printable,
+} from "../../output/format.ts";
 import { openNode } from "../support.ts";
 import type { VerbContext } from "../verb.ts";
 import { readSince } from "./earnings.ts";
@@ -14,12 +26,14 @@ export async function run(context: VerbContext): Promise<number> {
 
 async function list(context: VerbContext): Promise<number> {
   const { out, signal } = context;
-  const role = readRole(context.flag("role"));
-  const peerId = context.flag("peer");
+  const role = readOneOf(RECEIPT_ROLES, "role", context.flag("role"));
+  const type = readOneOf(RECEIPT_TYPES, "type", context.flag("type"));
+  const peerId = readPeer(context.flag("peer"));
   const sinceMs = readSince(context.flag("since"), systemClock.nowMs());
   await using node = await openNode(context, "store");
   const { receipts } = await node.call("receipts.list", {
     ...role === undefined ? {} : { role },
+    ...type === undefined ? {} : { type },
     ...peerId === undefined ? {} : { peerId },
     ...sinceMs === undefined ? {} : { sinceMs },
   }, { signal });
@@ -42,33 +56,66 @@ async function show(context: VerbContext): Promise<number> {
   return 0;
 }
 
-function readRole(text: string | undefined): ReceiptSide | undefined {
-  const role = RECEIPT_ROLES.find((name) => name === text);
-  if (text === undefined || role !== undefined) return role;
-  throw usage(`--role "${text.slice(0, 24)}": one of ${RECEIPT_ROLES.join(", ")} wanted`);
+function readOneOf<T extends string>(
+  names: readonly T[],
+  flag: string,
+  text: string | undefined,
+): T | undefined {
+  const found = names.find((name) => name === text);
+  if (text === undefined || found !== undefined) return found;
+  throw usage(`--${flag} "${text.slice(0, 24)}": one of ${names.join(", ")} wanted`);
 }
 
-function tableOf(receipts: readonly ReceiptView[]): string {
+/** A peer id as it is; a Nostr key in hex, however it is written. */
+function readPeer(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : parsePublicKey(text) ?? text;
+}
+
+function tableOf(receipts: readonly AnyReceiptView[]): string {
   return formatTable(
     [
       { title: "ID" },
       { title: "UNTIL" },
       { title: "SIDE" },
-      { title: "PEER" },
-      { title: "CONTENT" },
-      { title: "BYTES", alignRight: true },
+      { title: "WITH" },
+      { title: "WHAT" },
+      { title: "AMOUNT", alignRight: true },
       { title: "PAID", alignRight: true },
+      { title: "SIGNED" },
     ],
     receipts.map((receipt) => [
       `${receipt.id.slice(0, 12)}…`,
       new Date(receipt.toMs).toISOString().slice(0, 19).replace("T", " "),
       receipt.role,
-      printable(receipt.peerId),
-      receipt.root === null ? "-" : `${receipt.root.slice(0, 8)}…`,
-      formatBytes(receipt.bytes),
+      ...receipt.type === "bytes"
+        ? [
+          printable(receipt.peerId),
+          receipt.root === null ? "-" : `${receipt.root.slice(0, 8)}…`,
+          formatBytes(receipt.bytes),
+        ]
+        : [
+          `${
+            npub(receipt.role === "provider" ? receipt.consumer : receipt.provider).slice(0, 16)
+          }…`,
+          `${leaseName(receipt.lease)}, ${receipt.ending}`,
+          formatDuration(receipt.seconds * 1000),
+        ],
       formatMsat(receipt.msat),
+      receipt.type === "bytes" ? "both" : SIGNED[receipt.state],
     ]),
   );
+}
+
+const SIGNED: Readonly<Record<LeaseReceiptView["state"], string>> = {
+  agreed: "both",
+  offered: "not yet",
+  "one-sided": "us only",
+};
+
+/** `container-<n>`, or that there was none. */
+function leaseName(lease: string): string {
+  const name = lease.split(":")[1] ?? "";
+  return name.startsWith("container-") ? name : "no lease";
 }
 
 function usage(why: string): SeedmintError {
