@@ -155,7 +155,7 @@ export function notReceived(refusal: PaymentRefusal): SeedmintError {
     : "";
   const code = RECEIVE_CODES[refusal.code];
   return new SeedmintError(code, `Cannot receive the token: ${refusal.reason}${help}`, {
-    retryable: code === "unavailable" || code === "busy",
+    retryable: !refusal.isFinal,
   });
 }
 

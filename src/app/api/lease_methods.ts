@@ -263,13 +263,12 @@ export interface LeaseExec {
 
 /** `lease.sync` */
 export interface LeaseSync {
-  /** Providers that were asked, and of them those that answered. */
-  readonly askedCount: number;
-  readonly answeredCount: number;
   /** Leases that were not known here. */
   readonly found: readonly LeaseView[];
   /** Leases that turned out to be over. */
   readonly ended: readonly LeaseView[];
+  /** Providers that did not answer, 64 hex digits. */
+  readonly silent: readonly string[];
 }
 
 /** Every method: parameters, events, result. */
@@ -326,10 +325,6 @@ export interface LeaseMethods {
     event: NoteEvent;
     result: LeaseView;
   };
-  /** Finds leases that this node forgot: asks those who offer, or who are named. */
-  "lease.sync": {
-    params: { readonly providers?: readonly string[] };
-    event: NoteEvent;
-    result: LeaseSync;
-  };
+  /** Finds leases of this node's key that it forgot: asks all who are on the market. */
+  "lease.sync": { params: Record<never, never>; event: NoteEvent; result: LeaseSync };
 }

@@ -2,6 +2,7 @@
 import { SETTING_NAMES } from "../config/settings.ts";
 import { CONTENT_VERBS, KEEPING_VERBS } from "./commands.ts";
 import { DOCTOR_VERB, IMAGE_VERBS, SETUP_VERB } from "./image_commands.ts";
+import { LEASE_VERBS, MARKET_VERBS } from "./lease_commands.ts";
 import { RECEIPTS_VERBS } from "./receipt_commands.ts";
 import { EARNINGS_VERB, SERVICES_VERBS } from "./selling_commands.ts";
 import { COMMON_SETTINGS, isFamily, type VerbFamily, type VerbSpec } from "./verb.ts";
@@ -33,13 +34,13 @@ export const NODE_VERBS: readonly VerbSpec[] = [
   },
   {
     name: "status",
-    summary: "Show who this node is and how it fares",
-    operands: "",
+    summary: "Show who this node is and how it fares, or how a lease does",
+    operands: "[LEASE]",
     operandCountMin: 0,
-    operandCountMax: 0,
-    details: "",
+    operandCountMax: 1,
+    details: "With LEASE it asks the provider of that lease: see leases.",
     flags: {},
-    settings: [],
+    settings: ["relay", "lesseeTimeout"],
     examples: [],
     load: () => import("./verbs/status.ts"),
   },
@@ -160,6 +161,7 @@ export const VERB_GROUPS: readonly (readonly [string, readonly (VerbSpec | VerbF
   ["Keeping", KEEPING_VERBS],
   ["Containers", [IMAGE_VERBS, SETUP_VERB, DOCTOR_VERB]],
   ["Releases", [RELEASE_VERBS_FAMILY, CATALOG_VERBS_FAMILY, ROOT_VERBS_FAMILY]],
+  ["Compute", [MARKET_VERBS, ...LEASE_VERBS]],
   ["Money", [WALLET_VERBS, SERVICES_VERBS, EARNINGS_VERB, RECEIPTS_VERBS]],
   ["Node", NODE_VERBS],
 ];

@@ -58,16 +58,16 @@ export const LESSEE_SETTINGS = {
     description: "How much time each top-up of keepalive buys",
     schema: durationSchema,
   }),
-  lesseeWarn: setting<number>({
+  lesseeLead: setting<number>({
     placeholder: "TIME",
     default: "10m",
-    description: "How long before the end of a lease the node warns, or keepalive tops it up",
+    description: "How long before the end of a lease keepalive tops it up",
     schema: durationSchema,
   }),
   lesseeTimeout: setting<number>({
     placeholder: "TIME",
     default: "3m",
-    description: "How long a provider's answer is waited for; starting a lease may need most of it",
+    description: "How long a verb waits for a provider; what was begun goes on after that",
     schema: durationSchema,
   }),
 } as const;

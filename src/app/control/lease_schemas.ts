@@ -24,8 +24,6 @@ const SAT_MAX = 2_100_000_000_000_000;
 const EXEC_MS_MAX = 3_600_000;
 /** Most lines of a log. */
 const LINES_MAX = 100_000;
-/** Most providers that one request names. */
-const PROVIDERS_MAX = 256;
 
 const text = (charsMax: number) => v.pipe(v.string(), v.minLength(1), v.maxLength(charsMax));
 const whole = (min: number, max: number) =>
@@ -61,7 +59,7 @@ const wanted = {
 const payment = {
   token: v.optional(token),
   confirmed: v.optional(v.boolean()),
-  requestId: v.optional(v.pipe(v.string(), v.regex(/^[0-9a-zA-Z_-]{8,64}$/))),
+  requestId: v.optional(v.pipe(v.string(), v.regex(/^[\w.:-]{1,40}$/))),
 };
 
 /** By name of the method. */
@@ -112,7 +110,5 @@ export const LEASE_SCHEMAS: Readonly<Record<keyof LeaseMethods, v.GenericSchema>
     budgetSat: whole(0, SAT_MAX),
     stepS: v.optional(durationS),
   }),
-  "lease.sync": v.strictObject({
-    providers: v.optional(v.pipe(v.array(name), v.maxLength(PROVIDERS_MAX))),
-  }),
+  "lease.sync": v.strictObject({}),
 };

@@ -7,10 +7,23 @@ import type { VerbContext } from "../verb.ts";
 /** Runs the verb. */
 export async function run(context: VerbContext): Promise<number> {
   const { out, signal } = context;
+  const [lease] = context.operands;
+  if (lease !== undefined) return await statusOfLease(context, lease);
   await using node = await openNode(context, "store");
   const status = await node.call("status", {}, { signal });
   if (out.json) out.object(status);
   else for (const line of describeStatus(status, Date.now())) out.line(line);
+  return 0;
+}
+
+/** How one lease is doing, as its provider says. */
+async function statusOfLease(context: VerbContext, lease: string): Promise<number> {
+  const { out, signal } = context;
+  const { describeLease } = await import("./lease/support.ts");
+  await using node = await openNode(context, "network");
+  const view = await node.call("lease.status", { lease }, { signal });
+  if (out.json) out.object(view);
+  else for (const line of describeLease(view)) out.line(line);
   return 0;
 }
 
