@@ -19,7 +19,8 @@ export type LogCategory =
   | "wallet"
   | "gateway"
   | "registry"
-  | "catalog";
+  | "catalog"
+  | "lease";
 
 /** One category's voice. `fields` are kept apart from the text in JSON. */
 export type Log = (

@@ -43,6 +43,19 @@ export const PERMISSION_FLAGS: readonly string[] = [
   "--allow-env=SEEDMINT_*,HOME,XDG_DATA_HOME",
 ];
 
+/** What lending compute needs besides, for engines are programs of this machine. */
+export const LENDING_PERMISSIONS: readonly NeededPermission[] = [
+  {
+    descriptor: { name: "run" },
+    why: "run: start containers and set up their network and disks",
+  },
+  { descriptor: { name: "sys", kind: "uid" }, why: "sys uid: see whether it runs as root" },
+  { descriptor: { name: "sys", kind: "statfs" }, why: "sys statfs: measure the disk" },
+];
+
+/** The flags that grant {@link LENDING_PERMISSIONS}. */
+export const LENDING_FLAGS: readonly string[] = ["--allow-run", "--allow-sys=uid,statfs"];
+
 /** What `devnet` needs besides, for it is made of processes. */
 export const DEVNET_PERMISSION: NeededPermission = {
   descriptor: { name: "run" },

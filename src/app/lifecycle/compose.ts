@@ -28,6 +28,7 @@ import { type MoneyParts, moneyProblems, openMoney } from "./money.ts";
 import { payerOf } from "./paying.ts";
 import { Membership } from "./membership.ts";
 import { hintsOf, KnownPeers } from "./peers.ts";
+import { openLending } from "./provider/open.ts";
 import type { RegistryHost } from "./registry_host.ts";
 import {
   openForeignDiscovery,
@@ -86,7 +87,7 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
   let serving: Serving = { gatewayUrls: [] };
   const announced = () => serving.announcer;
   const content = openContent({ ...shared, role, relays, money, pools, announced });
-  const { transfers, following, images } = content;
+  const { transfers, following, images, scores } = content;
   await opening; // what adverts and the provider say of prices
   const tracing = await openTracing(systemClock);
   if (role === "node") {
@@ -95,6 +96,8 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
     serving = await startServing({ ...shared, pools, money, images, tracing, transfers });
   }
   const { announcer, gatewayUrls } = serving;
+  const provider = role === "node" ? openLending({ ...shared, pools, money, scores }) : undefined;
+  void provider?.resume();
   const nostrKey = nostrPublicKey(identity.nostrSecret);
   const parts: NodeParts = {
     config,
@@ -115,9 +118,15 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
     ...(certificate === undefined ? {} : { certificate }),
     relays,
     ...money,
+    ...(provider === undefined ? {} : { provider }),
     problems: () =>
       role === "node"
-        ? [...problems, ...moneyProblems(money), ...following.catalogs.problems()]
+        ? [
+          ...problems,
+          ...moneyProblems(money),
+          ...following.catalogs.problems(),
+          ...provider?.problems() ?? [],
+        ]
         : problems,
   };
   const owned = stack.move();
@@ -156,7 +165,7 @@ function openContent(
     images: (): RegistryHost => images,
   });
   const images = openImages({ ...options, transfers, scores, announcer, pins: following.pins });
-  return { transfers, following, images };
+  return { transfers, following, images, scores };
 }
 
 /** What a node that serves others has besides. */

@@ -1,0 +1,43 @@
+/** Lending over the parts that a node has already. */
+import { systemClock } from "../../../host/system.ts";
+import type { Network } from "../../../../swarm/ports.ts";
+import type { ScoreBook } from "../../../../swarm/score.ts";
+import type { Common } from "../compose.ts";
+import type { Membership } from "../membership.ts";
+import type { MoneyParts } from "../money.ts";
+import type { Pools } from "../relays.ts";
+import { ProviderHost } from "./host.ts";
+
+/** Makes the host; nothing is lent before somebody says so. */
+export function openLending(
+  options: Common & {
+    readonly network: Network | undefined;
+    readonly pools: Pools;
+    readonly money: Pick<MoneyParts, "wallet">;
+    readonly members: Membership;
+    readonly scores: ScoreBook;
+  },
+): ProviderHost {
+  const { config, identity, store, network, pools, money, members, scores, stack } = options;
+  const pool = pools.public;
+  return stack.use(
+    new ProviderHost({
+      config,
+      identity,
+      store,
+      wallet: money.wallet,
+      network,
+      pool,
+      swarm: async () =>
+        network === undefined || pool === undefined ? undefined : await publicSwarm({
+          config,
+          store,
+          network,
+          pool,
+          members,
+          scores,
+          clock: systemClock,
+        }),
+    }),
+  );
+}

@@ -1,0 +1,323 @@
+/**
+ * One time of lending: the journal, the engine, the till and the images that a provider works with, and
+ * what it says to relays. Opened in order, closed in the opposite order; leases go on meanwhile.
+ */
+import { join } from "node:path";
+import { messageOf, SeedmintError } from "../../../core/errors.ts";
+import { systemClock, systemRandom } from "../../../host/system.ts";
+import { type RelayPool, SqliteSeenIds } from "../../../nostr/mod.ts";
+import { nostrPublicKey } from "../../../nostr/nostr.ts";
+import { ProcessLock } from "../../../sqlite/mod.ts";
+import { type Lease, LeaseJournal, type StoryEntry } from "../../../../provisioning/leases/mod.ts";
+import {
+  Announcer,
+  checkSettings,
+  Correspondence,
+  Provider,
+  type ProviderSettings,
+  type ReceiptDesk,
+  sshKit,
+} from "../../../../provisioning/provider/mod.ts";
+import type { Network } from "../../../../swarm/ports.ts";
+import { hostPlatform } from "../../../../swarm/registry/manifest/mod.ts";
+import { RegistryClient } from "../../../../swarm/registry/upstream/mod.ts";
+import type { SwarmFetch } from "../../../../swarm/registry/ports.ts";
+import type { BlobStore } from "../../../../swarm/store/blob_store.ts";
+import type { LentLease } from "../../api/provider_methods.ts";
+import type { Config } from "../../config/settings.ts";
+import type { Identity } from "../../identity.ts";
+import { logOf } from "../../log.ts";
+import { commandLine, LENDING_FLAGS, LENDING_PERMISSIONS } from "../../permissions.ts";
+import type { WalletHost } from "../wallet.ts";
+import { openBackend, type WatchedBackend } from "./backend.ts";
+import { tellInbox } from "./inbox_told.ts";
+import { LeaseTill } from "./lease_till.ts";
+import { MINTS_MS, PRUNE_MS, UPKEEP_MS } from "./limits.ts";
+import { providerSettings } from "./provider_settings_of.ts";
+import { publicFetch } from "./public_fetch.ts";
+import { PublicImages } from "./public_images.ts";
+import { PublicParts } from "./public_parts.ts";
+import { lentLease } from "./views.ts";
+import { ensureWatchdog, lendingLock } from "./watchdog.ts";
+
+/** What lending needs of the node. */
+export interface LendingOptions {
+  readonly config: Config;
+  readonly identity: Identity;
+  readonly store: BlobStore;
+  readonly wallet: Pick<WalletHost, "open" | "isWanted">;
+  readonly network: Network | undefined;
+  /** Relays that everybody reads. */
+  readonly pool: RelayPool | undefined;
+  /** The swarm as a stranger sees it; undefined without libp2p or relays. */
+  readonly swarm: () => Promise<SwarmFetch | undefined>;
+  /** Who signs receipts, once a provider runs. */
+  readonly receipts?: (lending: LendingParts) => ReceiptDesk & AsyncDisposable;
+  /** More ways in which lessees ask. */
+  readonly doors?: readonly ((lending: LendingParts) => Promise<AsyncDisposable | undefined>)[];
+}
+
+/** What is there while something is lent. */
+export interface LendingParts {
+  /** Nostr key of the provider, 64 hex digits. */
+  readonly publicKey: string;
+  readonly provider: Provider;
+  readonly journal: LeaseJournal;
+  readonly till: LeaseTill;
+  readonly backend: WatchedBackend;
+  readonly settings: ProviderSettings;
+  /** How a lease is shown. */
+  readonly view: (lease: Lease, story?: readonly StoryEntry[]) => LentLease;
+}
+
+/** See the head of this file. */
+export class LendingSession implements AsyncDisposable {
+  readonly parts: LendingParts;
+  readonly #stack: AsyncDisposableStack;
+
+  private constructor(parts: LendingParts, stack: AsyncDisposableStack) {
+    this.parts = parts;
+    this.#stack = stack;
+  }
+
+  /**
+   * Begins to lend.
+   *
+   * @throws {SeedmintError} `usage` for settings that do not do; `locked`, `storage`, `unavailable`.
+   */
+  static async open(
+    options: LendingOptions,
+    { signal }: { readonly signal: AbortSignal },
+  ): Promise<LendingSession> {
+    const { config, identity } = options;
+    assertUsable(options);
+    const publicKey = nostrPublicKey(identity.nostrSecret);
+    const settings = providerSettings(config, publicKey);
+    checkSettings(settings);
+    await using stack = new AsyncDisposableStack();
+    const folder = await openFolder(config);
+    stack.use(ProcessLock.take(join(folder, "lock"), `the leases in ${folder}`));
+    stack.use(lendingLock(config));
+    const journal = stack.use(LeaseJournal.open({ path: join(folder, "leases.sqlite") }));
+    const till = await openTill(options, journal, signal);
+    const backend = stack.use(await openBackend(config, "provider"));
+    const images = await openImages(options, stack, folder);
+    const ssh = sshKit({ clock: systemClock, random: systemRandom });
+    const provider: Provider = stack.use(
+      await Provider.start({
+        provider: publicKey,
+        settings,
+        journal,
+        backend,
+        till,
+        images,
+        ssh,
+        clock: systemClock,
+        random: systemRandom,
+      }),
+    );
+    const view: LendingParts["view"] = (lease, story = []) =>
+      lentLease(lease, { provider: publicKey, nowMs: systemClock.nowMs(), story });
+    const parts = { publicKey, provider, journal, till, backend, settings, view };
+    watchProvider(parts, stack);
+    await ensureWatchdog(config);
+    keepUp(options, parts, stack);
+    for (const door of options.doors ?? []) {
+      const opened = await door(parts);
+      if (opened !== undefined) stack.use(opened);
+    }
+    await openRelays(options, parts, { stack, folder, ssh });
+    return new LendingSession(parts, stack.move());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stack.disposeAsync();
+  }
+}
+
+/** @throws {SeedmintError} `usage` that says which setting is missing. */
+function assertUsable({ config, pool }: LendingOptions): void {
+  const refuse = (what: string) => {
+    throw new SeedmintError("usage", `Cannot lend compute: ${what}`);
+  };
+  if (config.providerTier.length === 0) {
+    refuse("there is no tier; provider setup makes some, or --provider-tier names one");
+  }
+  if (config.providerPublicHost === undefined) {
+    refuse("nobody knows where lessees connect; say --provider-public-host NAME-OR-ADDRESS");
+  }
+  if (pool === undefined && config.providerHttp === undefined) {
+    refuse("nobody would hear of it; say --relay WS_URL");
+  }
+  const missing = LENDING_PERMISSIONS.filter(({ descriptor }) =>
+    Deno.permissions.querySync(descriptor).state !== "granted"
+  );
+  if (missing.length > 0) {
+    refuse(
+      `permissions are missing (${missing.map(({ descriptor }) => descriptor.name).join(", ")}); ` +
+        `start the node as ${commandLine("node.ts", LENDING_FLAGS)} start`,
+    );
+  }
+}
+
+/** The folder of what only a provider has. */
+async function openFolder(config: Pick<Config, "data" | "providerState">): Promise<string> {
+  const folder = join(config.data, "provider");
+  try {
+    await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
+    await Deno.mkdir(config.providerState, { recursive: true, mode: 0o711 });
+    return folder;
+  } catch (error) {
+    throw new SeedmintError(
+      "storage",
+      `Cannot make the folders of leases: ${messageOf(error)}; choose another --provider-state`,
+      { cause: error },
+    );
+  }
+}
+
+async function openTill(
+  { config, wallet }: LendingOptions,
+  journal: LeaseJournal,
+  signal: AbortSignal,
+): Promise<LeaseTill> {
+  const opened = await wallet.open();
+  const log = logOf("lease");
+  const till = opened.till({
+    mints: config.providerMints,
+    onProblem: (message) => log("warning", message),
+  });
+  if (till.mints.length === 0) {
+    throw new SeedmintError(
+      "unavailable",
+      "Cannot lend compute: no mint is listed, so nobody could pay; say --mint URL, or wallet mints add",
+      { retryable: true },
+    );
+  }
+  await till.prepare({ signal: AbortSignal.any([signal, AbortSignal.timeout(MINTS_MS)]) })
+    .catch(() => signal.throwIfAborted());
+  return new LeaseTill(till, journal);
+}
+
+async function openImages(
+  options: LendingOptions,
+  stack: AsyncDisposableStack,
+  folder: string,
+): Promise<PublicImages> {
+  const { config, store } = options;
+  const known = stack.use(PublicParts.open(join(folder, "images.sqlite"), systemClock));
+  const clients = new Map(config.providerRegistry.map((registry) => [
+    registry,
+    new RegistryClient({ registry, clock: systemClock, fetch: publicFetch() }),
+  ]));
+  const swarm = await options.swarm();
+  return new PublicImages({
+    store,
+    known,
+    ...(swarm === undefined ? {} : { swarm }),
+    upstreamOf: (registry) => clients.get(registry),
+    clock: systemClock,
+  });
+}
+
+/** Messages in and out, offers and heartbeats. */
+async function openRelays(
+  { identity, network, pool }: LendingOptions,
+  parts: LendingParts,
+  own: {
+    readonly stack: AsyncDisposableStack;
+    readonly folder: string;
+    readonly ssh: ReturnType<typeof sshKit>;
+  },
+): Promise<void> {
+  if (pool === undefined) return;
+  const { stack, folder, ssh } = own;
+  const log = logOf("lease");
+  const onProblem = (message: string) => log("warning", message);
+  const secretKey = identity.nostrSecret;
+  const seen = stack.use(SqliteSeenIds.open(join(folder, "seen.sqlite")));
+  stack.use(Correspondence.open({
+    ...parts,
+    pool,
+    secretKey,
+    seen,
+    clock: systemClock,
+    random: systemRandom,
+    onProblem,
+  }));
+  stack.use(Announcer.start({
+    ...parts,
+    secretKey,
+    ssh,
+    pool,
+    clock: systemClock,
+    arch: hostPlatform(Deno.build).architecture,
+    ...(network === undefined ? {} : { peerId: network.peerId }),
+    onProblem,
+  }));
+  inBackground(stack, (signal) => tellInbox({ pool, secretKey, signal }));
+  await Promise.resolve();
+}
+
+/** What happens is logged. */
+function watchProvider({ provider }: LendingParts, stack: AsyncDisposableStack): void {
+  const log = logOf("lease");
+  stack.defer(provider.onEvent((event) => {
+    switch (event.type) {
+      case "lease": {
+        const { number, state, ending } = event.lease;
+        log("info", "lease", { number, state, ...(ending && { ending: ending.reason }) });
+        break;
+      }
+      case "swept":
+        log("warning", "removed an instance that no lease has", { name: event.name });
+        break;
+      case "problem":
+        log("warning", event.message);
+        break;
+      case "offer":
+        break;
+      default:
+        event satisfies never;
+    }
+  }));
+}
+
+/** The watchdog lives, and images that no lease stands on go. */
+function keepUp(
+  { config }: LendingOptions,
+  { backend, provider }: LendingParts,
+  stack: AsyncDisposableStack,
+): void {
+  const log = logOf("lease");
+  let prunedMs = systemClock.monotonicMs();
+  inBackground(stack, async (signal) => {
+    while (!signal.aborted) {
+      await systemClock.sleep(UPKEEP_MS, { signal }).catch(() => {});
+      if (signal.aborted) return;
+      try {
+        await ensureWatchdog(config);
+        if (systemClock.monotonicMs() - prunedMs < PRUNE_MS) continue;
+        prunedMs = systemClock.monotonicMs();
+        // What is on its way is not on the engine yet.
+        if (provider.status().openCount === 0) await backend.prune?.(new Set());
+      } catch (error) {
+        log("warning", `Looking after leases failed: ${messageOf(error)}`);
+      }
+    }
+  });
+}
+
+/** Runs `work` until the stack is disposed of, and waits for its end then. */
+function inBackground(
+  stack: AsyncDisposableStack,
+  work: (signal: AbortSignal) => Promise<void>,
+): void {
+  const closing = new AbortController();
+  const running = work(closing.signal);
+  running.catch(() => {});
+  stack.defer(async () => {
+    closing.abort();
+    await Promise.allSettled([running]);
+  });
+}
