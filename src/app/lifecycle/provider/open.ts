@@ -8,7 +8,7 @@ import type { MoneyParts } from "../money.ts";
 import type { Pools } from "../relays.ts";
 import { ProviderHost } from "./host.ts";
 
-/** Makes the host; nothing is lent before somebody says so. */
+/** Makes the host, which begins by itself where settings or an earlier word say so. */
 export function openLending(
   options: Common & {
     readonly network: Network | undefined;
@@ -20,7 +20,7 @@ export function openLending(
 ): ProviderHost {
   const { config, identity, store, network, pools, money, members, scores, stack } = options;
   const pool = pools.public;
-  return stack.use(
+  const host = stack.use(
     new ProviderHost({
       config,
       identity,
@@ -28,16 +28,14 @@ export function openLending(
       wallet: money.wallet,
       network,
       pool,
-      swarm: async () =>
-        network === undefined || pool === undefined ? undefined : await publicSwarm({
-          config,
-          store,
-          network,
-          pool,
-          members,
-          scores,
-          clock: systemClock,
-        }),
+      swarm: async () => {
+        if (network === undefined || pool === undefined) return undefined;
+        const { publicSwarm } = await import("./public_swarm.ts");
+        const clock = systemClock;
+        return await publicSwarm({ config, store, network, pool, members, scores, clock });
+      },
     }),
   );
+  void host.resume();
+  return host;
 }
