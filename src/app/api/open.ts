@@ -6,8 +6,11 @@ import { RemoteNode } from "./remote.ts";
 
 /** What a verb needs. */
 export interface OpenOptions {
-  /** `store` opens no network when no node runs; `network` does, for what asks peers. */
-  readonly needs: "store" | "network";
+  /**
+   * `store` opens no network when no node runs; `relays` talks over relays; `network` does all, for
+   * what asks peers.
+   */
+  readonly needs: "store" | "relays" | "network";
   readonly signal: AbortSignal;
   readonly onNote: (message: string) => void;
 }

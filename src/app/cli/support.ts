@@ -11,11 +11,11 @@ const VISIBILITIES: readonly Visibility[] = ["public", "fleet", "private"];
 /**
  * The node that serves this verb: the running one, else one opened here.
  *
- * @param needs `store` opens no network; `network` does, for what asks peers.
+ * @param needs `store` opens no network; `relays` talks over relays; `network` does all.
  */
 export async function openNode(
   context: VerbContext,
-  needs: "store" | "network",
+  needs: "store" | "relays" | "network",
 ): Promise<NodeApi> {
   const { openApi } = await import("../api/open.ts");
   if (context.config.sources.logLevel !== "default") await startLog(context);

@@ -19,6 +19,7 @@ import type { Metrics } from "../metrics.ts";
 import { systemClock, systemRandom } from "../../host/system.ts";
 import { openTracing, type Tracing } from "../tracing.ts";
 import { NodeCascade } from "./cascade.ts";
+import { type ComputeParts, computeProblems, openCompute } from "./compute.ts";
 import { type Following, openFollowing } from "./following.ts";
 import { startGateways } from "./gateway.ts";
 import { fleetHerd } from "./herd.ts";
@@ -28,7 +29,6 @@ import { type MoneyParts, moneyProblems, openMoney } from "./money.ts";
 import { payerOf } from "./paying.ts";
 import { Membership } from "./membership.ts";
 import { hintsOf, KnownPeers } from "./peers.ts";
-import { openLending } from "./provider/open.ts";
 import type { RegistryHost } from "./registry_host.ts";
 import {
   openForeignDiscovery,
@@ -44,10 +44,10 @@ import { storeOptions } from "./store_options.ts";
 import { SwarmTransfers } from "./transfers.ts";
 
 /**
- * What is put together: `node` seeds and is found; `client` fetches for one verb; `store` looks at
- * the store alone.
+ * What is put together: `node` seeds and is found; `client` fetches for one verb; `relays` talks over
+ * relays alone; `store` looks at the store alone.
  */
-export type Role = "node" | "client" | "store";
+export type Role = "node" | "client" | "relays" | "store";
 
 /** A node's pieces, and what ends them. */
 export interface Composition extends AsyncDisposable {
@@ -74,10 +74,10 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
   const money = await openMoney({ ...common, resumes: role === "node", metrics });
   const opening = role === "node" ? money.wallet.openIfWanted() : undefined;
   const embedded = role === "node" ? await startRelay(common) : undefined;
-  const network = role === "store" ? undefined : await startNetwork(common, role);
+  const network = usesPeers(role) ? await startNetwork(common, role) : undefined;
   const relayUrls = embedded === undefined ? config.relay : [...config.relay, embedded];
   const pools = role === "store" ? {} : await openPools(common, relayUrls);
-  const discovery = role === "store" ? NOBODY : await openDiscovery({ ...common, network, pools });
+  const discovery = usesPeers(role) ? await openDiscovery({ ...common, network, pools }) : NOBODY;
   const certificate = await readCertificate(config, problems);
   const members = new Membership(config, systemClock);
   const relays = () =>
@@ -96,8 +96,7 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
     serving = await startServing({ ...shared, pools, money, images, tracing, transfers });
   }
   const { announcer, gatewayUrls } = serving;
-  const provider = role === "node" ? openLending({ ...shared, pools, money, scores }) : undefined;
-  void provider?.resume();
+  const compute = openCompute({ ...shared, role, pools, money, scores });
   const nostrKey = nostrPublicKey(identity.nostrSecret);
   const parts: NodeParts = {
     config,
@@ -118,16 +117,9 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
     ...(certificate === undefined ? {} : { certificate }),
     relays,
     ...money,
-    ...(provider === undefined ? {} : { provider }),
+    ...compute,
     problems: () =>
-      role === "node"
-        ? [
-          ...problems,
-          ...moneyProblems(money),
-          ...following.catalogs.problems(),
-          ...provider?.problems() ?? [],
-        ]
-        : problems,
+      role === "node" ? allProblems(problems, { money, following, compute }) : problems,
   };
   const owned = stack.move();
   return {
@@ -137,6 +129,24 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
     gatewayUrls,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+function allProblems(
+  own: readonly string[],
+  parts: {
+    readonly money: MoneyParts;
+    readonly following: Following;
+    readonly compute: ComputeParts;
+  },
+): readonly string[] {
+  const { money, following, compute } = parts;
+  const more = [...following.catalogs.problems(), ...computeProblems(compute)];
+  return [...own, ...moneyProblems(money), ...more];
+}
+
+/** Whether peers are asked for anything. */
+function usesPeers(role: Role): boolean {
+  return role === "node" || role === "client";
 }
 
 /** What brings content in: fetches, signed catalogs, container images. */

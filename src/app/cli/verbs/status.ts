@@ -20,7 +20,7 @@ export async function run(context: VerbContext): Promise<number> {
 async function statusOfLease(context: VerbContext, lease: string): Promise<number> {
   const { out, signal } = context;
   const { describeLease } = await import("./lease/support.ts");
-  await using node = await openNode(context, "network");
+  await using node = await openNode(context, "relays");
   const view = await node.call("lease.status", { lease }, { signal });
   if (out.json) out.object(view);
   else for (const line of describeLease(view)) out.line(line);

@@ -16,7 +16,7 @@ export async function run(context: VerbContext): Promise<number> {
   const { out, signal, operands } = context;
   const [lease, ...command] = operands as [string, ...string[]];
   const timeoutMs = read(context, "timeout", readTimeout) ?? TIMEOUT_MS;
-  await using node = await openNode(context, "network");
+  await using node = await openNode(context, "relays");
   const result = await node.call("lease.exec", { lease, command, timeoutMs }, {
     signal,
     onEvent: (event) => out.json || showStep(out, event),

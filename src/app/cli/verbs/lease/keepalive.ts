@@ -17,7 +17,7 @@ export async function run(context: VerbContext): Promise<number> {
   if (budgetSat === undefined && stepS !== undefined) {
     throw usage(context, "--step goes with AMOUNT");
   }
-  await using node = await openNode(context, "store");
+  await using node = await openNode(context, "relays");
   const lease = budgetSat === undefined
     ? await known(context, node)
     : await set(context, node, { budgetSat, ...given({ stepS }) });

@@ -8,7 +8,7 @@ import { leaseTable, showStep } from "./support.ts";
 /** Runs the verb. */
 export async function run(context: VerbContext): Promise<number> {
   const { out, signal } = context;
-  await using node = await openNode(context, "network");
+  await using node = await openNode(context, "relays");
   if (context.has("sync")) {
     const onEvent = (event: Parameters<typeof showStep>[1]) => showStep(out, event);
     const synced = await node.call("lease.sync", {}, { signal, onEvent });

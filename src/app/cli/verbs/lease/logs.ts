@@ -15,7 +15,7 @@ const FOLLOW_MS = 3000;
 export async function run(context: VerbContext): Promise<number> {
   const { out, signal } = context;
   const lineCount = read(context, "lines", readCount) ?? LINES;
-  await using node = await openNode(context, "network");
+  await using node = await openNode(context, "relays");
   let seen = await ask(context, node, lineCount);
   show(context, seen.text, seen.isTruncated);
   while (context.has("follow")) {

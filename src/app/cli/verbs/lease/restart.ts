@@ -6,7 +6,7 @@ import { describeLease, showStep } from "./support.ts";
 /** Runs the verb. */
 export async function run(context: VerbContext): Promise<number> {
   const { out, signal } = context;
-  await using node = await openNode(context, "network");
+  await using node = await openNode(context, "relays");
   const lease = await node.call("lease.restart", { lease: context.operands[0]! }, {
     signal,
     onEvent: (event) => out.json || showStep(out, event),

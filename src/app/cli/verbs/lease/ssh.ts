@@ -44,7 +44,7 @@ export async function run(context: VerbContext): Promise<number> {
 /** The lease as it is known here; its provider is asked when that does not say where SSH is. */
 async function leaseOf(context: VerbContext, name: string): Promise<LeaseView> {
   const { signal } = context;
-  await using node = await openNode(context, "network");
+  await using node = await openNode(context, "relays");
   const { leases } = await node.call("lease.ls", { all: true }, { signal });
   const lease = named(context, leases, name);
   if (lease.state !== "active" || lease.sshHost !== null) return lease;

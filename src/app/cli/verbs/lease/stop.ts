@@ -16,7 +16,7 @@ export async function run(context: VerbContext): Promise<number> {
       throw new SeedmintError("denied", "Ended nothing: you said no");
     }
   }
-  await using node = await openNode(context, "network");
+  await using node = await openNode(context, "relays");
   const stopped = await node.call("lease.stop", { lease }, {
     signal,
     onEvent: (event) => out.json || showStep(out, event),

@@ -20,7 +20,7 @@ export async function run(context: VerbContext): Promise<number> {
       confirmed: context.has("yes") ? true : undefined,
     }),
   };
-  await using node = await openNode(context, "network");
+  await using node = await openNode(context, "relays");
   try {
     const topUp = await node.call("lease.topup", params, {
       signal,

@@ -11,7 +11,7 @@ export async function run(context: VerbContext): Promise<number> {
     ...filterOf(context),
     ...given({ sort: sortOf(context), withOffline: context.has("all") ? true : undefined }),
   };
-  await using node = await openNode(context, "network");
+  await using node = await openNode(context, "relays");
   const { offers } = await node.call("market.list", params, {
     signal,
     onEvent: (event) => out.json || showEvent(out, event),

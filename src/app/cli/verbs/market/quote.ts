@@ -18,7 +18,7 @@ export async function run(context: VerbContext): Promise<number> {
     filter: filterOf(context),
     ...extentOf(context),
   };
-  await using node = await openNode(context, "network");
+  await using node = await openNode(context, "relays");
   const quote = await node.call("market.quote", params, {
     signal,
     onEvent: (event) => showStep(out, event),

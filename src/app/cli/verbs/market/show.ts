@@ -7,7 +7,7 @@ import { describeOffer } from "./support.ts";
 /** Runs the verb. */
 export async function run(context: VerbContext): Promise<number> {
   const { out, signal } = context;
-  await using node = await openNode(context, "network");
+  await using node = await openNode(context, "relays");
   const offer = await node.call("market.show", { provider: context.operands[0]! }, {
     signal,
     onEvent: (event) => out.json || showEvent(out, event),

@@ -17,7 +17,7 @@ const KEY_FILE_BYTES_MAX = 65_536;
 export async function run(context: VerbContext): Promise<number> {
   const { out, signal } = context;
   const asked = await paramsOf(context);
-  await using node = await openNode(context, "network");
+  await using node = await openNode(context, "relays");
   const isAsking = !context.has("yes") && !out.json && context.input.isTerminal;
   const params = isAsking ? await agreed(context, node, asked) : asked;
   if (params === undefined) throw new SeedmintError("denied", "Rented nothing: you said no");
