@@ -89,8 +89,9 @@ function moneyLie(receipt: LeaseReceipt, account: LesseeAccount): string | undef
   if (paidMsat < leastSat * 1000) return "it names less money than was handed over";
   const own = payments.filter((payment) => payment.outcome === "refunded" && !isCounted(payment));
   if (refundSat < refundedSat - sumOf(own)) return "it names less money than came back";
-  // What came back lost the fee of taking it in.
-  if (refundSat > refundedSat + LEASE_DUST_MSAT / 1000) {
+  // What came back lost the fee of taking it in: a token has a proof for each binary digit of its amount.
+  const feeSatMax = 1 + Math.ceil(Math.log2(refundSat + 1)) * FEE_SAT_PER_PROOF_MAX;
+  if (refundSat > refundedSat + feeSatMax) {
     return `it says that ${refundSat} sat were paid back; ${refundedSat} arrived`;
   }
   const keptMsat = paidMsat - msat - refundSat * 1000;

@@ -24,11 +24,8 @@ export const LEASE_SKEW_S: number = 10 * 60;
  */
 export const LEASE_SLACK_S = 120;
 
-/**
- * What may be neither charged nor paid back, in msat, while both sides still agree: a refund that is not
- * worth its mint's fees is declared dust.
- */
-export const LEASE_DUST_MSAT = 32_000;
+/** What may be neither charged nor paid back, in msat, while both sides still agree: parts of a sat. */
+export const LEASE_DUST_MSAT = 2000;
 
 /** What a mint may take for one proof when a payment is redeemed, in sat; beyond it one sat a payment. */
 export const FEE_SAT_PER_PROOF_MAX = 1;
