@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { SeedmintError } from "../../../src/core/errors.ts";
-import { countersignReceipt, lease, ReceiptStore, signReceipt } from "../../../trust/mod.ts";
+import { countersignReceipt, lease, type ReceiptStore, signReceipt } from "../../../trust/mod.ts";
 import { LEASE_REFUSAL_S } from "../../../trust/lease/limits.ts";
 import {
   CONSUMER_SECRET,
@@ -155,7 +155,7 @@ Deno.test("a receipt in another's name, for another, or of another lease is not 
   }
 });
 
-Deno.test("the provider keeps only its own receipt of that lease, signed by its lessee", async () => {
+Deno.test("the provider keeps only its own receipt of that lease, signed by its lessee", () => {
   using sides = new Lessors();
   const [own, other] = [LEASE, LEASE.replace("container-3", "container-4")];
   const first = sides.provider.offer(GIVEN);
