@@ -7,6 +7,13 @@
 export { authorizedKeysText, readPublicKey } from "./authorized_keys.ts";
 export { awaitBanner, type BannerTarget, readBanner } from "./banner.ts";
 export { dropbearKey, fingerprintOf, type HostKey, makeHostKey, readHostKey } from "./host_key.ts";
+export {
+  CONTINUE_ALL,
+  END_ALL,
+  type FirstProcess,
+  firstProcess,
+  HALT_ALL,
+} from "./first_process.ts";
 export { PASSWORD_CHARS_MAX } from "./limits.ts";
 export { prepareLogin } from "./login.ts";
 export { hashPassword, sha512Crypt } from "./password_hash.ts";

@@ -27,7 +27,13 @@ export * from "./limits.ts";
 export { tailOf } from "./log_tail.ts";
 export { architecture, machineCapacity, machineProblem, openFilesMax } from "./machine_facts.ts";
 export { connectLease, disconnectLease, guardLease, trafficOf } from "./network.ts";
-export { type LeaseLink, leaseLink, leaseRules } from "./network_rules.ts";
+export {
+  CLOSED_PORTS,
+  CLOSED_RANGES,
+  type LeaseLink,
+  leaseLink,
+  leaseRules,
+} from "./network_rules.ts";
 export { isRecordOf, type LeaseRecord, readRecord, recordOf, writeRecord } from "./records.ts";
 export { type SeccompProfile, seccompProfile } from "./seccomp.ts";
 export { runWatchdog, startWatchdog, type WatchdogOptions, watchdogPid } from "./watchdog.ts";

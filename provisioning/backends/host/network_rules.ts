@@ -34,7 +34,7 @@ export const DEVICE_PREFIX = "smv";
 const FIRST_ADDRESS = (10 << 24) | (212 << 16);
 
 /** IANA's special-purpose registry: private, shared, link-local (clouds' metadata), test, multicast, reserved. */
-const CLOSED_RANGES = [
+export const CLOSED_RANGES: readonly string[] = [
   "0.0.0.0/8",
   "10.0.0.0/8",
   "100.64.0.0/10",
@@ -53,7 +53,7 @@ const CLOSED_RANGES = [
 ];
 
 /** Mail between servers and its submission: what spam goes through. */
-const CLOSED_PORTS = [25, 465, 587, 2525];
+export const CLOSED_PORTS: readonly number[] = [25, 465, 587, 2525];
 
 /** The lease is told, so that its programs fail at once instead of waiting. */
 const REFUSED = "reject with icmpx type admin-prohibited";

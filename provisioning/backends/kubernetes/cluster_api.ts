@@ -265,6 +265,23 @@ export class ClusterApi {
     return text ?? "";
   }
 
+  /** What a node's kubelet says of its pods; undefined where we may not ask, or it does not answer. */
+  async nodeSummary(node: string): Promise<unknown> {
+    try {
+      const text = await this.#call(
+        `ask node ${node}`,
+        (options) =>
+          this.#core.connectGetNodeProxyWithPath(
+            { name: node, path: "stats/summary", path2: "stats/summary" },
+            options,
+          ),
+      );
+      return typeof text === "string" ? JSON.parse(text) : text;
+    } catch {
+      return undefined;
+    }
+  }
+
   /** Runs a command in a container, see {@link runExec}. */
   async exec(
     target: { readonly namespace: string; readonly pod: string; readonly container: string },

@@ -30,20 +30,11 @@ export const PAGE_COUNT = 250;
 /** Pages of a list: ten times the pods that the largest clusters may have would be an error of ours. */
 export const PAGE_COUNT_MAX = 4_000;
 
-/** Output of one command in a lease, each stream: what fits an encrypted message with room to spare. */
-export const EXEC_OUTPUT_BYTES_MAX: number = 64 * 1024;
-
 /** Our own looks into a lease: a few reads of `/proc`. */
 export const INSPECT_MS_MAX = 10_000;
 
 /** The end of a log that is read for its last lines. */
 export const LOG_BYTES_MAX: number = 256 * 1024;
-
-/** Lines of a log at once. */
-export const LOG_LINES_MAX = 2000;
-
-/** Bytes a second, each way, unless the provider says otherwise: 100 Mbit/s. */
-export const BANDWIDTH_BYTES_PER_S = 12_500_000;
 
 /** Room for our SSH server on a lease's disk, which the lessee does not pay for: it has 5 MB. */
 export const SERVER_DISK_MB = 16;
