@@ -1,0 +1,160 @@
+/** What docker and podman have in common: the Docker Engine API, without its version. */
+import { isSeedmintError, SeedmintError } from "../../../src/core/errors.ts";
+import type { ExecResult } from "../../ports.ts";
+import type {
+  ContainerLook,
+  ContainerOrder,
+  ContainerSummary,
+  EngineCommand,
+  ExecOptions,
+  UnixHttp,
+} from "../engine/mod.ts";
+import { runExec } from "./exec.ts";
+import { LOOK_MS_MAX } from "./limits.ts";
+
+const LABEL = "org.seedmint";
+
+/** The labels of a container. */
+export function labelsOf(order: ContainerOrder): Record<string, string> {
+  return {
+    [`${LABEL}.lease`]: order.leaseId,
+    [`${LABEL}.owner`]: order.owner,
+    // As ordered: labels never change. The record beside the lease's disk has the end as it is.
+    [`${LABEL}.expires`]: String(order.expiresMs),
+    [`${LABEL}.port`]: String(order.hostPort),
+  };
+}
+
+/** What of a container's inspection is read. */
+export interface Inspection {
+  readonly State: { readonly Status: string; readonly Pid: number };
+  readonly GraphDriver?: { readonly Data?: Readonly<Record<string, string>> | null };
+}
+
+/** Calls that both answer alike. */
+export class CompatCalls {
+  readonly #http: UnixHttp;
+
+  constructor(http: UnixHttp) {
+    this.#http = http;
+  }
+
+  /** @returns undefined if there is no such container. */
+  async inspect(leaseId: string): Promise<Inspection | undefined> {
+    try {
+      const path = `/containers/${leaseId}/json`;
+      return await this.#http.must("GET", path, { timeoutMs: LOOK_MS_MAX }) as Inspection;
+    } catch (error) {
+      if (isSeedmintError(error, "not-found")) return undefined;
+      throw error;
+    }
+  }
+
+  async look(leaseId: string): Promise<ContainerLook> {
+    const found = await this.inspect(leaseId);
+    if (found === undefined) return { status: "none", pid: 0 };
+    const status = statusOf(found.State?.Status);
+    if (status === "unknown") {
+      throw new SeedmintError("unavailable", `Cannot tell what ${leaseId} does`, {
+        retryable: true,
+      });
+    }
+    return { status, pid: found.State.Pid };
+  }
+
+  async start(leaseId: string): Promise<void> {
+    await this.#post(leaseId, "start");
+  }
+
+  async kill(leaseId: string): Promise<void> {
+    try {
+      await this.#post(leaseId, "kill?signal=SIGKILL");
+    } catch (error) {
+      // It ended by itself, or never ran.
+      if (!isSeedmintError(error, "not-found") && !isSeedmintError(error, "conflict")) throw error;
+    }
+  }
+
+  async remove(leaseId: string): Promise<void> {
+    try {
+      await this.#http.must("DELETE", `/containers/${leaseId}?force=true&v=true`);
+    } catch (error) {
+      if (!isSeedmintError(error, "not-found")) throw error;
+    }
+  }
+
+  async pause(leaseId: string): Promise<void> {
+    await this.#post(leaseId, "pause");
+  }
+
+  async resume(leaseId: string): Promise<void> {
+    await this.#post(leaseId, "unpause");
+  }
+
+  async list(): Promise<readonly ContainerSummary[]> {
+    const filters = encodeURIComponent(JSON.stringify({ label: [`${LABEL}.lease`] }));
+    const found = await this.#http.must("GET", `/containers/json?all=true&filters=${filters}`, {
+      timeoutMs: LOOK_MS_MAX,
+    });
+    if (!Array.isArray(found)) {
+      throw new SeedmintError("unavailable", "The engine lists its containers in no known form");
+    }
+    return found.map(({ Labels, State }) => {
+      const status = statusOf(State);
+      return {
+        leaseId: String(Labels?.[`${LABEL}.lease`]),
+        owner: String(Labels?.[`${LABEL}.owner`] ?? ""),
+        expiresMs: Number(Labels?.[`${LABEL}.expires`] ?? 0) || 0,
+        hostPort: Number(Labels?.[`${LABEL}.port`] ?? 0) || 0,
+        state: status === "paused" ? "running" : status,
+      };
+    });
+  }
+
+  async spawn(leaseId: string, command: EngineCommand): Promise<void> {
+    const { Id } = await this.#http.must("POST", `/containers/${leaseId}/exec`, {
+      body: {
+        AttachStdout: false,
+        AttachStderr: false,
+        Cmd: command.args,
+        User: `${command.uid}:${command.gid}`,
+        WorkingDir: command.cwd,
+      },
+    }) as { readonly Id: string };
+    await this.#http.must("POST", `/exec/${Id}/start`, { body: { Detach: true, Tty: false } });
+  }
+
+  async exec(
+    leaseId: string,
+    command: readonly string[],
+    options: ExecOptions,
+  ): Promise<ExecResult> {
+    return await runExec(this.#http, leaseId, command, options);
+  }
+
+  async #post(leaseId: string, verb: string): Promise<void> {
+    await this.#http.must("POST", `/containers/${leaseId}/${verb}`);
+  }
+}
+
+function statusOf(status: unknown): "running" | "paused" | "stopped" | "unknown" {
+  switch (status) {
+    case "running":
+    case "paused":
+      return status;
+    case "created":
+    case "configured":
+    case "initialized":
+    case "exited":
+    case "stopped":
+    case "dead":
+    case "removing":
+      return "stopped";
+    // On their way to either.
+    case "stopping":
+    case "restarting":
+      return "running";
+    default:
+      return "unknown";
+  }
+}
