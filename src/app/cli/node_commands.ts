@@ -3,6 +3,8 @@ import { SETTING_NAMES } from "../config/settings.ts";
 import { CONTENT_VERBS, KEEPING_VERBS } from "./commands.ts";
 import { DOCTOR_VERB, IMAGE_VERBS, SETUP_VERB } from "./image_commands.ts";
 import { LEASE_VERBS, MARKET_VERBS } from "./lease_commands.ts";
+import { BOOTSTRAP_VERB, SYSTEM_VERBS } from "./operator_commands.ts";
+import { PROVIDER_VERBS, WATCHDOG_VERB } from "./provider_commands.ts";
 import { RECEIPTS_VERBS } from "./receipt_commands.ts";
 import { EARNINGS_VERB, SERVICES_VERBS } from "./selling_commands.ts";
 import { COMMON_SETTINGS, isFamily, type VerbFamily, type VerbSpec } from "./verb.ts";
@@ -161,13 +163,16 @@ export const VERB_GROUPS: readonly (readonly [string, readonly (VerbSpec | VerbF
   ["Keeping", KEEPING_VERBS],
   ["Containers", [IMAGE_VERBS, SETUP_VERB, DOCTOR_VERB]],
   ["Releases", [RELEASE_VERBS_FAMILY, CATALOG_VERBS_FAMILY, ROOT_VERBS_FAMILY]],
-  ["Compute", [MARKET_VERBS, ...LEASE_VERBS]],
+  ["Compute", [MARKET_VERBS, ...LEASE_VERBS, PROVIDER_VERBS, BOOTSTRAP_VERB]],
   ["Money", [WALLET_VERBS, SERVICES_VERBS, EARNINGS_VERB, RECEIPTS_VERBS]],
-  ["Node", NODE_VERBS],
+  ["Node", [...NODE_VERBS, SYSTEM_VERBS]],
 ];
 
-/** All first words. */
-export const WORDS: readonly (VerbSpec | VerbFamily)[] = VERB_GROUPS.flatMap(([, verbs]) => verbs);
+/** All first words; the last is for programs. */
+export const WORDS: readonly (VerbSpec | VerbFamily)[] = [
+  ...VERB_GROUPS.flatMap(([, verbs]) => verbs),
+  WATCHDOG_VERB,
+];
 
 /** All verbs, those of families by their whole names. */
 export const VERBS: readonly VerbSpec[] = WORDS.flatMap((verb) =>
