@@ -20,6 +20,8 @@ export const LESSEE_LIMITS = {
   /** The same for money that is to come back, which may take days. */
   recoverFirstMs: 5_000,
   recoverLastMs: 3_600_000,
+  /** Relays are listened to so long for a late answer before a token is taken back. */
+  listenMs: 10_000,
   /** What is asked of a provider that was silent, before its token is taken back. */
   outcomeMs: 20_000,
   /** How long questions that cost nothing wait for their answer. */
@@ -87,8 +89,9 @@ export const MARKET_LIMITS = {
   /** How far back revocations and promotions are asked for, in seconds. */
   failoverS: 7 * 24 * 3600,
   failoversMax: 16,
-  /** Providers whose heartbeats are asked for in one filter. */
-  authorsMax: 100,
+  /** Providers whose heartbeats are asked for at once: relays cut off at some hundred events. */
+  authorsMax: 30,
+  askedAtOnce: 4,
   /** What was read is fresh so long, in milliseconds. */
   freshMs: 30_000,
 } as const;

@@ -135,6 +135,11 @@ async function stepRecovering(
   context: LesseeContext,
 ): Promise<Step> {
   const { book, clock } = context;
+  const listenedMs = clock.nowMs() - payment.changedMs;
+  if (payment.sentMs !== undefined && !lease.address.isOurs && payment.attemptCount === 0) {
+    const waitMs = LESSEE_LIMITS.listenMs - listenedMs;
+    if (waitMs > 0 && listenedMs >= 0) return { waitMs };
+  }
   if (await heardLate(payment, lease, context)) return "again";
   const back = await takeBack(payment, context);
   const nowMs = clock.nowMs();

@@ -119,6 +119,8 @@ export interface BookedLease {
   readonly keepAlive?: KeepAlive;
   /** How it is paid for, as the provider's offer said when it was begun. */
   readonly payment: PaymentTerms;
+  /** Those of our verbs that the provider answers, as its offer said. */
+  readonly verbs: readonly string[];
   /** Whether it was found with the provider, not begun from this book. */
   readonly isRecovered: boolean;
   /** Whether receipts are to hear of its end still. */

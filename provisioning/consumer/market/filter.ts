@@ -1,5 +1,6 @@
 /** Which offers somebody wants to see, and in which order. */
-import type { OfferedIsolation } from "../../wire/mod.ts";
+import { hasMint, type OfferedIsolation } from "../../wire/mod.ts";
+import type { ListedSpec, Listing } from "./listing.ts";
 
 /** What an offer must have. A provider is shown with those tiers that fit. */
 export interface MarketFilter {
@@ -33,3 +34,68 @@ export interface MarketFilter {
 
 /** Orders of a list: cheapest, best score, longest uptime, most room first. */
 export type MarketSort = "price" | "score" | "uptime" | "capacity";
+
+const ISOLATION_RANK: Readonly<Record<OfferedIsolation, number>> = {
+  unknown: -1,
+  "shared-kernel": 0,
+  "dedicated-host": 1,
+  "attested-research-tier": 2,
+};
+
+/** The listing with the tiers that fit, or undefined if none does. */
+export function narrowed(listing: Listing, filter: MarketFilter): Listing | undefined {
+  if (!isProviderFit(listing, filter)) return undefined;
+  const specs = listing.specs.filter((spec) => isSpecFit(spec, listing, filter));
+  if (specs.length === 0) return undefined;
+  return specs.length === listing.specs.length ? listing : { ...listing, specs };
+}
+
+function isProviderFit(listing: Listing, filter: MarketFilter): boolean {
+  const { terms } = listing;
+  const has = (wanted: readonly string[] | undefined, there: readonly string[]) =>
+    wanted === undefined || wanted.every((one) => there.includes(one));
+  const isLeast = (least: number | undefined, value: number | undefined) =>
+    least === undefined || (value !== undefined && value >= least);
+  const place = filter.location?.toLowerCase();
+  return (filter.isOnline === undefined || filter.isOnline === listing.isOnline) &&
+    has(filter.capabilities, listing.capabilities) &&
+    has(filter.verbs, terms?.verbs ?? []) &&
+    (filter.isolation === undefined ||
+      ISOLATION_RANK[listing.isolation] >= ISOLATION_RANK[filter.isolation]) &&
+    (place === undefined || listing.location?.toLowerCase().startsWith(place) === true) &&
+    (filter.mints === undefined || filter.mints.some((mint) => hasMint(listing.mints, mint))) &&
+    isLeast(filter.scoreMin, listing.score) &&
+    isLeast(filter.uptimePercentMin, listing.uptimePercent) &&
+    (filter.arch === undefined || terms?.arch === filter.arch) &&
+    !(filter.hasRoom === true && listing.isDraining) &&
+    filter.without?.includes(listing.provider) !== true;
+}
+
+function isSpecFit(spec: ListedSpec, listing: Listing, filter: MarketFilter): boolean {
+  return (filter.specId === undefined || spec.id === filter.specId) &&
+    spec.cpuMillicores >= (filter.cpuMillicores ?? 0) &&
+    spec.memoryMb >= (filter.memoryMb ?? 0) &&
+    (filter.diskMb === undefined || (spec.diskMb ?? 0) >= filter.diskMb) &&
+    spec.rateMsatPerS <= (filter.rateMsatPerSMax ?? Infinity) &&
+    (filter.hasRoom !== true || (spec.slotCount ?? (listing.isOnline ? 1 : 0)) > 0);
+}
+
+/** Puts listings into an order that is the same for the same listings. */
+export function sorted(listings: readonly Listing[], sort: MarketSort): Listing[] {
+  const orders = [sort, "price", "score", "uptime"] as const;
+  return [...listings].sort((a, b) => {
+    for (const order of orders) {
+      const difference = ORDERS[order](a) - ORDERS[order](b);
+      if (difference !== 0 && !Number.isNaN(difference)) return difference;
+    }
+    return a.provider < b.provider ? -1 : 1;
+  });
+}
+
+/** The lowest first. */
+const ORDERS: Readonly<Record<MarketSort, (listing: Listing) => number>> = {
+  price: (listing) => Math.min(...listing.specs.map((spec) => spec.rateMsatPerS)),
+  score: (listing) => -(listing.score ?? -1),
+  uptime: (listing) => -(listing.uptimePercent ?? -1),
+  capacity: (listing) => -Math.max(-1, ...listing.specs.map((spec) => spec.slotCount ?? -1)),
+};

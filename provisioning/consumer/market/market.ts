@@ -1,9 +1,35 @@
-/** The market: who offers what, as relays have it and as its signers say. */
+/**
+ * The market: who offers what, as relays have it and as its signers say. Everything in it was said by
+ * the provider that it is about; what a provider says of itself may be wrong all the same.
+ */
+import { SeedmintError } from "../../../src/core/errors.ts";
 import type { Clock } from "../../../src/core/ports.ts";
-import type { RelayPool } from "../../../src/nostr/mod.ts";
+import {
+  type Filter,
+  type NostrEvent,
+  parsePublicKey,
+  type RelayPool,
+} from "../../../src/nostr/mod.ts";
+import {
+  HEARTBEAT_TOPIC,
+  KIND_HEARTBEAT,
+  KIND_LEGACY_OFFER,
+  KIND_LIVE_HEARTBEAT,
+  KIND_OFFER,
+  KIND_PROMOTION,
+  KIND_REVOCATION,
+  readHeartbeat,
+  readLegacyOffer,
+  readOffer,
+  readPromotion,
+  readRevocation,
+  TOPIC,
+} from "../../wire/mod.ts";
+import { MARKET_LIMITS } from "../limits.ts";
 import type { ProviderScores } from "../ports.ts";
-import type { Candidate, ChoicePolicy } from "./choose.ts";
-import type { MarketFilter, MarketSort } from "./filter.ts";
+import { type Candidate, candidates, type ChoicePolicy } from "./choose.ts";
+import { type AnyOffer, MarketEntry } from "./entry.ts";
+import { type MarketFilter, type MarketSort, narrowed, sorted } from "./filter.ts";
 import type { Listing } from "./listing.ts";
 
 /** What a market needs. */
@@ -15,31 +41,74 @@ export interface MarketOptions {
 
 /** The market, as far as it was read. */
 export class Market implements Disposable {
-  constructor(_options: MarketOptions) {
+  readonly #options: MarketOptions;
+  readonly #entries = new Map<string, MarketEntry>();
+  #freshMs = -Infinity;
+  #refreshing: Promise<void> | undefined;
+  #unfollow: (() => void) | undefined;
+
+  constructor(options: MarketOptions) {
+    this.#options = options;
   }
 
   /** Reads offers and heartbeats anew; one provider's alone when it is named (64 hex digits). */
-  refresh(_options: { readonly signal: AbortSignal; readonly provider?: string }): Promise<void> {
-    throw new Error("not yet");
+  async refresh(
+    options: { readonly signal: AbortSignal; readonly provider?: string },
+  ): Promise<void> {
+    const { signal, provider } = options;
+    const authors = provider === undefined ? {} : { authors: [provider] };
+    await this.#read([
+      { kinds: [KIND_OFFER], "#t": [TOPIC], ...authors },
+      { kinds: [KIND_LEGACY_OFFER], "#t": [TOPIC], ...authors },
+    ], signal);
+    const providers = provider === undefined ? [...this.#entries.keys()] : [provider];
+    const groups: string[][] = [];
+    while (providers.length > 0) groups.push(providers.splice(0, MARKET_LIMITS.authorsMax));
+    const ask = async () => {
+      for (let group = groups.pop(); group !== undefined; group = groups.pop()) {
+        await this.#read(this.#lifeFilters(group), signal);
+      }
+    };
+    await Promise.all(Array.from({ length: MARKET_LIMITS.askedAtOnce }, ask));
+    signal.throwIfAborted();
+    if (provider === undefined) this.#freshMs = this.#options.clock.monotonicMs();
   }
 
-  /** Refreshes unless that was done less than `maxAgeMs` ago. @default {30000} */
-  ensureFresh(
-    _options: { readonly signal: AbortSignal; readonly maxAgeMs?: number },
+  /** Refreshes unless that was done less than `maxAgeMs` ago. @default maxAgeMs {30000} */
+  async ensureFresh(
+    options: { readonly signal: AbortSignal; readonly maxAgeMs?: number },
   ): Promise<void> {
-    throw new Error("not yet");
+    const { signal, maxAgeMs = MARKET_LIMITS.freshMs } = options;
+    if (this.#options.clock.monotonicMs() - this.#freshMs < maxAgeMs) return;
+    this.#refreshing ??= this.refresh({ signal }).finally(() => this.#refreshing = undefined);
+    try {
+      await this.#refreshing;
+    } catch (error) {
+      signal.throwIfAborted();
+      // Whoever began it went away: others want it still.
+      if (error instanceof SeedmintError) throw error;
+      await this.refresh({ signal });
+    }
   }
 
   /** Keeps up with what is published from now on, until it is disposed of. */
   follow(): void {
-    throw new Error("not yet");
+    const since = this.#nowS();
+    this.#unfollow ??= this.#options.pool.subscribe([
+      { kinds: [KIND_OFFER, KIND_REVOCATION, KIND_PROMOTION], "#t": [TOPIC], since },
+      { kinds: [KIND_HEARTBEAT, KIND_LIVE_HEARTBEAT], "#t": [HEARTBEAT_TOPIC], since },
+    ], { onEvent: (event) => this.#take(event) });
   }
 
   /** Who fits, with the tiers that fit, in order. @default sort {"price"} */
   list(
-    _options: { readonly filter?: MarketFilter; readonly sort?: MarketSort } = {},
+    options: { readonly filter?: MarketFilter; readonly sort?: MarketSort } = {},
   ): readonly Listing[] {
-    throw new Error("not yet");
+    const { filter = {}, sort = "price" } = options;
+    return sorted(
+      this.#listings().flatMap((listing) => narrowed(listing, filter) ?? []),
+      sort,
+    );
   }
 
   /**
@@ -48,14 +117,110 @@ export class Market implements Disposable {
    *
    * @throws {SeedmintError} `not-found`, or `usage` if several are meant.
    */
-  find(_selector: string): Listing {
-    throw new Error("not yet");
+  find(selector: string): Listing {
+    const wanted = selector.trim().toLowerCase();
+    const key = parsePublicKey(wanted);
+    const isBeginning = /^[0-9a-f]{8,63}$/.test(wanted);
+    const listings = this.#listings().filter((listing) =>
+      key !== undefined ? listing.provider === key : listing.name.toLowerCase() === wanted ||
+        (isBeginning && listing.provider.startsWith(wanted))
+    );
+    if (listings.length === 1) return listings[0]!;
+    const shown = selector.slice(0, 80);
+    if (listings.length === 0) {
+      throw new SeedmintError(
+        "not-found",
+        `Cannot find provider ${shown} on the market; look at \`market list\`, or add a relay that it uses`,
+      );
+    }
+    const keys = listings.map((listing) => listing.provider.slice(0, 16)).join(", ");
+    throw new SeedmintError(
+      "usage",
+      `Provider ${shown} is ambiguous: ${keys}; name one by its key`,
+    );
   }
 
-  /** Tiers of providers that fit a policy, the best first. */
-  choose(_policy: ChoicePolicy, _options?: { readonly specId?: string }): readonly Candidate[] {
-    throw new Error("not yet");
+  /** Providers that fit a policy, each with its cheapest tier that does, the best first. */
+  choose(policy: ChoicePolicy): readonly Candidate[] {
+    return candidates(this.#listings(), policy);
   }
 
-  [Symbol.dispose](): void {}
+  [Symbol.dispose](): void {
+    this.#unfollow?.();
+    this.#unfollow = undefined;
+  }
+
+  #listings(): Listing[] {
+    const nowS = this.#nowS();
+    return [...this.#entries.values()].flatMap((entry) =>
+      entry.listing(nowS, this.#options.scores?.scoreOf(entry.provider)) ?? []
+    );
+  }
+
+  #lifeFilters(authors: readonly string[]): Filter[] {
+    const nowS = this.#nowS();
+    return [
+      { kinds: [KIND_HEARTBEAT], authors, since: nowS - MARKET_LIMITS.heartbeatS },
+      {
+        kinds: [KIND_REVOCATION, KIND_PROMOTION],
+        authors,
+        since: nowS - MARKET_LIMITS.failoverS,
+      },
+    ];
+  }
+
+  async #read(filters: readonly Filter[], signal: AbortSignal): Promise<void> {
+    for await (const event of this.#options.pool.query(filters, { signal })) this.#take(event);
+    signal.throwIfAborted();
+  }
+
+  #take(event: NostrEvent): void {
+    const reading = { nowS: this.#nowS() };
+    switch (event.kind) {
+      case KIND_OFFER: {
+        const offer = readOffer(event, reading);
+        if (offer !== undefined) this.#offer(event, { isLegacy: false, offer });
+        return;
+      }
+      case KIND_LEGACY_OFFER: {
+        const offer = readLegacyOffer(event, reading);
+        if (offer !== undefined) this.#offer(event, { isLegacy: true, offer });
+        return;
+      }
+      case KIND_HEARTBEAT:
+      case KIND_LIVE_HEARTBEAT: {
+        const value = readHeartbeat(event, reading);
+        if (value !== undefined) this.#entries.get(event.pubkey)?.addHeartbeat({ value, event });
+        return;
+      }
+      case KIND_REVOCATION: {
+        const value = readRevocation(event, reading);
+        if (value !== undefined) this.#entries.get(event.pubkey)?.addRevocation({ value, event });
+        return;
+      }
+      case KIND_PROMOTION: {
+        const value = readPromotion(event, reading);
+        if (value !== undefined) this.#entries.get(event.pubkey)?.addPromotion({ value, event });
+        return;
+      }
+    }
+  }
+
+  #offer(event: NostrEvent, value: AnyOffer): void {
+    const entry = this.#entries.get(event.pubkey);
+    if (entry !== undefined) return entry.addOffer({ value, event });
+    this.#entries.set(event.pubkey, new MarketEntry(event.pubkey, { value, event }));
+    if (this.#entries.size > MARKET_LIMITS.providersMax * 1.1) this.#shrink();
+  }
+
+  #shrink(): void {
+    const oldest = [...this.#entries.values()].sort((a, b) => a.seenS - b.seenS);
+    for (const entry of oldest.slice(0, this.#entries.size - MARKET_LIMITS.providersMax)) {
+      this.#entries.delete(entry.provider);
+    }
+  }
+
+  #nowS(): number {
+    return Math.floor(this.#options.clock.nowMs() / 1000);
+  }
 }

@@ -1,0 +1,113 @@
+/**
+ * Keeping leases alive: a top-up when the time gets short, within a budget that is counted from the
+ * book, so that no crash pays twice; and a word to people before a lease ends.
+ */
+import { durationMsOf, satFor } from "../leases/credit.ts";
+import type { BookedLease, KeepAlive } from "./book/lease.ts";
+import type { BookedPayment } from "./book/payment.ts";
+import { isPaymentOpen } from "./book/payment_transition.ts";
+import type { LesseeContext } from "./context.ts";
+import { LESSEE_LIMITS } from "./limits.ts";
+import type { LesseeEvent } from "./wishes.ts";
+
+type Why = Extract<LesseeEvent, { type: "ending" }>["why"];
+
+/** Looks after the time of leases. */
+export class KeepAliveDesk {
+  readonly #context: LesseeContext;
+  readonly #pay: (lease: BookedLease, amountSat: number) => void;
+  /** Of which end people were told already. */
+  readonly #told = new Map<string, number>();
+
+  /** @param pay Books a top-up, which then goes its way. */
+  constructor(context: LesseeContext, pay: (lease: BookedLease, amountSat: number) => void) {
+    this.#context = context;
+    this.#pay = pay;
+  }
+
+  /** Does what is due for a live lease. @returns When to look again, in milliseconds since 1970. */
+  step(lease: BookedLease): number {
+    const nowMs = this.#context.clock.nowMs();
+    const expiresMs = lease.expiresMs ?? nowMs;
+    const { keepAlive } = lease;
+    if (keepAlive === undefined) return this.#warn(lease, "no-keepalive", "Nothing keeps it alive");
+    const dueMs = expiresMs - keepAlive.leadMs;
+    if (nowMs < dueMs) return dueMs;
+    const payments = this.#context.book.payments.of(lease.id);
+    const isPaying = payments.some((one) => one.purpose === "keepalive" && isMoving(one));
+    // What is under way nudges the lease when it is done.
+    if (isPaying) return Math.max(nowMs + LESSEE_LIMITS.retryLastMs, expiresMs);
+    if (keepAlive.untilMs !== undefined && expiresMs >= keepAlive.untilMs) {
+      return this.#warn(lease, "no-keepalive", "It was to be kept alive no longer");
+    }
+    const failures = failuresInARow(payments);
+    if (failures >= LESSEE_LIMITS.keepAliveFailuresMax) {
+      return this.#warn(lease, "failing", `${failures} top-ups in a row failed`);
+    }
+    // Failing once is no reason to fail again at once.
+    const pausedMs = failures === 0 ? 0 : lastOf(payments) + failures * LESSEE_LIMITS.retryLastMs;
+    if (pausedMs > nowMs) return pausedMs;
+    const amountSat = amountFor(lease, keepAlive, payments);
+    if (amountSat === undefined) return this.#warn(lease, "budget", "Its budget is used up");
+    this.#pay(lease, amountSat);
+    this.#context.emit({ type: "kept-alive", lease, amountSat });
+    return expiresMs;
+  }
+
+  /** Tells people once for each end. @returns When to look again. */
+  #warn(lease: BookedLease, why: Why, reason: string): number {
+    const nowMs = this.#context.clock.nowMs();
+    const expiresMs = lease.expiresMs ?? nowMs;
+    const whole = expiresMs - (lease.access?.readyMs ?? lease.createdMs);
+    // Of a lease that is short as a whole everybody knows that its end is near.
+    const warnMs = expiresMs - Math.min(LESSEE_LIMITS.warnMs, Math.floor(whole / 4));
+    if (nowMs < warnMs) return warnMs;
+    if (this.#told.get(lease.id) !== expiresMs && expiresMs > nowMs) {
+      this.#told.set(lease.id, expiresMs);
+      const leftMs = expiresMs - nowMs;
+      const message = `Lease ${lease.id} with ${lease.providerName} ends in ${
+        Math.round(leftMs / 1000)
+      } s: ${reason}`;
+      this.#context.emit({ type: "ending", lease, leftMs, why, message });
+    }
+    return expiresMs + LESSEE_LIMITS.overFirstMs;
+  }
+}
+
+/** What keeping a lease alive has cost, or may cost still: all that did not come back. In sat. */
+export function keptAliveSat(payments: readonly BookedPayment[]): number {
+  return payments.filter(({ purpose, state }) =>
+    purpose === "keepalive" && state !== "returned" && state !== "declined" && state !== "refunded"
+  ).reduce((sum, one) => sum + one.amountSat, 0);
+}
+
+/** A top-up that can give time still; one that is only to come back cannot. */
+function isMoving(payment: BookedPayment): boolean {
+  return isPaymentOpen(payment) && payment.state !== "recovering";
+}
+
+function amountFor(
+  lease: BookedLease,
+  keepAlive: KeepAlive,
+  payments: readonly BookedPayment[],
+): number | undefined {
+  const { rateMsatPerS } = lease.wanted;
+  const untilMs = keepAlive.untilMs ?? Infinity;
+  const stepMs = Math.min(keepAlive.stepMs, untilMs - (lease.expiresMs ?? 0));
+  const leftSat = keepAlive.budgetSat - keptAliveSat(payments);
+  const amountSat = Math.min(satFor(Math.max(stepMs, 1000), rateMsatPerS), leftSat);
+  if (amountSat <= 0) return undefined;
+  const isWorth = durationMsOf(amountSat * 1000, rateMsatPerS) >=
+    Math.min(LESSEE_LIMITS.keepAliveMin, stepMs);
+  return isWorth ? amountSat : undefined;
+}
+
+function failuresInARow(payments: readonly BookedPayment[]): number {
+  const tries = payments.filter(({ purpose }) => purpose === "keepalive");
+  const lastGood = tries.findLastIndex(({ state }) => state === "taken");
+  return tries.length - 1 - lastGood;
+}
+
+function lastOf(payments: readonly BookedPayment[]): number {
+  return payments.findLast(({ purpose }) => purpose === "keepalive")?.changedMs ?? 0;
+}
