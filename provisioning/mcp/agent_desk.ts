@@ -78,8 +78,9 @@ export interface AgentLease {
   readonly id: string;
   /** Given away for it in all, fees included. */
   readonly costSat: number;
-  /** For each second, while it is known. */
-  readonly rateMsatPerS?: number;
+  /** Whose it is, and of which tier, as {@link AgentDesk.quote} takes them. */
+  readonly provider: string;
+  readonly tier?: string;
   readonly members: Json;
 }
 
@@ -99,7 +100,7 @@ export interface AgentDesk {
     command: { readonly words: readonly string[]; readonly timeoutMs: number },
     work: AgentWork,
   ): Promise<Json>;
-  /** What lasts so long would cost; for a lease whose price is known. */
+  /** The same id again is the same top-up, paid once. */
   topUp(
     order: TopUpOrder,
     work: AgentWork,

@@ -1,6 +1,6 @@
 /** The tools: what agents can do, with the names of earlier systems beside ours. */
 import { SeedmintError } from "../../src/core/errors.ts";
-import type { LeasePayment } from "./agent_desk.ts";
+import type { AgentLease, LeasePayment } from "./agent_desk.ts";
 import { type Argument, type Arguments, readArguments, type Values } from "./arguments.ts";
 import { leaseMembers, leaseOf, spend, type ToolCall } from "./call.ts";
 import { MCP_LIMITS } from "./limits.ts";
@@ -239,7 +239,7 @@ const TOP_UP = {
 async function topUp(values: Values<typeof TOP_UP>, call: ToolCall): Promise<unknown> {
   const requestId = values.request_id ?? call.callId;
   const lease = await leaseOf(call, values.lease);
-  const payment = topUpPayment(values, lease.rateMsatPerS);
+  const payment = await topUpPayment(values, lease, call);
   const done = await spend(
     call,
     { tool: "topup", requestId, payment },
@@ -248,20 +248,25 @@ async function topUp(values: Values<typeof TOP_UP>, call: ToolCall): Promise<unk
   return { request_id: requestId, ...done.members };
 }
 
-function topUpPayment(
+async function topUpPayment(
   values: Omit<Values<typeof TOP_UP>, "lease">,
-  rateMsatPerS: number | undefined,
-): LeasePayment {
+  lease: AgentLease,
+  call: ToolCall,
+): Promise<LeasePayment> {
   const { token, budget_sat: budgetSat, duration_s: durationS } = values;
   if ([token, budgetSat, durationS].filter((way) => way !== undefined).length > 1) {
     throw new SeedmintError("usage", "Give one of duration_s, budget_sat and token, not several");
   }
   if (token !== undefined) return { token };
   if (budgetSat !== undefined) return { budgetSat };
-  if (rateMsatPerS === undefined) {
-    throw new SeedmintError("usage", "The price of this lease is not known here; give budget_sat");
-  }
-  return { budgetSat: Math.ceil((durationS ?? 3600) * rateMsatPerS / 1000) };
+  const { provider, tier } = lease;
+  // Whether there is room for a new one does not matter here.
+  const quote = await call.desk.quote({
+    provider,
+    ...tier === undefined ? {} : { tier },
+    durationS: durationS ?? 3600,
+  }, call.work);
+  return { budgetSat: quote.amountSat };
 }
 
 const BY_LEASE = { lease: LEASE } as const satisfies Arguments;

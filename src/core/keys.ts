@@ -11,6 +11,7 @@ import { utf8 } from "./bytes.ts";
 export type KeyLabel =
   | "seedmint/libp2p/ed25519/v1"
   | "seedmint/nostr/secp256k1/v1"
+  | "seedmint/mcp/secp256k1/v1"
   | "seedmint/payment/secp256k1/v1"
   | "seedmint/wallet/quotes/v1"
   | "seedmint/wallet/backup/v1";

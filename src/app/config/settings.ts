@@ -21,6 +21,7 @@ import {
 } from "./values.ts";
 import { GATEWAY_SETTINGS } from "./gateway_settings.ts";
 import { LESSEE_SETTINGS } from "./lessee_settings.ts";
+import { MCP_SETTINGS } from "./mcp_settings.ts";
 import { PROVIDER_SETTINGS } from "./provider_settings.ts";
 import { REGISTRY_SETTINGS } from "./registry_settings.ts";
 import { type Setting, setting } from "./setting.ts";
@@ -212,6 +213,7 @@ export const SETTINGS = {
   ...REGISTRY_SETTINGS,
   ...PROVIDER_SETTINGS,
   ...LESSEE_SETTINGS,
+  ...MCP_SETTINGS,
   ...TRUST_SETTINGS,
   relayListen: setting<{ hostname: string; port: number } | undefined>({
     placeholder: "HOST:PORT",
