@@ -5,6 +5,7 @@ import { DOCTOR_VERB, IMAGE_VERBS, SETUP_VERB } from "./image_commands.ts";
 import { LEASE_VERBS, MARKET_VERBS } from "./lease_commands.ts";
 import { BOOTSTRAP_VERB, SYSTEM_VERBS } from "./operator_commands.ts";
 import { PROVIDER_VERBS, WATCHDOG_VERB } from "./provider_commands.ts";
+import { MCP_VERB } from "./mcp_command.ts";
 import { RECEIPTS_VERBS } from "./receipt_commands.ts";
 import { EARNINGS_VERB, SERVICES_VERBS } from "./selling_commands.ts";
 import { COMMON_SETTINGS, isFamily, type VerbFamily, type VerbSpec } from "./verb.ts";
@@ -163,7 +164,7 @@ export const VERB_GROUPS: readonly (readonly [string, readonly (VerbSpec | VerbF
   ["Keeping", KEEPING_VERBS],
   ["Containers", [IMAGE_VERBS, SETUP_VERB, DOCTOR_VERB]],
   ["Releases", [RELEASE_VERBS_FAMILY, CATALOG_VERBS_FAMILY, ROOT_VERBS_FAMILY]],
-  ["Compute", [MARKET_VERBS, ...LEASE_VERBS, PROVIDER_VERBS, BOOTSTRAP_VERB]],
+  ["Compute", [MARKET_VERBS, ...LEASE_VERBS, PROVIDER_VERBS, BOOTSTRAP_VERB, MCP_VERB]],
   ["Money", [WALLET_VERBS, SERVICES_VERBS, EARNINGS_VERB, RECEIPTS_VERBS]],
   ["Node", [...NODE_VERBS, SYSTEM_VERBS]],
 ];
