@@ -1,10 +1,11 @@
 /**
  * Docker. Its users' namespace is a setting of the daemon (`userns-remap`), without which no lease runs
- * here. A container is made from an empty image; before it starts, its layer's directory shows the
- * root that we made: the storage driver overlay2 takes a layer without `lower` as it lies there.
+ * here. A container is made from an empty image; before it starts, our root is mounted where docker
+ * would mount the container's: its storage driver overlay2 takes what is mounted there as its own
+ * from before a restart (RefCounter in daemon/graphdriver/counter.go of moby).
  */
 import { SeedmintError } from "../../../src/core/errors.ts";
-import { isThere, removeTree } from "../../machine/mod.ts";
+import { isThere } from "../../machine/mod.ts";
 import {
   type ContainerLook,
   type ContainerOrder,
@@ -90,16 +91,18 @@ export class DockerEngine implements Engine {
   async rootTargets(leaseId: string): Promise<readonly string[]> {
     const rootDir = this.#rootDir ?? (await this.#info()).DockerRootDir;
     const found = await this.#calls.inspect(leaseId);
-    const upper = found?.GraphDriver?.Data?.UpperDir ?? "";
-    const [, layer] = /^(.+\/overlay2\/[0-9a-f]+)\/diff$/.exec(upper) ?? [];
-    if (layer === undefined || !layer.startsWith(`${rootDir}/`) || !await isThere(upper)) {
+    const merged = found?.GraphDriver?.Data?.MergedDir ?? "";
+    const isLayer = /\/overlay2\/[0-9a-f]+\/merged$/.test(merged);
+    // The directory itself comes with the first mount.
+    const layer = merged.slice(0, -"/merged".length);
+    if (!isLayer || !merged.startsWith(`${rootDir}/`) || !await isThere(layer)) {
       throw new SeedmintError(
         "unavailable",
-        `Cannot find the layer of ${leaseId} below ${rootDir}: docker runs on another machine, in mounts of its own, or stores containers otherwise than with overlay2`,
+        `Cannot find the layer of ${leaseId} below ${rootDir}: docker runs on another machine or in mounts of its own`,
       );
     }
-    await removeTree(`${layer}/lower`);
-    return [upper];
+    await Deno.mkdir(merged, { recursive: true });
+    return [merged];
   }
 
   start(leaseId: string): Promise<void> {
