@@ -267,7 +267,7 @@ export interface LeaseSync {
   readonly found: readonly LeaseView[];
   /** Leases that turned out to be over. */
   readonly ended: readonly LeaseView[];
-  /** Providers that did not answer, 64 hex digits. */
+  /** Npubs of providers that did not answer. */
   readonly silent: readonly string[];
 }
 

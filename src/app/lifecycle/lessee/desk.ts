@@ -7,6 +7,7 @@ import type {
   Market,
   SpawnProgress,
 } from "../../../../provisioning/consumer/mod.ts";
+import { npub } from "../../../nostr/nostr.ts";
 import type { LeaseMethods, LeaseView, StepEvent } from "../../api/lease_methods.ts";
 import type { LeaseDesk, LeaseWork } from "../../api/leases.ts";
 import type { Config } from "../../config/settings.ts";
@@ -189,7 +190,7 @@ export class LesseeDesk implements LeaseDesk {
     return {
       found: found.map(({ id }) => this.#view(id)),
       ended: over.map(({ id }) => this.#view(id)),
-      silent,
+      silent: silent.map(npub),
     };
   }
 
