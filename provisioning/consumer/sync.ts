@@ -1,0 +1,237 @@
+/** The book compared with what providers say; leases of ours that it lacks are taken up. */
+import { isSeedmintError } from "../../src/core/errors.ts";
+import { type LeasesAnswer, type LeaseSummary, parseLeaseId } from "../wire/mod.ts";
+import type { BookedLease } from "./book/lease.ts";
+import { hostOf } from "./check_access.ts";
+import type { LesseeContext } from "./context.ts";
+import { CHOICE_LIMITS, LESSEE_LIMITS } from "./limits.ts";
+import { isSilence, look, noteGone, questionId } from "./look.ts";
+import type { Listing } from "./market/listing.ts";
+import type { ProviderAddress } from "./ports.ts";
+
+/** What a comparison found. */
+export interface Synced {
+  /** Leases that the book lacked. */
+  readonly found: readonly BookedLease[];
+  /** Leases that are over, and were not by the book. */
+  readonly over: readonly BookedLease[];
+  /** Keys of providers that did not answer. */
+  readonly silent: readonly string[];
+}
+
+/** States of a provider's journal in which a lease can be used, or will be. */
+const LIVE: ReadonlySet<string> = new Set(["ready", "grace"]);
+
+/** Compares. `isWide`: with all on the market, not only those that the book knows. */
+export async function sync(
+  context: LesseeContext,
+  options: { readonly signal: AbortSignal; readonly isWide: boolean },
+): Promise<Synced> {
+  const { book, market } = context;
+  const { signal } = options;
+  await market.ensureFresh({ signal });
+  const before = new Map(book.leases.open().map((lease) => [lease.id, lease.stage]));
+  const addresses = addressesOf(context, options.isWide);
+  const found: BookedLease[] = [];
+  const silent: string[] = [];
+  const ask = async () => {
+    for (let to = addresses.shift(); to !== undefined; to = addresses.shift()) {
+      try {
+        found.push(...await syncOne(to, context, signal));
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!isSilence(error) && !isSeedmintError(error)) throw error;
+        silent.push(to.provider);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: CHOICE_LIMITS.syncAtOnce }, ask));
+  const over = [...before].flatMap(([id, stage]) => {
+    const lease = book.leases.get(id);
+    return stage === "live" && lease !== undefined && lease.stage !== "live" ? [lease] : [];
+  });
+  return { found, over, silent };
+}
+
+function addressesOf(context: LesseeContext, isWide: boolean): ProviderAddress[] {
+  const { book, market } = context;
+  const addresses = new Map<string, ProviderAddress>();
+  const listings = new Map(market.list().map((listing) => [listing.provider, listing]));
+  for (const provider of book.providers()) {
+    const address = listings.get(provider)?.address ?? book.leases.of(provider).at(-1)?.address;
+    if (address !== undefined) addresses.set(provider, address);
+  }
+  if (isWide) {
+    for (const { address, isOnline, terms } of listings.values()) {
+      if (!isOnline || terms?.verbs.includes("leases") !== true) continue;
+      if (!addresses.has(address.provider)) addresses.set(address.provider, address);
+    }
+  }
+  return [...addresses.values()].slice(0, CHOICE_LIMITS.syncMax);
+}
+
+async function syncOne(
+  to: ProviderAddress,
+  context: LesseeContext,
+  signal: AbortSignal,
+): Promise<BookedLease[]> {
+  const live = context.book.leases.of(to.provider).filter(({ stage }) => stage === "live");
+  if (!to.isOurs) {
+    for (const lease of live) await look(lease, context, { signal });
+    return [];
+  }
+  const answer = await context.line.ask(to, { type: "leases", requestId: questionId(context) }, {
+    signal,
+    timeoutMs: LESSEE_LIMITS.questionMs,
+  });
+  if (answer.type !== "leases") return [];
+  compare(live, answer, context);
+  const found: BookedLease[] = [];
+  for (const summary of answer.leases) {
+    const lease = await adopt(to, summary, context, signal);
+    if (lease !== undefined) found.push(lease);
+  }
+  return found;
+}
+
+function compare(live: readonly BookedLease[], answer: LeasesAnswer, context: LesseeContext): void {
+  for (const lease of live) {
+    const summary = answer.leases.find((one) => isSame(lease, one));
+    if (summary === undefined) {
+      if (!answer.isTruncated) noteGone(lease, "The provider knows no such lease", context);
+    } else if (!LIVE.has(summary.state)) {
+      noteGone(lease, `The provider says that it is ${summary.state}`, context);
+    }
+  }
+}
+
+function isSame(lease: BookedLease, summary: LeaseSummary): boolean {
+  return lease.access?.leaseId === undefined
+    ? lease.access?.lease === summary.lease
+    : lease.access.leaseId === summary.leaseId;
+}
+
+/** Takes up a lease that the book lacks: its word is all there is, so it is marked as recovered. */
+async function adopt(
+  to: ProviderAddress,
+  summary: LeaseSummary,
+  context: LesseeContext,
+  signal: AbortSignal,
+): Promise<BookedLease | undefined> {
+  const { book, clock } = context;
+  const nowMs = clock.nowMs();
+  const id = parseLeaseId(summary.leaseId);
+  const isOurs = id?.provider === to.provider && id.lease === summary.lease;
+  if (!isOurs || !LIVE.has(summary.state) || summary.expiresMs <= nowMs) return undefined;
+  if (book.leases.of(to.provider).some((lease) => isSame(lease, summary))) return undefined;
+  // One that is being asked for will be answered: it is no lost one.
+  const isAsking = book.leases.of(to.provider).some(({ stage, createdMs }) =>
+    stage === "asking" || (stage === "failed" && createdMs <= id.createdAtS * 1000 + 60_000)
+  );
+  if (isAsking && book.payments.open().length > 0) return undefined;
+  const listing = context.market.list().find(({ provider }) => provider === to.provider);
+  const rate = await rateOf(summary.specId, listing, context, signal);
+  if (rate === undefined) return undefined;
+  const ownKey = await context.sshKey.get();
+  const host = hostOf({ host: summary.sshHost });
+  const lease = recovered(summary, { to, listing, context, host, ...rate });
+  const kept: BookedLease = {
+    ...lease,
+    wanted: { ...lease.wanted, sshPublicKey: ownKey.publicKey, sshKeyPath: ownKey.path },
+  };
+  book.leases.put(kept);
+  context.changed(kept.id);
+  context.nudge("lease", kept.id);
+  return kept;
+}
+
+function recovered(
+  summary: LeaseSummary,
+  from: {
+    readonly to: ProviderAddress;
+    readonly listing: Listing | undefined;
+    readonly context: LesseeContext;
+    readonly host: string | undefined;
+    readonly rateMsatPerS: number;
+    readonly specName: string;
+    readonly cpuMillicores: number;
+    readonly memoryMb: number;
+  },
+): BookedLease {
+  const { to, listing, context, host } = from;
+  const { clock, random, purse } = context;
+  const nowMs = clock.nowMs();
+  const terms = listing?.terms;
+  const fingerprint = summary.hostKeyFingerprint;
+  return {
+    id: random.bytes(4).toHex(),
+    stage: "live",
+    address: to,
+    providerName: listing?.name ?? to.provider.slice(0, 8),
+    wanted: {
+      specId: summary.specId,
+      specName: from.specName,
+      cpuMillicores: from.cpuMillicores,
+      memoryMb: from.memoryMb,
+      rateMsatPerS: from.rateMsatPerS,
+      image: summary.image,
+      sshPublicKey: "",
+      sshPassword: "",
+    },
+    payment: {
+      mints: listing?.mints ?? [],
+      refundKey: purse.refundKey,
+      ...(terms === undefined ? {} : { lockTo: terms.paymentKey }),
+      ...(terms?.locktimeMin === undefined ? {} : { locktimeMin: terms.locktimeMin }),
+    },
+    verbs: terms?.verbs ?? ["stop", "restart", "logs", "exec", "leases"],
+    createdMs: (parseLeaseId(summary.leaseId)?.createdAtS ?? 0) * 1000,
+    changedMs: nowMs,
+    access: {
+      lease: summary.lease,
+      leaseId: summary.leaseId,
+      sshPort: summary.sshPort,
+      sshUsername: "root",
+      usesPassword: false,
+      ports: [],
+      readyMs: (parseLeaseId(summary.leaseId)?.createdAtS ?? 0) * 1000,
+      ...(host === undefined ? {} : { host }),
+      ...(fingerprint === undefined ? {} : { hostKeyFingerprint: fingerprint }),
+    },
+    expiresMs: summary.expiresMs,
+    providerState: summary.state,
+    heardMs: nowMs,
+    complaints: [],
+    isRecovered: true,
+    owesReceipt: false,
+  };
+}
+
+/** What a tier costs: by the offer, else by a quote. */
+async function rateOf(
+  specId: string,
+  listing: Listing | undefined,
+  context: LesseeContext,
+  signal: AbortSignal,
+): Promise<
+  { rateMsatPerS: number; specName: string; cpuMillicores: number; memoryMb: number } | undefined
+> {
+  const spec = listing?.specs.find((one) => one.id === specId);
+  if (spec !== undefined) {
+    const { rateMsatPerS, name, cpuMillicores, memoryMb } = spec;
+    return { rateMsatPerS, specName: name, cpuMillicores, memoryMb };
+  }
+  if (listing === undefined) return undefined;
+  const answer = await context.line.ask(listing.address, {
+    type: "quote",
+    requestId: questionId(context),
+    specId,
+  }, { signal, timeoutMs: LESSEE_LIMITS.quoteMs });
+  if (answer.type !== "quote" || !(answer.rateMsatPerS > 0)) return undefined;
+  return {
+    rateMsatPerS: answer.rateMsatPerS,
+    specName: specId,
+    cpuMillicores: 0,
+    memoryMb: 0,
+  };
+}
