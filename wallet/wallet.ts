@@ -323,6 +323,11 @@ export class Wallet implements WalletApi, AsyncDisposable {
     return operationView(await this.#parts.engine.drive(id, options));
   }
 
+  /** Whether {@link preparePayment} has set money aside for a payment, or paid it. */
+  hasPayment(paymentId: string): boolean {
+    return this.#parts.store.outgoing(paymentId) !== undefined;
+  }
+
   /** Takes back what a payment of {@link preparePayment} still holds, by the payment's id. */
   async takePaymentBack(paymentId: string, options: WaitOptions = {}): Promise<PaymentBack> {
     return await takePaymentBack(this.#parts.engine, paymentId, options);

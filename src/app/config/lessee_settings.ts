@@ -2,7 +2,13 @@
 import type { IsolationLevel } from "../../../provisioning/ports.ts";
 import { satSchema } from "./money_values.ts";
 import { setting } from "./setting.ts";
-import { choiceSchema, durationSchema, integerSchema, textSchema } from "./values.ts";
+import {
+  booleanSchema,
+  choiceSchema,
+  durationSchema,
+  integerSchema,
+  textSchema,
+} from "./values.ts";
 
 /** What providers are chosen by when none is named. */
 export const LESSEE_POLICIES = ["price", "score", "uptime", "capacity"] as const;
@@ -69,5 +75,11 @@ export const LESSEE_SETTINGS = {
     default: "3m",
     description: "How long a verb waits for a provider; what was begun goes on after that",
     schema: durationSchema,
+  }),
+  leaseReceiptsPublic: setting<boolean>({
+    default: "no",
+    description: "Publish receipts for leases, lent or rented, where the other side wants it, too",
+    schema: booleanSchema,
+    isSwitch: true,
   }),
 } as const;

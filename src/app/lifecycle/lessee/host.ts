@@ -26,8 +26,8 @@ export interface LesseeHostOptions {
   /** The public relays; absent when there are none. */
   readonly pool: RelayPool | undefined;
   readonly wallet: WalletHost;
-  /** Receipts of leases. */
-  readonly receipts?: LeaseReceipts;
+  /** Receipts of leases; loaded with the rest. */
+  readonly receipts?: () => Promise<LeaseReceipts>;
   /** What is known of providers. */
   readonly scores?: ProviderScores;
 }
@@ -144,7 +144,7 @@ export class LesseeHost implements LeaseAccess, AsyncDisposable {
       line,
       purse,
       sshKey: config.lesseeKey === undefined ? folder : sshKeyOf(config.lesseeKey),
-      ...(receipts === undefined ? {} : { receipts }),
+      ...(receipts === undefined ? {} : { receipts: await receipts() }),
     }));
     lessee.onEvent((event) => this.#heard(event));
     const relayCount = pool.urls.length;

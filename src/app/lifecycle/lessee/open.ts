@@ -2,6 +2,8 @@
 import type { Common, Role } from "../compose.ts";
 import type { MoneyParts } from "../money.ts";
 import type { Pools } from "../relays.ts";
+import { systemClock } from "../../../host/system.ts";
+import { logOf } from "../../log.ts";
 import { LesseeHost } from "./host.ts";
 
 /** Makes the host of the lessee; a node that has rented something goes on with it at once. */
@@ -13,8 +15,21 @@ export function openRenting(
   },
 ): LesseeHost {
   const { config, identity, stack, pools, money, role } = options;
+  const pool = pools.public;
+  const receipts = async () => {
+    const { LesseeReceipts } = await import("../lease_receipts.ts");
+    const { tokenEvidence } = await import("../../../../wallet/till/mod.ts");
+    return new LesseeReceipts({
+      store: () => money.receipts.store(),
+      signer: { secretKey: identity.nostrSecret, publishes: config.leaseReceiptsPublic },
+      clock: systemClock,
+      log: logOf("lease"),
+      evidenceOf: tokenEvidence,
+      ...(pool === undefined ? {} : { publish: async (event) => void await pool.publish(event) }),
+    });
+  };
   const host = stack.use(
-    new LesseeHost({ config, identity, pool: pools.public, wallet: money.wallet }),
+    new LesseeHost({ config, identity, pool, wallet: money.wallet, receipts }),
   );
   if (role === "node") void host.start();
   return host;

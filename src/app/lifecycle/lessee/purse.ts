@@ -25,6 +25,9 @@ export interface WalletPurseOptions {
 /** How long until a wallet that does not open is asked again. */
 const RETRY_MS = 15_000;
 
+/** Money was set aside within the budgets, or by a person's word. */
+const BEGUN: Agreement = { status: "agreed", isConfirmed: true };
+
 /** The payer of tokens that are taken from the command line. */
 const LOCAL = "local";
 
@@ -44,8 +47,6 @@ export class WalletPurse implements Purse {
     request: PaymentAsked,
     { signal }: { readonly signal: AbortSignal },
   ): ReturnType<Purse["pay"]> {
-    const agreement = this.#agree(request);
-    if (agreement.status === "declined") return agreement;
     if (!await this.#wallet.isWanted()) {
       return {
         status: "declined",
@@ -54,6 +55,10 @@ export class WalletPurse implements Purse {
       };
     }
     const { id, mints, amountSat, lockTo, locktimeS, payee } = request;
+    // What was agreed to before a crash has its money set aside, or its token made.
+    const isBegun = (await this.#wallet.open()).hasPayment(id);
+    const agreement = isBegun ? BEGUN : this.#agree(request);
+    if (agreement.status === "declined") return agreement;
     const outcome = await this.#wallet.call("wallet.preparePayment", {
       paymentId: id,
       acceptedMints: mints,
