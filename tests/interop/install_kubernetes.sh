@@ -11,7 +11,7 @@ programs="kube-apiserver kube-controller-manager kube-scheduler kubelet kube-pro
 is_built=yes
 for program in $programs; do [ -x "$folder/bin/$program" ] || is_built=no; done
 if [ $is_built = yes ] && [ -x /usr/bin/etcd ] && [ -x /usr/bin/containerd ] &&
-  [ -x /usr/lib/cni/bridge ]; then
+  [ -x /usr/lib/cni/bridge ] && [ -x /usr/bin/docker-registry ]; then
   exit 0
 fi
 if [ "$(id -u)" != 0 ]; then
@@ -28,9 +28,10 @@ if [ ! -e "$policy" ]; then
   parts="$parts $policy"
 fi
 trap 'rm -f $parts' EXIT
+trap 'exit 1' INT TERM
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
-apt-get install -y -qq --no-install-recommends --no-upgrade etcd-server containerd runc \
+apt-get install -y -qq --no-install-recommends --no-upgrade etcd-server containerd runc docker-registry \
   containernetworking-plugins iproute2 iptables nftables openssl busybox-static dropbear-bin
 [ $is_built = yes ] && exit 0
 apt-get install -y -qq --no-install-recommends --no-upgrade golang-1.19-go dpkg-dev make patch rsync

@@ -23,7 +23,8 @@ import {
   NAME_SERVERS,
 } from "../host/mod.ts";
 import { CONTINUE_ALL, END_ALL, HALT_ALL } from "../../ssh/mod.ts";
-import { ClusterApi, type V1Pod } from "./cluster_api.ts";
+import type { V1Pod } from "./client_node.d.ts";
+import { ClusterApi } from "./cluster_api.ts";
 import {
   CLUSTER_RIGHTS,
   clusterCapacity,
@@ -36,6 +37,7 @@ import { diskUsedMb, readStats, shellCommand, STATS_SCRIPT, timedCommand } from 
 import {
   checkPool,
   endAnnotation,
+  ENDING_MARK,
   isRecordOf,
   type LeaseRecord,
   MADE,
@@ -351,22 +353,35 @@ export class KubernetesBackend implements Backend {
     await startPod(this.#api, namespace, this.#options.clock);
   }
 
-  /** Removes a lease's namespace. @throws {SeedmintError} `conflict` if it was changed since `version`. */
+  /**
+   * Removes a lease: its pod first, since a namespace that still has one is tried again ever later.
+   *
+   * @throws {SeedmintError} `conflict` if it was changed since `version`.
+   */
   async #wipe(leaseId: string, version?: string): Promise<void> {
     const namespace = this.#namespace(leaseId);
     const endMs = this.#options.clock.monotonicMs() + DESTROY_MS_MAX;
+    const goneWithin = async (isThere: () => Promise<boolean>) => {
+      while (await isThere()) {
+        if (this.#options.clock.monotonicMs() > endMs) throw stuck(leaseId, namespace);
+        await this.#options.clock.sleep(POLL_MS);
+      }
+    };
     const record = await this.#find(leaseId);
     if (record === undefined) return;
-    if (!record.isEnding) await this.#api.deleteNamespace(namespace, version);
-    while (await this.#api.namespace(namespace) !== undefined) {
-      if (this.#options.clock.monotonicMs() > endMs) {
-        throw new SeedmintError(
-          "unavailable",
-          `Cannot destroy ${leaseId}: namespace ${namespace} is still there after ${DESTROY_MS_MAX} ms; look at its node`,
-          { retryable: true },
-        );
-      }
-      await this.#options.clock.sleep(POLL_MS);
+    if (!record.isEnding) await this.#endAnnotated(namespace, version);
+    await this.#api.deletePod(namespace, NAME);
+    await goneWithin(async () => await this.#api.pod(namespace, NAME) !== undefined);
+    await this.#api.deleteNamespace(namespace);
+    await goneWithin(async () => await this.#api.namespace(namespace) !== undefined);
+  }
+
+  async #endAnnotated(namespace: string, version: string | undefined): Promise<void> {
+    try {
+      await this.#api.annotate(namespace, ENDING_MARK, version);
+    } catch (error) {
+      // Somebody else removed it meanwhile.
+      if (!isSeedmintError(error, "not-found")) throw error;
     }
   }
 
@@ -471,4 +486,12 @@ export class KubernetesBackend implements Backend {
       if (this.#lanes.get(leaseId) === tail) this.#lanes.delete(leaseId);
     }
   }
+}
+
+function stuck(leaseId: string, namespace: string): SeedmintError {
+  return new SeedmintError(
+    "unavailable",
+    `Cannot destroy ${leaseId}: namespace ${namespace} is still there after ${DESTROY_MS_MAX} ms; look at its node`,
+    { retryable: true },
+  );
 }

@@ -2,47 +2,35 @@
  * The cluster's API, through the official client: the door of `@kubernetes/client-node`. Each call is
  * bounded in time, and its failure told without the request, which holds credentials.
  */
+// @ts-types="./client_node.d.ts"
 import {
   ApiException,
   AuthorizationV1Api,
-  type ConfigurationOptions,
   CoreV1Api,
   Exec,
   KubeConfig,
   NetworkingV1Api,
   Observable,
-  type ObservableMiddleware,
   PatchStrategy,
-  type V1Namespace,
-  type V1NetworkPolicy,
-  type V1Node,
-  type V1Pod,
-  type V1PodTemplate,
-  type V1ResourceQuota,
-  type V1Secret,
-  type V1Service,
   VersionApi,
 } from "@kubernetes/client-node";
 import type { Clock } from "../../../src/core/ports.ts";
 import { isSeedmintError, messageOf, SeedmintError } from "../../../src/core/errors.ts";
 import type { ExecResult } from "../../ports.ts";
-import { type ExecChannel, runExec } from "./exec.ts";
-import { CALL_MS_MAX, PAGE_COUNT, PAGE_COUNT_MAX } from "./limits.ts";
-
-export type {
-  V1Container,
+import type {
+  ObservableMiddleware,
+  Options,
   V1Namespace,
   V1NetworkPolicy,
-  V1NetworkPolicyPort,
   V1Node,
   V1Pod,
-  V1PodSpec,
   V1PodTemplate,
   V1ResourceQuota,
   V1Secret,
-  V1SecurityContext,
   V1Service,
-} from "@kubernetes/client-node";
+} from "./client_node.d.ts";
+import { type ExecChannel, runExec } from "./exec.ts";
+import { CALL_MS_MAX, PAGE_COUNT, PAGE_COUNT_MAX } from "./limits.ts";
 
 /** Where the credentials for the cluster are. */
 export interface ClusterAccess {
@@ -63,7 +51,6 @@ export interface Right {
 /** Where a pod finds its account, as Kubernetes mounts it. */
 const ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount";
 
-type Options = ConfigurationOptions<ObservableMiddleware>;
 type Page<T> = { items: T[]; metadata?: { _continue?: string } };
 
 /** The calls that leases need. Absent objects are `undefined` when read, and fine when deleted. */
@@ -169,13 +156,16 @@ export class ClusterApi {
     );
   }
 
-  /** @returns Whether it was there. @throws {SeedmintError} `conflict` if it was changed since. */
-  async deleteNamespace(name: string, resourceVersion?: string): Promise<boolean> {
-    const body = resourceVersion === undefined ? {} : { preconditions: { resourceVersion } };
-    return await this.#find(
-      `delete namespace ${name}`,
-      (options) => this.#core.deleteNamespace({ name, body }, options),
-    ) !== undefined;
+  /** Fine when it is on its way out already. */
+  async deleteNamespace(name: string): Promise<void> {
+    try {
+      await this.#find(
+        `delete namespace ${name}`,
+        (options) => this.#core.deleteNamespace({ name }, options),
+      );
+    } catch (error) {
+      if (!isSeedmintError(error, "conflict")) throw error;
+    }
   }
 
   async createSecret(namespace: string, body: V1Secret): Promise<void> {

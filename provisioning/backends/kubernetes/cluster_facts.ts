@@ -1,6 +1,7 @@
 /** What a cluster has, what it can do, and what we are allowed to do on it. */
 import type { Resources } from "../../ports.ts";
-import type { ClusterApi, Right, V1Node, V1Pod } from "./cluster_api.ts";
+import type { V1Node, V1Pod } from "./client_node.d.ts";
+import type { ClusterApi, Right } from "./cluster_api.ts";
 import { othersSelector } from "./labels.ts";
 import { amountOf } from "./quantity.ts";
 

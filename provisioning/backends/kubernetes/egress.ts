@@ -1,7 +1,7 @@
 /** Where a lease may go on the network, and who may come in. Pure. */
 import type { InstanceSpec } from "../../ports.ts";
 import { CLOSED_PORTS, CLOSED_RANGES, SSH_PORT_INSIDE } from "../host/mod.ts";
-import type { V1NetworkPolicy, V1NetworkPolicyPort } from "./cluster_api.ts";
+import type { V1NetworkPolicy, V1NetworkPolicyPort } from "./client_node.d.ts";
 import { NAME } from "./objects.ts";
 
 /** Ranges of ports can be named since 1.22 (`NetworkPolicyEndPort`); older servers drop the end silently. */

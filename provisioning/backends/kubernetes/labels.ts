@@ -1,6 +1,6 @@
 /** What a lease's namespace says of it: all that reconciliation and the reaper read. */
 import type { InstanceSpec } from "../../ports.ts";
-import type { V1Namespace } from "./cluster_api.ts";
+import type { V1Namespace } from "./client_node.d.ts";
 
 /** Names the lease, on all of its objects. */
 export const LEASE_LABEL = "seedmint.org/lease";
@@ -12,6 +12,7 @@ const PHASE = "seedmint.org/phase";
 const IMAGE = "seedmint.org/image";
 const SSH_PORT = "seedmint.org/ssh-port";
 const PAUSED = "seedmint.org/paused";
+const ENDING = "seedmint.org/ending";
 
 /** What is known of a lease from its namespace. */
 export interface LeaseRecord {
@@ -23,7 +24,7 @@ export interface LeaseRecord {
   /** Whether all of its objects were made. */
   readonly isMade: boolean;
   readonly isPaused: boolean;
-  /** Whether it is on its way out. */
+  /** Whether it is on its way out, by our mark or by the cluster's. */
   readonly isEnding: boolean;
   readonly image: string;
   readonly sshPort: number;
@@ -77,6 +78,9 @@ export function recordAnnotations(
 /** That all objects were made. */
 export const MADE: Readonly<Record<string, string>> = { [PHASE]: "made" };
 
+/** That it is on its way out. */
+export const ENDING_MARK: Readonly<Record<string, string>> = { [ENDING]: "true" };
+
 /** A new end. */
 export function endAnnotation(expiresMs: number): Record<string, string> {
   return { [EXPIRES]: String(expiresMs) };
@@ -108,7 +112,8 @@ export function recordOf(namespace: V1Namespace, pool: string): LeaseRecord | un
     expiresMs: isWhole ? expiresMs : 0,
     isMade: annotations[PHASE] === "made",
     isPaused: annotations[PAUSED] === "true",
-    isEnding: deletionTimestamp !== undefined || namespace.status?.phase === "Terminating",
+    isEnding: annotations[ENDING] === "true" || deletionTimestamp !== undefined ||
+      namespace.status?.phase === "Terminating",
     image: annotations[IMAGE] ?? "",
     sshPort: Number(annotations[SSH_PORT]),
     version: resourceVersion ?? "",

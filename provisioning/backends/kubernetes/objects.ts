@@ -19,7 +19,7 @@ import type {
   V1Secret,
   V1SecurityContext,
   V1Service,
-} from "./cluster_api.ts";
+} from "./client_node.d.ts";
 import { LEASE_LABEL, leaseLabels, namespaceOf, recordAnnotations } from "./labels.ts";
 import { SERVER_DISK_MB, TERMINATION_GRACE_S } from "./limits.ts";
 

@@ -1,5 +1,5 @@
 /** What a pod's status means for its lease. Pure. */
-import type { V1Pod } from "./cluster_api.ts";
+import type { V1Pod } from "./client_node.d.ts";
 import { PULL_FAILURE_MS_MAX, UNSCHEDULABLE_MS_MAX } from "./limits.ts";
 import { NAME } from "./objects.ts";
 

@@ -1,7 +1,8 @@
 /** Makes a lease's pod from its template and waits until it runs. */
 import type { Clock } from "../../../src/core/ports.ts";
 import { isSeedmintError, SeedmintError } from "../../../src/core/errors.ts";
-import type { ClusterApi, V1Pod } from "./cluster_api.ts";
+import type { V1Pod } from "./client_node.d.ts";
+import type { ClusterApi } from "./cluster_api.ts";
 import { POLL_MS, QUOTA_MS_MAX, START_MS_MAX } from "./limits.ts";
 import { NAME } from "./objects.ts";
 import { failureOf, stateOf } from "./pod_state.ts";
