@@ -365,7 +365,10 @@ Deno.test("leases, stop, topup and keepalive tell what became of it", async () =
     answers: { "lease.stop": { lease: leaseOf({ state: "ended", endedMs: 5 }), refundSat: 40 } },
   });
   assert.match(stop.out, /^ended; 40 sat came back$/m);
-  const kept = await run(["stop", "abcd"], { typed: ["n"] });
+  const kept = await run(["stop", "abcd"], {
+    answers: { "lease.ls": { leases: [leaseOf()] } },
+    typed: ["n"],
+  });
   assert.match(kept.err, /you said no/);
   const topUp = await run(["topup", "abcd", "--for", "30m"], {
     answers: { "lease.topup": { lease, extendedS: 1800, paidSat: 90 } },

@@ -1,6 +1,7 @@
 /** {@link LeaseDesk} over a lessee, its market and its book. */
 import { isSeedmintError, SeedmintError } from "../../../core/errors.ts";
 import type { Clock } from "../../../core/ports.ts";
+import type { RelayStatus } from "../../../nostr/mod.ts";
 import type {
   Lessee,
   Listing,
@@ -23,8 +24,8 @@ export interface LesseeDeskOptions {
   readonly agreements: Agreements;
   readonly clock: Clock;
   readonly config: WishSettings & Pick<Config, "lesseeTimeout">;
-  /** Relays that offers can be on. */
-  readonly relayCount: number;
+  /** Relays that offers can be on, and how they fare. */
+  readonly relays: () => readonly RelayStatus[];
 }
 
 type Params<Name extends keyof LeaseMethods> = LeaseMethods[Name]["params"];
@@ -43,8 +44,7 @@ export class LesseeDesk implements LeaseDesk {
     { signal }: LeaseWork<"market.list">,
   ) {
     const { market } = this.#options;
-    this.#assertRelays();
-    await market.ensureFresh({ signal });
+    await this.#look(signal);
     return { offers: market.list({ filter: listingFilter(filter), sort }).map(offerView) };
   }
 
@@ -56,9 +56,9 @@ export class LesseeDesk implements LeaseDesk {
     params: Params<"market.quote">,
     { signal, emit }: LeaseWork<"market.quote">,
   ) {
-    this.#assertRelays();
     const wish = leaseWish(params, this.#options.config);
     emit({ event: "step", state: "choosing", message: "asking what it would cost" });
+    await this.#look(signal);
     const quote = await this.#waited(
       signal,
       "a quote",
@@ -68,9 +68,9 @@ export class LesseeDesk implements LeaseDesk {
   }
 
   async "lease.spawn"(params: Params<"lease.spawn">, { signal, emit }: LeaseWork<"lease.spawn">) {
-    this.#assertRelays();
     const { lessee, agreements, config } = this.#options;
     const wish = spawnWish(params, config, await readToken(params.token));
+    await this.#look(signal);
     using consents = new DisposableStack();
     const onProgress = (progress: SpawnProgress) => {
       if (progress.step === "paying" && params.confirmed === true) {
@@ -184,7 +184,7 @@ export class LesseeDesk implements LeaseDesk {
   }
 
   async "lease.sync"(_params: Params<"lease.sync">, { signal }: LeaseWork<"lease.sync">) {
-    this.#assertRelays();
+    await this.#look(signal);
     const { lessee } = this.#options;
     const { found, over, silent } = await lessee.sync({ signal, isWide: true });
     return {
@@ -200,9 +200,8 @@ export class LesseeDesk implements LeaseDesk {
 
   /** The offer of one provider, asked for by its key when a look at all did not bring it. */
   async #listing(selector: string, signal: AbortSignal): Promise<Listing> {
-    this.#assertRelays();
+    await this.#look(signal);
     const { market } = this.#options;
-    await market.ensureFresh({ signal });
     try {
       return market.find(selector);
     } catch (error) {
@@ -212,12 +211,27 @@ export class LesseeDesk implements LeaseDesk {
     }
   }
 
-  /** @throws {SeedmintError} `usage` where nobody could be found or asked. */
-  #assertRelays(): void {
-    if (this.#options.relayCount > 0) return;
+  /**
+   * Reads the market unless that was done just now.
+   *
+   * @throws {SeedmintError} `usage` where no relay is set, `unavailable` if none answers.
+   */
+  async #look(signal: AbortSignal): Promise<void> {
+    const { market, relays } = this.#options;
+    if (relays().length === 0) {
+      throw new SeedmintError(
+        "usage",
+        "Cannot look at the market: no relay is set; name one with --relay, or in seedmint.toml",
+      );
+    }
+    await market.ensureFresh({ signal });
+    const all = relays();
+    if (market.list().length > 0 || all.some(({ state }) => state === "open")) return;
+    const troubles = all.map(({ url, lastError }) => `${url} (${lastError ?? "no answer"})`);
     throw new SeedmintError(
-      "usage",
-      "Cannot look at the market: no relay is set; name one with --relay, or in seedmint.toml",
+      "unavailable",
+      `Cannot look at the market: no relay answers: ${troubles.join(", ")}`,
+      { retryable: true },
     );
   }
 

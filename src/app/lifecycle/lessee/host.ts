@@ -147,14 +147,14 @@ export class LesseeHost implements LeaseAccess, AsyncDisposable {
       ...(receipts === undefined ? {} : { receipts: await receipts() }),
     }));
     lessee.onEvent((event) => this.#heard(event));
-    const relayCount = pool.urls.length;
+    const relays = () => pool.status();
     const desk = new LesseeDesk({
       lessee,
       market,
       agreements,
       clock: systemClock,
       config,
-      relayCount,
+      relays,
     });
     this.#problem = undefined;
     const owned = stack.move();

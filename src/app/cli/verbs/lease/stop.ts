@@ -1,22 +1,20 @@
 /** `stop`: ends a lease and takes back what is left. */
 import { SeedmintError } from "../../../../core/errors.ts";
+import type { NodeApi } from "../../../api/methods.ts";
 import { printable } from "../../../output/format.ts";
 import { openNode } from "../../support.ts";
 import type { VerbContext } from "../../verb.ts";
 import { askYes } from "../wallet/consent.ts";
-import { describeLease, showStep } from "./support.ts";
+import { describeLease, named, showStep } from "./support.ts";
 
 /** Runs the verb. */
 export async function run(context: VerbContext): Promise<number> {
   const { out, signal } = context;
-  const lease = context.operands[0]!;
-  if (context.input.isTerminal) {
-    const question = `End lease ${printable(lease.slice(0, 90))} with all that is in it?`;
-    if (!context.has("yes") && !await askYes(context, question)) {
-      throw new SeedmintError("denied", "Ended nothing: you said no");
-    }
-  }
+  const name = context.operands[0]!;
   await using node = await openNode(context, "relays");
+  const lease = context.input.isTerminal && !context.has("yes")
+    ? await agreed(context, node, name)
+    : name;
   const stopped = await node.call("lease.stop", { lease }, {
     signal,
     onEvent: (event) => out.json || showStep(out, event),
@@ -28,4 +26,13 @@ export async function run(context: VerbContext): Promise<number> {
     for (const line of describeLease(stopped.lease)) out.line(line);
   }
   return 0;
+}
+
+/** The lease that a person wants to end. */
+async function agreed(context: VerbContext, node: NodeApi, name: string): Promise<string> {
+  const { leases } = await node.call("lease.ls", { all: true }, { signal: context.signal });
+  const { id, image } = named(context, leases, name);
+  const question = `End lease ${id} (${printable(image)}) with all that is in it?`;
+  if (await askYes(context, question)) return id;
+  throw new SeedmintError("denied", "Ended nothing: you said no");
 }
