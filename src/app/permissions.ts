@@ -43,18 +43,28 @@ export const PERMISSION_FLAGS: readonly string[] = [
   "--allow-env=SEEDMINT_*,HOME,XDG_DATA_HOME",
 ];
 
-/** What lending compute needs besides, for engines are programs of this machine. */
-export const LENDING_PERMISSIONS: readonly NeededPermission[] = [
-  {
-    descriptor: { name: "run" },
-    why: "run: start containers and set up their network and disks",
-  },
-  { descriptor: { name: "sys", kind: "uid" }, why: "sys uid: see whether it runs as root" },
-  { descriptor: { name: "sys", kind: "statfs" }, why: "sys statfs: measure the disk" },
-];
+/**
+ * What lending compute runs with, in the place of {@link PERMISSION_FLAGS}: engines are programs of this
+ * machine, and what they leave in `/proc`, `/sys` and `/dev` Deno shows to none with less.
+ */
+export const LENDING_FLAGS: readonly string[] = ["--allow-all"];
 
-/** The flags that grant {@link LENDING_PERMISSIONS}. */
-export const LENDING_FLAGS: readonly string[] = ["--allow-run", "--allow-sys=uid,statfs"];
+/** Whether this process runs with {@link LENDING_FLAGS}, or what comes to the same. */
+export function mayLend(): boolean {
+  if (Deno.permissions.querySync({ name: "run" }).state !== "granted") return false;
+  if (Deno.build.os !== "linux") return true;
+  try {
+    Deno.statSync("/proc/self/limits");
+    return true;
+  } catch (error) {
+    return !(error instanceof Deno.errors.NotCapable);
+  }
+}
+
+/** The whole command line of a node that lends. */
+export function lendingLine(script = "node.ts"): string {
+  return `deno run ${LENDING_FLAGS.join(" ")} ${script}`;
+}
 
 /** What `devnet` needs besides, for it is made of processes. */
 export const DEVNET_PERMISSION: NeededPermission = {

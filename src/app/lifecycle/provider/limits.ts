@@ -50,5 +50,6 @@ export const LEASES_SHOWN_MAX = 500;
 export const WATCHDOG_LOOK_MS = 15_000;
 export const WATCHDOG_IDLE_MS = 60_000;
 
-/** How long mints may take to tell their keysets before lending begins without, in ms. */
+/** How long mints may take to be listed, and to tell their keysets, before lending begins, in ms. */
 export const MINTS_MS = 5_000;
+export const MINTS_LOOK_MS = 100;

@@ -27,12 +27,12 @@ import type { LentLease } from "../../api/provider_methods.ts";
 import type { Config } from "../../config/settings.ts";
 import type { Identity } from "../../identity.ts";
 import { logOf } from "../../log.ts";
-import { commandLine, LENDING_FLAGS, LENDING_PERMISSIONS } from "../../permissions.ts";
+import { lendingLine, mayLend } from "../../permissions.ts";
 import type { WalletHost } from "../wallet.ts";
 import { openBackend, type WatchedBackend } from "./backend.ts";
 import { tellInbox } from "./inbox_told.ts";
 import { LeaseTill } from "./lease_till.ts";
-import { MINTS_MS, PRUNE_MS, UPKEEP_MS } from "./limits.ts";
+import { MINTS_LOOK_MS, MINTS_MS, PRUNE_MS, UPKEEP_MS } from "./limits.ts";
 import { providerSettings } from "./provider_settings_of.ts";
 import { publicFetch } from "./public_fetch.ts";
 import { PublicImages } from "./public_images.ts";
@@ -149,13 +149,9 @@ function assertUsable({ config, pool }: LendingOptions): void {
   if (pool === undefined && config.providerHttp === undefined) {
     refuse("nobody would hear of it; say --relay WS_URL");
   }
-  const missing = LENDING_PERMISSIONS.filter(({ descriptor }) =>
-    Deno.permissions.querySync(descriptor).state !== "granted"
-  );
-  if (missing.length > 0) {
+  if (!mayLend()) {
     refuse(
-      `permissions are missing (${missing.map(({ descriptor }) => descriptor.name).join(", ")}); ` +
-        `start the node as ${commandLine("node.ts", LENDING_FLAGS)} start`,
+      `engines need all of Deno's permissions; start the node as ${lendingLine()} start`,
     );
   }
 }
@@ -187,6 +183,11 @@ async function openTill(
     mints: config.providerMints,
     onProblem: (message) => log("warning", message),
   });
+  // A wallet that was just opened asks the mints of the settings who they are before it lists them.
+  const untilMs = systemClock.monotonicMs() + MINTS_MS;
+  while (till.mints.length === 0 && systemClock.monotonicMs() < untilMs) {
+    await systemClock.sleep(MINTS_LOOK_MS, { signal });
+  }
   if (till.mints.length === 0) {
     throw new SeedmintError(
       "unavailable",

@@ -12,7 +12,7 @@ import {
   watchdogPid,
 } from "../../../../provisioning/backends/host/mod.ts";
 import { type Config, keyOf, type SettingName } from "../../config/settings.ts";
-import { LENDING_FLAGS, PERMISSION_FLAGS } from "../../permissions.ts";
+import { LENDING_FLAGS } from "../../permissions.ts";
 import { type BackendSettings, openBackend, type WatchedBackend } from "./backend.ts";
 import { WATCHDOG_IDLE_MS, WATCHDOG_LOOK_MS } from "./limits.ts";
 
@@ -49,7 +49,6 @@ export async function ensureWatchdog(config: BackendSettings): Promise<number> {
     "run",
     "--quiet",
     "--no-prompt",
-    ...PERMISSION_FLAGS,
     ...LENDING_FLAGS,
     new URL("node.ts", ROOT).pathname,
     "watchdog",
