@@ -30,7 +30,13 @@ export class OldClient implements AsyncDisposable {
   constructor(relay: string, secretKey = crypto.getRandomValues(new Uint8Array(32))) {
     this.#secretKey = secretKey;
     this.publicKey = nostrPublicKey(secretKey);
-    this.#pool = new RelayPool({ relays: [relay], clock: systemClock, random: systemRandom });
+    this.#pool = new RelayPool({
+      relays: [relay],
+      clock: systemClock,
+      random: systemRandom,
+      // Relays give private messages to those that they are for, who say so by NIP-42.
+      authSecretKey: secretKey,
+    });
     this.#inbox = PrivateInbox.open({
       pool: this.#pool,
       secretKey,
