@@ -85,7 +85,7 @@ type Case = readonly [
 const CASES: readonly Case[] = [
   ["says that it can run, and what it has in all", async (backend) => {
     const probe = await backend.probe();
-    assert.equal(probe.ok, true, probe.problem);
+    assert.equal(probe.ok, true, probe.problem ?? "it says nothing");
     assert.ok(probe.description.length > 0);
     const capacity = await backend.capacity();
     for (const amount of Object.values(capacity)) assert.ok(Number.isInteger(amount) && amount > 0);
