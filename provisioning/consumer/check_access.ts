@@ -26,7 +26,7 @@ export function checkAccess(
   answer: AccessAnswer,
   options: { readonly lease: BookedLease; readonly amountSat: number; readonly nowMs: number },
 ): CheckedAccess | string {
-  const { lease, nowMs } = options;
+  const { lease } = options;
   const { wanted, address } = lease;
   if (leaseNumberOf(answer.lease) === undefined || answer.sshPort === 0) {
     return `the provider gave "${

@@ -7,7 +7,7 @@ import { settleFailed } from "./settle.ts";
 
 /** One step of a refund. */
 export async function stepRefund(id: string, context: LesseeContext): Promise<Step> {
-  const { book, purse, signal, clock } = context;
+  const { book, purse, signal } = context;
   const refund = book.refunds.get(id);
   const lease = refund && book.leases.get(refund.lease);
   if (refund?.state !== "received" || lease === undefined) return "done";
