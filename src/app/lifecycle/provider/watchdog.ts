@@ -11,6 +11,7 @@ import {
   startWatchdog,
   watchdogPid,
 } from "../../../../provisioning/backends/host/mod.ts";
+import { isThere } from "../../../../provisioning/machine/mod.ts";
 import { type Config, keyOf, type SettingName } from "../../config/settings.ts";
 import { LENDING_FLAGS } from "../../permissions.ts";
 import { type BackendSettings, openBackend, type WatchedBackend } from "./backend.ts";
@@ -128,6 +129,8 @@ async function untilIdle(
     } catch {
       return;
     }
+    // Where the directory went there is nothing left to find, and nothing to end.
+    if (!await isThere(config.providerState)) return;
     const isIdle = !isLent(config) &&
       await backend.list().then((leases) => leases.length === 0, () => false);
     const nowMs = systemClock.monotonicMs();
