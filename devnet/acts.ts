@@ -2,6 +2,7 @@
 import { basename, join } from "node:path";
 import type { JsonLine, VerbResult } from "./processes.ts";
 import { image } from "./image_act.ts";
+import { lease } from "./lease_act.ts";
 import { paid } from "./paid_act.ts";
 import { release } from "./release_act.ts";
 import { wallet } from "./wallet_act.ts";
@@ -43,7 +44,7 @@ export type Act = (world: World) => Promise<ActResult>;
 
 /** All acts by name, in the order of the play. */
 export const ACTS: Readonly<Record<string, Act>> = {
-  ...{ swarm, liar, origin, resume, wallet, paid, image, release },
+  ...{ swarm, liar, origin, resume, wallet, paid, image, release, lease },
 };
 
 /** A third node fetches the file from both seeders at once. */

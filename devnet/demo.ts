@@ -1,7 +1,8 @@
 /**
  * The demo: real nodes, each its own process, on this machine alone. A relay, an origin web server
  * and four nodes; a real file; and what becomes of it when seeders work together, lie, or vanish. Then
- * two mints, a bill, and a wallet that is killed while it pays. Then a container image, and a signed release.
+ * two mints, a bill, and a wallet that is killed while it pays. Then a container image, a signed release,
+ * and, as root with runc, a container that is rented.
  *
  * Usage: deno task demo [FILE] [--act NAME] [--keep] [--json]
  */
@@ -17,7 +18,12 @@ const USAGE = `Usage: deno task demo [FILE] [--act ${
 /** What the development network runs. */
 const DEVNET = [
   ...["devnet/net/mod.ts", "devnet/net/relay_main.ts", "devnet/net/with_parent.ts"],
-  ...["devnet/lightning/main.ts", "devnet/mint/main.ts", "wallet/wallet.ts"],
+  ...[
+    "devnet/lease_stage.ts",
+    "devnet/lightning/main.ts",
+    "devnet/mint/main.ts",
+    "wallet/wallet.ts",
+  ],
 ];
 
 interface Options {

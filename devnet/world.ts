@@ -72,12 +72,26 @@ export class World implements AsyncDisposable {
 
   /** A running node; `flags` are those of `start`. */
   async node(name: string, ...flags: string[]): Promise<WorldNode> {
+    return await this.#node(name, flags);
+  }
+
+  /** As {@link node}, with every permission: it lends compute, and engines are programs of the machine. */
+  async lender(name: string, ...flags: string[]): Promise<WorldNode> {
+    return await this.#node(name, flags, ["--allow-all"]);
+  }
+
+  async #node(
+    name: string,
+    flags: readonly string[],
+    permissions?: readonly string[],
+  ): Promise<WorldNode> {
     const known = this.nodes.get(name);
     if (known !== undefined) return known;
     const data = join(this.directory, name);
     const relay = await this.relay();
     const process = this.#spawn({
       script: "node.ts",
+      ...(permissions === undefined ? {} : { flags: permissions }),
       args: [
         ...["start", "--json", "--data", data, "--no-mdns"],
         ...["--listen", "/ip4/127.0.0.1/tcp/0", "--relay", relay, ...flags],
@@ -148,6 +162,13 @@ export class World implements AsyncDisposable {
   /** Starts a verb and gives it back at once. */
   start(...args: string[]): ChildProcess {
     return this.#spawn({ script: "node.ts", args: [...args, "--json"] });
+  }
+
+  /** Runs a verb that starts programs of the machine. @returns What it printed, line by line. */
+  async program(...args: string[]): Promise<VerbResult> {
+    const result = await this.#spawn({ script: "node.ts", args, flags: ["--allow-all"] }).result();
+    if (result.code === 0) return result;
+    throw new Error(`${args[0]} failed: ${result.stderr}`);
   }
 
   /** Runs a verb to its end with a text on stdin. @returns Its last line. */
