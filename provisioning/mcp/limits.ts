@@ -10,6 +10,8 @@ export const MCP_LIMITS = {
   leasesMax: 50,
   /** Calls of one agent under way: a spawn takes a minute. */
   callsPerAgentMax: 16,
+  /** Calls of a session that are known again. */
+  callsKnownMax: 256,
   /** Characters of one text that a provider or a program wrote. */
   textCharsMax: 16_000,
   /** Progress is told at most this often. */

@@ -42,43 +42,74 @@ export function agentServer(agent: Agent, options: AgentServerOptions): McpServe
     { name: "seedmint", version: options.version },
     { capabilities: { tools: {} }, instructions: INSTRUCTIONS },
   );
-  let underWay = 0;
+  const calls = new CallDesk(agent, options);
   server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: AGENT_TOOLS.map(described) }));
   server.setRequestHandler(
     CallToolRequestSchema,
-    async (request: CallToolRequest, extra: McpExtra) => {
-      const { name, arguments: raw, _meta } = request.params;
-      const tool = toolOf(name);
-      if (tool === undefined) {
-        return failed(
-          `There is no tool ${JSON.stringify(name.slice(0, 40))}`,
-        );
-      }
-      if (underWay >= MCP_LIMITS.callsPerAgentMax) {
-        return failed("Too many calls are under way; wait for one of them to end");
-      }
-      underWay++;
-      try {
-        const onProgress = progressTeller(
-          _meta?.progressToken,
-          options.clock,
-          (params) => extra.sendNotification({ method: "notifications/progress", params }),
-        );
-        const result = await tool.run(raw, {
-          agent,
-          ...options,
-          callId: callIdOf(extra.requestId, options.random),
-          work: { signal: extra.signal, onProgress },
-        });
-        return { content: [{ type: "text", text: JSON.stringify(plain(result)) }] };
-      } catch (error) {
-        return failed(explained(error, agent, options));
-      } finally {
-        underWay--;
-      }
-    },
+    (request: CallToolRequest, extra: McpExtra) => calls.call(request, extra),
   );
   return server;
+}
+
+/** Does the calls of one session, each once. */
+class CallDesk {
+  readonly #agent: Agent;
+  readonly #options: AgentServerOptions;
+  /** Calls by the id of their event. A gateway may pass a message on twice, and 0.11.14 does. */
+  readonly #known = new Map<string, Promise<CallToolResult>>();
+  #underWay = 0;
+
+  constructor(agent: Agent, options: AgentServerOptions) {
+    this.#agent = agent;
+    this.#options = options;
+  }
+
+  call(request: CallToolRequest, extra: McpExtra): Promise<CallToolResult> {
+    const { requestId } = extra;
+    if (!isEventId(requestId)) return this.#do(request, extra);
+    const known = this.#known.get(requestId);
+    if (known !== undefined) return known;
+    const doing = this.#do(request, extra);
+    this.#known.set(requestId, doing);
+    if (this.#known.size > MCP_LIMITS.callsKnownMax) {
+      this.#known.delete(this.#known.keys().next().value!);
+    }
+    return doing;
+  }
+
+  async #do(request: CallToolRequest, extra: McpExtra): Promise<CallToolResult> {
+    const { name, arguments: raw, _meta } = request.params;
+    const tool = toolOf(name);
+    if (tool === undefined) return failed(`There is no tool ${JSON.stringify(name.slice(0, 40))}`);
+    if (this.#underWay >= MCP_LIMITS.callsPerAgentMax) {
+      return failed("Too many calls are under way; wait for one of them to end");
+    }
+    const { clock, random } = this.#options;
+    this.#underWay++;
+    try {
+      const onProgress = progressTeller(
+        _meta?.progressToken,
+        clock,
+        (params) => extra.sendNotification({ method: "notifications/progress", params }),
+      );
+      const result = await tool.run(raw, {
+        agent: this.#agent,
+        ...this.#options,
+        callId: isEventId(extra.requestId) ? extra.requestId : random.bytes(16).toHex(),
+        work: { signal: extra.signal, onProgress },
+      });
+      return { content: [{ type: "text", text: JSON.stringify(plain(result)) }] };
+    } catch (error) {
+      return failed(explained(error, this.#agent, this.#options));
+    } finally {
+      this.#underWay--;
+    }
+  }
+}
+
+/** Over Nostr a request has the id of its event, which is nobody's choice: the same is the same call. */
+function isEventId(requestId: string | number): requestId is string {
+  return typeof requestId === "string" && /^[0-9a-f]{64}$/.test(requestId);
 }
 
 function described(tool: AgentTool): McpTool {
@@ -96,13 +127,6 @@ function described(tool: AgentTool): McpTool {
 
 function failed(message: string): CallToolResult {
   return { isError: true, content: [{ type: "text", text: String(plain(message)) }] };
-}
-
-/** Of an agent elsewhere the id of its message is unique already: the same again is the same call. */
-function callIdOf(requestId: string | number, random: Random): string {
-  return typeof requestId === "string" && /^[0-9a-f]{64}$/.test(requestId)
-    ? requestId
-    : random.bytes(16).toHex();
 }
 
 /** Failures that tell of this machine, which are nobody's business elsewhere. */

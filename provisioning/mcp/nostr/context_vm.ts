@@ -60,6 +60,8 @@ interface Guest {
 export class ContextVm implements AsyncDisposable {
   /** Nostr key of the server, 64 hex digits. */
   readonly publicKey: string;
+  /** Resolves once a relay passes on what comes: messages that relays do not keep are lost before. */
+  readonly ready: Promise<void>;
   readonly #options: ContextVmOptions;
   readonly #allowed: ReadonlySet<string>;
   readonly #guests = new Map<string, Promise<Guest>>();
@@ -80,11 +82,16 @@ export class ContextVm implements AsyncDisposable {
       clock,
     });
     options.seen.prune(this.#nowS() - 2 * CONTEXT_VM_LIMITS.ageMaxS - 1);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.ready = promise;
     this.#unsubscribe = options.pool.subscribe([{
       kinds: [KIND_MESSAGE, KIND_WRAP, KIND_WRAP_EPHEMERAL],
       "#p": [this.publicKey],
       since: this.#nowS() - CONTEXT_VM_LIMITS.lookBackS,
-    }], { onEvent: (event) => this.#track(this.#receive(event)) });
+    }], {
+      onEvent: (event) => this.#track(this.#receive(event)),
+      onEose: () => resolve(),
+    });
   }
 
   /**

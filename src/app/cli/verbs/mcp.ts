@@ -76,12 +76,17 @@ async function serveNostr(context: VerbContext, options: AgentServerOptions): Pr
     onProblem: (message) => out.note(`note: ${message}`),
   });
   const { publicKey } = server;
+  await Promise.race([server.ready, interrupted(signal)]);
   if (out.json) {
     out.object({ event: "ready", publicKey, npub: npub(publicKey), relays: pool.urls });
   } else {
     out.line(`Agents reach this server as ${npub(publicKey)} through ${pool.urls.join(", ")}`);
   }
-  await new Promise<void>((resolve) => {
+  await interrupted(signal);
+}
+
+function interrupted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
     if (signal.aborted) resolve();
     signal.addEventListener("abort", () => resolve(), { once: true });
   });
