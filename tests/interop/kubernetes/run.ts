@@ -6,7 +6,7 @@
  *
  *     deno run -A tests/interop/kubernetes/run.ts --all
  *
- * `KUBERNETES_FOLDER` may name a folder with a `bin` that was built before. The last line is
+ * `--filter=TEXT` takes some cases only. `KUBERNETES_FOLDER` may name a folder with a `bin` that was built before. The last line is
  * `N passed, N failed`.
  */
 import { labMissing, runInLab } from "../registry/lab.ts";
@@ -36,7 +36,8 @@ try {
   // There is no way to a registry of packages from inside.
   const cache = new Deno.Command(Deno.execPath(), { args: ["cache", "--quiet", CASES], cwd: ROOT });
   if (!(await cache.output()).success) throw new Error("The suite's dependencies cannot be had");
-  const args = ["test", "-A", "--no-check", "--no-lock", "--cached-only", CASES];
+  const only = Deno.args.filter((arg) => arg.startsWith("--filter="));
+  const args = ["test", "-A", "--no-check", "--no-lock", "--cached-only", ...only, CASES];
   Deno.exitCode = await runInLab(
     Deno.execPath(),
     [...args, "--", directory, folder, group],
