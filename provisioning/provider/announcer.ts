@@ -34,6 +34,12 @@ export interface AnnouncerOptions {
   readonly onProblem?: (message: string) => void;
 }
 
+/** What an offer is made of. */
+export type OfferOptions = Pick<
+  AnnouncerOptions,
+  "publicKey" | "settings" | "till" | "backend" | "arch" | "peerId" | "verbs"
+>;
+
 /** Requests of ours that are answered. */
 const VERBS = ["quote", "stop", "restart", "logs", "exec", "leases"];
 
@@ -63,7 +69,7 @@ export class Announcer implements AsyncDisposable {
   /** What is on offer now; undefined while the engine cannot run leases. */
   offer(): OfferBody | undefined {
     const status = this.#options.provider.status();
-    return status.probe.ok ? this.#offer(status) : undefined;
+    return status.probe.ok ? offerOf(this.#options, status) : undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -107,7 +113,7 @@ export class Announcer implements AsyncDisposable {
     const status = this.#options.provider.status();
     // What cannot run leases is not offered; the last offer ends by itself.
     if (!status.probe.ok) return false;
-    const offer = this.#offer(status);
+    const offer = offerOf(this.#options, status);
     const key = JSON.stringify({
       ...offer,
       terms: { ...offer.terms, specs: [...offer.terms!.specs] },
@@ -120,38 +126,6 @@ export class Announcer implements AsyncDisposable {
     const isTaken = await this.#publish(buildOffer(offer, { createdAtS, expiresS }));
     if (isTaken) this.#lastOffer = key;
     return isTaken;
-  }
-
-  #offer(status: ProviderStatus): OfferBody {
-    const { settings, till, backend, publicKey, arch, peerId, verbs } = this.#options;
-    return {
-      provider: publicKey,
-      name: settings.name,
-      capabilities: status.probe.capabilities,
-      specs: settings.specs,
-      mints: till.mints,
-      uptimePercent: status.uptimePercent,
-      jobsCompletedCount: status.completedCount,
-      isolation: status.probe.isolation,
-      terms: {
-        paymentKey: till.paymentKey,
-        locktimeMin: LOCKTIME_MIN,
-        minDurationS: Math.ceil(settings.minDurationMs / 1000),
-        maxDurationS: Math.floor(settings.maxDurationMs / 1000),
-        specs: new Map(settings.specs.map((spec) => [
-          spec.id,
-          { diskMb: spec.diskMb, slotCount: slotCount(spec, freeIn(status)) },
-        ])),
-        backend: backend.name,
-        portCountMax: settings.portCountMax,
-        verbs: verbs ?? VERBS,
-        isDraining: status.isDraining,
-        ...(arch === undefined ? {} : { arch }),
-        ...(peerId === undefined ? {} : { peerId }),
-      },
-      ...(settings.location === undefined ? {} : { location: settings.location }),
-      ...(settings.apiEndpoint === undefined ? {} : { apiEndpoint: settings.apiEndpoint }),
-    };
   }
 
   async #beat(): Promise<void> {
@@ -227,6 +201,39 @@ export class Announcer implements AsyncDisposable {
       }
     }
   }
+}
+
+/** What is on offer, as it is said on relays and over HTTP. */
+export function offerOf(options: OfferOptions, status: ProviderStatus): OfferBody {
+  const { settings, till, backend, publicKey, arch, peerId, verbs } = options;
+  return {
+    provider: publicKey,
+    name: settings.name,
+    capabilities: status.probe.capabilities,
+    specs: settings.specs,
+    mints: till.mints,
+    uptimePercent: status.uptimePercent,
+    jobsCompletedCount: status.completedCount,
+    isolation: status.probe.isolation,
+    terms: {
+      paymentKey: till.paymentKey,
+      locktimeMin: LOCKTIME_MIN,
+      minDurationS: Math.ceil(settings.minDurationMs / 1000),
+      maxDurationS: Math.floor(settings.maxDurationMs / 1000),
+      specs: new Map(settings.specs.map((spec) => [
+        spec.id,
+        { diskMb: spec.diskMb, slotCount: slotCount(spec, freeIn(status)) },
+      ])),
+      backend: backend.name,
+      portCountMax: settings.portCountMax,
+      verbs: verbs ?? VERBS,
+      isDraining: status.isDraining,
+      ...(arch === undefined ? {} : { arch }),
+      ...(peerId === undefined ? {} : { peerId }),
+    },
+    ...(settings.location === undefined ? {} : { location: settings.location }),
+    ...(settings.apiEndpoint === undefined ? {} : { apiEndpoint: settings.apiEndpoint }),
+  };
 }
 
 /** Who drains has nothing to give. */

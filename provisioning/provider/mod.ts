@@ -6,7 +6,7 @@
  * May import: `src/core`, `src/nostr`, `provisioning/leases`, `provisioning/wire`, `provisioning/ssh`,
  * `provisioning/ports.ts`.
  */
-export { Announcer, type AnnouncerOptions } from "./announcer.ts";
+export { Announcer, type AnnouncerOptions, offerOf, type OfferOptions } from "./announcer.ts";
 export { leaseIdOf } from "./answers.ts";
 export type { ProviderEvent, ProviderOptions, ReceiptDesk, SshKit } from "./context.ts";
 export { Correspondence, type CorrespondenceOptions } from "./correspondence.ts";

@@ -161,6 +161,7 @@ export const WATCHDOG_VERB: VerbSpec = {
     "providerSocket",
     "providerEngineUrl",
     "providerEngineAuth",
+    "providerEngineRegistry",
     "providerPublicHost",
   ],
   examples: [],

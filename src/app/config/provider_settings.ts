@@ -94,6 +94,13 @@ export const PROVIDER_SETTINGS = {
     description: "What opens the engine: the kubeconfig of kubernetes, or the API token of proxmox",
     schema: textSchema,
   }),
+  providerEngineRegistry: setting<string | undefined>({
+    placeholder: "URL",
+    default: undefined,
+    description:
+      "Where images are pushed for the nodes of kubernetes; without it each asks a mirror of its own",
+    schema: httpUrlSchema,
+  }),
   providerState: setting<string>({
     placeholder: "DIR",
     default: PROVIDER_STATE,

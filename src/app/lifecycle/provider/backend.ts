@@ -1,6 +1,7 @@
 /** The engine that the settings choose, loaded when it is needed. */
 import { SeedmintError } from "../../../core/errors.ts";
 import { systemClock, systemRandom } from "../../../host/system.ts";
+import type { RuncOptions } from "../../../../provisioning/backends/runc/mod.ts";
 import type { Backend } from "../../../../provisioning/ports.ts";
 import type { Config } from "../../config/settings.ts";
 
@@ -12,6 +13,7 @@ export type BackendSettings = Pick<
   | "providerSocket"
   | "providerEngineUrl"
   | "providerEngineAuth"
+  | "providerEngineRegistry"
   | "providerPublicHost"
   | "providerBandwidth"
   | "providerNameServer"
@@ -33,28 +35,57 @@ export async function openBackend(
   config: BackendSettings,
   who: "provider" | "watchdog",
 ): Promise<WatchedBackend> {
-  const { providerBackend: name, providerState: stateDir } = config;
+  const { providerBandwidth: bandwidth, providerNameServer: nameServers } = config;
   const common = {
-    stateDir,
+    stateDir: config.providerState,
     // Whoever lends says where lessees connect; the watchdog has none.
     publicHost: config.providerPublicHost ?? "127.0.0.1",
     clock: systemClock,
     random: systemRandom,
+    ...(bandwidth === undefined ? {} : { bandwidthBytesPerS: bandwidth }),
+    ...(nameServers.length === 0 ? {} : { nameServers }),
   };
-  switch (name) {
+  const socket = config.providerSocket === undefined ? {} : { socketPath: config.providerSocket };
+  const isProvider = who === "provider";
+  switch (config.providerBackend) {
     case "runc": {
       const { RuncBackend } = await import("../../../../provisioning/backends/runc/mod.ts");
-      const { providerBandwidth: bandwidth, providerNameServer: nameServers } = config;
-      const options = {
-        ...common,
-        ...(bandwidth === undefined ? {} : { bandwidthBytesPerS: bandwidth }),
-        ...(nameServers.length === 0 ? {} : { nameServers }),
-      };
-      return who === "provider"
-        ? await RuncBackend.open(options)
-        : await RuncBackend.attach(options);
+      return isProvider ? await RuncBackend.open(common) : await RuncBackend.attach(common);
     }
+    case "docker":
+    case "podman": {
+      const { DockerBackend } = await import("../../../../provisioning/backends/docker/mod.ts");
+      const options = { ...common, ...socket, engine: config.providerBackend };
+      return isProvider ? await DockerBackend.open(options) : await DockerBackend.attach(options);
+    }
+    case "lxd":
+    case "incus": {
+      const { LxdBackend } = await import("../../../../provisioning/backends/lxd/mod.ts");
+      const options = { ...common, ...socket, engine: config.providerBackend };
+      return isProvider ? await LxdBackend.open(options) : await LxdBackend.attach(options);
+    }
+    case "kubernetes":
+      return await openKubernetes(config, common);
+    case "proxmox":
+      throw new SeedmintError("usage", "Cannot lend on proxmox: choose another provider-backend");
     default:
-      throw new SeedmintError("usage", `Cannot lend on ${name}: choose another provider-backend`);
+      return config.providerBackend satisfies never;
   }
+}
+
+type Common = Pick<RuncOptions, "stateDir" | "publicHost" | "clock" | "random">;
+
+async function openKubernetes(config: BackendSettings, common: Common): Promise<WatchedBackend> {
+  const { KubernetesBackend, MirroredImages, RegistryImages } = await import(
+    "../../../../provisioning/backends/kubernetes/mod.ts"
+  );
+  const { providerEngineAuth: kubeconfig, providerEngineRegistry: url } = config;
+  const images = url === undefined
+    ? new MirroredImages()
+    : new RegistryImages({ url, pullFrom: url.replace(/^https?:\/\//, "") });
+  return await KubernetesBackend.open({
+    ...common,
+    images,
+    ...(kubeconfig === undefined ? {} : { kubeconfig }),
+  });
 }

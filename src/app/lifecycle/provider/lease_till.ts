@@ -53,6 +53,11 @@ export class LeaseTill implements Till {
     );
   }
 
+  /** Y of each proof that a redeemed token had, for receipts. */
+  ysOf(tokenId: string): readonly string[] {
+    return this.#till.ysOf(tokenId);
+  }
+
   /** The mint that was paid with: `lease:<n>:<created>`, or `topup:<token>`. */
   #mintOf(id: string): string | undefined {
     const [kind, name] = id.split(":");

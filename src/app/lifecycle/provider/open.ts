@@ -13,7 +13,7 @@ export function openLending(
   options: Common & {
     readonly network: Network | undefined;
     readonly pools: Pools;
-    readonly money: Pick<MoneyParts, "wallet">;
+    readonly money: Pick<MoneyParts, "wallet" | "receipts">;
     readonly members: Membership;
     readonly scores: ScoreBook;
   },
@@ -26,6 +26,7 @@ export function openLending(
       identity,
       store,
       wallet: money.wallet,
+      receipts: money.receipts,
       network,
       pool,
       swarm: async () => {

@@ -5,21 +5,17 @@
 import { join } from "node:path";
 import { messageOf, SeedmintError } from "../../../core/errors.ts";
 import { systemClock, systemRandom } from "../../../host/system.ts";
-import { type RelayPool, SqliteSeenIds } from "../../../nostr/mod.ts";
+import type { RelayPool } from "../../../nostr/mod.ts";
 import { nostrPublicKey } from "../../../nostr/nostr.ts";
 import { ProcessLock } from "../../../sqlite/mod.ts";
 import { type Lease, LeaseJournal, type StoryEntry } from "../../../../provisioning/leases/mod.ts";
 import {
-  Announcer,
   checkSettings,
-  Correspondence,
   Provider,
   type ProviderSettings,
-  type ReceiptDesk,
   sshKit,
 } from "../../../../provisioning/provider/mod.ts";
 import type { Network } from "../../../../swarm/ports.ts";
-import { hostPlatform } from "../../../../swarm/registry/manifest/mod.ts";
 import { RegistryClient } from "../../../../swarm/registry/upstream/mod.ts";
 import type { SwarmFetch } from "../../../../swarm/registry/ports.ts";
 import type { BlobStore } from "../../../../swarm/store/blob_store.ts";
@@ -28,9 +24,10 @@ import type { Config } from "../../config/settings.ts";
 import type { Identity } from "../../identity.ts";
 import { logOf } from "../../log.ts";
 import { lendingLine, mayLend } from "../../permissions.ts";
+import type { NodeReceipts } from "../receipts.ts";
 import type { WalletHost } from "../wallet.ts";
 import { openBackend, type WatchedBackend } from "./backend.ts";
-import { tellInbox } from "./inbox_told.ts";
+import { inBackground, openHttp, openRelays, receiptDesk } from "./doors.ts";
 import { LeaseTill } from "./lease_till.ts";
 import { MINTS_LOOK_MS, MINTS_MS, PRUNE_MS, UPKEEP_MS } from "./limits.ts";
 import { providerSettings } from "./provider_settings_of.ts";
@@ -51,10 +48,8 @@ export interface LendingOptions {
   readonly pool: RelayPool | undefined;
   /** The swarm as a stranger sees it; undefined without libp2p or relays. */
   readonly swarm: () => Promise<SwarmFetch | undefined>;
-  /** Who signs receipts, once a provider runs. */
-  readonly receipts?: (lending: LendingParts) => ReceiptDesk & AsyncDisposable;
-  /** More ways in which lessees ask. */
-  readonly doors?: readonly ((lending: LendingParts) => Promise<AsyncDisposable | undefined>)[];
+  /** Where receipts are kept. */
+  readonly receipts: Pick<NodeReceipts, "store">;
 }
 
 /** What is there while something is lent. */
@@ -103,30 +98,22 @@ export class LendingSession implements AsyncDisposable {
     const backend = stack.use(await openBackend(config, "provider"));
     const images = await openImages(options, stack, folder);
     const ssh = sshKit({ clock: systemClock, random: systemRandom });
+    const own = { provider: publicKey, settings, journal, backend, till, images, ssh };
+    const receipts = receiptDesk(options, { publicKey, journal, till });
+    stack.defer(() => receipts.idle());
     const provider: Provider = stack.use(
-      await Provider.start({
-        provider: publicKey,
-        settings,
-        journal,
-        backend,
-        till,
-        images,
-        ssh,
-        clock: systemClock,
-        random: systemRandom,
-      }),
+      await Provider.start({ ...own, receipts, clock: systemClock, random: systemRandom }),
     );
+    receipts.noteLeases(provider.leases());
+    stack.defer(provider.onEvent((event) => receipts.noteEvent(event)));
     const view: LendingParts["view"] = (lease, story = []) =>
       lentLease(lease, { provider: publicKey, nowMs: systemClock.nowMs(), story });
     const parts = { publicKey, provider, journal, till, backend, settings, view };
     watchProvider(parts, stack);
     await ensureWatchdog(config);
     keepUp(options, parts, stack);
-    for (const door of options.doors ?? []) {
-      const opened = await door(parts);
-      if (opened !== undefined) stack.use(opened);
-    }
-    await openRelays(options, parts, { stack, folder, ssh });
+    openHttp(options, parts, stack);
+    openRelays(options, parts, { stack, folder, ssh });
     return new LendingSession(parts, stack.move());
   }
 
@@ -221,45 +208,6 @@ async function openImages(
   });
 }
 
-/** Messages in and out, offers and heartbeats. */
-async function openRelays(
-  { identity, network, pool }: LendingOptions,
-  parts: LendingParts,
-  own: {
-    readonly stack: AsyncDisposableStack;
-    readonly folder: string;
-    readonly ssh: ReturnType<typeof sshKit>;
-  },
-): Promise<void> {
-  if (pool === undefined) return;
-  const { stack, folder, ssh } = own;
-  const log = logOf("lease");
-  const onProblem = (message: string) => log("warning", message);
-  const secretKey = identity.nostrSecret;
-  const seen = stack.use(SqliteSeenIds.open(join(folder, "seen.sqlite")));
-  stack.use(Correspondence.open({
-    ...parts,
-    pool,
-    secretKey,
-    seen,
-    clock: systemClock,
-    random: systemRandom,
-    onProblem,
-  }));
-  stack.use(Announcer.start({
-    ...parts,
-    secretKey,
-    ssh,
-    pool,
-    clock: systemClock,
-    arch: hostPlatform(Deno.build).architecture,
-    ...(network === undefined ? {} : { peerId: network.peerId }),
-    onProblem,
-  }));
-  inBackground(stack, (signal) => tellInbox({ pool, secretKey, signal }));
-  await Promise.resolve();
-}
-
 /** What happens is logged. */
 function watchProvider({ provider }: LendingParts, stack: AsyncDisposableStack): void {
   const log = logOf("lease");
@@ -306,19 +254,5 @@ function keepUp(
         log("warning", `Looking after leases failed: ${messageOf(error)}`);
       }
     }
-  });
-}
-
-/** Runs `work` until the stack is disposed of, and waits for its end then. */
-function inBackground(
-  stack: AsyncDisposableStack,
-  work: (signal: AbortSignal) => Promise<void>,
-): void {
-  const closing = new AbortController();
-  const running = work(closing.signal);
-  running.catch(() => {});
-  stack.defer(async () => {
-    closing.abort();
-    await Promise.allSettled([running]);
   });
 }

@@ -26,6 +26,7 @@ const TOLD: readonly SettingName[] = [
   "providerSocket",
   "providerEngineUrl",
   "providerEngineAuth",
+  "providerEngineRegistry",
   "providerPublicHost",
 ];
 
