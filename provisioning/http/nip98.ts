@@ -68,7 +68,7 @@ export class SignatureDesk {
   readonly #seen = new Map<string, number>();
 
   /**
-   * @param options `urls`: base addresses at which this provider is reached, without a slash at the end.
+   * @param options `urls`: base addresses at which this provider is reached.
    */
   constructor(options: {
     readonly provider: string;
@@ -112,7 +112,7 @@ export class SignatureDesk {
     const named = tagValue(event, "p")?.toLowerCase();
     if (named !== undefined && named !== provider) return false;
     const url = tagValue(event, "u") ?? "";
-    if (urls.some((base) => url === `${base}${target}`)) return true;
+    if (urls.some((base) => url === `${base.replace(/\/+$/, "")}${target}`)) return true;
     // A proxy may have another name and a path of its own in front.
     return named === provider && url.endsWith(target);
   }
