@@ -227,7 +227,7 @@ export class Till {
       return {
         status: "redeemed",
         amountSat: sum("receive") + sum("fee"),
-        feeSat: -sum("fee"),
+        feeSat: 0 - sum("fee"),
       };
     }
     if (operation.status === "failed" || payment.state === "dead") {
