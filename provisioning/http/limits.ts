@@ -33,6 +33,10 @@ export const HTTP_LINE_LIMITS = {
   answerBytesMax: 3 * WIRE_LIMITS.messageCharsMax,
   /** How long one exchange may take: longer than a provider holds it. */
   exchangeMs: 65_000,
+  /** How long HTTP is tried before messages are: a lease that needs an image may take most of it. */
+  firstMs: 180_000,
+  /** How often a server that does not answer at all is tried. */
+  brokenMax: 5,
   /** First and longest pause before asking again. */
   retryFirstMs: 1_000,
   retryLastMs: 15_000,

@@ -67,16 +67,19 @@ export class HttpLine implements ProviderLine {
     signal: AbortSignal,
   ): Promise<Answer> {
     const { clock } = this.#options;
+    let brokenCount = 0;
     for (let pauseMs: number = HTTP_LINE_LIMITS.retryFirstMs;; pauseMs *= 2) {
       let waitMs = Math.min(pauseMs, HTTP_LINE_LIMITS.retryLastMs);
       try {
         const { answer, isFinal, retryMs } = await this.#exchange(asked, signal);
         if (isFinal) return answer;
+        brokenCount = 0;
         waitMs = Math.min(retryMs ?? waitMs, HTTP_LINE_LIMITS.retryLastMs);
       } catch (error) {
         signal.throwIfAborted();
         // What broke on the way may have arrived all the same: its id makes asking again harmless.
         if (!isSeedmintError(error) || !error.retryable) throw error;
+        if (++brokenCount >= HTTP_LINE_LIMITS.brokenMax) throw error;
       }
       await clock.sleep(waitMs, { signal });
     }
@@ -105,6 +108,10 @@ export class HttpLine implements ProviderLine {
       (signal) => this.#post(url, { body, authorization, signal }),
     );
     const answer = readAnswer(text);
+    if (status === 401) {
+      const why = answer?.type === "error" ? answer.message : "no reason told";
+      throw new SeedmintError("unavailable", `${url.origin} does not take our signature: ${why}`);
+    }
     if (answer === undefined) {
       throw new SeedmintError(
         "unavailable",

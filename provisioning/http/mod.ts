@@ -7,6 +7,7 @@
  * `provisioning/consumer/ports.ts`, `provisioning/ports.ts`, `node:crypto`.
  */
 export { HttpDesk, type HttpDeskOptions, type HttpReply, type HttpRequest } from "./desk.ts";
+export { HttpFirstLine } from "./http_first_line.ts";
 export { HttpLine, type HttpLineOptions } from "./line.ts";
 export { HTTP_LIMITS, HTTP_LINE_LIMITS } from "./limits.ts";
 export { KIND_HTTP_AUTH, signHttp } from "./nip98.ts";

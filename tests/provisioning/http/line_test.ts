@@ -1,6 +1,17 @@
 import assert from "node:assert/strict";
-import { HttpLine, type HttpLineOptions, type HttpReply } from "../../../provisioning/http/mod.ts";
-import type { NamedRequest, ProviderAddress } from "../../../provisioning/consumer/ports.ts";
+import {
+  HttpFirstLine,
+  HttpLine,
+  type HttpLineOptions,
+  type HttpReply,
+} from "../../../provisioning/http/mod.ts";
+import type {
+  NamedRequest,
+  ProviderAddress,
+  ProviderLine,
+} from "../../../provisioning/consumer/ports.ts";
+import { nostrPublicKey } from "../../../src/nostr/mod.ts";
+import { buildRequest, readRequest } from "../../../provisioning/wire/mod.ts";
 import { PROVIDER_KEY } from "../../support/provisioning/lease_world.ts";
 import { safeToken } from "../../support/provisioning/memory_till.ts";
 import { BASE, CAROL, HttpWorld } from "./support.ts";
@@ -130,7 +141,15 @@ Deno.test("HttpLine asks again under the same id after broken connections, and p
 Deno.test("HttpLine waits as long as it is told, for an image that is long on its way, too", async () => {
   await using world = new HttpWorld();
   await world.start();
-  const never = lineOf(world, () => Promise.reject(new TypeError("no route")));
+  const dead = lineOf(world, () => Promise.reject(new TypeError("no route")));
+  await assert.rejects(settled(world, dead.ask(TO, SPAWN, { signal })), { code: "unavailable" });
+  const never = lineOf(
+    world,
+    (_url, init) =>
+      new Promise((_, reject) =>
+        init.signal!.addEventListener("abort", () => reject(init.signal!.reason))
+      ),
+  );
   await assert.rejects(
     settled(world, never.ask(TO, SPAWN, { signal, timeoutMs: 30_000 })),
     { code: "timeout" },
@@ -209,4 +228,36 @@ Deno.test("HttpLine takes no endless, foreign or unreadable answer", async () =>
     const line = lineOf(world, () => Promise.resolve(answer()));
     await assert.rejects(settled(world, line.ask(TO, SPAWN, { signal })), { code });
   }
+});
+
+Deno.test("HttpFirstLine asks by messages where HTTP does not answer, under the same id", async () => {
+  await using world = new HttpWorld();
+  const one = await world.start();
+  const asked: string[] = [];
+  const messages: ProviderLine = {
+    ask: (to, request) => {
+      asked.push(`${request.type} ${request.requestId} ${to.apiEndpoint}`);
+      const reading = readRequest(buildRequest(request));
+      assert.ok(reading.ok);
+      return one.provider.ask(nostrPublicKey(CAROL), reading.request);
+    },
+  };
+  const inner = through(world);
+  let isUp = true;
+  const http = lineOf(world, async (url, init) => {
+    const response = await inner(url, init);
+    if (isUp) return response;
+    throw new TypeError("the answer was lost");
+  });
+  const line = new HttpFirstLine({ http, messages });
+  const quote = { type: "quote", requestId: "q" } as const;
+  assert.equal((await settled(world, line.ask(TO, quote, { signal }))).type, "quote");
+  assert.deepEqual(asked, []);
+  isUp = false;
+  const access = await settled(world, line.ask(TO, SPAWN, { signal }));
+  assert.equal(access.type, "access");
+  assert.deepEqual(asked, [`spawn order-1 ${BASE}`]);
+  assert.equal(world.leases.till.redeemed.size, 1);
+  await settled(world, line.ask({ provider: PROVIDER_KEY, isOurs: true }, quote, { signal }));
+  assert.equal(asked.length, 2);
 });
