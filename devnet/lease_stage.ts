@@ -255,11 +255,9 @@ async function booksOf(
 
 /** The watchdog watches for a while longer than its provider lives: here nothing is left to watch. */
 async function endWatchdog(world: World, provider: WorldNode): Promise<void> {
-  const { watchdogPid } = last(
-    await world.start("provider", "status", "--data", provider.data).result(),
-  );
   await world.stopNode(provider.name);
-  if (typeof watchdogPid === "number") Deno.kill(watchdogPid, "SIGTERM");
+  const pid = Number(await Deno.readTextFile(join(STATE, "watchdog.pid")).catch(() => ""));
+  if (Number.isSafeInteger(pid) && pid > 1) Deno.kill(pid, "SIGTERM");
 }
 
 function last({ lines }: Pick<VerbResult, "lines">): JsonLine {

@@ -36,7 +36,7 @@ export interface OfferView {
   readonly isOnline: boolean;
   /** When it last gave one, in milliseconds since 1970. */
   readonly seenMs: number | null;
-  /** Of the minutes of the last day, how many had a heartbeat: our own count, not its claim. */
+  /** Of the last minutes, how many had a heartbeat, in percent: our own count, not its claim. */
   readonly uptimePercent: number | null;
   /** From 0 to 100, from what is known of it; null when nothing is. */
   readonly score: number | null;

@@ -26,7 +26,12 @@ export interface LesseeDeskOptions {
   readonly config: WishSettings & Pick<Config, "lesseeTimeout">;
   /** Relays that offers can be on, and how they fare. */
   readonly relays: () => readonly RelayStatus[];
+  /** Whether nothing goes on once a verb has its answer. */
+  readonly isAlone: boolean;
 }
+
+/** How long a verb that works alone waits for the receipt of what it ended. */
+const RECEIPT_MS = 15_000;
 
 type Params<Name extends keyof LeaseMethods> = LeaseMethods[Name]["params"];
 type Emit = (event: StepEvent) => void;
@@ -165,6 +170,7 @@ export class LesseeDesk implements LeaseDesk {
       "the provider",
       (within) => lessee.stop(id, { signal: within }),
     );
+    if (this.#options.isAlone) await this.#receipted(id, signal);
     return { lease: this.#view(id), refundSat: refundedSat };
   }
 
@@ -192,6 +198,25 @@ export class LesseeDesk implements LeaseDesk {
       ended: over.map(({ id }) => this.#view(id)),
       silent: silent.map(npub),
     };
+  }
+
+  /** Waits a while until both have signed; what is not done by then goes on with the next verb. */
+  async #receipted(id: string, signal: AbortSignal): Promise<void> {
+    const { lessee, clock } = this.#options;
+    if (!lessee.lease(id).owesReceipt) return;
+    await new Promise<void>((resolve) => {
+      const cancel = clock.timer(RECEIPT_MS, () => end());
+      const off = lessee.onEvent((event) => {
+        if (event.type === "lease" && event.lease.id === id && !event.lease.owesReceipt) end();
+      });
+      const end = () => {
+        cancel();
+        off();
+        signal.removeEventListener("abort", end);
+        resolve();
+      };
+      signal.addEventListener("abort", end);
+    });
   }
 
   #view(id: string): LeaseView {

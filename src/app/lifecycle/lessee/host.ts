@@ -26,6 +26,8 @@ export interface LesseeHostOptions {
   /** The public relays; absent when there are none. */
   readonly pool: RelayPool | undefined;
   readonly wallet: WalletHost;
+  /** Whether it is for the time of one verb. */
+  readonly isAlone: boolean;
   /** Receipts of leases; loaded with the rest. */
   readonly receipts?: () => Promise<LeaseReceipts>;
   /** What is known of providers. */
@@ -155,6 +157,7 @@ export class LesseeHost implements LeaseAccess, AsyncDisposable {
       clock: systemClock,
       config,
       relays,
+      isAlone: this.#options.isAlone,
     });
     this.#problem = undefined;
     const owned = stack.move();

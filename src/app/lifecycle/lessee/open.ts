@@ -29,7 +29,11 @@ export function openRenting(
     });
   };
   const host = stack.use(
-    new LesseeHost({ config, identity, pool, wallet: money.wallet, receipts }),
+    new LesseeHost({
+      ...{ config, identity, pool, receipts },
+      wallet: money.wallet,
+      isAlone: role !== "node",
+    }),
   );
   if (role === "node") void host.start();
   return host;

@@ -44,7 +44,9 @@ export function offerView(listing: Listing): OfferView {
     tiers: listing.specs.map(tierView).sort((a, b) => a.rateMsatPerS - b.rateMsatPerS),
     isOnline: listing.isOnline,
     seenMs: seenS === undefined ? null : seenS * 1000,
-    uptimePercent: listing.uptimePercent ?? null,
+    uptimePercent: listing.uptimePercent === undefined
+      ? null
+      : Math.round(listing.uptimePercent * 10) / 10,
     score: listing.score ?? null,
     activeCount: heartbeat?.activeCount ?? null,
     freeCpuMillicores: heartbeat?.cpuMillicores ?? null,
@@ -122,7 +124,7 @@ export function leaseView(account: LeaseAccount): LeaseView {
     providerName: lease.providerName === "" ? null : lease.providerName,
     lease: access?.lease ?? null,
     leaseId: access?.leaseId ?? null,
-    providerState: lease.stage === "stopping" ? "stopping" : lease.providerState ?? null,
+    providerState: wordOf(lease),
     tier: wanted.specId === "" ? null : wanted.specId,
     image: wanted.imageDigest === undefined || wanted.image.includes("@")
       ? wanted.image
@@ -150,6 +152,11 @@ export function leaseView(account: LeaseAccount): LeaseView {
     },
     problem: problemOf(lease, account),
   };
+}
+
+/** What its provider said last of it, while that means something. */
+function wordOf({ stage, providerState }: BookedLease): string | null {
+  return stage === "stopping" ? "stopping" : stage === "live" ? providerState ?? null : null;
 }
 
 function problemOf(
