@@ -1,0 +1,12 @@
+import assert from "node:assert/strict";
+import { labMissing, runCases } from "../../provisioning/backends/runc/lab.ts";
+
+const missing = await labMissing();
+
+Deno.test({
+  name: `a provider of real processes survives being killed${
+    missing ? ` (skipped: ${missing})` : ""
+  }`,
+  ignore: missing !== undefined,
+  fn: async () => assert.equal(await runCases(import.meta.resolve("./kill_cases.ts")), undefined),
+});
