@@ -66,6 +66,9 @@ export function paymentAfter(
   nowMs: number,
 ): BookedPayment | undefined {
   if (!canHappenToPayment(payment.state, event.type)) return undefined;
+  // Nobody can have given anything for what nobody was sent.
+  const isAnswer = event.type === "accepted" || event.type === "refunded";
+  if (isAnswer && payment.sentMs === undefined) return undefined;
   const { nextMs: _, ...rest } = payment;
   const enter = (state: PaymentState, more: Partial<BookedPayment> = {}): BookedPayment => ({
     ...rest,

@@ -265,6 +265,11 @@ export class MessageLine implements ProviderLine, AsyncDisposable {
       const { requestId } = answer;
       return this.#emit({ provider, answer, ...(requestId === undefined ? {} : { requestId }) });
     }
+    if (!fits(target, answer)) {
+      return this.#report(
+        `Provider ${provider.slice(0, 8)}… answered ${target.type} with ${answer.type}`,
+      );
+    }
     const { requestId } = target;
     if (KEPT.has(target.type)) {
       const { book } = this.#options;
@@ -289,12 +294,7 @@ export class MessageLine implements ProviderLine, AsyncDisposable {
     const { letters } = this.#options.book;
     if (answer.requestId !== undefined) {
       const { requestId } = answer;
-      const one = waiting.find((one) => one.requestId === requestId) ??
-        letters.get(sender, requestId);
-      if (one === undefined || answer.type === "progress") return one;
-      if (fits(one, answer)) return one;
-      this.#report(`Provider ${sender.slice(0, 8)}… answered ${one.type} with ${answer.type}`);
-      return undefined;
+      return waiting.find((one) => one.requestId === requestId) ?? letters.get(sender, requestId);
     }
     return byOrder<Expected & Partial<Pick<Waiting, "give" | "onProgress">>>(
       answer,

@@ -16,7 +16,11 @@ const WISH = { id: "web", image: "alpine:3.20", durationMs: 3_600_000 } as const
 interface Scenario {
   readonly name: string;
   readonly prepare?: (world: LesseeWorld) => void;
-  readonly steps: readonly ((run: LesseeRun, world: LesseeWorld) => Promise<unknown>)[];
+  readonly steps: readonly ((
+    run: LesseeRun,
+    world: LesseeWorld,
+    lender: LenderRun,
+  ) => Promise<unknown>)[];
   readonly check: (world: LesseeWorld, run: LesseeRun, lender: LenderRun) => void;
 }
 
@@ -32,7 +36,7 @@ async function live(scenario: Scenario, killAt: number): Promise<boolean> {
   const survive = async (work: (run: LesseeRun) => Promise<unknown>): Promise<void> => {
     for (;;) {
       try {
-        run ??= await world.lessee(isKilled ? {} : { killAt });
+        run ??= await world.lessee({ kind: "nip04", ...(isKilled ? {} : { killAt }) });
         await world.during(work(run), { run });
         if (!run.kill.isDead) return;
       } catch (error) {
@@ -48,7 +52,7 @@ async function live(scenario: Scenario, killAt: number): Promise<boolean> {
     }
   };
   try {
-    for (const step of scenario.steps) await survive((run) => step(run, world));
+    for (const step of scenario.steps) await survive((run) => step(run, world, lender));
     await world.pass(3_000);
     scenario.check(world, run!, lender);
   } catch (error) {
@@ -109,25 +113,20 @@ const scenarios: readonly Scenario[] = [
     },
   },
   {
-    name: "a lease that the provider refuses costs nothing once the lock has ended",
-    prepare: (world) => {
-      world.settings = {
-        ...world.settings,
-        images: { allow: [], deny: ["docker.io/library/alpine"] },
-      };
-    },
+    name: "a lease whose image cannot be had costs nothing once the lock of its token has ended",
+    prepare: (world) => world.images.missing.add("alpine:3.20"),
     steps: [
-      ({ lessee }) =>
-        settled(
-          lessee.spawn({ ...WISH, image: "docker.io/library/alpine" }, { signal: SIGNAL }),
-          "unavailable",
-          "denied",
-        ),
-      (_run, world) => world.clock.advance(3_600_000),
+      ({ lessee }) => settled(lessee.spawn(WISH, { signal: SIGNAL }), "not-found"),
+      async (_run, world, lender) => {
+        await lender[Symbol.asyncDispose]();
+        await world.clock.advance(1_800_000);
+      },
     ],
-    check: (world, { book }) => {
+    check: (world, { book, lessee }) => {
+      assert.equal(world.purse.made.size, 1);
       assert.equal(world.purse.balanceSat, FUNDED_SAT);
       assert.equal(world.till.balanceSat, 0);
+      assert.equal(lessee.leases({ all: true })[0]?.end?.reason, "unserved");
       assert.equal(book.payments.open().length, 0);
     },
   },

@@ -9,6 +9,7 @@ import {
   MemorySeenIds,
   type NostrEvent,
   nostrPublicKey,
+  type PrivateKind,
   type SeenIds,
 } from "../../../src/nostr/mod.ts";
 import {
@@ -141,11 +142,14 @@ export class LesseeWorld implements AsyncDisposable {
       clock,
       onProblem,
     });
+    let isStopped = false;
     const run: LenderRun = {
       provider,
       journal,
       post,
       [Symbol.asyncDispose]: async () => {
+        if (isStopped) return;
+        isStopped = true;
         await announcer[Symbol.asyncDispose]();
         await post[Symbol.asyncDispose]();
         await provider[Symbol.asyncDispose]();
@@ -158,7 +162,11 @@ export class LesseeWorld implements AsyncDisposable {
 
   /** Starts a lessee that is killed at point `killAt`. @throws {Killed} */
   async lessee(
-    options: { readonly killAt?: number; readonly receipts?: LeaseReceipts } = {},
+    options: {
+      readonly killAt?: number;
+      readonly receipts?: LeaseReceipts;
+      readonly kind?: PrivateKind;
+    } = {},
   ): Promise<LesseeRun> {
     await Promise.resolve();
     const kill = new KillSwitch(options.killAt);
@@ -185,6 +193,7 @@ export class LesseeWorld implements AsyncDisposable {
         clock,
         random,
         onProblem,
+        ...(options.kind === undefined ? {} : { kindFor: () => options.kind! }),
       });
       const market = new Market({ pool: this.relay, clock });
       const lessee = Lessee.open({
@@ -240,7 +249,7 @@ export class LesseeWorld implements AsyncDisposable {
     for (let waitedMs = 0; !isDone && waitedMs < ms; waitedMs += stepMs) {
       if (run?.kill.isDead) break;
       await this.pass(stepMs);
-      stepMs = Math.min(5_000, Math.ceil(stepMs * 1.3));
+      stepMs = Math.min(15_000, Math.ceil(stepMs * 1.3));
     }
     if (run?.kill.isDead && !isDone) throw new Killed(run.kill.place);
     if (!isDone) throw new Error(`Not done after ${ms} ms`);

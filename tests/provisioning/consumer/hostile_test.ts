@@ -1,0 +1,337 @@
+/** Providers of Paygress, and providers that do not keep their word. */
+import assert from "node:assert/strict";
+import { isSeedmintError } from "../../../src/core/errors.ts";
+import { buildPrivate } from "../../../src/nostr/mod.ts";
+import { LESSEE_LIMITS } from "../../../provisioning/consumer/mod.ts";
+import type { EndedLease } from "../../../provisioning/consumer/mod.ts";
+import { buildAnswer } from "../../../provisioning/wire/mod.ts";
+import { FUNDED_SAT, LESSEE, LesseeWorld } from "../../support/provisioning/lessee_world.ts";
+import { playToken } from "../../support/provisioning/memory_till.ts";
+import { ScriptedProvider } from "../../support/provisioning/scripted_provider.ts";
+
+const SIGNAL = new AbortController().signal;
+const WISH = { id: "web", image: "alpine:3.20", durationMs: 3_600_000 } as const;
+const OLD = { ...WISH, policy: { allowsOld: true } } as const;
+
+/** Remembers what receipts were asked for. */
+function ledger(): {
+  readonly ended: EndedLease[];
+  readonly port: { ended(lease: EndedLease): Promise<void> };
+} {
+  const ended: EndedLease[] = [];
+  return { ended, port: { ended: (lease) => Promise.resolve(void ended.push(lease)) } };
+}
+
+async function codeOf(work: Promise<unknown>): Promise<string> {
+  try {
+    await work;
+  } catch (error) {
+    if (isSeedmintError(error)) return `${error.code}: ${error.message}`;
+    throw error;
+  }
+  return "nothing";
+}
+
+Deno.test("an old provider gets five fields and an unlocked token, and its lease works", async () => {
+  await using world = new LesseeWorld();
+  using old = new ScriptedProvider(world, {
+    isOurs: false,
+    script: async (request, provider) => {
+      await provider.take(request);
+      if (request.type === "spawn") return provider.access();
+      if (request.type === "topup") {
+        return {
+          type: "topup",
+          lease: "container-1000",
+          extendedS: 600,
+          expiresMs: world.clock.nowMs() + 4_200_000,
+          message: "Lease extended by 600s",
+        };
+      }
+      return request.type === "status"
+        ? {
+          type: "status",
+          lease: "container-1000",
+          status: "Running",
+          expiresMs: world.clock.nowMs() + 3_500_000,
+          remainingS: 3500,
+          cpuMillicores: 1000,
+          memoryMb: 1024,
+          sshHost: "203.0.113.9",
+          sshPort: 31000,
+          sshUsername: "root",
+        }
+        : undefined;
+    },
+  });
+  const { lessee } = await world.lessee();
+  assert.match(await codeOf(world.during(lessee.spawn(WISH, { signal: SIGNAL }))), /^not-found/);
+  const lease = await world.during(lessee.spawn(OLD, { signal: SIGNAL }));
+  assert.equal(lease.access?.host, "203.0.113.9");
+  assert.equal(lease.access?.usesPassword, true);
+  assert.match(lease.wanted.sshPassword, /^[A-Za-z0-9]{20}$/);
+  assert.deepEqual(lease.complaints, []);
+  assert.equal(old.messages[0]?.kind, "nip04");
+  assert.equal(world.purse.made.get("web")?.lockedTo, undefined);
+  await world.during(lessee.status(lease.id, { signal: SIGNAL }));
+  const topped = await world.during(lessee.topUp(lease.id, { amountSat: 30 }, { signal: SIGNAL }));
+  assert.equal(topped.payment.state, "taken");
+  assert.match(
+    await codeOf(lessee.stop(lease.id, { signal: SIGNAL })),
+    /^denied: .*does not know how/,
+  );
+  assert.equal(world.moneySat, FUNDED_SAT);
+});
+
+Deno.test("an old provider that never answers costs nothing", async () => {
+  await using world = new LesseeWorld();
+  using old = new ScriptedProvider(world, { isOurs: false, script: () => undefined });
+  const { lessee } = await world.lessee();
+  const message = await codeOf(world.during(lessee.spawn(OLD, { signal: SIGNAL })));
+  assert.match(message, /^timeout: Cannot rent Basic .* does not answer\. 180 sat came back$/);
+  assert.equal(world.purse.balanceSat, FUNDED_SAT);
+  assert.equal(new Set(old.messages.map(({ id }) => id)).size, 1, "asked with one message");
+  assert.equal(lessee.leases({ all: true })[0]?.end?.reason, "unserved");
+});
+
+Deno.test("an old provider that takes the token and never answers is told as a loss", async () => {
+  await using world = new LesseeWorld();
+  using _old = new ScriptedProvider(world, {
+    isOurs: false,
+    script: async (request, provider) => void await provider.take(request),
+  });
+  const receipts = ledger();
+  const { lessee, events } = await world.lessee({ receipts: receipts.port });
+  const message = await codeOf(world.during(lessee.spawn(OLD, { signal: SIGNAL })));
+  assert.match(message, /180 sat are lost to it$/);
+  await world.pass(1_000);
+  assert.equal(receipts.ended[0]?.reason, "robbed");
+  assert.equal(receipts.ended[0]?.payments[0]?.outcome, "lost");
+  assert.ok(events.some(({ type }) => type === "loss"));
+});
+
+Deno.test("a locked token of a provider that is silent comes back after its lock", async () => {
+  await using world = new LesseeWorld();
+  using provider = new ScriptedProvider(world, { isOurs: true, script: () => undefined });
+  const { lessee } = await world.lessee();
+  const spawning = lessee.spawn(WISH, { signal: SIGNAL });
+  const message = await codeOf(world.during(spawning, { ms: 1_200_000 }));
+  assert.match(message, /^timeout: .*180 sat are locked to it until .* UTC and come back then$/);
+  assert.ok(provider.messages.length > 1, "it was asked again");
+  assert.deepEqual(new Set(provider.requests.map(({ requestId }) => requestId)), new Set(["web"]));
+  assert.equal(world.purse.balanceSat, FUNDED_SAT - 180);
+  assert.equal(lessee.account(lessee.leases({ all: true })[0]!.id).comingSat, 180);
+  await world.clock.advance(1_200_000);
+  await world.pass(1_000);
+  assert.equal(world.purse.balanceSat, FUNDED_SAT);
+});
+
+Deno.test("a provider that takes a locked token and never answers is found out after the lock", async () => {
+  await using world = new LesseeWorld();
+  using _provider = new ScriptedProvider(world, {
+    isOurs: true,
+    script: async (request, provider) => void await provider.take(request),
+  });
+  const receipts = ledger();
+  const { lessee } = await world.lessee({ receipts: receipts.port });
+  await codeOf(world.during(lessee.spawn(WISH, { signal: SIGNAL }), { ms: 1_200_000 }));
+  await world.clock.advance(1_200_000);
+  await world.pass(1_000);
+  assert.equal(lessee.leases({ all: true })[0]?.end?.reason, "robbed");
+  assert.equal(receipts.ended.length, 1);
+});
+
+Deno.test("an answer that comes long after the lessee gave up brings the lease to life", async () => {
+  await using world = new LesseeWorld();
+  using provider = new ScriptedProvider(world, {
+    isOurs: true,
+    script: async (request, provider) => void await provider.take(request),
+  });
+  const { lessee } = await world.lessee();
+  await codeOf(world.during(lessee.spawn(WISH, { signal: SIGNAL }), { ms: 1_200_000 }));
+  assert.equal(lessee.leases().length, 0);
+  await provider.say(provider.access({ requestId: "web" }), 0);
+  await world.pass(1_000);
+  assert.equal(lessee.leases()[0]?.stage, "live");
+  assert.equal(lessee.account("container-1000").payments[0]?.state, "taken");
+});
+
+Deno.test("answers of others, to other requests and of other kinds are none", async () => {
+  await using world = new LesseeWorld();
+  using other = new ScriptedProvider(world, { isOurs: true, seed: 51, script: () => undefined });
+  using provider = new ScriptedProvider(world, { isOurs: true, script: () => undefined });
+  const { lessee } = await world.lessee();
+  const spawning = lessee.spawn({ ...WISH, provider: provider.key }, { signal: SIGNAL });
+  spawning.catch(() => {});
+  await world.pass(1_000);
+  assert.equal(provider.messages.length, 1);
+  // Somebody else, who knows the id of the request.
+  const { event } = await buildPrivate(
+    { kind: "nip17", recipient: LESSEE, text: buildAnswer(other.access({ requestId: "web" })) },
+    {
+      secretKey: new Uint8Array(32).fill(51),
+      clock: world.clock,
+      random: world.random,
+    },
+  );
+  await world.relay.publish(event);
+  await provider.say(provider.access({ requestId: "another" }));
+  await provider.say(provider.access());
+  await provider.say({
+    type: "topup",
+    lease: "container-1000",
+    extendedS: 1,
+    expiresMs: world.clock.nowMs() + 1000,
+    message: "",
+    requestId: "web",
+  });
+  await provider.say("{");
+  await world.pass(2_000);
+  assert.equal(lessee.leases()[0]?.stage, "asking");
+  await provider.say(provider.access({ requestId: "web" }));
+  assert.equal((await world.during(spawning)).stage, "live");
+});
+
+Deno.test("what a provider gives less than was paid for is held against it", async () => {
+  await using world = new LesseeWorld();
+  using provider = new ScriptedProvider(world, {
+    isOurs: true,
+    script: (request, provider) =>
+      request.type === "spawn"
+        ? provider.access({
+          requestId: "web",
+          expiresMs: world.clock.nowMs() + 600_000,
+          memoryMb: 512,
+          host: "-oProxyCommand=evil",
+          leaseId: `${"ee".repeat(32)}:container-1000:5`,
+          sshUsername: "$(id)",
+        })
+        : undefined,
+  });
+  const { lessee } = await world.lessee();
+  const lease = await world.during(lessee.spawn(WISH, { signal: SIGNAL }));
+  assert.equal(lease.access?.host, undefined);
+  assert.equal(lease.access?.sshUsername, "root");
+  assert.equal(lease.access?.leaseId, undefined);
+  assert.equal(lease.complaints.length, 4, lease.complaints.join("; "));
+  assert.ok(provider.requests.length >= 1);
+});
+
+Deno.test("a refund that is worth nothing is no refund", async () => {
+  await using world = new LesseeWorld();
+  using _provider = new ScriptedProvider(world, {
+    isOurs: true,
+    script: async (request, provider) => {
+      await provider.take(request);
+      return {
+        type: "error",
+        error: "provisioning_error",
+        message: "The engine failed",
+        requestId: "web",
+        refund: {
+          token: playToken({ secret: "locked to me", amountSat: 180, lockedTo: "02aa" }),
+          amountSat: 180,
+        },
+      };
+    },
+  });
+  const receipts = ledger();
+  const { lessee } = await world.lessee({ receipts: receipts.port });
+  const message = await codeOf(world.during(lessee.spawn(WISH, { signal: SIGNAL })));
+  assert.match(
+    message,
+    /engine failed\. It paid back a token that is worth nothing: 180 sat are lost/,
+  );
+  await world.pass(1_000);
+  const [lease] = lessee.leases({ all: true });
+  assert.equal(lease?.end?.reason, "robbed");
+  assert.deepEqual(lease?.complaints, ["It paid back 180 sat with a token that was worth 0"]);
+  assert.equal(receipts.ended[0]?.refundedSat, 0);
+});
+
+Deno.test("a stop that pays back too little, or never answers, is held against the provider", async () => {
+  await using world = new LesseeWorld();
+  using provider = new ScriptedProvider(world, {
+    isOurs: true,
+    script: async (request, provider) => {
+      await provider.take(request);
+      if (request.type === "spawn") return provider.access({ requestId: request.requestId! });
+      return undefined;
+    },
+  });
+  const { lessee } = await world.lessee();
+  const lease = await world.during(lessee.spawn(WISH, { signal: SIGNAL }));
+  const stopping = lessee.stop(lease.id, { signal: SIGNAL });
+  assert.match(await codeOf(world.during(stopping)), /^timeout: .*It is asked until it does/);
+  assert.equal(lessee.lease(lease.id).stage, "stopping");
+  const { index, request } = provider.requests.map((request, index) => ({ request, index }))
+    .findLast(({ request }) => request.type === "stop")!;
+  await provider.say({
+    type: "stop",
+    lease: "container-1000",
+    endedMs: world.clock.nowMs(),
+    requestId: request.requestId!,
+    refund: { token: playToken({ secret: "change", amountSat: 50 }), amountSat: 50 },
+  }, index);
+  await world.pass(2_000);
+  assert.equal(lessee.lease(lease.id).stage, "ended");
+  assert.match(
+    lessee.lease(lease.id).complaints.join(),
+    /It paid back 50 sat where 1[67]\d sat were left/,
+  );
+  assert.equal(lessee.account(lease.id).spentSat, 130);
+});
+
+Deno.test("a token that was handed in pays, or comes back into the purse", async () => {
+  await using world = new LesseeWorld();
+  let isWilling = false;
+  using _provider = new ScriptedProvider(world, {
+    isOurs: true,
+    script: async (request, provider) => {
+      if (!isWilling) {
+        return {
+          type: "error",
+          error: "no_capacity",
+          message: "Full",
+          requestId: request.requestId!,
+        };
+      }
+      await provider.take(request);
+      return provider.access({ requestId: request.requestId! });
+    },
+  });
+  const { lessee } = await world.lessee();
+  const wish = (secret: string) => ({
+    image: "alpine",
+    token: playToken({ secret, amountSat: 180 }),
+    tokenSat: 180,
+  });
+  const message = await codeOf(world.during(lessee.spawn(wish("one"), { signal: SIGNAL })));
+  assert.match(message, /^busy: .*Full\. 180 sat came back$/);
+  assert.equal(world.purse.balanceSat, FUNDED_SAT + 180);
+  isWilling = true;
+  const lease = await world.during(lessee.spawn(wish("two"), { signal: SIGNAL }));
+  assert.equal(lease.stage, "live");
+  assert.equal(world.till.balanceSat, 180);
+  assert.equal(world.purse.made.size, 0);
+});
+
+Deno.test("a lessee that was away for long asks for the outcome, and begins nothing new", async () => {
+  await using world = new LesseeWorld();
+  using provider = new ScriptedProvider(world, { isOurs: true, script: () => undefined });
+  {
+    await using run = await world.lessee();
+    run.lessee.spawn(WISH, { signal: SIGNAL }).catch(() => {});
+    await world.pass(1_000);
+    assert.equal(provider.messages.length, 1);
+  }
+  await world.clock.advance(LESSEE_LIMITS.spawnPatienceMs + 1_000);
+  const { lessee } = await world.lessee();
+  await world.pass(30_000);
+  assert.equal(provider.messages.length, 1, "only the same message again");
+  const lease = lessee.leases({ all: true })[0]!;
+  assert.equal(lease.stage, "failed");
+  await provider.say(provider.access({ requestId: "web" }), 0);
+  await world.pass(1_000);
+  assert.equal(lessee.lease(lease.id).stage, "live");
+});
