@@ -70,6 +70,13 @@ export const LESSEE_SETTINGS = {
     description: "How long before the end of a lease keepalive tops it up",
     schema: durationSchema,
   }),
+  lesseeHttp: setting<"off" | "public" | "any">({
+    placeholder: "WHERE",
+    default: "off",
+    description: "Ask providers that have an HTTP address over HTTP first: off, public (HTTPS at " +
+      "addresses of the internet), or any; they then see this node's address",
+    schema: choiceSchema(["off", "public", "any"]),
+  }),
   lesseeTimeout: setting<number>({
     placeholder: "TIME",
     default: "3m",

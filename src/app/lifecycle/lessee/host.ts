@@ -127,6 +127,7 @@ export class LesseeHost implements LeaseAccess, AsyncDisposable {
       seen: stack.use(SqliteSeenIds.open(join(data, "lessee_seen.sqlite"))),
       onProblem,
     }));
+    const { overHttp } = await import("./http_line.ts");
     const { Agreements } = await import("./agreement.ts");
     const { WalletPurse } = await import("./purse.ts");
     const { LesseeDesk } = await import("./desk.ts");
@@ -143,7 +144,7 @@ export class LesseeHost implements LeaseAccess, AsyncDisposable {
       owner: nostrPublicKey(identity.nostrSecret),
       book,
       market,
-      line,
+      line: await overHttp(line, { config, secretKey: identity.nostrSecret }),
       purse,
       sshKey: config.lesseeKey === undefined ? folder : sshKeyOf(config.lesseeKey),
       ...(receipts === undefined ? {} : { receipts: await receipts() }),
