@@ -2,7 +2,7 @@
 import { isSeedmintError, SeedmintError } from "../../core/errors.ts";
 import type { Clock } from "../../core/ports.ts";
 import { printable } from "../output/format.ts";
-import { LOOK_MS_MAX, START_MS_MAX, START_POLL_MS } from "./limits.ts";
+import { LENDING_TRIES_MAX, LOOK_MS_MAX, START_MS_MAX, START_POLL_MS } from "./limits.ts";
 import type { Step, StepInput } from "./plan.ts";
 import { COMMAND, SOCKET, UNIT } from "./places.ts";
 import * as scripts from "./scripts.ts";
@@ -73,7 +73,7 @@ export async function askNode(
   for (;;) {
     const status = await ask(["status"]);
     if (status?.running === true) {
-      const lending = await ask(["provider", "status"]);
+      const lending = await askLending(ask, clock, signal);
       const state = lending?.state;
       return {
         npub: textOf(status.npub),
@@ -82,6 +82,21 @@ export async function askNode(
       };
     }
     if (clock.monotonicMs() - startMs > START_MS_MAX) throw await notStarted(host, signal);
+    await clock.sleep(START_POLL_MS, { signal });
+  }
+}
+
+/** A node that has just started lends within seconds, or says why not. */
+async function askLending(
+  ask: (words: readonly string[]) => Promise<Record<string, unknown> | undefined>,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<Record<string, unknown> | undefined> {
+  for (let tries = 1;; tries++) {
+    const report = await ask(["provider", "status"]);
+    const isStarting = report?.state === "off" && Array.isArray(report.problems) &&
+      report.problems.length === 0;
+    if (!isStarting || tries === LENDING_TRIES_MAX) return report;
     await clock.sleep(START_POLL_MS, { signal });
   }
 }

@@ -27,7 +27,7 @@ export function settingsOfFlags(config: LoadedConfig): Readonly<Record<string, S
  * The settings file of a host that lends compute: what was given, and what else it needs.
  *
  * @param base The text of a file to begin with, or undefined.
- * @throws {SeedmintError} `usage` if a mint is missing, for which nothing can be chosen.
+ * @throws {SeedmintError} `usage` if a mint or a relay is missing, for which nothing can be chosen.
  */
 export function hostSettings(
   base: string | undefined,
@@ -48,6 +48,12 @@ export function hostSettings(
       "usage",
       "Cannot set up a provider without a mint, whose ecash pays for leases: name one with --mint, " +
         "or a file of settings with --settings",
+    );
+  }
+  if (!isSaid("relay") && !isSaid("relay-listen")) {
+    throw new SeedmintError(
+      "usage",
+      "Cannot set up a provider without a relay, by which lessees find it: name one with --relay",
     );
   }
   const missing = Object.entries(defaults).filter(([key]) => !isSaid(key));

@@ -37,3 +37,6 @@ export const CLOCK_OFF_S_MAX = 60;
 /** Files of the program and their bytes: there are some 1,100 of 6 MB. */
 export const TREE_FILES_MAX = 20_000;
 export const TREE_BYTES_MAX: number = 256 * 1024 * 1024;
+
+/** Looks whether a node that answers lends, too: its engine and its mints are asked within seconds. */
+export const LENDING_TRIES_MAX = 8;

@@ -3,7 +3,7 @@
  * varies are its arguments, words of their own, and what is long or private comes by standard input:
  * nothing that anybody chose is ever part of a script, and nothing private is in a list of processes.
  */
-import { isSeedmintError, messageOf, SeedmintError } from "../../core/errors.ts";
+import { messageOf, SeedmintError } from "../../core/errors.ts";
 import { printable } from "../output/format.ts";
 import { type Destination, shownDestination } from "./destination.ts";
 import { CONNECT_S_MAX, OUTPUT_BYTES_MAX, SHOWN_CHARS_MAX, SHOWN_LINES_MAX } from "./limits.ts";
@@ -56,14 +56,31 @@ const AS_ROOT = 'if [ "$(id -u)" = 0 ]; then exec sh -c "$@"; fi; ' +
 /** What `ssh` ends with when it failed itself. */
 const SSH_FAILED = 255;
 
-/** A host over OpenSSH's client. */
-export class SshHost implements RemoteHost {
+/** Between two looks whether the connection is there, in milliseconds. */
+const CONNECT_POLL_MS = 20;
+
+/** A host over OpenSSH's client: one connection, over which each script has a channel of its own. */
+export class SshHost implements RemoteHost, AsyncDisposable {
   readonly name: string;
   readonly #options: SshOptions;
+  /** Holds the socket of the connection; nobody else enters it. */
+  readonly #folder: string;
+  #master: Deno.ChildProcess | undefined;
 
-  constructor(options: SshOptions) {
+  private constructor(options: SshOptions, folder: string) {
     this.name = shownDestination(options.destination);
     this.#options = options;
+    this.#folder = folder;
+  }
+
+  /** Nothing is sent yet. */
+  static async open(options: SshOptions): Promise<SshHost> {
+    return new SshHost(options, await Deno.makeTempDir({ prefix: "seedmint-ssh-" }));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#hangUp();
+    await Deno.remove(this.#folder, { recursive: true });
   }
 
   async run(
@@ -72,14 +89,15 @@ export class SshHost implements RemoteHost {
     options: RemoteOptions,
   ): Promise<RemoteResult> {
     const words = ["sh", "-c", AS_ROOT, "sh", script, "seedmint", ...args];
+    await this.#connect(options.signal);
     const result = await this.#ssh(quoteWords(words), options);
     if (result.code === SSH_FAILED) throw this.#failure(result.stderr);
     if (result.code === 126 && result.stderr.includes("seedmint: ")) throw this.#noRoot(result);
     return result;
   }
 
-  /** The whole command line of `ssh` for a command on the host. */
-  argv(command: string): readonly string[] {
+  /** The whole command line of `ssh` for a command on the host; without one, of the connection. */
+  argv(command?: string): readonly string[] {
     const { destination: { host, user, port }, identity, knownHosts, program } = this.#options;
     return [
       program ?? "ssh",
@@ -93,7 +111,8 @@ export class SshHost implements RemoteHost {
         ForwardX11: "no",
         ClearAllForwardings: "yes",
         PermitLocalCommand: "no",
-        ControlPath: "none",
+        ControlMaster: command === undefined ? "yes" : "no",
+        ControlPath: `"${this.#socket.replaceAll("%", "%%")}"`,
         ConnectTimeout: String(CONNECT_S_MAX),
         ServerAliveInterval: "15",
         ServerAliveCountMax: "4",
@@ -102,10 +121,42 @@ export class SshHost implements RemoteHost {
       ...(port === undefined ? [] : ["-p", String(port)]),
       ...(user === undefined ? [] : ["-l", user]),
       ...(identity === undefined ? [] : ["-o", "IdentitiesOnly=yes", "-i", identity]),
-      "--",
-      host,
-      command,
+      ...(command === undefined ? ["-N", "--", host] : ["--", host, command]),
     ];
+  }
+
+  get #socket(): string {
+    return `${this.#folder}/s`;
+  }
+
+  /** Connects once; what is wrong with the host's key or ours is found here. */
+  async #connect(signal: AbortSignal): Promise<void> {
+    if (this.#master !== undefined) return;
+    const [program, ...args] = this.argv();
+    const master = start(program!, { args, stdin: "null", stdout: "null", stderr: "piped" });
+    const said = textOf(master.stderr);
+    let isOver = false;
+    const ended = master.status.then(() => isOver = true);
+    const waited = AbortSignal.timeout(3_000 * CONNECT_S_MAX);
+    while (!isOver && !await isThere(this.#socket)) {
+      if (signal.aborted || waited.aborted) break;
+      await Promise.race([ended, new Promise((done) => setTimeout(done, CONNECT_POLL_MS))]);
+    }
+    if (!isOver && await isThere(this.#socket)) {
+      this.#master = master;
+      return;
+    }
+    kill(master);
+    await ended;
+    signal.throwIfAborted();
+    throw this.#failure(await said);
+  }
+
+  async #hangUp(): Promise<void> {
+    if (this.#master === undefined) return;
+    kill(this.#master);
+    await this.#master.status;
+    this.#master = undefined;
   }
 
   async #ssh(command: string, options: RemoteOptions): Promise<RemoteResult> {
@@ -113,18 +164,16 @@ export class SshHost implements RemoteHost {
     signal.throwIfAborted();
     const [program, ...args] = this.argv(command);
     const late = AbortSignal.timeout(timeoutMs);
-    let child: Deno.ChildProcess;
-    try {
-      child = new Deno.Command(program!, {
-        args,
-        stdin: input === undefined ? "null" : "piped",
-        stdout: "piped",
-        stderr: "piped",
-        signal: AbortSignal.any([signal, late]),
-      }).spawn();
-    } catch (error) {
-      throw notStarted(program!, error);
-    }
+    const child = start(program!, {
+      args,
+      stdin: input === undefined ? "null" : "piped",
+      stdout: "piped",
+      stderr: "piped",
+    });
+    const stop = AbortSignal.any([signal, late]);
+    // On a shared connection ssh ends for nothing less than this before its script does.
+    const onStop = () => kill(child, "SIGKILL");
+    stop.addEventListener("abort", onStop, { once: true });
     let inputError: unknown;
     const feeding = input?.pipeTo(child.stdin).catch((error) => inputError = error);
     const [stdout, stderr, status] = await Promise.all([
@@ -133,6 +182,7 @@ export class SshHost implements RemoteHost {
       child.status,
       feeding,
     ]);
+    stop.removeEventListener("abort", onStop);
     signal.throwIfAborted();
     if (late.aborted) {
       throw new SeedmintError(
@@ -207,12 +257,28 @@ function quotePath(path: string): string {
   return `"${path.replaceAll("%", "%%")}"`;
 }
 
-function notStarted(program: string, error: unknown): unknown {
-  if (isSeedmintError(error) || error instanceof Deno.errors.NotCapable) return error;
-  const why = error instanceof Deno.errors.NotFound
-    ? "it is not installed here; install openssh-client"
-    : messageOf(error);
-  return new SeedmintError("unavailable", `Cannot run ${program}: ${why}`, { cause: error });
+function start(program: string, options: Deno.CommandOptions): Deno.ChildProcess {
+  try {
+    return new Deno.Command(program, options).spawn();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    const why = error instanceof Deno.errors.NotFound
+      ? "it is not installed here; install openssh-client"
+      : messageOf(error);
+    throw new SeedmintError("unavailable", `Cannot run ${program}: ${why}`, { cause: error });
+  }
+}
+
+function kill(child: Deno.ChildProcess, by: Deno.Signal = "SIGTERM"): void {
+  try {
+    child.kill(by);
+  } catch {
+    // It ended by itself.
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await Deno.lstat(path).then(() => true, () => false);
 }
 
 /** Text of a stream, the beginning of it if it is long; the rest is read and dropped. */

@@ -41,8 +41,10 @@ export function editToml(
       /^\s*\[/.test(line) && isWhole(lines.slice(0, index))
     );
     const at = firstTable < 0 ? lines.length : firstTable;
-    const heading = options.heading === undefined ? [] : [`# ${options.heading}`];
-    const gap = at > 0 && lines[at - 1]!.trim() !== "" ? [""] : [];
+    const comment = options.heading === undefined ? undefined : `# ${options.heading}`;
+    const hasHeading = comment === undefined || lines.slice(0, at).includes(comment);
+    const heading = hasHeading ? [] : [comment];
+    const gap = !hasHeading && at > 0 && lines[at - 1]!.trim() !== "" ? [""] : [];
     lines = [
       ...lines.slice(0, at),
       ...gap,

@@ -60,7 +60,7 @@ export async function run(context: VerbContext): Promise<number> {
   }
   const settings = await settingsFor(context, destination);
   const backend = readBackend(settings?.text ?? "", context);
-  const host = new SshHost({
+  await using host = await SshHost.open({
     destination,
     knownHosts: knownHostFiles(config.values.data),
     ...identityOf(context),
@@ -95,7 +95,7 @@ export async function run(context: VerbContext): Promise<number> {
   });
   const node = await askNode(host, { signal, clock: systemClock });
   showNode(context, host, { node, stepCount: plan.steps.length });
-  return 0;
+  return (node.lending?.problems.length ?? 0) === 0 ? 0 : 1;
 }
 
 function mayRunPrograms(): void {
