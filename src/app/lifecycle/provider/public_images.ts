@@ -37,12 +37,19 @@ import {
 /** How much of a layer is read at a time. */
 const READ_BYTES: number = 1 << 20;
 
+/** What became of bringing an image. */
+type Outcome =
+  | { readonly status: "brought"; readonly image: Image }
+  | { readonly status: "failed" | "given-up"; readonly error: unknown };
+
 /** {@link Images} of a provider. */
 export class PublicImages implements Images {
   readonly #sources: PartSources;
   readonly #tags = new Map<string, { readonly digest: Digest; readonly atMs: number }>();
   /** Images that were whole here lately, by the digest that was asked for. */
   readonly #brought = new Map<Digest, readonly BlobRecord[]>();
+  /** Images on their way: who asks for one that is joins. */
+  readonly #running = new Map<string, Promise<Outcome>>();
 
   constructor(sources: PartSources) {
     this.#sources = sources;
@@ -56,6 +63,37 @@ export class PublicImages implements Images {
     },
   ): Promise<Image> {
     const name = nameOf(reference);
+    const { signal } = options;
+    for (;;) {
+      signal.throwIfAborted();
+      const running = this.#running.get(reference);
+      if (running === undefined) break;
+      // Who began it may be given up before us; then we begin anew.
+      const outcome = await untilAborted(running, signal);
+      if (outcome.status === "brought") return outcome.image;
+      if (outcome.status === "failed") throw outcome.error;
+    }
+    const task = this.#outcome(name, options);
+    this.#running.set(reference, task);
+    try {
+      const outcome = await task;
+      if (outcome.status === "brought") return outcome.image;
+      signal.throwIfAborted();
+      throw outcome.error;
+    } finally {
+      this.#running.delete(reference);
+    }
+  }
+
+  async #outcome(name: ImageName, options: Parameters<Images["bring"]>[1]): Promise<Outcome> {
+    try {
+      return { status: "brought", image: await this.#explained(name, options) };
+    } catch (error) {
+      return { status: options.signal.aborted ? "given-up" : "failed", error };
+    }
+  }
+
+  async #explained(name: ImageName, options: Parameters<Images["bring"]>[1]): Promise<Image> {
     try {
       return await this.#bring(name, options);
     } catch (error) {
@@ -274,6 +312,17 @@ function imageOf(
       },
     })),
   };
+}
+
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
 }
 
 function gone(): SeedmintError {

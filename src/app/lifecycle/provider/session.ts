@@ -8,7 +8,12 @@ import { systemClock, systemRandom } from "../../../host/system.ts";
 import type { RelayPool } from "../../../nostr/mod.ts";
 import { nostrPublicKey } from "../../../nostr/nostr.ts";
 import { ProcessLock } from "../../../sqlite/mod.ts";
-import { type Lease, LeaseJournal, type StoryEntry } from "../../../../provisioning/leases/mod.ts";
+import {
+  isOver,
+  type Lease,
+  LeaseJournal,
+  type StoryEntry,
+} from "../../../../provisioning/leases/mod.ts";
 import {
   checkSettings,
   Provider,
@@ -248,8 +253,9 @@ function keepUp(
         await ensureWatchdog(config);
         if (systemClock.monotonicMs() - prunedMs < PRUNE_MS) continue;
         prunedMs = systemClock.monotonicMs();
-        // What is on its way is not on the engine yet.
-        if (provider.status().openCount === 0) await backend.prune?.(new Set());
+        // What is about to start is not on the engine yet.
+        const open = provider.leases().filter((lease) => !isOver(lease));
+        await backend.prune?.(new Set(open.flatMap((lease) => lease.imageDigest ?? [])));
       } catch (error) {
         log("warning", `Looking after leases failed: ${messageOf(error)}`);
       }
