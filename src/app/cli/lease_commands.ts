@@ -4,7 +4,7 @@ import type { VerbFamily, VerbFlag, VerbSpec } from "./verb.ts";
 const LEASE_DETAILS =
   "LEASE is its name in leases or the first digits of it, or container-N, if that names one lease.";
 
-const NETWORK_SETTINGS = ["relay", "findTimeout", "lesseeTimeout"] as const;
+const NETWORK_SETTINGS = ["relay", "findTimeout", "lesseeTimeout", "lesseeHttp"] as const;
 
 const FILTER_FLAGS: Readonly<Record<string, VerbFlag>> = {
   capability: { placeholder: "WORD", description: "What it must offer, such as lxc; repeat it" },
