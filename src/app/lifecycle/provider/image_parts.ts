@@ -9,7 +9,7 @@ import { MANIFEST_BYTES_MAX } from "../../../../swarm/registry/manifest/mod.ts";
 import { digestOf, type ImageName } from "../../../../swarm/registry/names.ts";
 import type { SwarmFetch, Upstream } from "../../../../swarm/registry/ports.ts";
 import type { BlobRecord, BlobStore } from "../../../../swarm/store/blob_store.ts";
-import { HOLDERS_MAX, SWARM_HEAD_START_MS } from "./limits.ts";
+import { HOLDERS_MAX, SETTLE_MS, SWARM_HEAD_START_MS } from "./limits.ts";
 import type { PublicParts } from "./public_parts.ts";
 
 /** What parts come from. */
@@ -152,14 +152,15 @@ export class ImageParts {
       : () => {};
     const found = new Map<string, Promise<ProviderHint | undefined>>();
     let settle: (() => void) | undefined;
+    let isSearching = true;
     try {
       for await (const hint of swarm.find(this.#root, { signal })) {
         found.getOrInsertComputed(hint.peerId, async () => {
           const [mapping] = await swarm.ask(hint, [this.#root], { signal: this.#signal })
             .catch(() => []);
           // One that has it is enough to begin with.
-          if (mapping !== undefined) {
-            settle ??= this.#sources.clock.timer(200, () => enough.abort());
+          if (mapping !== undefined && isSearching) {
+            settle ??= this.#sources.clock.timer(SETTLE_MS, () => enough.abort());
           }
           return mapping && hint;
         });
@@ -168,6 +169,7 @@ export class ImageParts {
     } catch (error) {
       if (!isSeedmintError(error) && !enough.signal.aborted) throw error;
     } finally {
+      isSearching = false;
       cancel();
       settle?.();
     }

@@ -9,6 +9,9 @@ export const REMEMBERED_MAX = 256;
 /** How long the swarm is searched for an image that a registry is likely to have, in ms. */
 export const SWARM_HEAD_START_MS = 1_500;
 
+/** How long more is waited for another peer once one has an image, in ms. */
+export const SETTLE_MS = 200;
+
 /** Peers that are asked for one image. */
 export const HOLDERS_MAX = 8;
 
