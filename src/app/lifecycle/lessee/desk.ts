@@ -101,6 +101,7 @@ export class LesseeDesk implements LeaseDesk {
     const { lessee } = this.#options;
     const { id } = lessee.lease(lease);
     await this.#waited(signal, "the provider", (within) => lessee.status(id, { signal: within }));
+    if (this.#options.isAlone) await this.#receipted(id, signal);
     return this.#view(id);
   }
 
@@ -203,7 +204,8 @@ export class LesseeDesk implements LeaseDesk {
   /** Waits a while until both have signed; what is not done by then goes on with the next verb. */
   async #receipted(id: string, signal: AbortSignal): Promise<void> {
     const { lessee, clock } = this.#options;
-    if (!lessee.lease(id).owesReceipt) return;
+    const { stage, owesReceipt } = lessee.lease(id);
+    if (!owesReceipt || (stage !== "ended" && stage !== "failed")) return;
     await new Promise<void>((resolve) => {
       const cancel = clock.timer(RECEIPT_MS, () => end());
       const off = lessee.onEvent((event) => {

@@ -167,10 +167,10 @@ function problemOf(
   const refused = payments.findLast(({ problem }) => problem !== undefined)?.problem;
   const waiting = refunds.find(({ state, problem }) => state !== "banked" && problem !== undefined);
   const told = [
+    ...(comingSat > 0 ? [`${comingSat} sat are on their way back`] : []),
     ...(stage === "failed" || end?.reason === "cut-short" || end?.reason === "robbed"
       ? [end?.message ?? refused?.message ?? "it never began"]
       : []),
-    ...(comingSat > 0 ? [`${comingSat} sat are on their way back`] : []),
     ...(waiting?.problem === undefined ? [] : [waiting.problem]),
     ...complaints,
   ];

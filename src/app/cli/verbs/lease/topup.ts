@@ -28,7 +28,12 @@ export async function run(context: VerbContext): Promise<number> {
     });
     if (out.json) out.object(topUp);
     else {
-      out.line(`${formatSeconds(topUp.extendedS)} more for ${topUp.paidSat} sat`);
+      const { extendedS, paidSat } = topUp;
+      out.line(
+        extendedS > 0
+          ? `${formatSeconds(extendedS)} more for ${paidSat} sat`
+          : "nothing more: this request was paid and done before",
+      );
       for (const line of describeLease(topUp.lease)) out.line(line);
     }
   } catch (error) {
