@@ -8,6 +8,7 @@ import type { StoreFigures } from "../../swarm/store/mod.ts";
 import { cascadeNumbers } from "./cascade_metrics.ts";
 import { type CatalogFigures, CatalogMetrics } from "./catalog_metrics.ts";
 import { ImageMetrics, type UpstreamFigures } from "./image_metrics.ts";
+import { leaseNumbers, type LendingFigures } from "./lease_metrics.ts";
 import { Counter, Gauge, Histogram, Registry, SECONDS_BUCKETS } from "./prometheus.ts";
 
 /** What a provider tells of one answered want. */
@@ -30,6 +31,8 @@ export interface MetricsSources {
   readonly upstreams?: () => readonly UpstreamFigures[];
   /** What the fleet read together, while the cascade is open. */
   readonly cascade?: () => CascadeFigures | undefined;
+  /** How lending fares, while something is lent. */
+  readonly lending?: () => LendingFigures | undefined;
   /** The signed catalogs that are followed. */
   readonly catalogs?: () => readonly CatalogFigures[];
 }
@@ -140,6 +143,7 @@ export class Metrics {
     this.images = new ImageMetrics(registers, sources.upstreams);
     this.catalogs = new CatalogMetrics(registers, sources.catalogs);
     if (sources.cascade !== undefined) cascadeNumbers(registers, sources.cascade);
+    if (sources.lending !== undefined) leaseNumbers(registers, sources.lending);
     this.#gauges(sources);
     if (sources.wallet !== undefined) this.#walletGauges(sources.wallet);
     if (sources.sold !== undefined) soldGauges(registers, sources.sold);

@@ -69,7 +69,7 @@ export async function compose(config: Config, role: Role): Promise<Composition> 
   const startedMs = role === "node" ? systemClock.nowMs() : undefined;
   const common = { config, store, identity, problems, stack };
   const metrics = role === "node"
-    ? await openMetrics(store, () => ({ parts, images, cascade, following }))
+    ? await openMetrics(store, () => ({ parts, images, cascade, following, compute }))
     : undefined;
   const money = await openMoney({ ...common, resumes: role === "node", metrics });
   const opening = role === "node" ? money.wallet.openIfWanted() : undefined;
@@ -267,6 +267,7 @@ interface FiguredParts {
   readonly images: Pick<RegistryHost, "upstreams">;
   readonly cascade: Pick<NodeCascade, "figures">;
   readonly following: Pick<Following, "figures">;
+  readonly compute: ComputeParts;
 }
 
 async function openMetrics(
@@ -281,6 +282,7 @@ async function openMetrics(
     sold: () => made().parts.selling?.sold(),
     upstreams: () => made().images.upstreams(),
     cascade: () => made().cascade.figures(),
+    lending: () => made().compute.provider?.figures(),
     catalogs: () => made().following.figures(),
   });
 }

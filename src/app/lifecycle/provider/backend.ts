@@ -67,7 +67,7 @@ export async function openBackend(
     case "kubernetes":
       return await openKubernetes(config, common);
     case "proxmox":
-      throw new SeedmintError("usage", "Cannot lend on proxmox: choose another provider-backend");
+      return await openProxmox(config, common, who);
     default:
       return config.providerBackend satisfies never;
   }
@@ -88,4 +88,25 @@ async function openKubernetes(config: BackendSettings, common: Common): Promise<
     images,
     ...(kubeconfig === undefined ? {} : { kubeconfig }),
   });
+}
+
+async function openProxmox(
+  config: BackendSettings,
+  common: Common,
+  who: "provider" | "watchdog",
+): Promise<WatchedBackend> {
+  const { ProxmoxBackend, readKey, readPlace } = await import(
+    "../../../../provisioning/backends/proxmox/mod.ts"
+  );
+  const { providerEngineUrl: address, providerEngineAuth: file } = config;
+  if (address === undefined || file === undefined) {
+    throw new SeedmintError(
+      "usage",
+      "Cannot lend on proxmox: set provider-engine-url and provider-engine-auth",
+    );
+  }
+  const options = { ...common, ...readPlace(address), ...readKey(await Deno.readTextFile(file)) };
+  return who === "provider"
+    ? await ProxmoxBackend.open(options)
+    : await ProxmoxBackend.attach(options);
 }

@@ -11,9 +11,10 @@ import { isOver } from "../../../../provisioning/leases/lease.ts";
 import { leaseNumberOf, parseLeaseId } from "../../../../provisioning/wire/lease_name.ts";
 import type { ProviderAccess } from "../../api/provider.ts";
 import type { DenialView, LentLease, ProviderReport } from "../../api/provider_methods.ts";
+import type { LendingFigures } from "../../lease_metrics.ts";
 import { logOf } from "../../log.ts";
 import { EVICT_MS, LEASES_SHOWN_MAX, START_RETRY_MS } from "./limits.ts";
-import { reportOf } from "./report.ts";
+import { reportOf, slotsOf } from "./report.ts";
 import type { LendingOptions, LendingParts, LendingSession } from "./session.ts";
 
 /** {@link ProviderAccess} of a running node. */
@@ -135,6 +136,18 @@ export class ProviderHost implements ProviderAccess, AsyncDisposable {
   /** What is there while something is lent. */
   lending(): LendingParts | undefined {
     return this.#session?.parts;
+  }
+
+  /** For metrics; undefined while nothing is lent. */
+  figures(): LendingFigures | undefined {
+    const lending = this.#session?.parts;
+    if (lending === undefined) return undefined;
+    const { probe, ...status } = lending.provider.status();
+    const slots = lending.settings.specs.map((spec) => ({
+      tier: spec.id,
+      count: slotsOf(spec, status.free),
+    }));
+    return { ...status, isAble: probe.ok, slots, ended: lending.ended };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

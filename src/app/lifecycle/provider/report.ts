@@ -54,7 +54,8 @@ export function reportOf(options: {
   };
 }
 
-function slotsOf(tier: ResourcesView, free: ResourcesView): number {
+/** How many leases of a tier there is room for. */
+export function slotsOf(tier: ResourcesView, free: ResourcesView): number {
   return Math.floor(Math.min(
     free.cpuMillicores / tier.cpuMillicores,
     free.memoryMb / tier.memoryMb,

@@ -66,6 +66,8 @@ export interface LendingParts {
   readonly till: LeaseTill;
   readonly backend: WatchedBackend;
   readonly settings: ProviderSettings;
+  /** Ends of leases since the start, by reason. */
+  readonly ended: ReadonlyMap<string, number>;
   /** How a lease is shown. */
   readonly view: (lease: Lease, story?: readonly StoryEntry[]) => LentLease;
 }
@@ -113,8 +115,9 @@ export class LendingSession implements AsyncDisposable {
     stack.defer(provider.onEvent((event) => receipts.noteEvent(event)));
     const view: LendingParts["view"] = (lease, story = []) =>
       lentLease(lease, { provider: publicKey, nowMs: systemClock.nowMs(), story });
-    const parts = { publicKey, provider, journal, till, backend, settings, view };
-    watchProvider(parts, stack);
+    const ended = new Map<string, number>();
+    const parts = { publicKey, provider, journal, till, backend, settings, ended, view };
+    watchProvider(parts, ended, stack);
     await ensureWatchdog(config);
     keepUp(options, parts, stack);
     openHttp(options, parts, stack);
@@ -213,14 +216,20 @@ async function openImages(
   });
 }
 
-/** What happens is logged. */
-function watchProvider({ provider }: LendingParts, stack: AsyncDisposableStack): void {
+/** What happens is logged, and counted. */
+function watchProvider(
+  { provider }: LendingParts,
+  ended: Map<string, number>,
+  stack: AsyncDisposableStack,
+): void {
   const log = logOf("lease");
   stack.defer(provider.onEvent((event) => {
     switch (event.type) {
       case "lease": {
         const { number, state, ending } = event.lease;
         log("info", "lease", { number, state, ...(ending && { ending: ending.reason }) });
+        const reason = isOver(event.lease) ? ending?.reason : undefined;
+        if (reason !== undefined) ended.set(reason, (ended.get(reason) ?? 0) + 1);
         break;
       }
       case "swept":
