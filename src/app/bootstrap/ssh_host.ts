@@ -171,14 +171,14 @@ export class SshHost implements RemoteHost, AsyncDisposable {
       stderr: "piped",
     });
     const stop = AbortSignal.any([signal, late]);
-    // On a shared connection ssh ends for nothing less than this before its script does.
+    // On a shared connection ssh ends for nothing less before its script does, and its pipes with neither.
     const onStop = () => kill(child, "SIGKILL");
     stop.addEventListener("abort", onStop, { once: true });
     let inputError: unknown;
     const feeding = input?.pipeTo(child.stdin).catch((error) => inputError = error);
     const [stdout, stderr, status] = await Promise.all([
-      textOf(child.stdout),
-      textOf(child.stderr),
+      textOf(child.stdout, stop),
+      textOf(child.stderr, stop),
       child.status,
       feeding,
     ]);
@@ -282,14 +282,18 @@ async function isThere(path: string): Promise<boolean> {
 }
 
 /** Text of a stream, the beginning of it if it is long; the rest is read and dropped. */
-async function textOf(stream: ReadableStream<Uint8Array>): Promise<string> {
+async function textOf(stream: ReadableStream<Uint8Array>, stop?: AbortSignal): Promise<string> {
   const decoder = new TextDecoder();
+  const reader = stream.getReader();
+  const onStop = () => void reader.cancel().catch(() => {});
+  stop?.addEventListener("abort", onStop, { once: true });
   let text = "";
   let size = 0;
-  for await (const chunk of stream) {
-    const kept = chunk.subarray(0, Math.max(0, OUTPUT_BYTES_MAX - size));
+  for (let next = await reader.read(); !next.done; next = await reader.read()) {
+    const kept = next.value.subarray(0, Math.max(0, OUTPUT_BYTES_MAX - size));
     size += kept.length;
     text += decoder.decode(kept, { stream: true });
   }
+  stop?.removeEventListener("abort", onStop);
   return text + decoder.decode();
 }

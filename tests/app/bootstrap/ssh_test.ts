@@ -244,7 +244,7 @@ Deno.test("bootstrap over SSH", async (t) => {
     },
   );
 
-  await t.step("no settings were in a list of processes or in the server's log", async () => {
+  await t.step("no settings were in a list of processes or in the server's log", () => {
     assert.ok(!lab.log.includes(SECRET));
     const { steps } = planBootstrap({ ...readFacts(FRESH_FACTS), hashes: new Map() }, wish);
     const words = steps.flatMap(({ script, args }) => [script, ...args]);
