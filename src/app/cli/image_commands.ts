@@ -173,7 +173,8 @@ export const DOCTOR_VERB: VerbSpec = {
     "configuration in force, and lets the client pull an image of a few bytes that only this node " +
     "has: whoever gets it uses the mirror. Running clients needs the Deno permission --allow-run; " +
     "without it doctor asks the mirror itself, as the client would. What was pulled is removed " +
-    "again. Exits with 1 if something is wrong.",
+    "again. Where tiers are set it looks at what lending compute needs, too. Exits with 1 if " +
+    "something is wrong.",
   flags: {
     user: { description: "The files of this user (rootless podman, docker), not of the system" },
     root: { placeholder: "DIR", description: "Read the clients' files below DIR instead of /" },

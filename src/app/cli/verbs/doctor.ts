@@ -53,6 +53,7 @@ export async function run(context: VerbContext): Promise<number> {
     show(context, finding);
   };
   for (const finding of await examineNode(context, status, mirror)) tell(finding);
+  for (const finding of named.length > 0 ? [] : await examineProvider(context)) tell(finding);
   const found: Installed[] = [];
   for (const client of named.length > 0 ? named : CLIENTS) {
     const installed = await detect(client, programs, signal);
@@ -79,6 +80,14 @@ function mirrorIn(status: StatusReport | undefined): string | undefined {
   if (url === undefined || url === null) return undefined;
   const { hostname, port } = new URL(url);
   return addressOf({ hostname: hostname.replace(/^\[|\]$/g, ""), port: Number(port || 80) });
+}
+
+/** Of a machine that lends compute, or is to: what it needs for that. */
+async function examineProvider({ config, signal }: VerbContext): Promise<readonly Finding[]> {
+  const { values } = config;
+  if (values.providerTier.length === 0) return [];
+  const { askEngine, examineLending } = await import("../../lending/mod.ts");
+  return await examineLending(values, await askEngine(values), { signal });
 }
 
 /** Whether the node runs, and answers where clients ask. */
