@@ -248,7 +248,7 @@ export class RuncBackend implements Backend {
     await this.#hold(leaseId, async () => {
       const record = await this.#record(leaseId);
       await writeRecord(this.#paths(leaseId).folder, { ...record, expiresMs });
-    });
+    }, { isRecordOnly: true });
   }
 
   async stats(leaseId: string): Promise<InstanceStats> {
@@ -417,8 +417,12 @@ export class RuncBackend implements Backend {
     return found.sort();
   }
 
-  #hold<T>(leaseId: string, work: (guard: string) => Promise<T>): Promise<T> {
-    return withLease(`${this.#options.stateDir}/locks`, leaseId, work);
+  #hold<T>(
+    leaseId: string,
+    work: (guard: string) => Promise<T>,
+    options: { readonly isRecordOnly?: boolean } = {},
+  ): Promise<T> {
+    return withLease(`${this.#options.stateDir}/locks`, leaseId, work, options);
   }
 
   async #serverFiles(): Promise<ServerBundle> {

@@ -5,6 +5,7 @@ import {
   type CommandOptions,
   type CommandResult,
   failed,
+  isThere,
   mustRun,
   readIfThere,
   removeTree,
@@ -94,6 +95,8 @@ export class Runtime {
 
   /** @throws {SeedmintError} `unavailable` if it does not answer. */
   async state(id: string): Promise<RuntimeState> {
+    // It keeps a folder for each container: without one it need not be asked.
+    if (!await isThere(`${this.#root}/${id}`)) return { status: "none", pid: 0 };
     const argv = this.#argv(["state", id]);
     const result = await runCommand(argv, { timeoutMs: RUNTIME_MS_MAX });
     if (result.exitCode !== 0) {
