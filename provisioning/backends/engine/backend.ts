@@ -296,19 +296,22 @@ export class EngineBackend implements Backend {
     );
     const found: InstanceSummary[] = [];
     for (const leaseId of await this.#leaseIds()) {
-      const state = containers.get(leaseId)?.state ?? "stopped";
-      containers.delete(leaseId);
+      const container = containers.get(leaseId);
       let record: LeaseRecord | undefined;
       try {
         record = await readRecord(this.#paths(leaseId).folder);
       } catch {
         // Whose it is cannot be told; that it is here must be.
         found.push({ leaseId, owner: "", expiresMs: 0, state: "unknown" });
+        containers.delete(leaseId);
         continue;
       }
       if (record === undefined) continue;
+      const state = container?.state ?? "stopped";
       found.push({ leaseId, owner: record.owner, expiresMs: record.expiresMs, state });
+      containers.delete(leaseId);
     }
+    // What has our labels and no record is told with what the labels say.
     for (const { leaseId, owner, expiresMs, state } of containers.values()) {
       if (isLeaseId(leaseId)) found.push({ leaseId, owner, expiresMs, state });
     }

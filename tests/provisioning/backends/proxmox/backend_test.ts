@@ -8,6 +8,8 @@ import {
   firewallRules,
   ProxmoxBackend,
   type ProxmoxOptions,
+  readKey,
+  readPlace,
 } from "../../../../provisioning/backends/proxmox/mod.ts";
 import { Forwarder } from "../../../../provisioning/backends/proxmox/forwarder.ts";
 import { makeSpec, testBackend } from "../../../conformance/backend.ts";
@@ -84,7 +86,7 @@ if (why === undefined) {
   testBackend("ProxmoxBackend on a server of ours", async () => {
     const { backend, options } = await shared;
     return {
-      ...{ backend, image, firstPort: 42_000, isReal: false },
+      ...{ backend, image, firstPort: 21_000, isReal: false },
       again: () => ProxmoxBackend.attach(options),
     };
   });
@@ -93,10 +95,10 @@ if (why === undefined) {
   Deno.test({ name: `leases on Proxmox are not tested: ${why}`, ignore: true, fn: () => {} });
 }
 
-const specOf = () => makeSpec({ image, firstPort: 43_000 });
+const specOf = () => makeSpec({ image, firstPort: 22_000 });
 
 test("create() asks for a container that is shut in", async ({ pve, backend }) => {
-  const port = { hostPort: 43_999, containerPort: 80, protocol: "tcp", label: "web" } as const;
+  const port = { hostPort: 23_999, containerPort: 80, protocol: "tcp", label: "web" } as const;
   const spec = { ...await specOf(), ports: [port], env: { A: "b c", LINES: "one\ntwo" } };
   await backend.create(spec, { signal });
   const [{ config, rules, firewall }] = [...pve.containers.values()] as [
@@ -233,6 +235,26 @@ Deno.test("addressOf() gives each port an address of its own", () => {
   assert.equal(all.size, 64_512);
   assert.ok(!all.has("1.2.0.1"));
   assert.equal(firewallRules({ ports: [] })[0]!.dport, 10_022);
+});
+
+Deno.test("readPlace() and readKey() read what settings say, and nothing else", () => {
+  assert.deepEqual(readPlace("https://pve.lan:8006/nodes/pve1?storage=local-lvm&bridge=vmbr1"), {
+    ...{ url: "https://pve.lan:8006", node: "pve1", storage: "local-lvm" },
+    ...{ templateStorage: "local", bridge: "vmbr1" },
+  });
+  for (
+    const address of [
+      "https://pve.lan:8006",
+      "https://pve.lan:8006/nodes/pve",
+      "ftp://pve/nodes/pve?storage=a",
+      "https://pve/nodes/../x?storage=a",
+      "https://pve/nodes/pve?storage=a:b",
+      "https://pve/nodes/pve?storage=a&more=b",
+      "https://pve/nodes/pve?storage=a&network=10.213.0.0/16",
+    ]
+  ) assert.throws(() => readPlace(address), (error) => isSeedmintError(error, "usage"), address);
+  assert.deepEqual(readKey(` ${TOKEN}\n`), { token: TOKEN });
+  assert.deepEqual(readKey(`${TOKEN}\n-----BEGIN\nx\n`).authority, "-----BEGIN\nx");
 });
 
 Deno.test("Forwarder passes connections on, and stops when it is told to", async () => {

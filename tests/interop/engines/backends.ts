@@ -1,0 +1,18 @@
+/** The backends of engines with a daemon, by the engine's name. */
+import { DockerBackend } from "../../../provisioning/backends/docker/mod.ts";
+import type { EngineBackend, EngineOptions } from "../../../provisioning/backends/engine/mod.ts";
+import { LxdBackend } from "../../../provisioning/backends/lxd/mod.ts";
+
+/** An engine with a daemon. */
+export type EngineName = "docker" | "podman" | "lxd" | "incus";
+
+/** Opens one. */
+export async function openBackend(
+  engine: EngineName,
+  options: EngineOptions & { readonly socketPath: string },
+): Promise<EngineBackend> {
+  if (engine === "docker" || engine === "podman") {
+    return await DockerBackend.open({ ...options, engine });
+  }
+  return await LxdBackend.open({ ...options, engine });
+}

@@ -1,0 +1,54 @@
+/** Started by run.ts in a lab: its first argument is a directory; `--only=NAME` takes one engine. */
+import { fileURLToPath } from "node:url";
+import { join } from "node:path";
+import { check, finish, skip } from "../blossom/suite.ts";
+import type { EngineName } from "./backends.ts";
+import { type RunningEngine, startEngine } from "./daemons.ts";
+import { furnish } from "./lab.ts";
+import { restartCase } from "./restart_case.ts";
+
+const NAMES: readonly EngineName[] = ["podman", "docker", "lxd", "incus"];
+const FILES = ["conformance_cases.ts", "engine_cases.ts"];
+
+const [directory] = Deno.args as [string];
+const only = Deno.args.find((word) => word.startsWith("--only="))?.slice("--only=".length);
+await furnish(directory);
+for (const name of NAMES) {
+  if (only !== undefined && only !== name) continue;
+  const home = join(directory, name);
+  await Deno.mkdir(home);
+  const engine = await startEngine(name, home);
+  if (typeof engine === "string") {
+    skip(`all cases of ${name}`, engine);
+    continue;
+  }
+  for (const file of FILES) {
+    await check(`${name} passes ${file.replace("_", " ").replace(".ts", "")}`, async () => {
+      const said = await runFile(file, engine);
+      if (said !== undefined) throw new Error(said);
+    });
+  }
+  await check(
+    `${name} keeps leases over its own restart, and is unknown meanwhile`,
+    () => restartCase(engine, join(directory, `${name}-restart`)),
+  );
+  await engine.stop();
+}
+finish();
+
+/** Runs a file of tests against an engine. @returns What it printed if it failed. */
+async function runFile(file: string, engine: RunningEngine): Promise<string | undefined> {
+  const state = join(directory, `${engine.name}-${file.split("_")[0]}`);
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["test", "-A", "--no-check", "--no-lock", "--cached-only"],
+      fileURLToPath(import.meta.resolve(`./${file}`)),
+      ...["--", engine.name, engine.socketPath, state],
+    ],
+    stdin: "null",
+    env: { NO_COLOR: "1" },
+  }).output();
+  const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  if (Deno.args.includes("--verbose")) console.log(said);
+  return success ? undefined : said;
+}

@@ -1,0 +1,226 @@
+/**
+ * What a lease must be kept from on every engine, and what its owner must be able to do; its arguments
+ * are the engine, its socket and a directory.
+ */
+import assert from "node:assert/strict";
+import type { EngineBackend } from "../../../provisioning/backends/engine/mod.ts";
+import { leaseLink } from "../../../provisioning/backends/host/mod.ts";
+import type { ExecResult, InstanceSpec } from "../../../provisioning/ports.ts";
+import { awaitBanner, readHostKey } from "../../../provisioning/ssh/mod.ts";
+import { systemClock, systemRandom } from "../../../src/host/system.ts";
+import { makeSpec } from "../../conformance/backend.ts";
+import { ATTEMPTS } from "../../provisioning/backends/escape_attempts.ts";
+import { busyboxImage } from "../../support/provisioning/busybox_image.ts";
+import { imageOf, layerOf } from "../../support/provisioning/tar.ts";
+import { type EngineName, openBackend } from "./backends.ts";
+
+const [engine, socketPath, stateDir] = Deno.args as [EngineName, string, string];
+const { signal } = new AbortController();
+const image = await busyboxImage();
+const backend: EngineBackend = await openBackend(engine, {
+  socketPath,
+  stateDir,
+  publicHost: "127.0.0.1",
+  clock: systemClock,
+  random: systemRandom,
+});
+
+/** A lease that runs, gone at the end. */
+async function lease(
+  more: Partial<InstanceSpec> = {},
+): Promise<{ readonly spec: InstanceSpec } & AsyncDisposable> {
+  const spec = await makeSpec({ image, firstPort: 32_000 }, more);
+  await backend.create(spec, { signal });
+  await backend.start(spec.leaseId);
+  const target = { host: "127.0.0.1", port: spec.ssh.hostPort };
+  await awaitBanner(target, { clock: systemClock, withinMs: 30_000 });
+  return { spec, [Symbol.asyncDispose]: () => backend.destroy(spec.leaseId) };
+}
+
+async function sh(spec: InstanceSpec, line: string, timeoutMs = 20_000): Promise<ExecResult> {
+  return await backend.exec(spec.leaseId, ["sh", "-c", line], { timeoutMs, signal });
+}
+
+async function host(program: string, ...args: string[]): Promise<string> {
+  const { stdout, stderr } = await new Deno.Command(program, { args, stdin: "null" }).output();
+  return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+}
+
+function test(name: string, fn: (context: Deno.TestContext) => Promise<void>): void {
+  Deno.test({ name: `${engine}: ${name}`, sanitizeOps: false, sanitizeResources: false, fn });
+}
+
+test("a lease cannot get out, whatever its root tries", async (context) => {
+  await using held = await lease();
+  const { spec } = held;
+  for (const [what, line] of ATTEMPTS) {
+    await context.step(`it cannot ${what}`, async () => {
+      const { exitCode, stdout } = await sh(spec, line);
+      assert.notEqual(exitCode, 0, stdout);
+    });
+  }
+  await context.step("its root is nobody on the host", async () => {
+    assert.equal((await sh(spec, "echo mine > /root/file; id -u")).stdout, "0\n");
+    const { uid } = await Deno.stat(`${stateDir}/leases/${spec.leaseId}/rootfs/root/file`);
+    assert.ok(uid !== null && uid >= 100_000, `user ${uid}`);
+  });
+  await context.step("what it runs has no capability over the kernel", async () => {
+    const { stdout } = await sh(spec, "cat /proc/self/status");
+    assert.match(stdout, /CapBnd:\t00000000000404fb/);
+    assert.match(stdout, /NoNewPrivs:\t1/);
+    assert.match(stdout, /Seccomp:\t2/);
+  });
+  assert.equal(await backend.state(spec.leaseId), "running");
+});
+
+test("a lease reaches nothing that is private, of its host, for mail or for metadata", async () => {
+  await using held = await lease();
+  await using _server = Deno.serve(
+    { port: 9_999, onListen: () => {} },
+    () => new Response("host"),
+  );
+  await host("ip", "address", "add", "10.9.9.9/32", "dev", "lo");
+  await host("ip", "address", "add", "169.254.169.254/32", "dev", "lo");
+  const own = leaseLink(held.spec.ssh.hostPort);
+  for (const address of ["10.9.9.9", "169.254.169.254", own.gateway]) {
+    const line = `wget -q -T 2 -O - http://${address}:9999/`;
+    assert.notEqual((await sh(held.spec, line)).exitCode, 0, address);
+  }
+  const answer = await fetch("http://10.9.9.9:9999/").then((it) => it.text());
+  assert.equal(answer, "host");
+  const rules = await host("nft", "list", "table", "inet", own.table);
+  for (const rule of [/dport \{ 25, 465, 587, 2525 \}/, /limit rate over/, /ct count over/]) {
+    assert.match(rules, rule);
+  }
+  assert.doesNotMatch((await sh(held.spec, "ip address")).stdout, /inet6/);
+});
+
+test("a fork bomb stays in its lease, which can still be destroyed", async () => {
+  await using held = await lease({
+    resources: { cpuMillicores: 200, memoryMb: 128, diskMb: 32 },
+  });
+  const { leaseId } = held.spec;
+  await sh(held.spec, "b() { b | b & }; b; sleep 2", 4_000).catch(() => {});
+  assert.ok((await backend.stats(leaseId)).pidCount <= 1024);
+  await backend.destroy(leaseId);
+  assert.equal(await backend.state(leaseId), "absent");
+});
+
+test("a lease gets the processor time that it paid for, and no more", async () => {
+  await using held = await lease({ resources: { cpuMillicores: 300, memoryMb: 64, diskMb: 32 } });
+  const { spec } = held;
+  const before = await backend.stats(spec.leaseId);
+  const startMs = performance.now();
+  const line = "(while :; do :; done) & (while :; do :; done) & sleep 2; kill %1 %2";
+  await sh(spec, line, 8_000).catch(() => {});
+  const wallMs = performance.now() - startMs;
+  const usedMs = (await backend.stats(spec.leaseId)).cpuMs - before.cpuMs;
+  assert.ok(usedMs < wallMs * 0.3 * 1.4 + 150, `${usedMs} ms of processor in ${wallMs} ms`);
+});
+
+test("a container that somebody removed is made again, with its files", async () => {
+  await using held = await lease();
+  const { leaseId } = held.spec;
+  await sh(held.spec, "echo kept > /root/note; sync");
+  await removeContainer(leaseId);
+  assert.equal(await backend.state(leaseId), "stopped");
+  await backend.start(leaseId);
+  assert.equal((await sh(held.spec, "cat /root/note")).stdout, "kept\n");
+});
+
+test("a container whose record is lost is listed with its owner, and can be destroyed", async () => {
+  await using held = await lease();
+  const { leaseId, owner, expiresMs } = held.spec;
+  await Deno.remove(`${stateDir}/leases/${leaseId}/lease.json`);
+  const found = (await backend.list()).find((each) => each.leaseId === leaseId);
+  assert.deepEqual(found, { leaseId, owner, expiresMs, state: "running" });
+  await backend.destroy(leaseId);
+  assert.equal(await backend.state(leaseId), "absent");
+  assert.doesNotMatch(await Deno.readTextFile("/proc/self/mounts"), new RegExp(leaseId));
+  assert.doesNotMatch(await host("nft", "list", "tables"), /seedmint_\d/);
+});
+
+test("a lessee logs in by key to the host key that was told, into an image without a shell", async () => {
+  const folder = await Deno.makeTempDir();
+  await host("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", `${folder}/mine`);
+  await host("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", `${folder}/other`);
+  const base = await makeSpec({ image, firstPort: 34_000 });
+  const authorizedKeys = [(await Deno.readTextFile(`${folder}/mine.pub`)).trim()];
+  await using held = await lease({
+    image: imageOf([layerOf([{ name: "hello", content: "from scratch" }])]),
+    ssh: { ...base.ssh, authorizedKeys },
+  });
+  const { ssh } = held.spec;
+  const known = `[127.0.0.1]:${ssh.hostPort} ${readHostKey(ssh.hostKey).publicKey}\n`;
+  await Deno.writeTextFile(`${folder}/known`, known);
+  const login = (key: string) => {
+    const options = [
+      "StrictHostKeyChecking=yes",
+      `UserKnownHostsFile=${folder}/known`,
+      "IdentitiesOnly=yes",
+      "BatchMode=yes",
+      "LogLevel=ERROR",
+    ].flatMap((option) => ["-o", option]);
+    const place = ["-F", "none", "-p", String(ssh.hostPort), "-i", `${folder}/${key}`];
+    return host(
+      "ssh",
+      ...place,
+      ...options,
+      "root@127.0.0.1",
+      "id -u; cat /hello; echo $LEASE_COLOUR",
+    );
+  };
+  assert.equal(await login("mine"), "0\nfrom scratchgreen\n");
+  assert.match(await login("other"), /Permission denied/);
+  await Deno.remove(folder, { recursive: true });
+});
+
+test("an image's own user runs its command, and its log is bounded by the lease's disk", async () => {
+  const own = await busyboxImage({
+    user: "web",
+    entrypoint: ["/bin/sh", "-c"],
+    cmd: ["id -u; yes"],
+  });
+  await using held = await lease({
+    image: own,
+    resources: { cpuMillicores: 900, memoryMb: 64, diskMb: 24 },
+  });
+  const { leaseId } = held.spec;
+  await systemClock.sleep(2_000);
+  const disk = `${stateDir}/leases/${leaseId}/disk`;
+  const log = await Deno.open(`${disk}/log`, { read: true });
+  const first = new Uint8Array(3);
+  await log.read(first);
+  log.close();
+  assert.equal(new TextDecoder().decode(first), "33\n");
+  const { blocks } = await Deno.stat(`${disk}.img`);
+  assert.ok(blocks! * 512 <= 24 * 1024 * 1024 + 65_536);
+});
+
+/** As an operator would who cleans up. */
+async function removeContainer(leaseId: string): Promise<void> {
+  const curl = (method: string, path: string, body = "") =>
+    host(
+      "curl",
+      "-s",
+      "--unix-socket",
+      socketPath,
+      "-X",
+      method,
+      `http://engine${path}`,
+      "-d",
+      body,
+    );
+  if (engine === "docker" || engine === "podman") {
+    await curl("DELETE", `/containers/${leaseId}?force=true`);
+    return;
+  }
+  const stop = await curl(
+    "PUT",
+    `/1.0/instances/${leaseId}/state`,
+    '{"action":"stop","force":true}',
+  );
+  await curl("GET", `${JSON.parse(stop).operation}/wait?timeout=30`);
+  const gone = await curl("DELETE", `/1.0/instances/${leaseId}`);
+  await curl("GET", `${JSON.parse(gone).operation}/wait?timeout=30`);
+}
