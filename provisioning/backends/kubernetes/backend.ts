@@ -138,6 +138,7 @@ export class KubernetesBackend implements Backend {
       if ((await this.#nodes()).length === 0) {
         return { ok: false, problem: "no node takes leases now", description, ...facts };
       }
+      await this.#serverReference(new AbortController().signal);
       const mail = minor < PORT_RANGES_MINOR ? ", too old to close ports of mail" : "";
       return { ok: true, description: description + mail, ...facts };
     } catch (error) {

@@ -376,9 +376,11 @@ function optionsOf(signal: AbortSignal, contentType: string | undefined): Option
 
 function failure(what: string, error: unknown): SeedmintError {
   if (!(error instanceof ApiException)) {
+    // What a request failed by is behind it: a name, a port, a certificate.
+    const why = messageOf((error as { cause?: unknown }).cause ?? error).slice(0, 200);
     return new SeedmintError(
       "unavailable",
-      `Cannot ${what}: the API server does not answer (${messageOf(error).slice(0, 200)})`,
+      `Cannot ${what}: the API server does not answer (${why})`,
       { retryable: true },
     );
   }

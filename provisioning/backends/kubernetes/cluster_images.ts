@@ -11,6 +11,9 @@ export interface ClusterImages {
   publish(image: Image, options: { readonly signal: AbortSignal }): Promise<void>;
 }
 
+/** What the names of images begin with that we made. */
+export const OURS = "seedmint.local/";
+
 /** Where {@link RegistryImages} puts them. */
 export interface RegistryImagesOptions {
   /** The registry as we reach it: `http://10.0.0.5:5056`. */
@@ -68,7 +71,13 @@ export class MirroredImages implements ClusterImages {
     return `${name}@sha256:${image.digest}`;
   }
 
-  publish(): Promise<void> {
-    return Promise.resolve();
+  /** @throws {SeedmintError} `usage` for an image of ours, which no mirror has. */
+  // deno-lint-ignore require-await -- a failure is one of the promise
+  async publish(image: Image): Promise<void> {
+    if (!image.name.startsWith(OURS)) return;
+    throw new SeedmintError(
+      "usage",
+      "Cannot give leases an SSH server: nodes find its image nowhere; name a registry that we may push to and they pull from",
+    );
   }
 }

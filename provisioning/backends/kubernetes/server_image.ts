@@ -4,6 +4,7 @@ import { SeedmintError } from "../../../src/core/errors.ts";
 import type { Sha256 } from "../../../src/core/hash.ts";
 import { isThere, mustRun } from "../../machine/mod.ts";
 import type { Image } from "../../ports.ts";
+import { OURS } from "./cluster_images.ts";
 import { serverBundle } from "../../ssh/mod.ts";
 
 /**
@@ -34,7 +35,7 @@ export async function serverImage(folder: string): Promise<Image> {
   const sha256 = createHash("sha256").update(bytes).digest("hex") as Sha256;
   return {
     digest: sha256,
-    name: "seedmint.local/ssh-server",
+    name: `${OURS}ssh-server`,
     config: { env: [], entrypoint: ["/server/busybox"], cmd: ["sh"], exposedPorts: [] },
     layers: [{
       sha256,

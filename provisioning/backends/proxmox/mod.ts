@@ -10,3 +10,4 @@
  */
 export { ProxmoxBackend, type ProxmoxOptions } from "./backend.ts";
 export { addressOf, containerForm, firewallRules } from "./container.ts";
+export { type ProxmoxPlace, readKey, readPlace } from "./place.ts";
