@@ -67,20 +67,22 @@ export interface BootstrapPlan {
   readonly steps: readonly Step[];
 }
 
-/** Programs that an engine needs, with the Debian packages that have them. */
+/** Programs that leases need on any engine, with the Debian packages that have them. */
+const ANY_ENGINE: readonly (readonly [string, string])[] = [
+  ["dropbear", "dropbear-bin"],
+  ["nft", "nftables"],
+  ["ip", "iproute2"],
+  ["mkfs.ext4", "e2fsprogs"],
+  ["mount", "mount"],
+  ["nsenter", "util-linux"],
+  ["flock", "util-linux"],
+];
+
+/** And on each besides. */
 const PROGRAMS: Readonly<Record<BootstrapBackend, readonly (readonly [string, string])[]>> = {
-  runc: [
-    ["runc", "runc"],
-    ["dropbear", "dropbear-bin"],
-    ["nft", "nftables"],
-    ["ip", "iproute2"],
-    ["mkfs.ext4", "e2fsprogs"],
-    ["mount", "mount"],
-    ["nsenter", "util-linux"],
-    ["flock", "util-linux"],
-  ],
-  docker: [["docker", "docker.io"], ["dropbear", "dropbear-bin"], ["nft", "nftables"]],
-  podman: [["podman", "podman"], ["dropbear", "dropbear-bin"], ["nft", "nftables"]],
+  runc: [["runc", "runc"], ...ANY_ENGINE],
+  docker: [["dockerd", "docker.io"], ...ANY_ENGINE],
+  podman: [["podman", "podman"], ...ANY_ENGINE],
 };
 
 /** What the steps themselves need; every system that boots has these. */

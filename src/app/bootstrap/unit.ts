@@ -1,6 +1,6 @@
 /** The service of a host that lends compute, and the command for whoever is on it. */
 import { LENDING_FLAGS } from "../permissions.ts";
-import { CACHE, CURRENT, DATA, DENO, LEASES } from "./places.ts";
+import { CACHE, CURRENT, DATA, DENO } from "./places.ts";
 
 /** The engines that a host can be set up for. */
 export const BOOTSTRAP_BACKENDS = ["runc", "docker", "podman"] as const;
@@ -37,9 +37,9 @@ export function engineUnit(backend: BootstrapBackend): string | undefined {
 }
 
 /**
- * The unit. With runc it has no option that gives the service a mount namespace of its own: leases'
- * disks are mounted by one process and must be seen by the next. Leases, and the watchdog that ends
- * them, outlive the service (`KillMode=process`).
+ * The unit. No option of it gives the service a mount namespace of its own: leases' disks are mounted
+ * by one process, and must be seen by the engine and by the next process. Leases, and the watchdog that
+ * ends them, outlive the service (`KillMode=process`).
  */
 export function unitText(backend: BootstrapBackend): string {
   const engine = ENGINE_UNITS[backend];
@@ -61,12 +61,6 @@ export function unitText(backend: BootstrapBackend): string {
     "LimitNOFILE=65536",
     "NoNewPrivileges=true",
     `CapabilityBoundingSet=~${DROPPED.join(" ")}`,
-    ...(backend === "runc" ? [] : [
-      "ProtectSystem=strict",
-      "ProtectHome=true",
-      "PrivateTmp=true",
-      `ReadWritePaths=${DATA} ${LEASES} ${CACHE}`,
-    ]),
     "",
     "[Install]",
     "WantedBy=multi-user.target",

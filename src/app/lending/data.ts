@@ -43,7 +43,10 @@ const KNOWN: readonly (readonly [RegExp, string])[] = [
   [/^provider$/, "the journal of leases that are lent"],
   [/^lessee\.sqlite/, "the book of leases that are rented"],
   [/^ssh$/, "SSH keys of rented leases"],
-  [/^(adverts|scores|relay|registry|receipts|catalogs|lessee_seen)\.sqlite/, "what the node knows"],
+  [
+    /^(adverts|scores|relay|registry|receipts|catalogs|lessee_seen|agents|agents_seen)\.sqlite/,
+    "what the node knows",
+  ],
   [/^(prices\.json|control\.(sock|token)|known_hosts)$/, "what the node knows"],
 ];
 
