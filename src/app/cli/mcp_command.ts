@@ -24,6 +24,8 @@ export const MCP_VERB: VerbSpec = {
     "relay",
     "findTimeout",
     "lesseeTimeout",
+    "lesseeHttp",
+    "lesseePolicy",
   ],
   examples: [
     ["mcp --mcp-budget 100sat", "as the command of an MCP server in an agent's settings"],

@@ -137,7 +137,7 @@ async function open() {
   return { stack, relay, ledger, pool, desk };
 }
 
-for (const mode of [GiftWrapMode.OPTIONAL, GiftWrapMode.PERSISTENT, GiftWrapMode.EPHEMERAL]) {
+for (const mode of [GiftWrapMode.OPTIONAL, GiftWrapMode.EPHEMERAL]) {
   Deno.test({
     name: `a client of ContextVM with ${mode} gift wraps rents through our server over Nostr`,
     ...LOOSE,
