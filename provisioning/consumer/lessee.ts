@@ -394,6 +394,10 @@ export class Lessee implements AsyncDisposable {
       if (answer.notice === "ended") void this.#lookQuietly(lease);
       return;
     }
+    if (answer.type === "stop" && requestId?.endsWith(".stop") === true) {
+      // It is in the line's keeping: asked again, it is there.
+      return this.#nudge("lease", requestId.slice(0, -".stop".length));
+    }
     const payment = requestId === undefined ? undefined : book.payments.get(requestId);
     const lease = payment && book.leases.get(payment.lease);
     if (payment === undefined || lease?.address.provider !== provider) return;

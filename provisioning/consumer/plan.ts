@@ -113,7 +113,7 @@ function refuseConfusion(lease: BookedLease, context: LesseeContext): void {
   );
 }
 
-/** Writes a payment into the book. */
+/** Writes a payment into the book. @throws {SeedmintError} `conflict` if there is one of this id. */
 export function planPayment(
   lease: BookedLease,
   context: Pick<LesseeContext, "book" | "clock">,
@@ -127,6 +127,9 @@ export function planPayment(
   },
 ): BookedPayment {
   const { token, mint } = options;
+  if (context.book.payments.get(options.id) !== undefined) {
+    throw new SeedmintError("conflict", `Cannot pay under id ${options.id}: it stands for another`);
+  }
   const terms = options.terms ?? lease.payment;
   const nowMs = context.clock.nowMs();
   const isLocked = token === undefined && terms.lockTo !== undefined;

@@ -61,6 +61,9 @@ export class RentDesk {
     options.signal.throwIfAborted();
     for (let index = 0;; index++) {
       const id = attemptId(base, index);
+      // While quotes were asked for, a twin of this wish may have begun.
+      const twin = book.payments.get(id);
+      if (twin !== undefined) return await this.#outcome(twin.lease, id, options);
       const lease = planLease(wish, quotes[index]!, this.#context, {
         id,
         ...(ownKey === undefined ? {} : { ownKey }),

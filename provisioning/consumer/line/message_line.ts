@@ -178,11 +178,16 @@ export class MessageLine implements ProviderLine, AsyncDisposable {
     const state = { isTaken: false };
     const ms = options.timeoutMs ?? LINE_LIMITS.answerMs;
     const what = `The answer of provider ${to.provider.slice(0, 8)}…`;
+    const stop = new AbortController();
     try {
       return await within(
         this.#options.clock,
         { ms, what, signal: options.signal },
-        (signal) => Promise.race([promise, this.#send(to, request, { ...options, signal, state })]),
+        (signal) => {
+          const until = AbortSignal.any([signal, stop.signal]);
+          const sending = this.#send(to, request, { ...options, signal: until, state });
+          return Promise.race([promise, sending]);
+        },
       );
     } catch (error) {
       if (!(error instanceof SeedmintError) || error.code !== "timeout" || state.isTaken) {
@@ -194,6 +199,8 @@ export class MessageLine implements ProviderLine, AsyncDisposable {
         { retryable: true, cause: error },
       );
     } finally {
+      // Who has the answer asks no more.
+      stop.abort();
       this.#waiting.delete(waiting);
     }
   }

@@ -16,11 +16,8 @@ const WISH = { id: "web", image: "alpine:3.20", durationMs: 3_600_000 } as const
 interface Scenario {
   readonly name: string;
   readonly prepare?: (world: LesseeWorld) => void;
-  readonly steps: readonly ((
-    run: LesseeRun,
-    world: LesseeWorld,
-    lender: LenderRun,
-  ) => Promise<unknown>)[];
+  /** What is asked, or how long is waited, in milliseconds, with the provider gone. */
+  readonly steps: readonly (((run: LesseeRun) => Promise<unknown>) | number)[];
   readonly check: (world: LesseeWorld, run: LesseeRun, lender: LenderRun) => void;
 }
 
@@ -37,7 +34,7 @@ async function live(scenario: Scenario, killAt: number): Promise<boolean> {
     for (;;) {
       try {
         run ??= await world.lessee({ kind: "nip04", ...(isKilled ? {} : { killAt }) });
-        await world.during(work(run), { run });
+        await work(run);
         if (!run.kill.isDead) return;
       } catch (error) {
         const isDeath = error instanceof Killed || run?.kill.isDead === true;
@@ -52,7 +49,12 @@ async function live(scenario: Scenario, killAt: number): Promise<boolean> {
     }
   };
   try {
-    for (const step of scenario.steps) await survive((run) => step(run, world, lender));
+    for (const step of scenario.steps) {
+      if (typeof step === "number") {
+        await lender[Symbol.asyncDispose]();
+        await survive(() => world.clock.advance(step));
+      } else await survive((run) => world.during(step(run), { run }));
+    }
     await world.pass(3_000);
     scenario.check(world, run!, lender);
   } catch (error) {
@@ -117,10 +119,7 @@ const scenarios: readonly Scenario[] = [
     prepare: (world) => world.images.missing.add("alpine:3.20"),
     steps: [
       ({ lessee }) => settled(lessee.spawn(WISH, { signal: SIGNAL }), "not-found"),
-      async (_run, world, lender) => {
-        await lender[Symbol.asyncDispose]();
-        await world.clock.advance(1_800_000);
-      },
+      1_800_000,
     ],
     check: (world, { book, lessee }) => {
       assert.equal(world.purse.made.size, 1);
