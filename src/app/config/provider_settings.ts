@@ -85,7 +85,7 @@ export const PROVIDER_SETTINGS = {
   providerEngineUrl: setting<string | undefined>({
     placeholder: "URL",
     default: undefined,
-    description: "Where the interface of proxmox is, such as https://pve.lan:8006",
+    description: "Node of proxmox: https://pve.lan:8006/node/pve/storage/local",
     schema: httpUrlSchema,
   }),
   providerEngineAuth: setting<string | undefined>({

@@ -238,19 +238,19 @@ Deno.test("addressOf() gives each port an address of its own", () => {
 });
 
 Deno.test("readPlace() and readKey() read what settings say, and nothing else", () => {
-  assert.deepEqual(readPlace("https://pve.lan:8006/nodes/pve1?storage=local-lvm&bridge=vmbr1"), {
+  assert.deepEqual(readPlace("https://pve.lan:8006/node/pve1/storage/local-lvm/bridge/vmbr1"), {
     ...{ url: "https://pve.lan:8006", node: "pve1", storage: "local-lvm" },
-    ...{ templateStorage: "local", bridge: "vmbr1" },
+    ...{ templateStorage: "local", bridge: "vmbr1", network: "10.213" },
   });
   for (
     const address of [
       "https://pve.lan:8006",
-      "https://pve.lan:8006/nodes/pve",
-      "ftp://pve/nodes/pve?storage=a",
-      "https://pve/nodes/../x?storage=a",
-      "https://pve/nodes/pve?storage=a:b",
-      "https://pve/nodes/pve?storage=a&more=b",
-      "https://pve/nodes/pve?storage=a&network=10.213.0.0/16",
+      "https://pve.lan:8006/node/pve",
+      "ftp://pve/node/pve/storage/a",
+      "https://pve/node/pve/storage/a:b",
+      "https://pve/node/pve/storage/a/more/b",
+      "https://pve/node/pve/storage/a/network/10",
+      "https://pve/node/pve/storage/a?x=y",
     ]
   ) assert.throws(() => readPlace(address), (error) => isSeedmintError(error, "usage"), address);
   assert.deepEqual(readKey(` ${TOKEN}\n`), { token: TOKEN });
