@@ -1,5 +1,6 @@
 /** The backend of Kubernetes through the official client against a server of ours, see fake_api.ts. */
 import assert from "node:assert/strict";
+import { inspect } from "node:util";
 import { isSeedmintError } from "../../../../src/core/errors.ts";
 import type { Clock } from "../../../../src/core/ports.ts";
 import { systemClock, systemRandom } from "../../../../src/host/system.ts";
@@ -269,7 +270,7 @@ test("list() reads all pages, and leases of its own pool only", async (world) =>
 test("errors hold no credential", async ({ api, backend }) => {
   api.fault = () => 500;
   await assert.rejects(backend.list(), (error) => {
-    assert.ok(!Deno.inspect(error, { depth: 20 }).includes("secret-of-the-account"));
+    assert.ok(!inspect(error, { depth: 20 }).includes("secret-of-the-account"));
     return true;
   });
 });

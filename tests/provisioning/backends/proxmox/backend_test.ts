@@ -1,5 +1,6 @@
 /** The backend of Proxmox against a server of ours, see fake_pve.ts: never against Proxmox itself. */
 import assert from "node:assert/strict";
+import { inspect } from "node:util";
 import { isSeedmintError } from "../../../../src/core/errors.ts";
 import type { Clock } from "../../../../src/core/ports.ts";
 import { systemClock, systemRandom } from "../../../../src/host/system.ts";
@@ -208,7 +209,7 @@ test("containers of others are never touched", async ({ pve, backend }) => {
 test("a task that failed is a failure, and tells no secret", async ({ pve, backend }) => {
   pve.exitStatus = "unable to create CT 100 - no space left on device";
   await assert.rejects(backend.create(await specOf(), { signal }), (error) => {
-    assert.ok(!Deno.inspect(error, { depth: 20 }).includes("444444444444"));
+    assert.ok(!inspect(error, { depth: 20 }).includes("444444444444"));
     return isSeedmintError(error, "no-space");
   });
 });
