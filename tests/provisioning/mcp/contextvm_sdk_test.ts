@@ -11,12 +11,15 @@ import {
   PrivateKeySigner,
   type RelayHandler,
 } from "@contextvm/sdk";
+import { ChildProcess } from "../../../devnet/processes.ts";
+import { PERMISSION_FLAGS } from "../../../src/app/permissions.ts";
 import { systemClock, systemRandom } from "../../../src/host/system.ts";
 import {
   type Filter,
   MemorySeenIds,
   type NostrEvent,
   nostrPublicKey,
+  npub,
   RelayPool,
   RelayServer,
 } from "../../../src/nostr/mod.ts";
@@ -30,6 +33,7 @@ import { MemoryAgentDesk } from "../../support/provisioning/memory_agent_desk.ts
 
 const SERVER = new Uint8Array(32).fill(41);
 const AGENT = new Uint8Array(32).fill(42);
+const STRANGER = new Uint8Array(32).fill(43);
 
 /** Timers and sockets of the other side outlive its `close`. */
 const LOOSE = { sanitizeOps: false, sanitizeResources: false } as const;
@@ -87,13 +91,18 @@ class ProvingPool implements RelayHandler {
   }
 }
 
-function clientOf(url: string, secretKey: Uint8Array, giftWrapMode: GiftWrapMode) {
+function clientOf(
+  url: string,
+  secretKey: Uint8Array,
+  giftWrapMode: GiftWrapMode,
+  serverPubkey = nostrPublicKey(SERVER),
+) {
   const transport = new NostrClientTransport({
     signer: new PrivateKeySigner(secretKey.toHex()),
     relayHandler: giftWrapMode === GiftWrapMode.EPHEMERAL
       ? new ApplesauceRelayPool([url])
       : new ProvingPool(url, secretKey),
-    serverPubkey: nostrPublicKey(SERVER),
+    serverPubkey,
     encryptionMode: EncryptionMode.REQUIRED,
     giftWrapMode,
     logLevel: "silent",
@@ -205,5 +214,38 @@ Deno.test({
     assert.equal(JSON.parse(textOf(limits)).per_call_sat, 200);
     await client.close();
     await gateway.stop();
+  },
+});
+
+Deno.test({
+  name: "the verb mcp --nostr answers a client of ContextVM whose key is allowed",
+  ...LOOSE,
+  async fn() {
+    const { stack, relay } = await open();
+    await using _ = stack;
+    const data = await Deno.makeTempDir({ prefix: "agents-" });
+    stack.defer(() => Deno.remove(data, { recursive: true }));
+    const process = new ChildProcess({
+      script: "node.ts",
+      flags: PERMISSION_FLAGS,
+      args: [
+        ...["mcp", "--nostr", "--json", "--data", data, "--relay", relay.url],
+        ...["--mcp-agent", npub(nostrPublicKey(AGENT))],
+      ],
+    });
+    stack.defer(async () => void await process.stop());
+    const ready = await process.waitFor((line) => line.event === "ready", 30_000);
+    const server = String(ready.publicKey);
+    const { client, transport } = clientOf(relay.url, AGENT, GiftWrapMode.EPHEMERAL, server);
+    await client.connect(transport);
+    const limits = await client.callTool({ name: "spending_limits", arguments: {} });
+    assert.equal(JSON.parse(textOf(limits)).per_day_sat, 1000);
+    const stranger = clientOf(relay.url, STRANGER, GiftWrapMode.EPHEMERAL, server);
+    await assert.rejects(
+      stranger.client.connect(stranger.transport, { timeout: 1500 }),
+      /timed out/i,
+    );
+    await client.close();
+    await stranger.client.close();
   },
 });
