@@ -336,8 +336,10 @@ export class RuncBackend implements Backend {
   async #start(record: LeaseRecord, guard: string): Promise<void> {
     const { leaseId } = record;
     const paths = this.#paths(leaseId);
-    const { status } = await this.#runtime.state(leaseId);
-    if (status === "running" || status === "paused") return;
+    if (await this.#runtime.mayKnow(leaseId)) {
+      const { status } = await this.#runtime.state(leaseId);
+      if (status === "running" || status === "paused") return;
+    }
     await this.#end(leaseId);
     await mountDisk(paths, this.#images.rootOf(record.image), {
       idBase: this.#idBase,

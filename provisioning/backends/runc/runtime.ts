@@ -95,8 +95,6 @@ export class Runtime {
 
   /** @throws {SeedmintError} `unavailable` if it does not answer. */
   async state(id: string): Promise<RuntimeState> {
-    // It keeps a folder for each container: without one it need not be asked.
-    if (!await isThere(`${this.#root}/${id}`)) return { status: "none", pid: 0 };
     const argv = this.#argv(["state", id]);
     const result = await runCommand(argv, { timeoutMs: RUNTIME_MS_MAX });
     if (result.exitCode !== 0) {
@@ -104,6 +102,11 @@ export class Runtime {
       throw failed(argv, result);
     }
     return JSON.parse(result.stdout) as RuntimeState;
+  }
+
+  /** Whether there can be a container: the runtime keeps a folder for each, and need not be asked then. */
+  async mayKnow(id: string): Promise<boolean> {
+    return await isThere(`${this.#root}/${id}`);
   }
 
   /** The states of all containers of ours by id. @throws {SeedmintError} `unavailable`. */
@@ -138,6 +141,7 @@ export class Runtime {
 
   /** Ends all processes of a container and forgets it; fine when it is gone. */
   async remove(id: string): Promise<void> {
+    if (!await this.mayKnow(id)) return;
     for (let tries = 0;; tries++) {
       const { status } = await this.state(id);
       if (status === "none") {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { Till, TillRefusal } from "../../../wallet/till/mod.ts";
+import { Till, TillRefusal, tokenEvidence } from "../../../wallet/till/mod.ts";
 import { encodeToken, readTokenAt } from "../../../wallet/token.ts";
+import type { MintUrl } from "../../../wallet/types.ts";
 import { startKit, type TestWallet, type WalletKit } from "../../support/wallet_kit.ts";
 import { intakeOf, payingWallet, tokenFrom } from "../payments/payments_world.ts";
 
@@ -170,6 +171,27 @@ Deno.test("Till.redeem tells what arrived after the fee, and refuses what was sp
   assert.equal(refused.status === "refused" && refused.code, "token_already_spent");
   assert.equal(world.wallet.free(), 15n);
   assert.deepEqual(world.wallet.troubles(), []);
+});
+
+Deno.test("Till.ysOf and tokenEvidence name the same proofs, before and after the token is redeemed", async () => {
+  await using kit = await startKit();
+  await using world = await TillWorld.start(kit);
+  const token = await world.locked(13n);
+  const { id, mint } = world.till.inspect(token);
+  assert.deepEqual(world.till.ysOf(id), [], "nothing is known of it yet");
+  const named = tokenEvidence(` ${token}\n`)!;
+  assert.deepEqual([named.id, named.mint, named.ys.length], [id, mint, 3]);
+  await world.redeem(id, token);
+  assert.deepEqual([...world.till.ysOf(id)].sort(), [...named.ys].sort());
+  const { mints } = world.wallet.engine.context;
+  const states = await mints.of(mint as MintUrl).checkStates(named.ys, { signal });
+  assert.ok(states.every(({ state }) => state === "SPENT"), "who asks the mint learns that");
+  await world.reopen();
+  assert.equal(world.till.ysOf(id).length, 3);
+  assert.deepEqual(world.till.ysOf("another"), []);
+  for (const text of ["", "cashuA", "cashuBgg", token.slice(0, 40)]) {
+    assert.equal(tokenEvidence(text), undefined);
+  }
 });
 
 Deno.test("Till.refund pays back from the mint that is named, locked or not, the same token each time", async () => {
