@@ -9,13 +9,10 @@
 export type * from "./book/lease.ts";
 export { LeaseBook, type LeaseBookOptions } from "./book/lease_book.ts";
 export type * from "./book/payment.ts";
-export { LESSEE_LIMITS } from "./limits.ts";
 export { Lessee, type LesseeOptions } from "./lessee.ts";
-export { MessageLine, type MessageLineOptions } from "./line/message_line.ts";
-export type { Candidate, ChoicePolicy } from "./market/choose.ts";
-export type { MarketFilter, MarketSort } from "./market/filter.ts";
-export type * from "./market/listing.ts";
-export { Market, type MarketOptions } from "./market/market.ts";
+export { LESSEE_LIMITS } from "./limits.ts";
+export { MessageLine, type MessageLineOptions } from "./line/mod.ts";
+export * from "./market/mod.ts";
 export type * from "./ports.ts";
 export type { Quote } from "./quote.ts";
 export { SshKeyFolder } from "./ssh_key.ts";

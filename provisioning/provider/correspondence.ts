@@ -12,7 +12,7 @@ import {
   type SeenIds,
 } from "../../src/nostr/mod.ts";
 import type { Lease, LeaseJournal, Letter } from "../leases/mod.ts";
-import { type Answer, buildAnswer, readRequest, type Request } from "../wire/mod.ts";
+import { type Answer, buildAnswer, readAnswer, readRequest, type Request } from "../wire/mod.ts";
 import { KeyRates } from "./key_rates.ts";
 import { Lanes } from "./lanes.ts";
 import { PROVIDER_LIMITS } from "./limits.ts";
@@ -86,6 +86,10 @@ export class Correspondence implements AsyncDisposable {
 
   #receive(message: PrivateMessage): void {
     const { journal, clock } = this.#options;
+    // A node that rents, too, has one key: what answers its own requests is none to us. Only receipts
+    // are offered and given in one form.
+    const answer = readAnswer(message.text);
+    if (answer !== undefined && answer.type !== "receipt") return;
     const reading = readRequest(message.text);
     const letter: Letter = {
       id: message.id,

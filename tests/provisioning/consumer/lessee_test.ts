@@ -225,10 +225,9 @@ Deno.test("SshKeyFolder makes a key once, for its owner only", async () => {
     assert.equal((await Deno.stat(`${folder}/ssh`)).mode! & 0o777, 0o700);
     const other = new SshKeyFolder({ folder: `${folder}/ssh`, random });
     assert.equal((await other.get()).publicKey, one.publicKey);
-    assert.deepEqual([...Deno.readDirSync(`${folder}/ssh`)].map(({ name }) => name).sort(), [
-      "id_ed25519",
-      "id_ed25519.pub",
-    ]);
+    const names: string[] = [];
+    for await (const { name } of Deno.readDir(`${folder}/ssh`)) names.push(name);
+    assert.deepEqual(names.sort(), ["id_ed25519", "id_ed25519.pub"]);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
