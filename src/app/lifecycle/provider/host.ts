@@ -25,7 +25,6 @@ export class ProviderHost implements ProviderAccess, AsyncDisposable {
   #opening: Promise<LendingSession> | undefined;
   #session: LendingSession | undefined;
   #problem: string | undefined;
-  #watchdogPid: number | undefined;
   #cancelRetry: () => void = () => {};
 
   constructor(options: LendingOptions) {
@@ -76,14 +75,12 @@ export class ProviderHost implements ProviderAccess, AsyncDisposable {
   report(): ProviderReport {
     const { config, identity } = this.#options;
     const publicKey = nostrPublicKey(identity.nostrSecret);
-    void this.#lookForWatchdog();
     return reportOf({
       config,
       publicKey,
       npub: npub(publicKey),
       lending: this.#session?.parts,
       problems: this.problems(),
-      watchdogPid: this.#session === undefined ? undefined : this.#watchdogPid,
     });
   }
 
@@ -170,7 +167,6 @@ export class ProviderHost implements ProviderAccess, AsyncDisposable {
       const session = await LendingSession.open(this.#options, { signal });
       this.#session = session;
       this.#problem = undefined;
-      await this.#lookForWatchdog();
       this.#log("info", "lending", { tiers: session.parts.settings.specs.map(({ id }) => id) });
       return session;
     } catch (error) {
@@ -222,12 +218,6 @@ export class ProviderHost implements ProviderAccess, AsyncDisposable {
     if (this.#session !== undefined) return this.#session.parts;
     const why = this.#problem === undefined ? "" : ` (${this.#problem})`;
     throw new SeedmintError("unavailable", `Nothing is lent here${why}; provider start begins it`);
-  }
-
-  async #lookForWatchdog(): Promise<void> {
-    if (this.#session === undefined) return;
-    const { runningWatchdog } = await import("./watchdog.ts");
-    this.#watchdogPid = await runningWatchdog(this.#options.config);
   }
 
   #wishPath(): string {

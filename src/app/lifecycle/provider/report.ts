@@ -11,9 +11,8 @@ export function reportOf(options: {
   readonly npub: string;
   readonly lending: LendingParts | undefined;
   readonly problems: readonly string[];
-  readonly watchdogPid: number | undefined;
 }): ProviderReport {
-  const { config, publicKey, npub, lending, problems, watchdogPid } = options;
+  const { config, publicKey, npub, lending, problems } = options;
   const status = lending?.provider.status();
   const probe = status?.probe;
   return {
@@ -49,7 +48,7 @@ export function reportOf(options: {
     completedCount: status?.completedCount ?? 0,
     earnedSat: status?.earnedSat ?? 0,
     uptimePercent: status?.uptimePercent ?? null,
-    watchdogPid: watchdogPid ?? null,
+    watchdogPid: lending?.watchdogPid() ?? null,
     denied: lending?.provider.denied() ?? [],
   };
 }

@@ -68,6 +68,8 @@ export interface LendingParts {
   readonly settings: ProviderSettings;
   /** Ends of leases since the start, by reason. */
   readonly ended: ReadonlyMap<string, number>;
+  /** The process that ends leases if this one dies. */
+  readonly watchdogPid: () => number;
   /** How a lease is shown. */
   readonly view: (lease: Lease, story?: readonly StoryEntry[]) => LentLease;
 }
@@ -105,21 +107,23 @@ export class LendingSession implements AsyncDisposable {
     const backend = stack.use(await openBackend(config, "provider"));
     const images = await openImages(options, stack, folder);
     const ssh = sshKit({ clock: systemClock, random: systemRandom });
-    const own = { provider: publicKey, settings, journal, backend, till, images, ssh };
+    const needs = { provider: publicKey, settings, journal, backend, till, images, ssh };
     const receipts = receiptDesk(options, { publicKey, journal, till });
     stack.defer(() => receipts.idle());
     const provider: Provider = stack.use(
-      await Provider.start({ ...own, receipts, clock: systemClock, random: systemRandom }),
+      await Provider.start({ ...needs, receipts, clock: systemClock, random: systemRandom }),
     );
     receipts.noteLeases(provider.leases());
     stack.defer(provider.onEvent((event) => receipts.noteEvent(event)));
     const view: LendingParts["view"] = (lease, story = []) =>
       lentLease(lease, { provider: publicKey, nowMs: systemClock.nowMs(), story });
     const ended = new Map<string, number>();
-    const parts = { publicKey, provider, journal, till, backend, settings, ended, view };
+    const watchdog = { pid: await ensureWatchdog(config) };
+    const watchdogPid = () => watchdog.pid;
+    const own = { publicKey, provider, journal, till, backend, settings };
+    const parts = { ...own, ended, view, watchdogPid };
     watchProvider(parts, ended, stack);
-    await ensureWatchdog(config);
-    keepUp(options, parts, stack);
+    keepUp(options, { ...parts, watchdog }, stack);
     openHttp(options, parts, stack);
     openRelays(options, parts, { stack, folder, ssh });
     return new LendingSession(parts, stack.move());
@@ -249,7 +253,7 @@ function watchProvider(
 /** The watchdog lives, and images that no lease stands on go. */
 function keepUp(
   { config }: LendingOptions,
-  { backend, provider }: LendingParts,
+  { backend, provider, watchdog }: LendingParts & { readonly watchdog: { pid: number } },
   stack: AsyncDisposableStack,
 ): void {
   const log = logOf("lease");
@@ -259,7 +263,7 @@ function keepUp(
       await systemClock.sleep(UPKEEP_MS, { signal }).catch(() => {});
       if (signal.aborted) return;
       try {
-        await ensureWatchdog(config);
+        watchdog.pid = await ensureWatchdog(config);
         if (systemClock.monotonicMs() - prunedMs < PRUNE_MS) continue;
         prunedMs = systemClock.monotonicMs();
         // What is about to start is not on the engine yet.
