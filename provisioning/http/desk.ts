@@ -155,7 +155,10 @@ export class HttpDesk {
       ...(token === undefined ? {} : { token }),
       ...requestIdOf(request),
     }));
-    if (!reading.ok) return wrong(reading.problem, token === undefined && request.path);
+    if (!reading.ok) {
+      const isUnpaid = request.path === "/pods/topup" && token === undefined;
+      return isUnpaid ? this.#topUpPrice() : wrong(reading.problem);
+    }
     const asked = reading.request;
     if (!route.types!.includes(asked.type)) return wrong(`This path takes ${route.types![0]} only`);
     const problem = unprovenProblem(asked, requester);
@@ -259,6 +262,19 @@ export class HttpDesk {
     return { ...result, members: { ...result.members, quote: answerMembers(quote) } };
   }
 
+  /** 402 for a top-up without a token: how much is its payer's choice. */
+  #topUpPrice(): HttpReply {
+    const offer = this.#options.offer();
+    const answer = httpError(
+      "payment_required",
+      "A top-up needs a Cashu token in the header X-Cashu; a second costs what the tier's rate says",
+    );
+    const paymentKey = offer?.terms?.paymentKey;
+    if (offer === undefined || paymentKey === undefined) return reply(answer);
+    const header = paymentRequest({ mints: offer.mints, paymentKey }, "More time for a lease");
+    return reply(answer, [["X-Cashu", header]]);
+  }
+
   async #payHeaders(
     request: { readonly specId?: string },
     requester: Requester,
@@ -332,11 +348,8 @@ function reply(answer: Answer, headers: HttpReply["headers"] = []): HttpReply {
   };
 }
 
-function wrong(message: string, unpaidPath?: string | false): HttpReply {
-  // A top-up without a token is one that was not paid.
-  return unpaidPath === "/pods/topup"
-    ? reply(httpError("payment_required", "A top-up needs a Cashu token in the header X-Cashu"))
-    : reply(httpError("invalid_request", message));
+function wrong(message: string): HttpReply {
+  return reply(httpError("invalid_request", message));
 }
 
 function unknown(message: string): HttpReply {

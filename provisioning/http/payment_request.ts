@@ -7,13 +7,13 @@ import type { QuoteAnswer } from "../wire/mod.ts";
 
 const PREFIX = "creqA";
 
-/** The header's value for what `quote` says. */
+/** The header's value for what `quote` says; without an amount the payer chooses it. */
 export function paymentRequest(
-  quote: Pick<QuoteAnswer, "amountSat" | "mints" | "paymentKey">,
+  quote: Pick<QuoteAnswer, "mints" | "paymentKey"> & { readonly amountSat?: number },
   description: string,
 ): string {
   const bytes = encodeCbor({
-    a: quote.amountSat,
+    ...quote.amountSat === undefined ? {} : { a: quote.amountSat },
     u: "sat",
     m: [...quote.mints],
     d: description,

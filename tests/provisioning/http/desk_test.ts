@@ -217,7 +217,10 @@ Deno.test("who does not say who it is learns nothing of leases, and no token is 
     assert.equal(withToken.status, 401);
   }
   assert.equal((await world.ask("/requests", { body: { seedmint: "leases" } })).status, 401);
-  assert.equal((await world.ask("/pods/topup", { body: { pod_npub: "1000" } })).status, 402);
+  const unpaid = await world.ask("/pods/topup", { body: { pod_npub: "1000" } });
+  assert.equal(unpaid.status, 402);
+  const request = readPaymentRequest(unpaid.headers[0]![1])!;
+  assert.deepEqual([request.m, "a" in request], [[PLAY_MINT], false]);
   assert.equal(world.leases.till.redeemed.size, 1);
   assert.equal((await world.ask("/requests", { body: { seedmint: "quote" } })).status, 200);
 });
