@@ -180,7 +180,7 @@ export type LeaseState =
 
 /** How a lease is kept alive. */
 export interface KeepaliveView {
-  /** Most that top-ups may cost in all, fees included. */
+  /** Most that top-ups may cost in all; what mints take is not in it. */
   readonly budgetSat: number;
   readonly spentSat: number;
   /** How much each top-up buys, in seconds. */

@@ -127,7 +127,7 @@ const MARKET: readonly VerbSpec[] = [
       },
       keepalive: {
         placeholder: "AMOUNT",
-        description: "Top it up by itself before it ends, for at most so many sat in all",
+        description: "Top it up by itself before it ends, for so many sat in all: see keepalive",
       },
       token: TOKEN_FLAG,
       "request-id": {
@@ -296,7 +296,7 @@ export const LEASE_VERBS: readonly VerbSpec[] = [
     operandCountMin: 1,
     operandCountMax: 2,
     details: `${LEASE_DETAILS}\n` +
-      "AMOUNT is the most that top-ups may cost in all, fees included. The running node buys --step " +
+      "AMOUNT is the most that top-ups may cost in all, fees of mints not included. The running node buys --step " +
       "more when --lessee-lead is left, and warns when the budget ends. Without AMOUNT it " +
       "shows how it stands. It needs a node that runs: start.",
     flags: {

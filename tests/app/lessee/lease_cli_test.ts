@@ -1,6 +1,6 @@
 /** The verbs about renting, against a node whose answers are made up. */
 import assert from "node:assert/strict";
-import { makeHostKey } from "../../../provisioning/ssh/mod.ts";
+import { dropbearKey, makeHostKey } from "../../../provisioning/ssh/mod.ts";
 import { systemRandom } from "../../../src/host/system.ts";
 import type { LeaseMethods } from "../../../src/app/api/lease_methods.ts";
 import { LocalNode } from "../../../src/app/api/local.ts";
@@ -405,8 +405,7 @@ Deno.test("a lease is named by its first digits; what names several is refused",
   assert.match((await run(["keepalive", "zz"], { answers })).err, /no such lease/);
 });
 
-Deno.test("ssh refuses a place whose host key is another one, and prints its line when asked", async () => {
-  // A banner and nothing else: ssh-keyscan learns no key there.
+Deno.test("ssh says what is in the way, and prints its line when asked", async () => {
   const lease = leaseOf({ sshHost: "127.0.0.1", sshPort: 1, hostKeyFingerprint: null });
   const { code, out, err } = await run(["ssh", "abcd", "--print", "--", "uname", "-a"], {
     answers: { "lease.ls": { leases: [lease] } },
@@ -421,4 +420,60 @@ Deno.test("ssh refuses a place whose host key is another one, and prints its lin
   const unreachable = await run(["ssh", "abcd"], { answers: { "lease.ls": { leases: [silent] } } });
   assert.equal(unreachable.code, 1);
   assert.match(unreachable.err, /does not answer; see status/);
+});
+
+/** An SSH server on loopback with one host key; undefined where there is no dropbear. */
+async function sshServer(key: string): Promise<{ port: number; stop: () => Promise<void> } | void> {
+  const folder = await Deno.makeTempDir();
+  await Deno.writeFile(`${folder}/key`, dropbearKey(key), { mode: 0o600 });
+  const port = freePort();
+  try {
+    const child = new Deno.Command("dropbear", {
+      args: ["-F", "-E", "-s", "-g", "-r", `${folder}/key`, "-p", `127.0.0.1:${port}`],
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    return {
+      port,
+      stop: async () => {
+        child.kill();
+        await child.status;
+        await Deno.remove(folder, { recursive: true });
+      },
+    };
+  } catch (error) {
+    await Deno.remove(folder, { recursive: true });
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+Deno.test("ssh pins the key that the provider promised, and sends nothing to another machine", async () => {
+  const key = await makeHostKey(systemRandom);
+  const server = await sshServer(key.privateKey);
+  if (server === undefined) return console.log("skipped: dropbear is not installed");
+  try {
+    const at = { sshHost: "127.0.0.1", sshPort: server.port };
+    const ask = (hostKeyFingerprint: string) =>
+      run(["ssh", "abcd", "--print", "--json"], {
+        answers: { "lease.ls": { leases: [leaseOf({ ...at, hostKeyFingerprint })] } },
+      });
+    const right = await ask(key.fingerprint);
+    assert.equal(right.code, 0, right.err);
+    const { args, isPinned } = JSON.parse(right.out);
+    assert.ok(isPinned && args.includes("StrictHostKeyChecking=yes"));
+    const { fingerprint } = await makeHostKey(systemRandom);
+    const wrong = await ask(fingerprint);
+    assert.equal(wrong.code, 1);
+    const { code, message } = JSON.parse(wrong.out);
+    assert.equal(code, "denied");
+    assert.match(message, /somebody is in between, or it is another machine\. Nothing was sent/);
+  } finally {
+    await server.stop();
+  }
 });

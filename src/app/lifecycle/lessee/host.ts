@@ -207,7 +207,7 @@ export class LesseeHost implements LeaseAccess, AsyncDisposable {
     this.#log("warning", message, { lease });
     this.#warnings.delete(lease);
     this.#warnings.set(lease, {
-      message: `lease ${lease}: ${message}`,
+      message: message.includes(lease) ? message : `lease ${lease}: ${message}`,
       atMs: systemClock.nowMs(),
     });
     if (this.#warnings.size > WARNINGS_MAX) {

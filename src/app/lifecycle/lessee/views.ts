@@ -147,7 +147,7 @@ export function leaseView(account: LeaseAccount): LeaseView {
       sumOf(given.map(({ returnedSat }) => returnedSat)),
     keepalive: keepAlive === undefined ? null : {
       budgetSat: keepAlive.budgetSat,
-      spentSat: sumOf(keptAlive.map(({ amountSat, feeSat }) => amountSat + (feeSat ?? 0))),
+      spentSat: sumOf(keptAlive.map(({ amountSat }) => amountSat)),
       stepS: Math.round(keepAlive.stepMs / 1000),
     },
     problem: problemOf(lease, account),

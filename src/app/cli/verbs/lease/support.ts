@@ -101,9 +101,9 @@ export function leaseTable(leases: readonly LeaseView[], nowMs: number): string 
       `${lease.paidSat - lease.refundedSat} sat`,
       lease.problem !== null
         ? short(lease.problem, 60)
-        : lease.keepalive === null
-        ? ""
-        : "kept alive",
+        : lease.keepalive !== null && lease.state === "active"
+        ? "kept alive"
+        : "",
     ]),
   );
 }
