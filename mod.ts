@@ -18,7 +18,7 @@
  * | {@link protocol} | `swarm/protocol` | the messages of `/seedmint/blobs/1` |
  * | {@link nostr} | `src/nostr` | events, a pool of relays, an embedded relay |
  * | {@link gateway} | `swarm/gateway` | serve public blobs over HTTP |
- * | {@link trust} | `trust` | release roots, signed catalogs, following them; receipts for bytes |
+ * | {@link trust} | `trust` | release roots, signed catalogs, following them; receipts for bytes and leases |
  * | {@link wallet} | `wallet` | Cashu ecash at several mints, in operations that survive any crash |
  *
  * Nothing here starts anything or asks for a permission when it is imported; libp2p loads when
