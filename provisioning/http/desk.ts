@@ -8,23 +8,21 @@
  */
 import { isSeedmintError, messageOf } from "../../src/core/errors.ts";
 import type { Clock } from "../../src/core/ports.ts";
-import { signEvent } from "../../src/nostr/mod.ts";
 import { within } from "../provider/deadline.ts";
 import type { Provider } from "../provider/mod.ts";
 import {
   type Answer,
-  buildOffer,
   type ErrorAnswer,
   type OfferBody,
   type QuoteAnswer,
   readRequest,
   type Request,
-  specMembers,
 } from "../wire/mod.ts";
 import type { Members } from "../wire/json.ts";
 import { Admission } from "./admission.ts";
 import { HTTP_LIMITS } from "./limits.ts";
 import { SignatureDesk } from "./nip98.ts";
+import { OfferPage } from "./offer_page.ts";
 import { paymentRequest } from "./payment_request.ts";
 import { isAccessKey, type Requester, Requesters } from "./requester.ts";
 import {
@@ -89,7 +87,7 @@ export class HttpDesk {
   readonly #requesters: Requesters;
   readonly #signatures: SignatureDesk;
   readonly #admission: Admission;
-  #page: { readonly madeMs: number; readonly members: Members } | undefined;
+  readonly #page: OfferPage;
 
   constructor(options: HttpDeskOptions) {
     this.#options = options;
@@ -100,6 +98,7 @@ export class HttpDesk {
       clock: options.clock,
     });
     this.#admission = new Admission(options.clock);
+    this.#page = new OfferPage(options);
   }
 
   /**
@@ -134,6 +133,14 @@ export class HttpDesk {
         retryMs: HTTP_LIMITS.retryMs,
       }));
     }
+  }
+
+  /** What anybody may read, web pages too. */
+  #open(path: string): HttpReply {
+    const headers = [["Access-Control-Allow-Origin", "*"]] as const;
+    const members = path === "/health" ? this.#page.health() : this.#page.offers();
+    if (members !== undefined) return { status: 200, headers, members };
+    return reply(httpError("no_specs", "Nothing is on offer at the moment"), headers);
   }
 
   async #read(request: HttpRequest, route: Route, remote: string): Promise<Asked | HttpReply> {
@@ -289,47 +296,6 @@ export class HttpDesk {
       onlyOutcome: false,
     }, signal);
     return quote.type === "quote" ? payHeadersOf(quote) : [];
-  }
-
-  /** What anybody may read, web pages too. */
-  #open(path: string): HttpReply {
-    const headers = [["Access-Control-Allow-Origin", "*"]] as const;
-    const { clock, offer } = this.#options;
-    const nowMs = clock.nowMs();
-    if (path === "/health") {
-      const members = {
-        status: "healthy",
-        service: "seedmint-provider",
-        timestamp: Math.floor(nowMs / 1000),
-      };
-      return { status: 200, headers, members };
-    }
-    if (this.#page === undefined || Math.abs(nowMs - this.#page.madeMs) > HTTP_LIMITS.offerMs) {
-      const body = offer();
-      if (body === undefined) {
-        return reply(httpError("no_specs", "Nothing is on offer at the moment"), headers);
-      }
-      this.#page = { madeMs: nowMs, members: this.#offerMembers(body, nowMs) };
-    }
-    return { status: 200, headers, members: this.#page.members };
-  }
-
-  #offerMembers(offer: OfferBody, nowMs: number): Members {
-    const createdAtS = Math.floor(nowMs / 1000);
-    return {
-      provider_name: offer.name,
-      location: offer.location ?? null,
-      specs: offer.specs.map(specMembers),
-      whitelisted_mints: offer.mints,
-      minimum_duration_seconds: offer.terms?.minDurationS,
-      payment_info: {
-        accepted_tokens: ["cashu"],
-        header_format: "X-Cashu: <token>",
-      },
-      provider_npub: offer.provider,
-      // The same that relays have: what is said here can be checked against the provider's key.
-      event: signEvent(buildOffer(offer, { createdAtS }), this.#options.secretKey),
-    };
   }
 }
 

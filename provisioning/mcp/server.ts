@@ -16,7 +16,8 @@ import {
   McpServer,
   type McpTool,
 } from "./sdk.ts";
-import { AGENT_TOOLS, type AgentTool, toolOf } from "./tools.ts";
+import type { AgentTool } from "./tool.ts";
+import { AGENT_TOOLS, toolOf } from "./tools.ts";
 
 /** What all sessions share. */
 export interface AgentServerOptions {
