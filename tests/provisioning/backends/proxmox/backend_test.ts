@@ -14,6 +14,7 @@ import {
 } from "../../../../provisioning/backends/proxmox/mod.ts";
 import { Forwarder } from "../../../../provisioning/backends/proxmox/forwarder.ts";
 import { makeSpec, testBackend } from "../../../conformance/backend.ts";
+import { busyboxImage } from "../../../support/provisioning/busybox_image.ts";
 import { imageOf, layerOf } from "../../../support/provisioning/tar.ts";
 import { FakePve, TOKEN } from "./fake_pve.ts";
 
@@ -147,6 +148,39 @@ test("prepare() makes a template once, with our server and nothing of the image'
   for await (const { name } of Deno.readDir(`${world.options.stateDir}/templates`)) {
     assert.fail(`${name} was left`);
   }
+});
+
+test("what a container is told makes a template answer by SSH", async (world) => {
+  const { pve, backend, options } = world;
+  const spec = await specOf();
+  const box = await busyboxImage({ entrypoint: ["/bin/sh", "-c"], cmd: ["echo $A; sleep 9"] });
+  await backend.create({ ...spec, image: box, env: { A: "it's b c" } }, { signal });
+  const [{ config }] = [...pve.containers.values()] as [{ config: Record<string, string> }];
+  const root = `${options.stateDir}/root`;
+  await Deno.mkdir(root);
+  await Deno.writeFile(`${root}.tar.gz`, [...pve.templates.values()][0]!);
+  await new Deno.Command("tar", { args: ["-xzf", `${root}.tar.gz`, "-C", root] }).output();
+  // As its keeper would: a root, processes and a network of its own, and nothing else of ours.
+  const look = "busybox nc 127.0.0.1 10022 -w 1 </dev/null | head -n 1 >/banner";
+  const script = `ip link set lo up && mkdir -p "$0/dev" && mount --bind /dev "$0/dev" || exit
+    env -i "\${@:2}" /usr/sbin/chroot "$0" $1 &
+    for i in {1..100}; do
+      env -i /usr/sbin/chroot "$0" /.seedmint/server/busybox sh -c '${look}'
+      [ -s "$0/banner" ] && exit
+      sleep 0.2
+    done`;
+  const { stdout, stderr } = await new Deno.Command("unshare", {
+    args: [
+      ...["--net", "--pid", "--mount", "--fork", "--kill-child", "bash", "-c", script, root],
+      ...[config.entrypoint!, ...config.env!.split("\0")],
+    ],
+    ...{ stdin: "null", stdout: "piped", stderr: "piped" },
+  }).output();
+  const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  assert.match(said, /^it's b c$/m);
+  const banner = await Deno.readTextFile(`${root}/banner`).catch(() => said);
+  assert.match(banner, /^SSH-2\.0-dropbear/);
+  assert.match(await Deno.readTextFile(`${root}/root/.ssh/authorized_keys`), /^ssh-ed25519 /);
 });
 
 test("state() is unknown, never absent, while Proxmox fails", async (world) => {
