@@ -155,7 +155,7 @@ test("what a container is told makes a template answer by SSH", async (world) =>
   const spec = await specOf();
   const box = await busyboxImage({ entrypoint: ["/bin/sh", "-c"], cmd: ["echo $A; sleep 9"] });
   await backend.create({ ...spec, image: box, env: { A: "it's b c" } }, { signal });
-  const [{ config }] = [...pve.containers.values()] as [{ config: Record<string, string> }];
+  const { config } = [...pve.containers.values()][0]!;
   const root = `${options.stateDir}/root`;
   await Deno.mkdir(root);
   await Deno.writeFile(`${root}.tar.gz`, [...pve.templates.values()][0]!);
