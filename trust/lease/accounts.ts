@@ -31,8 +31,8 @@ export interface ProviderAccount {
 export interface MadePayment extends Payment {
   /** Face value. */
   readonly amountSat: number;
-  /** What became of it: time, or itself back, or nothing. */
-  readonly outcome: "taken" | "refunded" | "lost";
+  /** What became of it: time, or itself back, or nothing; `returned` was never touched by the provider. */
+  readonly outcome: "taken" | "refunded" | "lost" | "returned";
 }
 
 /** A lease that is over, as its lessee's book has it. */

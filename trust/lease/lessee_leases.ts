@@ -157,7 +157,8 @@ export class LesseeLeases {
   }
 
   #ownView(account: LesseeAccount): LeaseReceipt {
-    const { provider, request, tier, readyS, endS, payments, refundedSat } = account;
+    const { provider, request, tier, readyS, endS, refundedSat } = account;
+    const payments = account.payments.filter(({ outcome }) => outcome !== "returned");
     const fromS = Math.min(readyS ?? endS, endS);
     const handedSat = payments
       .filter(({ outcome }) => outcome !== "refunded" || readyS === undefined)
