@@ -4,11 +4,10 @@ import type { Sha256 } from "../../src/core/hash.ts";
 import type { SagaContext } from "../operations/saga.ts";
 import { parseSpendingCondition } from "../outputs/p2pk_secret.ts";
 import { isSameKey } from "../payments/spendable.ts";
-import { isProven } from "../payments/verify_task.ts";
+import { type Claim, isProven } from "../payments/verify_task.ts";
 import { decodeToken, resolverOf, TokenError } from "../token.ts";
-import type { Keyset, Proof } from "../types.ts";
-import { WALLET_UNIT } from "../types.ts";
-import { VERIFIED_PROOFS_MAX, VERIFIED_TOKENS_MAX } from "./limits.ts";
+import { type MintUrl, type Proof, WALLET_UNIT } from "../types.ts";
+import { PROVEN_MAX, VERIFIED_PROOFS_MAX } from "./limits.ts";
 import { TillRefusal } from "./refusal.ts";
 
 /** What a token says of itself, as far as it was checked. */
@@ -31,8 +30,8 @@ export interface InspectedToken {
 /** Reads tokens; remembers what took long to find out. */
 export class TokenInspector {
   readonly #context: SagaContext;
-  /** Whether a token proves itself, by its id and keysets; the one asked last at the end. */
-  readonly #verified = new Map<string, boolean>();
+  /** Proofs that prove themselves; the one asked last at the end. */
+  readonly #proven = new Set<string>();
 
   constructor(context: SagaContext) {
     this.#context = context;
@@ -112,23 +111,26 @@ export class TokenInspector {
 
   #isProven(mint: string, proofs: readonly Proof[]): boolean {
     if (proofs.length > VERIFIED_PROOFS_MAX) return false;
-    const api = this.#context.mints.of(mint as Parameters<SagaContext["mints"]["of"]>[0]);
-    const claims: { readonly proof: Proof; readonly key: string }[] = [];
+    const api = this.#context.mints.of(mint as MintUrl);
+    const claims: Claim[] = [];
     for (const proof of proofs) {
-      const keyset: Keyset | undefined = api.cachedKeyset(proof.keysetId);
-      const key = keyset?.keys[proof.amount.toString()];
+      const key = api.cachedKeyset(proof.keysetId)?.keys[proof.amount.toString()];
       if (key === undefined || proof.dleq?.r === undefined) return false;
       claims.push({ proof, key });
     }
-    const name = createHash("sha256").update(JSON.stringify(claims, textOf)).digest("hex");
-    const known = this.#verified.get(name);
-    const isValid = known ?? claims.every(isProven);
-    this.#verified.delete(name);
-    this.#verified.set(name, isValid);
-    if (this.#verified.size > VERIFIED_TOKENS_MAX) {
-      this.#verified.delete(this.#verified.keys().next().value!);
-    }
-    return isValid;
+    return claims.every((claim) => this.#isClaimProven(claim));
+  }
+
+  /** One that was verified is remembered, so that a few good ones in ever new tokens cost us nothing. */
+  #isClaimProven(claim: Claim): boolean {
+    const { proof: { secret, C, amount, dleq }, key } = claim;
+    const name = createHash("sha256")
+      .update(JSON.stringify([secret, C, amount.toString(), dleq, key])).digest("hex");
+    const isKnown = this.#proven.delete(name);
+    if (!isKnown && !isProven(claim)) return false;
+    this.#proven.add(name);
+    if (this.#proven.size > PROVEN_MAX) this.#proven.delete(this.#proven.keys().next().value!);
+    return true;
   }
 }
 
@@ -176,8 +178,4 @@ function lockOf(
     ...(times.length === 0 ? {} : { locktimeS: Math.min(...times) }),
     ...(hasOne ? { refundKey } : {}),
   };
-}
-
-function textOf(_key: string, value: unknown): unknown {
-  return typeof value === "bigint" ? value.toString() : value;
 }

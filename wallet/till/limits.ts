@@ -3,8 +3,8 @@
 /** Proofs of one token that are verified offline, about 3 ms each, on the thread that asks. */
 export const VERIFIED_PROOFS_MAX = 64;
 
-/** Tokens whose verification is remembered: a request asks for the same one some times in a row. */
-export const VERIFIED_TOKENS_MAX = 256;
+/** Proofs that were verified and are remembered: a request asks for the same ones some times in a row. */
+export const PROVEN_MAX = 4_096;
 
 /** First and longest pause before a redemption that is not decided is asked for again. */
 export const REDEEM_RETRY_MS = 1_000;
