@@ -59,7 +59,7 @@ serve() {
 work() {
 ${options.command === undefined ? "  :" : `  ${commandLine(options.command, options.commandUser)}`}
 }
-trap 'exit 0' TERM INT
+# Nothing is trapped: as first process it is deaf to all that the lease itself may send.
 while :; do
   serve </dev/null >/dev/null 2>&1 &
   work </dev/null &

@@ -22,7 +22,7 @@ if (Deno.build.os !== "linux" || Deno.uid() !== 0) skipSuite("root on Linux is n
 const folder = Deno.env.get("KUBERNETES_FOLDER") ??
   new URL("target/interop/kubernetes", ROOT).pathname;
 const installing = new Deno.Command("sh", {
-  args: [new URL("../install_kubernetes.sh", import.meta.url).pathname, folder],
+  args: [new URL("install.sh", import.meta.url).pathname, folder],
   stdin: "null",
 });
 if ((await installing.output()).code !== 0) skipSuite("Kubernetes cannot be built here, see above");

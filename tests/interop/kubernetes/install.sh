@@ -4,7 +4,7 @@
 # has as source only, built into the folder that is given (some ten minutes on two cores). What is there is
 # used again. Nothing is started. Run as root.
 #
-#     sh tests/interop/install_kubernetes.sh target/interop/kubernetes
+#     sh tests/interop/kubernetes/install.sh target/interop/kubernetes
 set -eu
 folder=$(mkdir -p "$1" && cd "$1" && pwd)
 programs="kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy"
