@@ -1,6 +1,7 @@
 /**
  * Compute leases: containers lent and rented for ecash, in the formats of Paygress. Vocabulary:
- * docs/glossary.md. `wire` is what both sides say, `leases` the journal of who lends, `provider` lends.
+ * docs/glossary.md. `wire` is what both sides say, `leases` the journal of who lends, `provider` lends,
+ * `consumer` rents.
  * Money, images and the machine come through the ports.
  *
  * A backend is imported from its own folder (`backends/runc/mod.ts`), so that nobody loads the client of
@@ -8,6 +9,7 @@
  *
  * May import: `src/core`, `src/sqlite`, `src/nostr`.
  */
+export * as consumer from "./consumer/mod.ts";
 export * as leases from "./leases/mod.ts";
 export type * from "./ports.ts";
 export * as provider from "./provider/mod.ts";

@@ -16,6 +16,15 @@ import {
   WANT_BOUNDARIES_MAX,
 } from "../swarm/protocol/limits.ts";
 
+import {
+  KIND_HEARTBEAT,
+  KIND_LEGACY_OFFER,
+  KIND_LIVE_HEARTBEAT,
+  KIND_OFFER,
+  KIND_PROMOTION,
+  KIND_REVOCATION,
+} from "../provisioning/wire/mod.ts";
+
 const ROOT = new URL("../", import.meta.url);
 const read = (path: string) => Deno.readTextFile(new URL(path, ROOT));
 
@@ -30,6 +39,14 @@ Deno.test("docs/protocols.md has the constants of the code", async () => {
     `kind \`${NODE_ADVERT_KIND}\``,
     `kind \`${CATALOG_KIND}\``,
     `\`${CATALOG_PROTOCOL}\``,
+    ...[
+      KIND_OFFER,
+      KIND_HEARTBEAT,
+      KIND_LIVE_HEARTBEAT,
+      KIND_REVOCATION,
+      KIND_PROMOTION,
+      KIND_LEGACY_OFFER,
+    ].map((kind) => `kind \`${kind}\``),
     `\`t\` = \`${TOPIC}\``,
     `\`${TICKET_PREFIX}\``,
     `${thousands(TICKET_CHARS_MAX)} characters`,
