@@ -28,7 +28,7 @@ import { Forwarder } from "./forwarder.ts";
 import { CONFIG_PARALLEL, DESTROY_TRIES_MAX, NUMBER_TRIES_MAX, POLL_MS } from "./limits.ts";
 import { nodeCapacity, versionProblem } from "./node_facts.ts";
 import { isRecordOf, type LeaseRecord, readRecord, writeRecord } from "./record.ts";
-import { Templates } from "./template.ts";
+import { TEMPLATE_DIGEST_CHARS, Templates } from "./template.ts";
 
 /** How leases on Proxmox are run. */
 export interface ProxmoxOptions {
@@ -143,10 +143,7 @@ export class ProxmoxBackend implements Backend {
     // One image at a time: each takes its room twice while it is packed.
     await this.#hold("templates", async () => {
       const { templateStorage } = this.#options;
-      const content = await this.#api.get<{ volid: string }[]>(
-        `${this.#node}/storage/${templateStorage}/content?content=vztmpl`,
-      );
-      if (content.some(({ volid }) => volid === `${templateStorage}:vztmpl/${name}`)) return;
+      if ((await this.#volumes()).includes(`${templateStorage}:vztmpl/${name}`)) return;
       const template = await this.#templates.make(image, options);
       try {
         await this.#api.upload(`${this.#node}/storage/${templateStorage}/upload`, template);
@@ -298,10 +295,30 @@ export class ProxmoxBackend implements Backend {
     }));
   }
 
+  /** Removes templates of images that are not in `keep`: containers do without, once they are made. */
+  async prune(keep: ReadonlySet<string>): Promise<void> {
+    const kept = new Set([...keep].map((digest) => digest.slice(0, TEMPLATE_DIGEST_CHARS)));
+    await this.#hold("templates", async () => {
+      for (const volid of await this.#volumes()) {
+        const [, digest] = /\/seedmint-([0-9a-f]+)-[0-9a-f]{8}\.tar\.gz$/.exec(volid) ?? [];
+        if (digest === undefined || kept.has(digest)) continue;
+        const content = `${this.#node}/storage/${this.#options.templateStorage}/content`;
+        await this.#api.task("DELETE", `${content}/${encodeURIComponent(volid)}`);
+      }
+    });
+  }
+
   /** Leaves the leases running; connections to them end. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.allSettled(this.#lanes.values());
     this.#forwarder?.[Symbol.dispose]();
+  }
+
+  async #volumes(): Promise<readonly string[]> {
+    const content = await this.#api.get<readonly { volid: string }[]>(
+      `${this.#node}/storage/${this.#options.templateStorage}/content?content=vztmpl`,
+    );
+    return content.map(({ volid }) => volid);
   }
 
   async #make(spec: InstanceSpec, template: string): Promise<void> {

@@ -9,6 +9,9 @@ import { UnpackedImages } from "../../unpack/mod.ts";
 import { SERVER_AT } from "../host/mod.ts";
 import { PACK_MS_MAX } from "./limits.ts";
 
+/** Digits of an image's digest in its template's name, which may have 255. */
+export const TEMPLATE_DIGEST_CHARS = 64;
+
 /** The script that a container starts with. */
 export const START_AT = "/.seedmint/start";
 
@@ -55,7 +58,7 @@ export class Templates {
   async nameOf(image: Image): Promise<string> {
     const server = await this.#server();
     const version = createHash("sha256").update(START).update(server).digest("hex").slice(0, 8);
-    return `seedmint-${image.digest.slice(0, 32)}-${version}.tar.gz`;
+    return `seedmint-${image.digest.slice(0, TEMPLATE_DIGEST_CHARS)}-${version}.tar.gz`;
   }
 
   /** Makes it. The caller removes the file. */

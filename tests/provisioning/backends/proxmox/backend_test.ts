@@ -150,6 +150,15 @@ test("prepare() makes a template once, with our server and nothing of the image'
   }
 });
 
+test("prune() removes templates of ours that nobody keeps", async ({ pve, backend }) => {
+  pve.templates.set("debian-12.tar.zst", new Uint8Array());
+  await backend.prepare(image, { signal });
+  await backend.prune(new Set([image.digest]));
+  assert.equal(pve.templates.size, 2);
+  await backend.prune(new Set());
+  assert.deepEqual([...pve.templates.keys()], ["debian-12.tar.zst"]);
+});
+
 test("what a container is told makes a template answer by SSH", async (world) => {
   const { pve, backend, options } = world;
   const spec = await specOf();

@@ -102,6 +102,12 @@ export class FakePve implements AsyncDisposable {
       case "POST /nodes/pve/lxc":
         return this.#create(fields);
     }
+    const [, volume] = /^\/nodes\/pve\/storage\/local\/content\/local:vztmpl\/(.+)$/.exec(path) ??
+      [];
+    if (method === "DELETE" && volume !== undefined) {
+      if (!this.templates.delete(volume)) return refusal(500, "volume does not exist");
+      return this.#task();
+    }
     if (/^GET \/nodes\/pve\/tasks\/UPID:.*\/status$/.test(`${method} ${path}`)) {
       return data({ status: "stopped", exitstatus: this.exitStatus });
     }
