@@ -14,7 +14,7 @@ import { architecture, openFilesMax, serverCommand } from "../provisioning/backe
 import { bundleConfig } from "../provisioning/backends/runc/bundle.ts";
 import { serverBundle } from "../provisioning/ssh/mod.ts";
 import { UnpackedImages } from "../provisioning/unpack/mod.ts";
-import { messagesPerSecond } from "./lease/messages.ts";
+import { messageRate } from "./lease/messages.ts";
 import { rawRunc } from "./lease/raw_runc.ts";
 import { compressed, gunzipMs, makeArchive, sha256Of, unpackBoth } from "./lease/unpacking.ts";
 import { LeaseBenchWorld } from "./lease/world.ts";
@@ -147,8 +147,14 @@ async function benchUnpack(): Promise<void> {
 async function benchMessages(): Promise<void> {
   const count = Number(values.messages);
   for (const kind of ["nip17", "nip04"] as const) {
-    await messagesPerSecond(kind, Math.min(20, count));
-    tell(`requests over ${kind} answered`, await messagesPerSecond(kind, count), "a second");
+    await messageRate(kind, Math.min(20, count));
+    const { perSecond, cpuMs } = await messageRate(kind, count);
+    tell(
+      `requests over ${kind} answered`,
+      perSecond,
+      "a second",
+      `${cpuMs.toFixed(1)} CPU-ms each`,
+    );
   }
 }
 
