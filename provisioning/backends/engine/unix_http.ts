@@ -28,7 +28,12 @@ export class UnixHttp implements Disposable {
   constructor(who: string, path: string) {
     this.#who = who;
     this.#path = path;
-    this.#client = Deno.createHttpClient({ proxy: { transport: "unix", path } });
+    this.#client = Deno.createHttpClient({
+      proxy: { transport: "unix", path },
+      // A connection for each request: LXD and Incus take no other one as long as somebody who connected
+      // says nothing, which is what a pool does with connections that it made and then did not need.
+      poolMaxIdlePerHost: 0,
+    });
   }
 
   /** For WebSockets to the same daemon. */

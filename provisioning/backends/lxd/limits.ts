@@ -14,6 +14,3 @@ export const EXEC_LINGER_MS = 250;
 
 /** Between the signal that ends a command and giving up to wait for it. */
 export const KILLED_MS_MAX = 3_000;
-
-/** Between the start or end of one instance and of the next: the server is busy that long at most. */
-export const SETTLE_MS = 100;

@@ -20,7 +20,7 @@ import type {
 import { emptyImage } from "./empty_image.ts";
 import { environmentOf, runExec } from "./exec.ts";
 import { bareInstance, instanceBody, LABEL, type Place } from "./instance.ts";
-import { LOOK_MS_MAX, SETTLE_MS } from "./limits.ts";
+import { LOOK_MS_MAX } from "./limits.ts";
 import { LxdHttp } from "./lxd_http.ts";
 
 /** What of the server's facts is read. */
@@ -46,7 +46,6 @@ export class LxdEngine implements Engine {
   readonly #tag: string;
   readonly #pool: string;
   #place: Promise<Place> | undefined;
-  #last: Promise<unknown> = Promise.resolve();
   #userMap: string | undefined;
 
   constructor(options: {
@@ -91,9 +90,7 @@ export class LxdEngine implements Engine {
 
   async create(order: ContainerOrder, options: { readonly signal: AbortSignal }): Promise<void> {
     const body = instanceBody(order, { ...await this.#placed(), engine: this.name });
-    await this.#oneByOne(() =>
-      this.#http.does("POST", "/1.0/instances", { body, signal: options.signal })
-    );
+    await this.#http.does("POST", "/1.0/instances", { body, signal: options.signal });
     const map = await this.#mapOf(order.leaseId);
     if (map !== (this.#userMap ?? map) || idBaseOf(map) !== order.idBase) {
       throw new SeedmintError(
@@ -147,7 +144,7 @@ export class LxdEngine implements Engine {
 
   async remove(leaseId: string): Promise<void> {
     try {
-      await this.#oneByOne(() => this.#http.does("DELETE", `/1.0/instances/${leaseId}`));
+      await this.#http.does("DELETE", `/1.0/instances/${leaseId}`);
     } catch (error) {
       if (!isSeedmintError(error, "not-found")) throw error;
     }
@@ -210,13 +207,7 @@ export class LxdEngine implements Engine {
   }
 
   async #put(leaseId: string, body: object): Promise<void> {
-    await this.#oneByOne(() => this.#http.does("PUT", `/1.0/instances/${leaseId}/state`, { body }));
-  }
-
-  async #oneByOne<T>(work: () => Promise<T>): Promise<T> {
-    const mine = this.#last.then(work);
-    this.#last = mine.catch(() => {});
-    return await mine;
+    await this.#http.does("PUT", `/1.0/instances/${leaseId}/state`, { body });
   }
 
   async #patch(leaseId: string, config: Readonly<Record<string, string>>): Promise<void> {
