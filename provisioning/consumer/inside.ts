@@ -10,6 +10,7 @@ import {
   type RestartRequest,
   WIRE_LIMITS,
 } from "../wire/mod.ts";
+import { ask } from "./ask.ts";
 import type { BookedLease } from "./book/lease.ts";
 import type { LesseeContext } from "./context.ts";
 import { noteGone, questionId } from "./look.ts";
@@ -31,7 +32,7 @@ export async function askInside<R extends InsideRequest>(
 ): Promise<Extract<Answer, { type: R["type"] }>> {
   const requestId = questionId(context);
   const { signal, timeoutMs } = options;
-  const answer = await context.line.ask(lease.address, { ...request, requestId }, {
+  const answer = await ask(context, lease.address, { ...request, requestId }, {
     signal,
     timeoutMs,
   });

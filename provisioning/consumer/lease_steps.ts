@@ -3,6 +3,7 @@ import { SeedmintError } from "../../src/core/errors.ts";
 import { costMsatOf } from "../leases/credit.ts";
 import { pauseMs } from "../provider/deadline.ts";
 import { type ErrorAnswer, isLeaseGone, type ReceiptAnswer, type StopAnswer } from "../wire/mod.ts";
+import { ask } from "./ask.ts";
 import type { BookedLease, LeaseEnd } from "./book/lease.ts";
 import { isPaymentOpen } from "./book/payment_transition.ts";
 import { feeSat } from "./check_access.ts";
@@ -94,7 +95,7 @@ async function stepStopping(
   context: LesseeContext,
   failureCount: number,
 ): Promise<Step> {
-  const { clock, book, line, signal } = context;
+  const { clock, book, signal } = context;
   const { access } = lease;
   const isLate = clock.nowMs() - lease.changedMs > LESSEE_LIMITS.stopPatienceMs;
   if (access === undefined || !lease.address.isOurs || isLate) {
@@ -108,7 +109,10 @@ async function stepStopping(
   };
   let answer;
   try {
-    answer = await line.ask(lease.address, request, { signal, timeoutMs: LESSEE_LIMITS.stopMs });
+    answer = await ask(context, lease.address, request, {
+      signal,
+      timeoutMs: LESSEE_LIMITS.stopMs,
+    });
   } catch (error) {
     signal.throwIfAborted();
     if (!isSilence(error)) throw error;
@@ -224,7 +228,7 @@ export async function askReceipt(
       `Cannot ask for a receipt of lease ${lease.id}: its provider gave it no id`,
     );
   }
-  const answer = await context.line.ask(lease.address, {
+  const answer = await ask(context, lease.address, {
     type: "receipt",
     leaseId,
     requestId: questionId(context),
@@ -234,13 +238,17 @@ export async function askReceipt(
   return { type: "error", error: "unknown", message: `It answered with ${answer.type}` };
 }
 
+function isOutcome(state: string): state is EndedLease["payments"][number]["outcome"] {
+  return ["taken", "refunded", "lost", "returned"].includes(state);
+}
+
 /** A lease that is over, as receipts see it. */
 export function endedLease(lease: BookedLease, context: LesseeContext): EndedLease {
   const { wanted, access, end } = lease;
   const { rateMsatPerS, diskMb } = wanted;
   const payments = context.book.payments.of(lease.id).flatMap((payment) => {
     const { state: outcome } = payment;
-    if (outcome !== "taken" && outcome !== "refunded" && outcome !== "lost") return [];
+    if (!isOutcome(outcome)) return [];
     return [{
       paymentId: payment.id,
       amountSat: payment.amountSat,

@@ -16,7 +16,7 @@ import { failureOf } from "./failure.ts";
 import { KeepAliveDesk } from "./keep_alive.ts";
 import { askInside, checkCommand, notLive, refusal, topUpSat } from "./inside.ts";
 import { askReceipt, stepLease } from "./lease_steps.ts";
-import { LESSEE_LIMITS } from "./limits.ts";
+import { BOOK_LIMITS, LESSEE_LIMITS } from "./limits.ts";
 import { look } from "./look.ts";
 import { stepPayment } from "./payment_steps.ts";
 import { checkWishId, newId, planPayment, tokenOf } from "./plan.ts";
@@ -55,6 +55,7 @@ export class Lessee implements AsyncDisposable {
   /** Who wants to hear how far a lease is. */
   readonly #progress = new Map<string, (state: string) => void>();
   readonly #off: () => void;
+  #cancelPrune: () => void = () => {};
 
   private constructor(options: LesseeOptions) {
     const { signal } = this.#closing;
@@ -90,8 +91,8 @@ export class Lessee implements AsyncDisposable {
 
   /** Takes up what the book has open. */
   static open(options: LesseeOptions): Lessee {
-    options.book.prune(options.clock.nowMs());
     const lessee = new Lessee(options);
+    lessee.#prune();
     for (const payment of options.book.payments.open()) lessee.#nudge("payment", payment.id);
     for (const refund of options.book.refunds.open()) lessee.#nudge("refund", refund.id);
     for (const lease of options.book.leases.open()) lessee.#nudge("lease", lease.id);
@@ -354,9 +355,16 @@ export class Lessee implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort(new DOMException("The lessee was stopped", "AbortError"));
+    this.#cancelPrune();
     this.#off();
     await this.#drivers.close();
     this.#listeners.clear();
+  }
+
+  #prune(): void {
+    const { book, clock } = this.#context;
+    book.prune(clock.nowMs());
+    this.#cancelPrune = clock.timer(BOOK_LIMITS.pruneMs, () => this.#prune());
   }
 
   async #step(key: string, failureCount: number): Promise<Step> {

@@ -59,6 +59,8 @@ export const LESSEE_LIMITS = {
 export const BOOK_LIMITS = {
   /** Leases that may be open at a time: each costs a timer and a question now and then. */
   openLeasesMax: 500,
+  /** The book is gone through for what is long over this often. */
+  pruneMs: 24 * 3_600_000,
   /** How long what is over is kept. */
   keepMs: 365 * 24 * 3_600_000,
   /** How long a letter is kept after its answer. */
@@ -82,6 +84,9 @@ export const CHOICE_LIMITS = {
 export const MARKET_LIMITS = {
   /** Providers that are remembered; the one heard longest ago goes first. */
   providersMax: 2_000,
+  /** Offers that one answer of relays may hold before older ones are asked for, and how often that is. */
+  pageEvents: 300,
+  pagesMax: 8,
   /** Stretch of time that heartbeats are asked for, in seconds: a quarter of an hour has fifteen. */
   heartbeatS: 900,
   /** Heartbeats kept of one provider as evidence. */

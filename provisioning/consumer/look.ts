@@ -1,6 +1,7 @@
 /** How a lease is doing, as its provider says. */
 import { isSeedmintError } from "../../src/core/errors.ts";
 import { type Answer, isLeaseGone, type StatusAnswer } from "../wire/mod.ts";
+import { ask } from "./ask.ts";
 import type { BookedLease, LeaseEnd } from "./book/lease.ts";
 import { complain, type LesseeContext } from "./context.ts";
 import { LESSEE_LIMITS } from "./limits.ts";
@@ -29,7 +30,7 @@ export async function look(
     lease: lease.access!.lease,
     requestId: questionId(context),
   };
-  const answer = await context.line.ask(lease.address, request, {
+  const answer = await ask(context, lease.address, request, {
     signal: options.signal ?? context.signal,
     timeoutMs: options.timeoutMs ?? LESSEE_LIMITS.questionMs,
   });
@@ -91,10 +92,10 @@ export function isStatusOver(answer: StatusAnswer): boolean {
   return answer.status !== "Running";
 }
 
-/** Whether a question failed because nobody answered. */
+/** Whether a question failed because nobody gave an answer to it. */
 export function isSilence(error: unknown): boolean {
   return isSeedmintError(error, "timeout") || isSeedmintError(error, "unavailable") ||
-    isSeedmintError(error, "busy");
+    isSeedmintError(error, "busy") || isSeedmintError(error, "protocol");
 }
 
 function stateOf(answer: StatusAnswer): string {

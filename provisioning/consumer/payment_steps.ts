@@ -2,10 +2,12 @@
 import { isSeedmintError, messageOf } from "../../src/core/errors.ts";
 import { pauseMs } from "../provider/deadline.ts";
 import { readAnswer, type SpawnRequest, type TopUpRequest } from "../wire/mod.ts";
+import { ask } from "./ask.ts";
 import type { BookedLease } from "./book/lease.ts";
 import type { BookedPayment } from "./book/payment.ts";
 import type { LesseeContext, Step } from "./context.ts";
 import { LESSEE_LIMITS } from "./limits.ts";
+import { isSilence } from "./look.ts";
 import type { NamedRequest } from "./ports.ts";
 import { refuse, settleFailed, settlePayment } from "./settle.ts";
 
@@ -95,12 +97,12 @@ async function stepSent(
   lease: BookedLease,
   context: LesseeContext,
 ): Promise<Step> {
-  const { book, clock, line, signal } = context;
+  const { book, clock, signal } = context;
   const endMs = (payment.sentMs ?? payment.changedMs) + patienceMs(payment, lease);
   const leftMs = endMs - clock.nowMs();
   if (leftMs <= 0) return silence(payment, lease, context);
   try {
-    const answer = await line.ask(lease.address, requestFor(payment, lease), {
+    const answer = await ask(context, lease.address, requestFor(payment, lease), {
       signal,
       timeoutMs: leftMs,
       onProgress: ({ state }) => context.onProgress(lease.id, state),
@@ -112,7 +114,7 @@ async function stepSent(
     if (isSeedmintError(error, "invalid") || isSeedmintError(error, "conflict")) {
       return refuse(payment, lease, { error: "unsendable", message: error.message }, context);
     }
-    if (!isSeedmintError(error, "unavailable") && !isSeedmintError(error, "busy")) throw error;
+    if (!isSilence(error)) throw error;
     const waitMs = pauseMs(payment.attemptCount, {
       firstMs: LESSEE_LIMITS.retryFirstMs,
       lastMs: LESSEE_LIMITS.retryLastMs,
@@ -179,7 +181,7 @@ async function heardLate(
   lease: BookedLease,
   context: LesseeContext,
 ): Promise<boolean> {
-  const { book, line, signal } = context;
+  const { book, signal } = context;
   if (payment.sentMs === undefined || payment.problem?.error === "unsendable") return false;
   const { provider } = lease.address;
   const letter = book.letters.get(provider, payment.id);
@@ -187,7 +189,7 @@ async function heardLate(
   let answer = kept;
   if (lease.address.isOurs && payment.problem?.error !== "protocol") {
     try {
-      answer = await line.ask(lease.address, requestFor(payment, lease), {
+      answer = await ask(context, lease.address, requestFor(payment, lease), {
         signal,
         timeoutMs: LESSEE_LIMITS.outcomeMs,
         onlyOutcome: true,

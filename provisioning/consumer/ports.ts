@@ -83,8 +83,11 @@ export interface PaidForLease {
   readonly amountSat: number;
   /** As it was handed over; long spent. Its proofs are the evidence of payment. Secret all the same. */
   readonly token?: string;
-  /** What became of it. `lost`: the provider has it, and gave nothing for it. */
-  readonly outcome: "taken" | "refunded" | "lost";
+  /**
+   * What became of it. `lost`: the provider has it, and gave nothing for it; `returned`: it never touched
+   * it, and it is ours again.
+   */
+  readonly outcome: "taken" | "refunded" | "lost" | "returned";
 }
 
 /** A lease that is over, as the lessee's book has it. Times are in milliseconds since 1970. */
@@ -127,7 +130,7 @@ export type EndReason =
   | "stopped"
   /** It ended before its time, and not by us. */
   | "cut-short"
-  /** It never began, and nothing was taken for it. */
+  /** It never began, and nothing was taken for it; receipts hear of it when the provider was silent. */
   | "unserved"
   /** It was paid for and never began; the provider paid back. */
   | "refunded"

@@ -2,6 +2,7 @@
 import { SeedmintError } from "../../src/core/errors.ts";
 import { durationMsOf, satFor } from "../leases/credit.ts";
 import { hasMint, type QuoteAnswer } from "../wire/mod.ts";
+import { ask } from "./ask.ts";
 import type { LesseeContext } from "./context.ts";
 import { LESSEE_LIMITS } from "./limits.ts";
 import { isSilence, questionId } from "./look.ts";
@@ -93,11 +94,12 @@ export async function quoteOf(
   const { context, signal } = options;
   let answer;
   try {
-    answer = await context.line.ask(listing.address, {
+    answer = await ask(context, listing.address, {
       type: "quote",
       requestId: questionId(context),
       specId: spec.id,
-      image: wish.image,
+      // Nothing is asked of an image that nobody named.
+      ...(wish.image === "" ? {} : { image: wish.image }),
       durationS: Math.max(1, offered.durationS),
       portCount: wish.ports?.length ?? 0,
       ...(wish.imageDigest === undefined ? {} : { imageDigest: wish.imageDigest }),

@@ -11,6 +11,7 @@ import { checkAccess, feeMs } from "./check_access.ts";
 import { complain, type LesseeContext, type Step } from "./context.ts";
 import { LESSEE_LIMITS } from "./limits.ts";
 import { isPassing } from "./line/expectation.ts";
+import { look } from "./look.ts";
 
 /** Notes what a provider answered to a payment's request. @returns When to go on with the payment. */
 export function settlePayment(
@@ -108,7 +109,9 @@ function settleError(
   const nowMs = clock.nowMs();
   if (answer.refund !== undefined) {
     book.transaction(() => {
-      if (book.toPayment(payment.id, { type: "refunded" }, nowMs) === undefined) return;
+      const error = answer.errorName ?? answer.error;
+      const event = { type: "refunded", error, message: answer.message } as const;
+      if (book.toPayment(payment.id, event, nowMs) === undefined) return;
       book.letters.close(lease.address.provider, payment.id);
       addRefund(context, { payment, lease, answer, source: sourceOf(payment) });
       if (payment.purpose === "spawn") {
@@ -116,7 +119,7 @@ function settleError(
       }
     });
     context.changed(lease.id);
-    if (payment.purpose !== "spawn") context.nudge("lease", lease.id);
+    lookIfGone(payment, lease, answer, context);
     return "done";
   }
   if (isPassing(answer) && payment.state === "sent") {
@@ -124,12 +127,23 @@ function settleError(
     book.toPayment(payment.id, { type: "wait", untilMs: nowMs + waitMs }, nowMs);
     return { waitMs };
   }
-  // Whoever has recovered already what it asks about need not look at the lease.
-  if (payment.purpose !== "spawn" && isLeaseGone(answer.error)) context.nudge("lease", lease.id);
+  lookIfGone(payment, lease, answer, context);
   return refuse(payment, lease, {
     error: answer.errorName ?? answer.error,
     message: answer.message,
   }, context);
+}
+
+/** A top-up that comes too late says something of its lease, which is asked after then. */
+function lookIfGone(
+  payment: BookedPayment,
+  lease: BookedLease,
+  answer: ErrorAnswer,
+  context: LesseeContext,
+): void {
+  if (payment.purpose === "spawn" || lease.stage !== "live" || !isLeaseGone(answer.error)) return;
+  // What cannot be told now is told when it is asked after next.
+  look(lease, context).catch(() => {});
 }
 
 /** Nothing is given for a payment: it is to come back. */
@@ -205,7 +219,9 @@ export function settleFailed(leaseId: string, context: LesseeContext): void {
     refunds.some((one) => one.state === "worthless");
   const isRefunded = payments.some((one) => one.state === "refunded");
   const reason = isRobbed ? "robbed" : isRefunded ? "refunded" : "unserved";
-  book.toLease(leaseId, { type: "settled", end: { ...lease.end, reason } }, clock.nowMs());
+  const isSilent = payments.some((one) => one.problem?.error === "silence");
+  const end = { ...lease.end, reason } as const;
+  book.toLease(leaseId, { type: "settled", end, isSilent }, clock.nowMs());
   context.nudge("lease", leaseId);
 }
 

@@ -1,6 +1,7 @@
 /** The book compared with what providers say; leases of ours that it lacks are taken up. */
 import { isSeedmintError } from "../../src/core/errors.ts";
 import { type LeasesAnswer, type LeaseSummary, parseLeaseId } from "../wire/mod.ts";
+import { ask } from "./ask.ts";
 import type { BookedLease } from "./book/lease.ts";
 import { hostOf } from "./check_access.ts";
 import type { LesseeContext } from "./context.ts";
@@ -80,7 +81,7 @@ async function syncOne(
     for (const lease of live) await look(lease, context, { signal });
     return [];
   }
-  const answer = await context.line.ask(to, { type: "leases", requestId: questionId(context) }, {
+  const answer = await ask(context, to, { type: "leases", requestId: questionId(context) }, {
     signal,
     timeoutMs: LESSEE_LIMITS.questionMs,
   });
@@ -222,7 +223,7 @@ async function rateOf(
     return { rateMsatPerS, specName: name, cpuMillicores, memoryMb };
   }
   if (listing === undefined) return undefined;
-  const answer = await context.line.ask(listing.address, {
+  const answer = await ask(context, listing.address, {
     type: "quote",
     requestId: questionId(context),
     specId,

@@ -7,8 +7,8 @@ export type BookedLeaseEvent =
   /** The provider gave it. */
   | { readonly type: "access"; readonly access: LeaseAccess; readonly expiresMs: number }
   | { readonly type: "failed"; readonly end: LeaseEnd }
-  /** What became of the money of a lease that failed. */
-  | { readonly type: "settled"; readonly end: LeaseEnd }
+  /** What became of the money of a lease that failed, and whether its provider said nothing at all. */
+  | { readonly type: "settled"; readonly end: LeaseEnd; readonly isSilent?: boolean }
   /** The provider said how it is doing. */
   | { readonly type: "heard"; readonly state?: string; readonly expiresMs?: number }
   /** It was paid for longer. */
@@ -71,7 +71,11 @@ export function leaseAfter(
     case "failed":
       return enter("failed", { end: event.end });
     case "settled":
-      return { ...lease, end: event.end, owesReceipt: event.end.reason !== "unserved" };
+      return {
+        ...lease,
+        end: event.end,
+        owesReceipt: event.end.reason !== "unserved" || event.isSilent === true,
+      };
     case "heard":
       return {
         ...lease,

@@ -13,7 +13,8 @@ export type PaymentEvent =
   /** From now on the provider may have it. */
   | { readonly type: "send" }
   | { readonly type: "accepted" }
-  | { readonly type: "refunded" }
+  /** What was paid for was not done, and the money comes back with the answer. */
+  | { readonly type: "refunded"; readonly error: string; readonly message: string }
   /** The provider gave nothing for it, and says so. */
   | { readonly type: "refused"; readonly error: string; readonly message: string }
   /** The provider says nothing. */
@@ -89,7 +90,7 @@ export function paymentAfter(
     case "accepted":
       return enter("taken");
     case "refunded":
-      return enter("refunded");
+      return enter("refunded", { problem: { error: event.error, message: event.message } });
     case "refused":
       return enter("recovering", { problem: { error: event.error, message: event.message } });
     case "silence":

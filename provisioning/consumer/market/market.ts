@@ -57,10 +57,9 @@ export class Market implements Disposable {
   ): Promise<void> {
     const { signal, provider } = options;
     const authors = provider === undefined ? {} : { authors: [provider] };
-    await this.#read([
-      { kinds: [KIND_OFFER], "#t": [TOPIC], ...authors },
-      { kinds: [KIND_LEGACY_OFFER], "#t": [TOPIC], ...authors },
-    ], signal);
+    // Apart, so that many of the old kind, which costs nothing to make, crowd out none of today's.
+    await this.#readAll({ kinds: [KIND_OFFER], "#t": [TOPIC], ...authors }, signal);
+    await this.#read([{ kinds: [KIND_LEGACY_OFFER], "#t": [TOPIC], ...authors }], signal);
     const providers = provider === undefined ? [...this.#entries.keys()] : [provider];
     const groups: string[][] = [];
     while (providers.length > 0) groups.push(providers.splice(0, MARKET_LIMITS.authorsMax));
@@ -169,9 +168,30 @@ export class Market implements Disposable {
     ];
   }
 
-  async #read(filters: readonly Filter[], signal: AbortSignal): Promise<void> {
-    for await (const event of this.#options.pool.query(filters, { signal })) this.#take(event);
+  /** Relays cut off at some hundred events, the newest first: what is older is asked for in turn. */
+  async #readAll(filter: Filter, signal: AbortSignal): Promise<void> {
+    let until: number | undefined;
+    for (let page = 0; page < MARKET_LIMITS.pagesMax; page++) {
+      const paged = until === undefined ? filter : { ...filter, until };
+      const { count, oldestS } = await this.#read([paged], signal);
+      if (count < MARKET_LIMITS.pageEvents || oldestS === until) return;
+      until = oldestS;
+    }
+  }
+
+  async #read(
+    filters: readonly Filter[],
+    signal: AbortSignal,
+  ): Promise<{ readonly count: number; readonly oldestS: number }> {
+    let count = 0;
+    let oldestS = Infinity;
+    for await (const event of this.#options.pool.query(filters, { signal })) {
+      count++;
+      oldestS = Math.min(oldestS, event.created_at);
+      this.#take(event);
+    }
     signal.throwIfAborted();
+    return { count, oldestS };
   }
 
   #take(event: NostrEvent): void {

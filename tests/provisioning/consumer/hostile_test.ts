@@ -113,7 +113,8 @@ Deno.test("an old provider that takes the token and never answers is told as a l
 Deno.test("a locked token of a provider that is silent comes back after its lock", async () => {
   await using world = new LesseeWorld();
   using provider = new ScriptedProvider(world, { isOurs: true, script: () => undefined });
-  const { lessee } = await world.lessee();
+  const receipts = ledger();
+  const { lessee } = await world.lessee({ receipts: receipts.port });
   const spawning = lessee.spawn(WISH, { signal: SIGNAL });
   const message = await codeOf(world.during(spawning, { ms: 1_200_000 }));
   assert.match(message, /^timeout: .*180 sat are locked to it until .* UTC and come back then$/);
@@ -124,6 +125,8 @@ Deno.test("a locked token of a provider that is silent comes back after its lock
   await world.clock.advance(1_200_000);
   await world.pass(1_000);
   assert.equal(world.purse.balanceSat, FUNDED_SAT);
+  const [silent] = receipts.ended;
+  assert.deepEqual([silent?.reason, silent?.payments[0]?.outcome], ["unserved", "returned"]);
 });
 
 Deno.test("a provider that takes a locked token and never answers is found out after the lock", async () => {
@@ -334,4 +337,98 @@ Deno.test("a lessee that was away for long asks for the outcome, and begins noth
   await provider.say(provider.access({ requestId: "web" }), 0);
   await world.pass(1_000);
   assert.equal(lessee.lease(lease.id).stage, "live");
+});
+
+Deno.test("a top-up of a lease that has just ended is paid back, and the lease is seen as over", async () => {
+  await using world = new LesseeWorld();
+  using provider = new ScriptedProvider(world, {
+    isOurs: true,
+    script: async (request, provider) => {
+      const requestId = request.requestId!;
+      await provider.take(request);
+      if (request.type === "spawn") return provider.access({ requestId });
+      if (request.type !== "topup") {
+        return { type: "error", error: "not_found", message: "No such lease", requestId };
+      }
+      return {
+        type: "error",
+        error: "race_lost",
+        message: "The lease ended before the money came; the money comes back",
+        requestId,
+        refund: { token: playToken({ secret: "back", amountSat: 20 }), amountSat: 20 },
+      };
+    },
+  });
+  const { lessee } = await world.lessee();
+  const lease = await world.during(lessee.spawn(WISH, { signal: SIGNAL }));
+  const message = await codeOf(
+    world.during(lessee.topUp(lease.id, { amountSat: 20 }, { signal: SIGNAL })),
+  );
+  assert.match(message, /the money comes back\. 20 sat came back$|20 sat are coming back$/);
+  assert.equal(world.purse.balanceSat, FUNDED_SAT - 180);
+  await world.pass(2_000);
+  assert.match(
+    await codeOf(lessee.exec(lease.id, ["id"], { signal: SIGNAL })),
+    /^usage: .* it is over/,
+  );
+  const after = lessee.lease(lease.id);
+  assert.equal(after.stage, "ended");
+  assert.equal(after.end?.reason, "cut-short");
+  assert.match(after.complaints.join(), /It paid back nothing where 1\d\d sat were left/);
+  assert.match(
+    await codeOf(lessee.topUp(lease.id, { amountSat: 5 }, { signal: SIGNAL })),
+    /^usage/,
+  );
+  assert.ok(provider.requests.some(({ type }) => type === "stop"));
+});
+
+Deno.test("a provider that asks more than it offers, or to be paid elsewhere, is not paid", async () => {
+  await using world = new LesseeWorld();
+  let lie: Record<string, unknown> = {};
+  using _provider = new ScriptedProvider(world, {
+    isOurs: true,
+    offer: {
+      terms: {
+        paymentKey: `02${"ab".repeat(32)}`,
+        specs: new Map(),
+        verbs: ["quote", "stop"],
+        isDraining: false,
+      },
+    },
+    script: (request) => ({
+      type: "quote",
+      requestId: request.requestId!,
+      specId: "basic",
+      rateMsatPerS: 50,
+      durationS: 3600,
+      amountSat: 180,
+      minDurationS: 60,
+      mints: ["https://mint.example"],
+      paymentKey: `02${"ab".repeat(32)}`,
+      locktimeMin: 15,
+      isAvailable: true,
+      ...lie,
+    }),
+  });
+  const { lessee } = await world.lessee();
+  for (
+    const one of [
+      { rateMsatPerS: 51 },
+      { paymentKey: `02${"ac".repeat(32)}` },
+      { mints: ["https://other.example"] },
+      { locktimeMin: 100_000 },
+      { specId: "premium" },
+      { minDurationS: 7200 },
+    ]
+  ) {
+    lie = one;
+    const message = await codeOf(world.during(lessee.spawn(WISH, { signal: SIGNAL })));
+    assert.match(message, /^unavailable: .*Nothing was paid$/, JSON.stringify(one));
+  }
+  // More than the price times the time is asked for in vain.
+  lie = { amountSat: 9_999 };
+  const quote = await world.during(lessee.quote(WISH, { signal: SIGNAL }));
+  assert.equal(quote.amountSat, 180);
+  assert.equal(quote.isAvailable, true);
+  assert.equal(world.purse.made.size, 0);
 });

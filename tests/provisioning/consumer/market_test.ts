@@ -233,3 +233,34 @@ Deno.test("Market.choose() picks by policy among those that are online and have 
   fair.scores.set(keyOf(1), 5);
   assert.deepEqual(chosen({ prefer: "score" }), ["Provider 1", "Provider 2"]);
 });
+
+Deno.test("Market.refresh() reads on where relays cut off, and stays within its bounds", async () => {
+  const fair = new Fair();
+  // A relay that gives ten at a time would stop after the first; this one gives all, and is asked on.
+  for (let seed = 1; seed <= 250; seed++) await fair.offer(seed % 250 + 1, {}, fair.nowS - seed);
+  let asked = 0;
+  const { relay } = fair;
+  const market = new Market({
+    pool: {
+      subscribe: () => () => {},
+      async *query(filters) {
+        asked++;
+        let count = 0;
+        const newest = relay.stored.toSorted((a, b) => b.created_at - a.created_at);
+        for (const event of newest) {
+          const isWanted = filters.some(({ kinds, until = Infinity }) =>
+            kinds?.includes(event.kind) === true && event.created_at <= until
+          );
+          if (!isWanted || ++count > 300) continue;
+          yield await Promise.resolve(event);
+          // The same event again, and one of somebody else's key.
+          if (count % 2 === 0) yield { ...event, id: "00".repeat(32) };
+        }
+      },
+    },
+    clock: fair.clock,
+  });
+  await market.refresh({ signal: SIGNAL });
+  assert.equal(market.list().length, 250);
+  assert.ok(asked > 3 && asked < 40, `asked ${asked} times`);
+});

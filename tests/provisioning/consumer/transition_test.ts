@@ -81,7 +81,7 @@ const PAYMENT_EVENTS: readonly PaymentEvent[] = [
   { type: "declined", message: "no" },
   { type: "send" },
   { type: "accepted" },
-  { type: "refunded" },
+  { type: "refunded", error: "backend_error", message: "broken" },
   { type: "refused", error: "no_capacity", message: "full" },
   { type: "silence", message: "silent" },
   { type: "abandon", message: "late" },
