@@ -6,8 +6,7 @@ import { join } from "node:path";
 import { isSeedmintError, messageOf, SeedmintError } from "../../../core/errors.ts";
 import { systemClock } from "../../../host/system.ts";
 import { nostrPublicKey, npub } from "../../../nostr/nostr.ts";
-// Not by their folders: a node that lends nothing loads as little as it can.
-import { isOver } from "../../../../provisioning/leases/lease.ts";
+// Not by its folder: a node that lends nothing loads as little as it can.
 import { leaseNumberOf, parseLeaseId } from "../../../../provisioning/wire/lease_name.ts";
 import type { ProviderAccess } from "../../api/provider.ts";
 import type { DenialView, LentLease, ProviderReport } from "../../api/provider_methods.ts";
@@ -67,6 +66,9 @@ export class ProviderHost implements ProviderAccess, AsyncDisposable {
       this.#log("info", "lending has ended");
     }
     this.#problem = undefined;
+    if (this.#options.config.provider) {
+      options.onNote("the settings say provider = true: the node lends again after its next start");
+    }
     await Deno.remove(this.#wishPath()).catch((error) => {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     });
@@ -89,11 +91,11 @@ export class ProviderHost implements ProviderAccess, AsyncDisposable {
   }
 
   leases(options: { readonly all: boolean; readonly lease?: string }): readonly LentLease[] {
-    const { provider, view } = this.#parts();
-    const leases = provider.leases({ countMax: LEASES_SHOWN_MAX });
+    const { provider, journal, view } = this.#parts();
     if (options.lease === undefined) {
-      return leases.filter((lease) => options.all || !isOver(lease))
-        .map((lease) => view(lease));
+      const open = journal.leases.open().toReversed();
+      const leases = options.all ? provider.leases({ countMax: LEASES_SHOWN_MAX }) : open;
+      return leases.slice(0, LEASES_SHOWN_MAX).map((lease) => view(lease));
     }
     const lease = this.#lease(options.lease);
     return [view(lease, provider.story(lease.number))];
@@ -189,11 +191,11 @@ export class ProviderHost implements ProviderAccess, AsyncDisposable {
   }
 
   async #evictAll(
-    { provider }: LendingParts,
+    { provider, journal }: LendingParts,
     options: Parameters<ProviderAccess["stop"]>[0],
   ): Promise<void> {
     provider.drain(true);
-    const open = provider.leases({ countMax: LEASES_SHOWN_MAX }).filter((lease) => !isOver(lease));
+    const open = journal.leases.open();
     for (const { number } of open) provider.evict(number, "The provider stops lending");
     options.onNote(`ending ${open.length} leases`);
     const signal = AbortSignal.any([options.signal, AbortSignal.timeout(EVICT_MS)]);
@@ -202,11 +204,10 @@ export class ProviderHost implements ProviderAccess, AsyncDisposable {
   }
 
   #lease(text: string) {
-    const { provider, publicKey } = this.#parts();
+    const { journal, publicKey } = this.#parts();
     const id = parseLeaseId(text);
     const number = leaseNumberOf(id?.provider === publicKey ? id.lease : text);
-    const lease = provider.leases({ countMax: LEASES_SHOWN_MAX })
-      .find((lease) => lease.number === number);
+    const lease = number === undefined ? undefined : journal.leases.get(number);
     if (lease !== undefined) return lease;
     throw new SeedmintError(
       "not-found",

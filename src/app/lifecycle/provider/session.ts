@@ -194,6 +194,11 @@ async function openTill(
       { retryable: true },
     );
   }
+  for (const url of config.providerMints.filter((url) => !till.mints.includes(url))) {
+    log("warning", "a mint of provider-mints is not listed in the wallet: its ecash is not taken", {
+      mint: url,
+    });
+  }
   await till.prepare({ signal: AbortSignal.any([signal, AbortSignal.timeout(MINTS_MS)]) })
     .catch(() => signal.throwIfAborted());
   return new LeaseTill(till, journal);
@@ -253,7 +258,7 @@ function watchProvider(
 /** The watchdog lives, and images that no lease stands on go. */
 function keepUp(
   { config }: LendingOptions,
-  { backend, provider, watchdog }: LendingParts & { readonly watchdog: { pid: number } },
+  { backend, journal, watchdog }: LendingParts & { readonly watchdog: { pid: number } },
   stack: AsyncDisposableStack,
 ): void {
   const log = logOf("lease");
@@ -267,7 +272,7 @@ function keepUp(
         if (systemClock.monotonicMs() - prunedMs < PRUNE_MS) continue;
         prunedMs = systemClock.monotonicMs();
         // What is about to start is not on the engine yet.
-        const open = provider.leases().filter((lease) => !isOver(lease));
+        const open = journal.leases.open();
         await backend.prune?.(new Set(open.flatMap((lease) => lease.imageDigest ?? [])));
       } catch (error) {
         log("warning", `Looking after leases failed: ${messageOf(error)}`);
