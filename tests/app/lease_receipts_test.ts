@@ -212,6 +212,21 @@ Deno.test("a provider that never answered is written down without asking it", as
   assert.equal(trust.standingOf(kept!.signed), "consumer");
 });
 
+Deno.test("a provider whose token came back after its lock is written down, with nothing paid", async () => {
+  await using rental = await Rental.open();
+  const { leaseId: _, readyMs: __, ...rest } = rental.ended;
+  const silent: EndedLease = {
+    ...rest,
+    reason: "unserved",
+    refundedSat: 0,
+    payments: rest.payments.map((payment) => ({ ...payment, outcome: "returned" })),
+  };
+  const exchange = () => Promise.reject(new Error("nobody is asked"));
+  await rental.lessee.ended(silent, { signal: SIGNAL, exchange });
+  const { ending, paidMsat, payments } = rental.lesseeStore.leases.list()[0]!.signed.receipt;
+  assert.deepEqual([ending, paidMsat, payments], ["unanswered", 0, []]);
+});
+
 Deno.test("a provider of Paygress that knows no receipts leaves our own word", async () => {
   await using rental = await Rental.open();
   const exchange = () =>
