@@ -32,8 +32,11 @@ const TOLD: readonly SettingName[] = [
 
 /** Held by whoever lends what is in the engine's directory. */
 export function lendingLock(config: Pick<Config, "providerState">): ProcessLock {
-  const path = join(config.providerState, "provider.lock");
-  return ProcessLock.take(path, `the leases in ${config.providerState}`);
+  return ProcessLock.take(lockPathOf(config), `the leases in ${config.providerState}`);
+}
+
+function lockPathOf(config: Pick<Config, "providerState">): string {
+  return join(config.providerState, "provider.lock");
 }
 
 function pidFileOf(config: Pick<Config, "providerState">): string {
@@ -131,7 +134,7 @@ async function untilIdle(
       return;
     }
     // Where the directory went there is nothing left to find, and nothing to end.
-    if (!await isThere(config.providerState)) return;
+    if (!await isThere(lockPathOf(config))) return;
     const isIdle = !isLent(config) &&
       await backend.list().then((leases) => leases.length === 0, () => false);
     const nowMs = systemClock.monotonicMs();
