@@ -7,6 +7,7 @@ import type { BookedLease } from "./book/lease.ts";
 import type { BookedPayment } from "./book/payment.ts";
 import type { LesseeContext, Step } from "./context.ts";
 import { LESSEE_LIMITS } from "./limits.ts";
+import { isPassing, isUntouched } from "./line/expectation.ts";
 import { isSilence } from "./look.ts";
 import type { NamedRequest } from "./ports.ts";
 import { refuse, settleFailed, settlePayment } from "./settle.ts";
@@ -20,7 +21,8 @@ export async function stepPayment(id: string, context: LesseeContext): Promise<S
   const lease = payment && context.book.leases.get(payment.lease);
   if (payment === undefined || lease === undefined) return "done";
   const leftMs = (payment.nextMs ?? 0) - context.clock.nowMs();
-  if (leftMs > 0) return { waitMs: leftMs };
+  // Longer than any pause: the clock was set back, and nothing is waited for.
+  if (leftMs > 0 && leftMs <= LESSEE_LIMITS.recoverLastMs) return { waitMs: leftMs };
   switch (payment.state) {
     case "planned":
       return await stepPlanned(payment, lease, context);
@@ -98,8 +100,9 @@ async function stepSent(
   context: LesseeContext,
 ): Promise<Step> {
   const { book, clock, signal } = context;
-  const endMs = (payment.sentMs ?? payment.changedMs) + patienceMs(payment, lease);
-  const leftMs = endMs - clock.nowMs();
+  const waitMs = patienceMs(payment, lease);
+  const endMs = (payment.sentMs ?? payment.changedMs) + waitMs;
+  const leftMs = Math.min(endMs - clock.nowMs(), waitMs);
   if (leftMs <= 0) return silence(payment, lease, context);
   try {
     const answer = await ask(context, lease.address, requestFor(payment, lease), {
@@ -115,13 +118,13 @@ async function stepSent(
       return refuse(payment, lease, { error: "unsendable", message: error.message }, context);
     }
     if (!isSilence(error)) throw error;
-    const waitMs = pauseMs(payment.attemptCount, {
+    const pause = pauseMs(payment.attemptCount, {
       firstMs: LESSEE_LIMITS.retryFirstMs,
       lastMs: LESSEE_LIMITS.retryLastMs,
     });
     const nowMs = clock.nowMs();
-    book.toPayment(payment.id, { type: "wait", untilMs: nowMs + waitMs }, nowMs);
-    return { waitMs };
+    book.toPayment(payment.id, { type: "wait", untilMs: nowMs + pause }, nowMs);
+    return { waitMs: pause };
   }
 }
 
@@ -142,9 +145,16 @@ async function stepRecovering(
     const waitMs = LESSEE_LIMITS.listenMs - listenedMs;
     if (waitMs > 0 && listenedMs >= 0) return { waitMs };
   }
-  if (await heardLate(payment, lease, context)) return "again";
-  const back = await takeBack(payment, context);
+  const heard = await heardLate(payment, lease, context);
+  if (heard === "settled") return "again";
+  const taken = await takeBack(payment, context);
   const nowMs = clock.nowMs();
+  // Who says that the money is on its way back is given time, though not for ever.
+  const isPromised = heard === "promised" &&
+    nowMs - payment.createdMs < LESSEE_LIMITS.stopPatienceMs;
+  const back: Back = taken.status === "spent" && isPromised
+    ? { status: "waiting", retryMs: LESSEE_LIMITS.recoverFirstMs }
+    : taken;
   if (back.status === "waiting") {
     const waitMs = waitFor(payment, back.retryMs, nowMs);
     book.toPayment(payment.id, { type: "wait", untilMs: nowMs + waitMs }, nowMs);
@@ -175,14 +185,14 @@ async function stepRecovering(
   return "done";
 }
 
-/** Whether an answer came after all. */
+/** Whether an answer came after all, or one that says to ask again. */
 async function heardLate(
   payment: BookedPayment,
   lease: BookedLease,
   context: LesseeContext,
-): Promise<boolean> {
+): Promise<"settled" | "promised" | "nothing"> {
   const { book, signal } = context;
-  if (payment.sentMs === undefined || payment.problem?.error === "unsendable") return false;
+  if (payment.sentMs === undefined || payment.problem?.error === "unsendable") return "nothing";
   const { provider } = lease.address;
   const letter = book.letters.get(provider, payment.id);
   const kept = letter?.answer === undefined ? undefined : readAnswer(letter.answer);
@@ -199,9 +209,10 @@ async function heardLate(
       if (!isSeedmintError(error)) throw error;
     }
   }
-  if (answer === undefined) return false;
+  if (answer === undefined) return "nothing";
   settlePayment(payment, lease, answer, context);
-  return book.payments.get(payment.id)?.state !== "recovering";
+  if (book.payments.get(payment.id)?.state !== "recovering") return "settled";
+  return isPassing(answer) && !isUntouched(answer) ? "promised" : "nothing";
 }
 
 type Back =

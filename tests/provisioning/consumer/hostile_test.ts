@@ -432,3 +432,47 @@ Deno.test("a provider that asks more than it offers, or to be paid elsewhere, is
   assert.equal(quote.isAvailable, true);
   assert.equal(world.purse.made.size, 0);
 });
+
+Deno.test("money that is promised back is waited for, however long the provider's mint is away", async () => {
+  await using world = new LesseeWorld();
+  const startMs = world.clock.nowMs();
+  using _provider = new ScriptedProvider(world, {
+    isOurs: true,
+    script: async (request, provider) => {
+      await provider.take(request);
+      const failed = {
+        type: "error",
+        error: "provisioning_error",
+        message: "The engine failed",
+        requestId: request.requestId!,
+      } as const;
+      if (world.clock.nowMs() - startMs < 2_400_000) return { ...failed, retryMs: 30_000 };
+      return {
+        ...failed,
+        refund: { token: playToken({ secret: "back", amountSat: 180 }), amountSat: 180 },
+      };
+    },
+  });
+  const { lessee } = await world.lessee();
+  const spawning = lessee.spawn(WISH, { signal: SIGNAL });
+  assert.match(
+    await codeOf(world.during(spawning, { ms: 1_200_000 })),
+    /are locked to it|being taken/,
+  );
+  for (let turn = 0; turn < 20; turn++) await world.pass(180_000);
+  assert.equal(world.purse.balanceSat, FUNDED_SAT);
+  assert.equal(lessee.leases({ all: true })[0]?.end?.reason, "refunded");
+});
+
+Deno.test("a clock that is set back by a day keeps no money waiting", async () => {
+  await using world = new LesseeWorld();
+  using _old = new ScriptedProvider(world, { isOurs: false, script: () => undefined });
+  const { lessee } = await world.lessee();
+  const spawning = lessee.spawn(OLD, { signal: SIGNAL });
+  spawning.catch(() => {});
+  await world.pass(5_000);
+  world.clock.jump(-24 * 3_600_000);
+  assert.match(await codeOf(world.during(spawning)), /^timeout/);
+  await world.pass(60_000);
+  assert.equal(world.purse.balanceSat, FUNDED_SAT);
+});
