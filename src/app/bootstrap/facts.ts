@@ -14,6 +14,9 @@ export interface HostFacts {
   readonly hasApt: boolean;
   /** Programs that were asked for and are there. */
   readonly programs: ReadonlySet<string>;
+  readonly cpuCount: number;
+  /** In all, in MiB. */
+  readonly memoryMb: number;
   /** Free where the program and the data will be, in MiB. */
   readonly freeMb: number;
   /** Its clock, in seconds since 1970. */
@@ -62,6 +65,8 @@ say machine "$(uname -m)"
 [ -d /run/systemd/system ] && say systemd yes
 command -v apt-get >/dev/null && say apt yes
 say clock "$(date +%s)"
+say cpus "$(nproc)"
+say memory "$(awk '/^MemTotal:/ { print $2 }' /proc/meminfo)"
 say free "$(df -Pk /opt /var/lib 2>/dev/null | awk 'NR > 1 { print $4 }' | sort -n | head -n 1)"
 [ -r /proc/sys/user/max_user_namespaces ] && say namespaces "$(cat /proc/sys/user/max_user_namespaces)"
 tree=${VERSIONS}/$version
@@ -132,6 +137,8 @@ export function readFacts(text: string): HostFacts {
     hasSystemd: one("systemd") === "yes",
     hasApt: one("apt") === "yes",
     programs: new Set(values.get("program")),
+    cpuCount: countOf(one("cpus")),
+    memoryMb: Math.floor(countOf(one("memory")) / 1024),
     freeMb: Math.floor(countOf(one("free")) / 1024),
     clockS: Number(clock),
     userNamespacesMax: countOf(one("namespaces")),

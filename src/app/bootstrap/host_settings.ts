@@ -4,7 +4,8 @@ import { editToml, type SettingValue } from "../config/edit_toml.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { tierMembers } from "../config/provider_values.ts";
 import { keyOf, SETTING_NAMES, type SettingName, settingOf } from "../config/settings.ts";
-import { DEFAULT_TIERS } from "../provider_tiers.ts";
+import { tiersThatFit } from "../provider_tiers.ts";
+import type { HostFacts } from "./facts.ts";
 import { LEASES } from "./places.ts";
 
 /** Settings that are this machine's own, whatever is set up. */
@@ -12,6 +13,9 @@ const LOCAL: readonly SettingName[] = ["data", "config", "logLevel", "logFormat"
 
 /** Where peers connect, unless somebody says otherwise: one port, for firewalls. */
 const LISTEN = "/ip4/0.0.0.0/tcp/4001";
+
+/** Memory that a machine keeps for itself, in MiB, as the engines reckon. */
+const MEMORY_RESERVE_MB = 512;
 
 /** The settings that were given as flags, as a settings file has them. */
 export function settingsOfFlags(config: LoadedConfig): Readonly<Record<string, SettingValue>> {
@@ -32,7 +36,11 @@ export function settingsOfFlags(config: LoadedConfig): Readonly<Record<string, S
 export function hostSettings(
   base: string | undefined,
   given: Readonly<Record<string, SettingValue>>,
-  options: { readonly known: ReadonlySet<string>; readonly publicHost: string },
+  options: {
+    readonly known: ReadonlySet<string>;
+    readonly publicHost: string;
+    readonly machine: Pick<HostFacts, "cpuCount" | "memoryMb">;
+  },
 ): string {
   const defaults: Record<string, SettingValue> = {
     listen: [LISTEN],
@@ -40,7 +48,7 @@ export function hostSettings(
     "provider-backend": "runc",
     "provider-public-host": options.publicHost,
     "provider-state": LEASES,
-    "provider-tier": DEFAULT_TIERS.map(tierMembers),
+    "provider-tier": tiersFor(options.machine).map(tierMembers),
   };
   const isSaid = (key: string) => options.known.has(key) || given[key] !== undefined;
   if (!isSaid("mint") && !isSaid("mint-accepted")) {
@@ -60,6 +68,15 @@ export function hostSettings(
   return editToml(base ?? "", { ...Object.fromEntries(missing), ...given }, {
     path: "the settings for the host",
     heading: "Written by bootstrap",
+  });
+}
+
+/** By what a machine always has: free disk changes, and the next run must find the same. */
+function tiersFor({ cpuCount, memoryMb }: Pick<HostFacts, "cpuCount" | "memoryMb">) {
+  return tiersThatFit({
+    cpuMillicores: cpuCount * 1000,
+    memoryMb: memoryMb - MEMORY_RESERVE_MB,
+    diskMb: Infinity,
   });
 }
 

@@ -1,6 +1,7 @@
 /** What a node keeps on this machine, and removing it: only what is known to be a node's. */
 import { join } from "node:path";
 import { messageOf, SeedmintError } from "../../core/errors.ts";
+import type { Clock } from "../../core/ports.ts";
 import { ProcessLock } from "../../sqlite/mod.ts";
 import { LeaseJournal } from "../../../provisioning/leases/mod.ts";
 import { LeaseBook } from "../../../provisioning/consumer/mod.ts";
@@ -52,6 +53,10 @@ const KNOWN: readonly (readonly [RegExp, string])[] = [
 
 /** What an engine's directory of ours has. */
 const STATE_PARTS = /^(images|leases|locks|runc|server|watchdog|provider\.lock|watchdog\.pid)$/;
+
+/** How often it is looked whether the watchdog is gone, and the pause in between. */
+const WATCHDOG_TRIES_MAX = 100;
+const WATCHDOG_POLL_MS = 50;
 
 /** The settings that say where all of it is. */
 export type DataSettings =
@@ -112,7 +117,7 @@ export function takeLocks(found: NodeData): Disposable {
   return stack.move();
 }
 
-/** Ends what the engine has of leases, and the process that watches them. */
+/** Ends what the engine has of leases. */
 export async function endLeases(
   config: DataSettings,
   options: { readonly signal: AbortSignal },
@@ -122,8 +127,16 @@ export async function endLeases(
     options.signal.throwIfAborted();
     await backend.destroy(leaseId);
   }
-  const pid = await runningWatchdog(config);
-  if (pid !== undefined) Deno.kill(pid, "SIGTERM");
+}
+
+/** Ends the process that watches leases, of which there are none any more. */
+export async function endWatchdog(config: DataSettings, clock: Clock): Promise<void> {
+  for (let tries = 0; tries < WATCHDOG_TRIES_MAX; tries++) {
+    const pid = await runningWatchdog(config);
+    if (pid === undefined) return;
+    if (tries === 0) Deno.kill(pid, "SIGTERM");
+    await clock.sleep(WATCHDOG_POLL_MS);
+  }
 }
 
 /** Removes it; the directories go, too, when nothing else is in them. */

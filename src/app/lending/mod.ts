@@ -7,6 +7,7 @@
 export {
   type DataPart,
   endLeases,
+  endWatchdog,
   lookAtData,
   type NodeData,
   removeData,

@@ -45,6 +45,8 @@ const FRESH: HostFacts = {
   hasSystemd: true,
   hasApt: true,
   programs: new Set(["tar", "gzip", "sha256sum", "find", "install", "systemctl"]),
+  cpuCount: 2,
+  memoryMb: 8192,
   freeMb: 10_000,
   clockS: WISH.nowS,
   userNamespacesMax: 1000,
@@ -284,12 +286,16 @@ Deno.test("systemd takes the service for one, where its checker is installed", a
 });
 
 Deno.test("hostSettings() adds what a provider needs, and asks for what nobody can choose", () => {
-  const options = { known: new Set<string>(), publicHost: "node7.example.org" };
+  const options = {
+    known: new Set<string>(),
+    publicHost: "node7.example.org",
+    machine: { cpuCount: 2, memoryMb: 8192 },
+  };
   const given = { mint: ["https://mint.example"], relay: ["wss://relay.example"] };
   const table = readToml(hostSettings(undefined, given, options), "made");
   assert.equal(table.get("provider")!.value, true);
   assert.equal(table.get("provider-public-host")!.value, "node7.example.org");
-  assert.equal((table.get("provider-tier")!.value as unknown[]).length, 3);
+  assert.equal((table.get("provider-tier")!.value as unknown[]).length, 2, "those that fit");
   assert.throws(() => hostSettings(undefined, { relay: given.relay }, options), /--mint/);
   assert.throws(() => hostSettings(undefined, { mint: given.mint }, options), /--relay/);
   const base = 'mint = ["https://a.example"]\nrelay = ["wss://r.example"]\nprovider = false\n';

@@ -31,6 +31,7 @@ case "$1" in
 esac
 case "$*" in
   *"node.ts start"*)
+    rm -f "$SEEDMINT_DATA/control.sock"
     exec ${Deno.execPath()} eval 'Deno.umask(0o077);
       Deno.listen({ transport: "unix", path: Deno.env.get("SEEDMINT_DATA") + "/control.sock" });
       await new Promise(() => setInterval(() => {}, 1000))' ;;

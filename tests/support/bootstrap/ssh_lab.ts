@@ -7,14 +7,16 @@ const HERE = new URL("./", import.meta.url);
 /** Why no such host can be made here, to be said; undefined if one can. */
 export async function labProblem(): Promise<string | undefined> {
   if (Deno.build.os !== "linux" || Deno.uid() !== 0) return "mount namespaces need root on Linux";
-  for (const path of ["/usr/sbin/sshd", "/usr/bin/ssh", "/usr/bin/ssh-keygen", "/usr/bin/unshare"]) {
+  for (
+    const path of ["/usr/sbin/sshd", "/usr/bin/ssh", "/usr/bin/ssh-keygen", "/usr/bin/unshare"]
+  ) {
     if (!await Deno.stat(path).then(() => true, () => false)) {
       return `${path} is missing: run tests/interop/install_sshd.sh`;
     }
   }
   const folder = await Deno.makeTempDir();
   const script = 'mount -t tmpfs t "$1" && cd "$1" && mkdir u w r && ' +
-    'mount -t overlay o -o lowerdir=/,upperdir=u,workdir=w r';
+    "mount -t overlay o -o lowerdir=/,upperdir=u,workdir=w r";
   const { success } = await new Deno.Command("unshare", {
     args: ["--mount", "sh", "-c", script, "sh", folder],
     stdout: "null",
@@ -112,8 +114,8 @@ export class SshLab implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.sh('[ -s /run/lab/pid ] && kill "$(cat /run/lab/pid)"');
-    // Whoever is still connected ends with the server's group.
+    // What watches leases outlives the node by design.
+    await this.sh("kill $(cat /run/lab/pid /var/lib/seedmint-leases/watchdog.pid)");
     this.#child.kill("SIGTERM");
     await this.#child.status;
     await this.#logging;

@@ -58,8 +58,8 @@ export async function run(context: VerbContext): Promise<number> {
       signal,
     });
   }
-  const settings = await settingsFor(context, destination);
-  const backend = readBackend(settings?.text ?? "", context);
+  const base = await readBase(context);
+  const backend = readBackend(base, context);
   await using host = await SshHost.open({
     destination,
     knownHosts: knownHostFiles(config.values.data),
@@ -74,6 +74,7 @@ export async function run(context: VerbContext): Promise<number> {
     directories: DIRECTORIES,
   };
   const facts = await look(context, { host, destination, args: lookArguments(question) });
+  const settings = await settingsFor(context, { base, destination, facts });
   const wish: Wish = {
     backend,
     machine: Deno.build.arch,
@@ -82,7 +83,7 @@ export async function run(context: VerbContext): Promise<number> {
     program,
     hashOf: (text) => createHash("sha256").update(text).digest("hex"),
     nowS: Math.floor(systemClock.nowMs() / 1000),
-    ...(settings === undefined ? {} : { settings: settings.text }),
+    ...(settings === undefined ? {} : { settings }),
   };
   const plan = planBootstrap(facts, wish);
   if (plan.hindrances.length > 0) throw hindered(host, plan.hindrances);
@@ -117,32 +118,43 @@ function identityOf(context: VerbContext): { readonly identity?: string } {
   return path === undefined ? {} : { identity: absolute(path) };
 }
 
-/** The text of the host's settings file; undefined: what it has stays. */
-async function settingsFor(
-  context: VerbContext,
-  destination: Destination,
-): Promise<{ readonly text: string } | undefined> {
-  const given = settingsOfFlags(context.config);
-  const path = context.flag("settings");
-  if (path === undefined && Object.keys(given).length === 0) return undefined;
-  const base = path === undefined ? undefined : await readSettings(absolute(path));
-  const text = hostSettings(base?.text, given, {
-    known: base?.keys ?? new Set(),
-    publicHost: await hostNameOf(destination, { signal: context.signal }),
-  });
-  await checkSettings(text);
-  return { text };
+/** A file of settings to begin with. */
+interface Base {
+  readonly text: string;
+  readonly entries: ReadonlyMap<string, { readonly value: unknown }>;
 }
 
-async function readSettings(
-  path: string,
-): Promise<{ readonly text: string; readonly keys: ReadonlySet<string> }> {
+async function readBase(context: VerbContext): Promise<Base | undefined> {
+  const named = context.flag("settings");
+  if (named === undefined) return undefined;
+  const path = absolute(named);
   const facts = await Deno.stat(path).catch(() => undefined);
   if (facts === undefined || !facts.isFile || facts.size > SETTINGS_BYTES_MAX) {
     throw new SeedmintError("usage", `Cannot read ${path}: a settings file of the host wanted`);
   }
   const text = await Deno.readTextFile(path);
-  return { text, keys: new Set(readToml(text, path).keys()) };
+  await checkSettings(text);
+  return { text, entries: readToml(text, path) };
+}
+
+/** The text of the host's settings file; undefined: what it has stays. */
+async function settingsFor(
+  context: VerbContext,
+  { base, destination, facts }: {
+    readonly base: Base | undefined;
+    readonly destination: Destination;
+    readonly facts: HostFacts;
+  },
+): Promise<string | undefined> {
+  const given = settingsOfFlags(context.config);
+  if (base === undefined && Object.keys(given).length === 0) return undefined;
+  const text = hostSettings(base?.text, given, {
+    known: new Set(base?.entries.keys()),
+    publicHost: await hostNameOf(destination, { signal: context.signal }),
+    machine: facts,
+  });
+  await checkSettings(text);
+  return text;
 }
 
 /** What the host would say of its settings is said here, before anything is changed there. */
@@ -154,9 +166,10 @@ async function checkSettings(text: string): Promise<void> {
   });
 }
 
-function readBackend(settings: string, { config }: VerbContext): BootstrapBackend {
-  const table = settings === "" ? undefined : readToml(settings, "the settings for the host");
-  const said = table?.get("provider-backend")?.value ?? config.values.providerBackend;
+function readBackend(base: Base | undefined, { config }: VerbContext): BootstrapBackend {
+  const isFlag = config.sources.providerBackend.startsWith("--");
+  const inFile = base?.entries.get("provider-backend")?.value;
+  const said = isFlag || inFile === undefined ? config.values.providerBackend : inFile;
   const backend = BOOTSTRAP_BACKENDS.find((one) => one === said);
   if (backend !== undefined) return backend;
   throw new SeedmintError(

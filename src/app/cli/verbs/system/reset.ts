@@ -1,9 +1,11 @@
 /** `system reset`: removes what a node keeps here, once nothing of worth is lost by it. */
 import { SeedmintError } from "../../../../core/errors.ts";
+import { systemClock } from "../../../../host/system.ts";
 import { RemoteNode } from "../../../api/remote.ts";
 import { formatBytes } from "../../../output/format.ts";
 import {
   endLeases,
+  endWatchdog,
   lookAtData,
   type NodeData,
   removeData,
@@ -31,6 +33,7 @@ export async function run(context: VerbContext): Promise<number> {
   {
     using _locks = takeLocks(found);
     if (found.running.length > 0) await endLeases(config.values, { signal });
+    await endWatchdog(config.values, systemClock);
     await removeData(found);
   }
   if (out.json) {
