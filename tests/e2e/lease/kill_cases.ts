@@ -108,7 +108,8 @@ async function endWithoutProvider(first: LabProvider, ground: Ground): Promise<v
   assert.deepEqual(await instancesIn(lab), [answer.lease]);
   await until(async () => (await instancesIn(lab)).length === 0, 20_000);
   const lateMs = Date.now() - answer.expiresMs;
-  assert.ok(lateMs >= 0 && lateMs < 5_000, `${lateMs} ms late`);
+  // Two seconds are left to the provider first, and a busy machine takes its time to clean up.
+  assert.ok(lateMs >= 0 && lateMs < 8_000, `${lateMs} ms late`);
   const provider = await lab.provider();
   await until(async () => (await lab.report(provider)).openCount === 0);
   const lease = await ok("provider", "leases", answer.lease, "--data", provider.data);

@@ -100,6 +100,12 @@ export class LeaseLab implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.allSettled([...this.#processes].map((process) => process.stop()));
     await this.bench[Symbol.asyncDispose]();
+    // It would stay a minute longer, and make its folders anew.
+    const pid = Number(await Deno.readTextFile(join(this.stateDir, "watchdog.pid")).catch(() => 0));
+    if (pid > 1 && isAlive(pid)) {
+      Deno.kill(pid, "SIGTERM");
+      await until(() => Promise.resolve(!isAlive(pid)));
+    }
     await Deno.remove(this.stateDir, { recursive: true }).catch(() => {});
   }
 }
@@ -155,6 +161,14 @@ async function writeLayout(directory: string): Promise<string> {
     json({ schemaVersion: 2, manifests: [{ mediaType, ...manifest }] }),
   );
   return manifest.digest;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return !Deno.readTextFileSync(`/proc/${pid}/stat`).includes(") Z ");
+  } catch {
+    return false;
+  }
 }
 
 /** Waits until something is so. */

@@ -126,6 +126,8 @@ async function untilIdle(
   backend: WatchedBackend,
   signal: AbortSignal,
 ): Promise<void> {
+  const records = join(config.providerState, "leases");
+  const hadRecords = await isThere(records);
   let idleSinceMs: number | undefined;
   while (!signal.aborted) {
     try {
@@ -134,7 +136,7 @@ async function untilIdle(
       return;
     }
     // Where the directory went there is nothing left to find, and nothing to end.
-    if (!await isThere(lockPathOf(config))) return;
+    if (!await isThere(lockPathOf(config)) || hadRecords && !await isThere(records)) return;
     const isIdle = !isLent(config) &&
       await backend.list().then((leases) => leases.length === 0, () => false);
     const nowMs = systemClock.monotonicMs();
