@@ -106,7 +106,13 @@ export class SshHost implements RemoteHost, AsyncDisposable {
         BatchMode: "yes",
         StrictHostKeyChecking: "yes",
         UserKnownHostsFile: knownHosts.map(quotePath).join(" "),
+        // The files alone say which key a host has.
+        KnownHostsCommand: "none",
+        VerifyHostKeyDNS: "no",
         UpdateHostKeys: "no",
+        PreferredAuthentications: "publickey",
+        GSSAPIDelegateCredentials: "no",
+        RemoteCommand: "none",
         ForwardAgent: "no",
         ForwardX11: "no",
         ClearAllForwardings: "yes",
