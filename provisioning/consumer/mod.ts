@@ -4,7 +4,8 @@
  * book has what was asked and paid for before it is; a line carries requests and brings their answers.
  *
  * May import: `src/core`, `src/sqlite`, `src/nostr`, `provisioning/ports.ts`, `provisioning/wire`,
- * `provisioning/ssh`, and of `provisioning/leases` the arithmetic of credit.
+ * `provisioning/ssh`, of `provisioning/leases` the arithmetic of credit, and of `provisioning/provider`
+ * deadlines and pauses.
  */
 export type * from "./book/lease.ts";
 export { LeaseBook, type LeaseBookOptions } from "./book/lease_book.ts";
