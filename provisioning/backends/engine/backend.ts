@@ -351,14 +351,20 @@ export class EngineBackend implements Backend {
         signal: new AbortController().signal,
       });
     }
-    await attachRoot(paths.rootfs, await this.#engine.rootTargets(leaseId), guard);
+    const targets = await this.#engine.rootTargets(leaseId);
+    await attachRoot(paths.rootfs, targets, guard);
     const { bandwidthBytesPerS } = this.#options;
     await guardLease(record, {
       guard,
       ...(bandwidthBytesPerS === undefined ? {} : { bandwidthBytesPerS }),
     });
     try {
-      await this.#engine.start(leaseId);
+      try {
+        await this.#engine.start(leaseId);
+      } finally {
+        // It has a mount of its own by now; what an operator removes by hand is not to be this one.
+        if (targets.length > 0) await detachRoot(paths.rootfs);
+      }
       const { pid, status } = await this.#engine.look(leaseId);
       const problem = status === "running"
         ? await confinementProblem(pid, { resources: order.resources, idBase })

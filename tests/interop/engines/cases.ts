@@ -7,7 +7,8 @@ import { type RunningEngine, startEngine } from "./daemons.ts";
 import { furnish } from "./lab.ts";
 import { restartCase } from "./restart_case.ts";
 
-const NAMES: readonly EngineName[] = ["podman", "docker", "lxd", "incus"];
+/** Two run at a time, one of each row after the other. */
+const TRACKS: readonly (readonly EngineName[])[] = [["podman", "lxd"], ["docker", "incus"]];
 const FILES = ["conformance_cases.ts", "engine_cases.ts"];
 
 /** A file of tests takes half a minute; a daemon that hangs must not hold up the others. */
@@ -16,15 +17,16 @@ const FILE_S_MAX = 150;
 const [directory] = Deno.args as [string];
 const only = Deno.args.find((word) => word.startsWith("--only="))?.slice("--only=".length);
 await furnish(directory);
-for (const name of NAMES) {
-  if (only !== undefined && only !== name) continue;
+await Promise.all(TRACKS.map(async (names) => {
+  for (const name of names) if (only === undefined || only === name) await runEngine(name);
+}));
+finish();
+
+async function runEngine(name: EngineName): Promise<void> {
   const home = join(directory, name);
   await Deno.mkdir(home);
   const engine = await startEngine(name, home);
-  if (typeof engine === "string") {
-    skip(`all cases of ${name}`, engine);
-    continue;
-  }
+  if (typeof engine === "string") return skip(`all cases of ${name}`, engine);
   for (const file of FILES) {
     await check(`${name} passes ${file.replace("_", " ").replace(".ts", "")}`, async () => {
       const said = await runFile(file, engine);
@@ -37,7 +39,6 @@ for (const name of NAMES) {
   );
   await engine.stop();
 }
-finish();
 
 /** Runs a file of tests against an engine. @returns What it printed if it failed. */
 async function runFile(file: string, engine: RunningEngine): Promise<string | undefined> {

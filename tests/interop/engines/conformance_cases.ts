@@ -2,7 +2,7 @@
 import { systemClock, systemRandom } from "../../../src/host/system.ts";
 import { testBackend } from "../../conformance/backend.ts";
 import { busyboxImage } from "../../support/provisioning/busybox_image.ts";
-import { type EngineName, openBackend } from "./backends.ts";
+import { type EngineName, FIRST_PORT, openBackend } from "./backends.ts";
 
 const [engine, socketPath, stateDir] = Deno.args as [EngineName, string, string];
 const options = {
@@ -16,7 +16,7 @@ const options = {
 testBackend(engine, async () => ({
   backend: await openBackend(engine, options),
   image: await busyboxImage({ entrypoint: ["/bin/sh", "-c"], cmd: ["echo ready; sleep 3600"] }),
-  firstPort: 31_000,
+  firstPort: FIRST_PORT[engine],
   isReal: true,
   again: () => openBackend(engine, options),
 }));

@@ -12,7 +12,7 @@ import { makeSpec } from "../../conformance/backend.ts";
 import { ATTEMPTS } from "../../provisioning/backends/escape_attempts.ts";
 import { busyboxImage } from "../../support/provisioning/busybox_image.ts";
 import { imageOf, layerOf } from "../../support/provisioning/tar.ts";
-import { type EngineName, openBackend } from "./backends.ts";
+import { type EngineName, FIRST_PORT, openBackend } from "./backends.ts";
 
 const [engine, socketPath, stateDir] = Deno.args as [EngineName, string, string];
 const { signal } = new AbortController();
@@ -29,7 +29,7 @@ const backend: EngineBackend = await openBackend(engine, {
 async function lease(
   more: Partial<InstanceSpec> = {},
 ): Promise<{ readonly spec: InstanceSpec } & AsyncDisposable> {
-  const spec = await makeSpec({ image, firstPort: 32_000 }, more);
+  const spec = await makeSpec({ image, firstPort: FIRST_PORT[engine] + 400 }, more);
   await backend.create(spec, { signal });
   await backend.start(spec.leaseId);
   const target = { host: "127.0.0.1", port: spec.ssh.hostPort };
@@ -53,12 +53,12 @@ function test(name: string, fn: (context: Deno.TestContext) => Promise<void>): v
 test("a lease cannot get out, whatever its root tries", async (context) => {
   await using held = await lease();
   const { spec } = held;
-  for (const [what, line] of ATTEMPTS) {
-    await context.step(`it cannot ${what}`, async () => {
-      const { exitCode, stdout } = await sh(spec, line);
-      assert.notEqual(exitCode, 0, stdout);
-    });
-  }
+  await context.step("nothing of the list succeeds", async () => {
+    const codes = await Promise.all(
+      ATTEMPTS.map(async ([what, line]) => [what, (await sh(spec, line)).exitCode] as const),
+    );
+    assert.deepEqual(codes.filter(([, code]) => code === 0), []);
+  });
   await context.step("its root is nobody on the host", async () => {
     assert.equal((await sh(spec, "echo mine > /root/file; id -u")).stdout, "0\n");
     const { uid } = await Deno.stat(`${stateDir}/leases/${spec.leaseId}/rootfs/root/file`);
@@ -75,18 +75,19 @@ test("a lease cannot get out, whatever its root tries", async (context) => {
 
 test("a lease reaches nothing that is private, of its host, for mail or for metadata", async () => {
   await using held = await lease();
+  const port = FIRST_PORT[engine] + 999;
   await using _server = Deno.serve(
-    { port: 9_999, onListen: () => {} },
+    { port, onListen: () => {} },
     () => new Response("host"),
   );
   await host("ip", "address", "add", "10.9.9.9/32", "dev", "lo");
   await host("ip", "address", "add", "169.254.169.254/32", "dev", "lo");
   const own = leaseLink(held.spec.ssh.hostPort);
   for (const address of ["10.9.9.9", "169.254.169.254", own.gateway]) {
-    const line = `wget -q -T 2 -O - http://${address}:9999/`;
+    const line = `wget -q -T 2 -O - http://${address}:${port}/`;
     assert.notEqual((await sh(held.spec, line)).exitCode, 0, address);
   }
-  const answer = await fetch("http://10.9.9.9:9999/").then((it) => it.text());
+  const answer = await fetch(`http://10.9.9.9:${port}/`).then((it) => it.text());
   assert.equal(answer, "host");
   const rules = await host("nft", "list", "table", "inet", own.table);
   for (const rule of [/dport \{ 25, 465, 587, 2525 \}/, /limit rate over/, /ct count over/]) {
@@ -137,14 +138,15 @@ test("a container whose record is lost is listed with its owner, and can be dest
   await backend.destroy(leaseId);
   assert.equal(await backend.state(leaseId), "absent");
   assert.doesNotMatch(await Deno.readTextFile("/proc/self/mounts"), new RegExp(leaseId));
-  assert.doesNotMatch(await host("nft", "list", "tables"), /seedmint_\d/);
+  const { table } = leaseLink(held.spec.ssh.hostPort);
+  assert.doesNotMatch(await host("nft", "list", "tables"), new RegExp(table));
 });
 
 test("a lessee logs in by key to the host key that was told, into an image without a shell", async () => {
   const folder = await Deno.makeTempDir();
   await host("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", `${folder}/mine`);
   await host("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", `${folder}/other`);
-  const base = await makeSpec({ image, firstPort: 34_000 });
+  const base = await makeSpec({ image, firstPort: FIRST_PORT[engine] + 800 });
   const authorizedKeys = [(await Deno.readTextFile(`${folder}/mine.pub`)).trim()];
   await using held = await lease({
     image: imageOf([layerOf([{ name: "hello", content: "from scratch" }])]),

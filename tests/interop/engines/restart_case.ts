@@ -5,7 +5,7 @@ import { systemClock, systemRandom } from "../../../src/host/system.ts";
 import { awaitBanner } from "../../../provisioning/ssh/mod.ts";
 import { makeSpec } from "../../conformance/backend.ts";
 import { busyboxImage } from "../../support/provisioning/busybox_image.ts";
-import { openBackend } from "./backends.ts";
+import { FIRST_PORT, openBackend } from "./backends.ts";
 import type { RunningEngine } from "./daemons.ts";
 
 const { signal } = new AbortController();
@@ -19,7 +19,10 @@ export async function restartCase(engine: RunningEngine, stateDir: string): Prom
     clock: systemClock,
     random: systemRandom,
   });
-  const spec = await makeSpec({ image: await busyboxImage(), firstPort: 33_000 });
+  const spec = await makeSpec({
+    image: await busyboxImage(),
+    firstPort: FIRST_PORT[engine.name] + 900,
+  });
   await backend.create(spec, { signal });
   await backend.start(spec.leaseId);
   const sh = (line: string) =>
