@@ -244,11 +244,11 @@ leaseCase("is unknown, and never absent, while the API server is away", async (s
 });
 
 leaseCase("is ended by the cluster itself at the longest that any lease may last", async (spec) => {
-  await using short = await open({ longestLeaseMs: 3_000, pool: "short" });
+  await using short = await open({ longestLeaseMs: 20_000, pool: "short" });
   const brief = { ...spec, ssh: { ...spec.ssh, hostPort: spec.ssh.hostPort + 500 } };
   await short.create(brief, { signal });
   await short.start(brief.leaseId);
-  await until(async () => await short.state(brief.leaseId) !== "running", 60_000, "it ends");
+  await until(async () => await short.state(brief.leaseId) !== "running", 90_000, "it ends");
   await short.destroy(brief.leaseId);
   // Of the same name in another pool: not touched.
   assert.equal(await world.backend.state(spec.leaseId), "running");
