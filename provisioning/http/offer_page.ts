@@ -43,11 +43,17 @@ export class OfferPage {
   }
 
   #membersOf(offer: OfferBody, nowMs: number): Members {
+    const specs = offer.specs.map(specMembers);
     return {
       provider_name: offer.name,
       location: offer.location ?? null,
-      specs: offer.specs.map(specMembers),
+      specs,
       whitelisted_mints: offer.mints,
+      // The names that servers of Paygress write, and those that its client reads: they differ.
+      pod_specs: specs,
+      success: true,
+      offers: specs,
+      mint_urls: offer.mints,
       minimum_duration_seconds: offer.terms?.minDurationS,
       payment_info: { accepted_tokens: ["cashu"], header_format: "X-Cashu: <token>" },
       provider_npub: offer.provider,

@@ -24,18 +24,24 @@ Deno.test("GET /offers says what Paygress says, and has the offer that can be ch
   assert.equal(status, 200);
   assert.deepEqual(headers, [["Access-Control-Allow-Origin", "*"]]);
   const { event, ...rest } = members as Record<string, never>;
+  const specs = [{
+    id: "basic",
+    name: "Basic",
+    description: "1 vCPU, 1GB RAM",
+    cpu_millicores: 1000,
+    memory_mb: 1024,
+    rate_msats_per_sec: 50,
+  }];
   assert.deepEqual(rest, {
     provider_name: "Test",
     location: "EU",
-    specs: [{
-      id: "basic",
-      name: "Basic",
-      description: "1 vCPU, 1GB RAM",
-      cpu_millicores: 1000,
-      memory_mb: 1024,
-      rate_msats_per_sec: 50,
-    }],
+    specs,
+    pod_specs: specs,
     whitelisted_mints: [PLAY_MINT],
+    // paygress-cli reads nothing without these.
+    success: true,
+    offers: specs,
+    mint_urls: [PLAY_MINT],
     minimum_duration_seconds: 60,
     payment_info: { accepted_tokens: ["cashu"], header_format: "X-Cashu: <token>" },
     provider_npub: "aa".repeat(32),
