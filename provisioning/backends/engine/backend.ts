@@ -105,6 +105,7 @@ export class EngineBackend implements Backend {
       const facts = await this.#engine.facts();
       description = facts.description;
       problem ??= facts.problem;
+      if (problem === undefined) await this.#ready();
     } catch (error) {
       problem ??= messageOf(error);
     }

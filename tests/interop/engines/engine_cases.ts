@@ -3,6 +3,7 @@
  * are the engine, its socket and a directory.
  */
 import assert from "node:assert/strict";
+import { isSeedmintError } from "../../../src/core/errors.ts";
 import type { EngineBackend } from "../../../provisioning/backends/engine/mod.ts";
 import { leaseLink } from "../../../provisioning/backends/host/mod.ts";
 import type { ExecResult, InstanceSpec } from "../../../provisioning/ports.ts";
@@ -117,6 +118,13 @@ test("a lease gets the processor time that it paid for, and no more", async () =
   const wallMs = performance.now() - startMs;
   const usedMs = (await backend.stats(spec.leaseId)).cpuMs - before.cpuMs;
   assert.ok(usedMs < wallMs * 0.3 * 1.4 + 150, `${usedMs} ms of processor in ${wallMs} ms`);
+});
+
+test("a command whose time is over is gone from its lease", async () => {
+  await using held = await lease();
+  const run = backend.exec(held.spec.leaseId, ["sleep", "31337"], { timeoutMs: 500, signal });
+  await assert.rejects(run, (error) => isSeedmintError(error, "timeout"));
+  assert.doesNotMatch((await sh(held.spec, "ps")).stdout, /sleep 31337/);
 });
 
 test("a container that somebody removed is made again, with its files", async () => {
