@@ -40,7 +40,7 @@ import { publicFetch } from "./public_fetch.ts";
 import { PublicImages } from "./public_images.ts";
 import { PublicParts } from "./public_parts.ts";
 import { lentLease } from "./views.ts";
-import { ensureWatchdog, lendingLock } from "./watchdog.ts";
+import { ensureWatchdog, lendingLock, runningWatchdog } from "./watchdog.ts";
 
 /** What lending needs of the node. */
 export interface LendingOptions {
@@ -268,6 +268,9 @@ function keepUp(
       await systemClock.sleep(UPKEEP_MS, { signal }).catch(() => {});
       if (signal.aborted) return;
       try {
+        if (await runningWatchdog(config) === undefined) {
+          log("warning", "the watchdog was gone; another one is started");
+        }
         watchdog.pid = await ensureWatchdog(config);
         if (systemClock.monotonicMs() - prunedMs < PRUNE_MS) continue;
         prunedMs = systemClock.monotonicMs();
