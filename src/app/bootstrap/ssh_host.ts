@@ -106,7 +106,8 @@ export class SshHost implements RemoteHost, AsyncDisposable {
         BatchMode: "yes",
         StrictHostKeyChecking: "yes",
         UserKnownHostsFile: knownHosts.map(quotePath).join(" "),
-        // The files alone say which key a host has.
+        // The files alone say which key a host has; before OpenSSH 8.5 there is no such command.
+        IgnoreUnknown: "KnownHostsCommand",
         KnownHostsCommand: "none",
         VerifyHostKeyDNS: "no",
         UpdateHostKeys: "no",
