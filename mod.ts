@@ -1,6 +1,6 @@
 /**
- * Seedmint as a library: seed and fetch content by its BLAKE3 hash, verified every 16 KiB, and pay for
- * it in ecash.
+ * Seedmint as a library: seed and fetch content by its BLAKE3 hash, verified every 16 KiB, pay for it
+ * in ecash, lend and rent containers.
  *
  * What a program may import, grouped by the folder that it comes from:
  *
@@ -19,6 +19,7 @@
  * | {@link nostr} | `src/nostr` | events, a pool of relays, an embedded relay |
  * | {@link gateway} | `swarm/gateway` | serve public blobs over HTTP |
  * | {@link trust} | `trust` | release roots, signed catalogs, following them; receipts for bytes and leases |
+ * | {@link provisioning} | `provisioning` | lend and rent containers: what is said, the journal, both sides |
  * | {@link wallet} | `wallet` | Cashu ecash at several mints, in operations that survive any crash |
  *
  * Nothing here starts anything or asks for a permission when it is imported; libp2p loads when
@@ -73,6 +74,7 @@ export * as origin from "./swarm/origin/mod.ts";
 export * as discovery from "./swarm/discovery/mod.ts";
 export * as gateway from "./swarm/gateway/mod.ts";
 export * as trust from "./trust/mod.ts";
+export * as provisioning from "./provisioning/mod.ts";
 export * as protocol from "./swarm/protocol/mod.ts";
 export { type CollectionChild, decodeCollection, encodeCollection } from "./swarm/collection.ts";
 export { Fleet, issueCertificate, verifyCertificate } from "./swarm/fleet.ts";
