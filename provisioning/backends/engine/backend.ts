@@ -4,7 +4,7 @@
  */
 import type { Clock, Random } from "../../../src/core/ports.ts";
 import { isSeedmintError, messageOf, SeedmintError } from "../../../src/core/errors.ts";
-import { diskOf, isThere, removeTree } from "../../machine/mod.ts";
+import { isThere, removeTree } from "../../machine/mod.ts";
 import type {
   Backend,
   BackendProbe,
@@ -36,15 +36,14 @@ import {
   NAME_SERVERS,
   readRecord,
   tailOf,
-  trafficOf,
   unmountDisk,
   withLease,
   writeRecord,
 } from "../host/mod.ts";
-import { groupFacts } from "./cgroups.ts";
 import { confinementProblem } from "./confinement.ts";
 import type { ContainerLook, Engine } from "./engine.ts";
 import { type InstancePaths, instancePaths, makeInstance, readPlan } from "./instance.ts";
+import { statsOf, summaries } from "./facts.ts";
 import { END_TRIES_MAX, WAIT_MS } from "./limits.ts";
 import { attachRoot, detachRoot, mountRoot } from "./root.ts";
 
@@ -63,8 +62,6 @@ export interface EngineOptions {
   /** The largest image, unpacked. */
   readonly imageBytesMax?: number;
 }
-
-const MIB = 1024 * 1024;
 
 /** One engine as a backend. */
 export class EngineBackend implements Backend {
@@ -244,19 +241,10 @@ export class EngineBackend implements Backend {
   async stats(leaseId: string): Promise<InstanceStats> {
     const record = await this.#record(leaseId);
     const { pid, status } = await this.#engine.look(leaseId);
-    const isRunning = status === "running" || status === "paused";
-    const [used, traffic, disk] = await Promise.all([
-      isRunning ? groupFacts(pid) : { cpuMs: 0, memoryBytes: 0, pidCount: 0 },
-      trafficOf(record.hostPort),
-      diskOf(this.#paths(leaseId).mount),
-    ]);
-    return {
-      cpuMs: used.cpuMs,
-      memoryMb: Math.ceil(used.memoryBytes / MIB),
-      pidCount: used.pidCount,
-      diskMb: Math.ceil(disk.usedBytes / MIB),
-      ...traffic,
-    };
+    return await statsOf(record, {
+      pid: status === "running" || status === "paused" ? pid : undefined,
+      mount: this.#paths(leaseId).mount,
+    });
   }
 
   async logs(leaseId: string, options: { readonly lineCount: number }): Promise<string> {
@@ -292,31 +280,10 @@ export class EngineBackend implements Backend {
   }
 
   async list(): Promise<readonly InstanceSummary[]> {
-    const containers = new Map(
-      (await this.#engine.list()).map((container) => [container.leaseId, container]),
-    );
-    const found: InstanceSummary[] = [];
-    for (const leaseId of await this.#leaseIds()) {
-      const container = containers.get(leaseId);
-      let record: LeaseRecord | undefined;
-      try {
-        record = await readRecord(this.#paths(leaseId).folder);
-      } catch {
-        // Whose it is cannot be told; that it is here must be.
-        found.push({ leaseId, owner: "", expiresMs: 0, state: "unknown" });
-        containers.delete(leaseId);
-        continue;
-      }
-      if (record === undefined) continue;
-      const state = container?.state ?? "stopped";
-      found.push({ leaseId, owner: record.owner, expiresMs: record.expiresMs, state });
-      containers.delete(leaseId);
-    }
-    // What has our labels and no record is told with what the labels say.
-    for (const { leaseId, owner, expiresMs, state } of containers.values()) {
-      if (isLeaseId(leaseId)) found.push({ leaseId, owner, expiresMs, state });
-    }
-    return found;
+    return await summaries(await this.#leaseIds(), {
+      containers: await this.#engine.list(),
+      recordOf: (leaseId) => readRecord(this.#paths(leaseId).folder),
+    });
   }
 
   /** Removes unpacked images that no lease stands on, except those in `keep`. */
