@@ -68,6 +68,7 @@ export function checkAccess(
       sshPort: answer.sshPort,
       sshUsername: username !== undefined && USERNAME.test(username) ? username : "root",
       usesPassword: !address.isOurs,
+      ...(address.isOurs ? {} : { password: passwordOf(answer) ?? wanted.sshPassword }),
       ports,
       readyMs: time.readyMs,
       ...(host === undefined ? {} : { host }),
@@ -90,6 +91,18 @@ export function hostOf(answer: {
   const host = told?.replace(/^\[(.*)\]$/, "$1");
   if (host === undefined || host.length > 253) return undefined;
   return HOST_NAME.test(host) || HOST_IPV6.test(host) ? host : undefined;
+}
+
+/**
+ * The password in the lines for people. Paygress chooses one by itself, whatever was asked for, and tells
+ * it nowhere else.
+ */
+export function passwordOf(
+  { instructions }: { readonly instructions?: readonly string[] },
+): string | undefined {
+  return instructions
+    ?.map((line) => /^\P{L}{0,8}Password:\s+([!-~]{1,128})\s*$/u.exec(line)?.[1])
+    .find((password) => password !== undefined);
 }
 
 /** The provider's clock is its own, so what counts is the stretch between its times. */

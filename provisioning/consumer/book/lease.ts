@@ -66,8 +66,10 @@ export interface LeaseAccess {
   readonly host?: string;
   readonly sshPort: number;
   readonly sshUsername: string;
-  /** Whether the password of {@link WantedLease} is what opens it. */
+  /** Whether it is opened by a password, not by a key. */
   readonly usesPassword: boolean;
+  /** What opens a lease of a provider that knows no SSH keys. Secret. */
+  readonly password?: string;
   /** `SHA256:…`, as OpenSSH shows it. The first one told stays. */
   readonly hostKeyFingerprint?: string;
   readonly ports: readonly PublishedPort[];

@@ -208,6 +208,8 @@ export interface LeaseView {
   readonly sshHost: string | null;
   readonly sshPort: number | null;
   readonly sshUser: string | null;
+  /** What opens it where the provider knows no SSH keys; null where a key does. Secret. */
+  readonly sshPassword: string | null;
   /** `SHA256:…`, as OpenSSH shows it. */
   readonly hostKeyFingerprint: string | null;
   /** File of the private key that opens it; null when the key is not the node's. */

@@ -170,8 +170,8 @@ function leaseOf(view: LeaseView): AgentLease {
 }
 
 /** What an agent elsewhere may see, too: nothing of this machine. */
-function shown(view: LeaseView): Omit<LeaseView, "identityFile"> {
-  const { identityFile: _, ...rest } = view;
+function shown(view: LeaseView): Omit<LeaseView, "identityFile" | "sshPassword"> {
+  const { identityFile: _, sshPassword: __, ...rest } = view;
   return rest;
 }
 

@@ -23,6 +23,7 @@ export function leaseOf(fields: Partial<LeaseView> = {}): LeaseView {
     sshHost: "192.0.2.7",
     sshPort: 2222,
     sshUser: "root",
+    sshPassword: null,
     hostKeyFingerprint: `SHA256:${"A".repeat(43)}`,
     identityFile: "/data/ssh/id_ed25519",
     ports: [],

@@ -120,3 +120,16 @@ Deno.test("ssh is told to believe that one key, to forward nothing, and to use o
 Deno.test("shellLine() quotes what a shell would change", () => {
   assert.equal(shellLine("ssh", ["-p", "22", "a b", "it's"]), `ssh -p 22 'a b' 'it'\\''s'`);
 });
+
+Deno.test("a password is no argument of ssh, which asks for it once", () => {
+  const target = sshTargetOf(leaseOf({ sshPassword: "hQ7x!pE2" }));
+  const args = sshArguments(target, {
+    knownHosts: "/data/x",
+    isPinned: false,
+    command: ["id"],
+    isTerminal: false,
+  });
+  assert.equal(target.password, "hQ7x!pE2");
+  assert.ok(args.includes("NumberOfPasswordPrompts=1"));
+  assert.doesNotMatch(args.join(" "), /hQ7x/);
+});

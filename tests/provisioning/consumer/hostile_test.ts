@@ -32,13 +32,23 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
   return "nothing";
 }
 
+/** As paygress-cli 0.1.9 writes them. */
+const PAYGRESS_LINES = [
+  "🚀 Workload provisioned successfully!",
+  "👤 Username: root",
+  "🔑 Password: hQ7x!pE2",
+  "⌛ Expires: 2026-11-21 22:00:00 UTC",
+  "Access: You can connect to the container using SSH.",
+  "  ssh -p 31000 root@203.0.113.9",
+];
+
 Deno.test("an old provider gets five fields and an unlocked token, and its lease works", async () => {
   await using world = new LesseeWorld();
   using old = new ScriptedProvider(world, {
     isOurs: false,
     script: async (request, provider) => {
       await provider.take(request);
-      if (request.type === "spawn") return provider.access();
+      if (request.type === "spawn") return { ...provider.access(), instructions: PAYGRESS_LINES };
       if (request.type === "topup") {
         return {
           type: "topup",
@@ -70,6 +80,7 @@ Deno.test("an old provider gets five fields and an unlocked token, and its lease
   assert.equal(lease.access?.host, "203.0.113.9");
   assert.equal(lease.access?.usesPassword, true);
   assert.match(lease.wanted.sshPassword, /^[A-Za-z0-9]{20}$/);
+  assert.equal(lease.access?.password, "hQ7x!pE2", "the one that it chose, not the one asked for");
   assert.deepEqual(lease.complaints, []);
   assert.equal(old.messages[0]?.kind, "nip04");
   assert.equal(world.purse.made.get("web")?.lockedTo, undefined);

@@ -134,6 +134,7 @@ export function leaseView(account: LeaseAccount): LeaseView {
     sshHost: access?.host ?? null,
     sshPort: access?.sshPort ?? null,
     sshUser: access?.sshUsername ?? null,
+    sshPassword: access?.password ?? null,
     hostKeyFingerprint: access?.hostKeyFingerprint ?? null,
     identityFile: wanted.sshKeyPath ?? null,
     ports: access?.ports ?? [],

@@ -38,7 +38,22 @@ export async function run(context: VerbContext): Promise<number> {
     else out.line(shellLine("ssh", args));
     return 0;
   }
-  return await runSsh(context, args);
+  const env = target.password === undefined
+    ? {}
+    : await askingFor(target.password, join(config.values.data, "ssh"));
+  return await runSsh(context, args, env);
+}
+
+/** The program that ssh asks for the password, instead of the terminal. @returns Its environment. */
+async function askingFor(password: string, folder: string): Promise<Record<string, string>> {
+  const path = join(folder, "askpass");
+  const script = `#!/bin/sh\nprintf '%s\\n' "$SEEDMINT_LEASE_PASSWORD"\n`;
+  await Deno.writeTextFile(path, script, { mode: 0o700 });
+  return {
+    SSH_ASKPASS: path,
+    SSH_ASKPASS_REQUIRE: "force",
+    SEEDMINT_LEASE_PASSWORD: password,
+  };
 }
 
 /** The lease as it is known here; its provider is asked when that does not say where SSH is. */
@@ -94,10 +109,15 @@ async function scan(context: VerbContext, target: SshTarget): Promise<string> {
   return new TextDecoder().decode(stdout);
 }
 
-async function runSsh(context: VerbContext, args: readonly string[]): Promise<number> {
+async function runSsh(
+  context: VerbContext,
+  args: readonly string[],
+  env: Record<string, string>,
+): Promise<number> {
   const { code } = await runProgram("ssh", async () => {
     const child = new Deno.Command("ssh", {
       args: [...args],
+      env,
       stdin: "inherit",
       stdout: "inherit",
       stderr: "inherit",

@@ -22,6 +22,8 @@ export interface SshTarget {
   /** The name that its host key is kept under. */
   readonly alias: string;
   readonly identityFile?: string;
+  /** Of a provider that knows no keys. Secret: no argument of a program. */
+  readonly password?: string;
 }
 
 /**
@@ -31,7 +33,8 @@ export interface SshTarget {
  * what is no place.
  */
 export function sshTargetOf(lease: LeaseView): SshTarget {
-  const { id, state, sshHost, sshPort, sshUser, hostKeyFingerprint, identityFile } = lease;
+  const { id, state, sshHost, sshPort, sshUser, sshPassword } = lease;
+  const { hostKeyFingerprint, identityFile } = lease;
   if (state !== "active" || sshHost === null || sshPort === null) {
     const why = state === "pending"
       ? "it is not ready yet; see status"
@@ -57,6 +60,7 @@ export function sshTargetOf(lease: LeaseView): SshTarget {
     alias: `seedmint-lease-${id}`,
     ...(hostKeyFingerprint === null ? {} : { fingerprint: hostKeyFingerprint }),
     ...(identityFile === null ? {} : { identityFile }),
+    ...(sshPassword === null ? {} : { password: sshPassword }),
   };
 }
 
@@ -109,6 +113,8 @@ export function sshArguments(
     ...(target.identityFile === undefined
       ? []
       : ["IdentitiesOnly=yes", `IdentityFile=${quoted(target.identityFile)}`]),
+    // It is the same each time.
+    ...(target.password === undefined ? [] : ["NumberOfPasswordPrompts=1"]),
   ];
   return [
     ...settings.flatMap((setting) => ["-o", setting]),

@@ -44,6 +44,7 @@ export function describeLease(lease: LeaseView, nowMs = systemClock.nowMs()): st
     ...(isOpen
       ? [
         row("ssh", `${printable(sshUser ?? "root")}@${printable(sshHost)} port ${sshPort}`),
+        ...(lease.sshPassword === null ? [] : [row("password", printable(lease.sshPassword))]),
         row("host key", printable(lease.hostKeyFingerprint ?? "not told: the first one is kept")),
         row("log in", `seedmint ssh ${lease.id}`),
       ]
