@@ -1,4 +1,5 @@
 /** One call of a tool: whose it is, and what it may spend and see. */
+import { createHash } from "node:crypto";
 import { isSeedmintError, SeedmintError } from "../../src/core/errors.ts";
 import type { Clock } from "../../src/core/ports.ts";
 import type { AgentDesk, AgentLease, AgentWork, LeasePayment } from "./agent_desk.ts";
@@ -46,6 +47,7 @@ export async function spend<T extends { readonly costSat: number }>(
   const { agent, ledger, desk, limits, clock } = call;
   const { requestId, tool, payment: { budgetSat } } = order;
   const sat = budgetSat + desk.feeMaxSat(budgetSat);
+  const beforeSat = ledger.countedSat(agent.name, requestId);
   const refusal = ledger.reserve(
     { agent: agent.name, requestId, tool, sat },
     limits,
@@ -58,9 +60,23 @@ export async function spend<T extends { readonly costSat: number }>(
     return done;
   } catch (error) {
     // Whatever is not clear stays counted: a lease may have begun all the same.
-    if (isSeedmintError(error) && UNSPENT.has(error.code)) ledger.settle(agent.name, requestId, 0);
+    // What the same request spent when it was made before stays spent.
+    if (isSeedmintError(error) && UNSPENT.has(error.code)) {
+      ledger.settle(agent.name, requestId, beforeSat);
+    }
     throw error;
   }
+}
+
+/**
+ * The id by which the node knows a request. Who names an id of its own elsewhere names none of another
+ * agent's, nor of the owner's: the same request is the same lease, with all that is on it.
+ */
+export function nodeIdOf({ agent, callId }: ToolCall, given: string | undefined): string {
+  if (given === undefined) return callId;
+  if (!agent.isRemote) return given;
+  const hash = createHash("sha256").update(`seedmint/agent-request/1\0${agent.name}\0${given}`);
+  return hash.digest("hex").slice(0, 32);
 }
 
 /** A lease that the agent may know of. @throws {SeedmintError} `not-found` */

@@ -75,14 +75,23 @@ export class AgentLedger implements Disposable {
         return "This request_id stands for another request already; choose a new one";
       }
       const before = Number(known?.sat ?? 0);
-      const spent = this.spentSat(nowMs);
-      if (sat > before && spent - before + sat > limits.perDaySat) {
+      const others = this.#spentOn(
+        "at_ms > ? AND NOT (agent = ? AND request = ?)",
+        nowMs - MCP_LIMITS.dayMs,
+        agent,
+        requestId,
+      );
+      if (sat > before && others + sat > limits.perDaySat) {
         return `This may cost up to ${sat} sat, fees included; agents may spend ${limits.perDaySat} sat in ` +
-          `24 hours (its owner can change mcp-budget-day), of which ${spent} sat are spent or reserved`;
+          `24 hours (its owner can change mcp-budget-day), of which ${
+            this.spentSat(nowMs)
+          } sat are spent or reserved`;
       }
       this.#database.run(
         "INSERT INTO spending (agent, request, tool, at_ms, sat) VALUES (?, ?, ?, ?, ?) " +
-          "ON CONFLICT (agent, request) DO UPDATE SET sat = max(sat, excluded.sat)",
+          // What is spent now counts now, under whatever id.
+          "ON CONFLICT (agent, request) DO UPDATE SET sat = excluded.sat, at_ms = excluded.at_ms " +
+          "WHERE excluded.sat > sat",
         agent,
         requestId,
         tool,
@@ -91,6 +100,16 @@ export class AgentLedger implements Disposable {
       );
       return undefined;
     });
+  }
+
+  /** What is reserved or spent for a request. */
+  countedSat(agent: string, requestId: string): number {
+    const row = this.#database.get(
+      "SELECT sat FROM spending WHERE agent = ? AND request = ?",
+      agent,
+      requestId,
+    );
+    return Number(row?.sat ?? 0);
   }
 
   /** Says what a request really cost. */
@@ -105,11 +124,12 @@ export class AgentLedger implements Disposable {
 
   /** Spent and reserved by all agents within the last day. */
   spentSat(nowMs: number): number {
-    const row = this.#database.get(
-      "SELECT coalesce(sum(sat), 0) AS sat FROM spending WHERE at_ms > ?",
-      nowMs - MCP_LIMITS.dayMs,
-    );
-    return Number(row!.sat);
+    return this.#spentOn("at_ms > ?", nowMs - MCP_LIMITS.dayMs);
+  }
+
+  #spentOn(where: string, ...values: (string | number)[]): number {
+    const sum = `SELECT coalesce(sum(sat), 0) AS sat FROM spending WHERE ${where}`;
+    return Number(this.#database.get(sum, ...values)!.sat);
   }
 
   /** Says that an agent began a lease. */

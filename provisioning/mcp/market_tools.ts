@@ -2,7 +2,7 @@
 import { SeedmintError } from "../../src/core/errors.ts";
 import type { AgentLease, LeasePayment } from "./agent_desk.ts";
 import type { Argument, Arguments, Values } from "./arguments.ts";
-import { leaseMembers, leaseOf, spend, type ToolCall } from "./call.ts";
+import { leaseMembers, leaseOf, nodeIdOf, spend, type ToolCall } from "./call.ts";
 import { MCP_LIMITS } from "./limits.ts";
 import {
   type AgentTool,
@@ -118,7 +118,7 @@ export async function spawn(values: Values<typeof SPAWN>, call: ToolCall): Promi
     { tool: "spawn", requestId, payment: priced.payment },
     () =>
       desk.spawn({
-        requestId,
+        requestId: nodeIdOf(call, values.request_id),
         image: values.image,
         ...priced,
         ...values.ssh_public_key === undefined
@@ -181,7 +181,12 @@ export async function topUp(values: Values<typeof TOP_UP>, call: ToolCall): Prom
   const done = await spend(
     call,
     { tool: "topup", requestId, payment },
-    () => call.desk.topUp({ requestId, lease: lease.id, payment }, call.work),
+    () =>
+      call.desk.topUp({
+        requestId: nodeIdOf(call, values.request_id),
+        lease: lease.id,
+        payment,
+      }, call.work),
   );
   return { request_id: requestId, ...done.members };
 }
