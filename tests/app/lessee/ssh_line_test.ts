@@ -133,3 +133,68 @@ Deno.test("a password is no argument of ssh, which asks for it once", () => {
   assert.ok(args.includes("NumberOfPasswordPrompts=1"));
   assert.doesNotMatch(args.join(" "), /hQ7x/);
 });
+
+const hasSsh = await new Deno.Command("ssh", { args: ["-V"], stderr: "null" }).output()
+  .then(({ success }) => success, () => false);
+if (!hasSsh) console.warn("skipped: what ssh makes of a user's configuration, for it is not here");
+
+Deno.test("nothing that a user's ssh configuration has for all hosts holds for a lease", {
+  ignore: !hasSsh,
+}, async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const config = `${folder}/config`;
+    // A shared connection would be that of the lease that had the port before, whose key nobody asks.
+    await Deno.writeTextFile(
+      config,
+      [
+        "ControlMaster auto",
+        "ControlPath /tmp/cm-%r@%h:%p",
+        "ControlPersist 10m",
+        "KnownHostsCommand /bin/cat /etc/ssh/anybody",
+        "VerifyHostKeyDNS yes",
+        "RemoteForward 8080 127.0.0.1:631",
+        "LocalForward 8081 127.0.0.1:80",
+        "DynamicForward 1080",
+        "GSSAPIDelegateCredentials yes",
+        "HostbasedAuthentication yes",
+        "Tunnel yes",
+        "RemoteCommand id",
+        "ForwardAgent yes",
+      ].map((line) => `${line}\n`).join(""),
+    );
+    const args = sshArguments(sshTargetOf(leaseOf({})), {
+      knownHosts: "/data/x",
+      isPinned: true,
+      command: [],
+      isTerminal: false,
+    });
+    const ssh = new Deno.Command("ssh", { args: ["-F", config, "-G", ...args] });
+    const { code, stdout, stderr } = await ssh.output();
+    assert.equal(code, 0, new TextDecoder().decode(stderr));
+    const said = new Map(
+      new TextDecoder().decode(stdout).trim().split("\n").map((line) => {
+        const [name, ...words] = line.split(" ");
+        return [name!, words.join(" ")];
+      }),
+    );
+    const wanted = {
+      controlmaster: "false",
+      clearallforwardings: "yes",
+      verifyhostkeydns: "false",
+      gssapidelegatecredentials: "no",
+      hostbasedauthentication: "no",
+      tunnel: "false",
+      forwardagent: "no",
+      stricthostkeychecking: "true",
+    };
+    for (const [name, value] of Object.entries(wanted)) {
+      assert.equal(said.get(name) ?? value, value, name);
+    }
+    for (const name of ["controlpath", "knownhostscommand", "remotecommand"]) {
+      assert.ok(["none", undefined].includes(said.get(name)), `${name} ${said.get(name)}`);
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

@@ -107,9 +107,22 @@ export function sshArguments(
     `StrictHostKeyChecking=${isPinned ? "yes" : "accept-new"}`,
     "CheckHostIP=no",
     "UpdateHostKeys=no",
+    // The file alone says which key a lease has; before OpenSSH 8.5 there is no such command.
+    "IgnoreUnknown=KnownHostsCommand",
+    "KnownHostsCommand=none",
+    "VerifyHostKeyDNS=no",
+    // One that is shared may be that of the lease that had the port before.
+    "ControlMaster=no",
+    "ControlPath=none",
+    // What a user's configuration has for all hosts is not for a stranger's.
+    "ClearAllForwardings=yes",
     "ForwardAgent=no",
     "ForwardX11=no",
+    "GSSAPIDelegateCredentials=no",
+    "HostbasedAuthentication=no",
     "PermitLocalCommand=no",
+    "RemoteCommand=none",
+    "Tunnel=no",
     ...(target.identityFile === undefined
       ? []
       : ["IdentitiesOnly=yes", `IdentityFile=${quoted(target.identityFile)}`]),
