@@ -20,6 +20,11 @@ export interface TokenFacts {
   readonly hasValidDleq: boolean;
   /** SHA-256 over its proofs' secrets: the same ecash has the same one, however it is written. */
   readonly id: Sha256;
+  /**
+   * Whether this till began to redeem it before: asked again, it gives the same amount again. So it pays
+   * for what it was taken for, as the journal says, and for nothing else.
+   */
+  readonly wasTaken?: boolean;
 }
 
 /** Why a token is not taken: the stable strings of Paygress (seed-systems 1.4). */

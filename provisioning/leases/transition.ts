@@ -48,8 +48,11 @@ export type LeaseEvent =
   | { readonly type: "seen" }
   /** Its instance, paused before, runs again. */
   | { readonly type: "resumed" }
-  /** Its instance had ended, and is started again. */
-  | { readonly type: "revived" }
+  /**
+   * Its instance had ended, and is started again. What passed since it was last seen is charged when it
+   * was looked at all the time: then its lessee, who may end it at will, had nearly all of it.
+   */
+  | { readonly type: "revived"; readonly isCharged?: boolean }
   /** The wall clock was set; what is paid is a duration. */
   | { readonly type: "shift"; readonly deltaMs: number };
 
@@ -137,7 +140,7 @@ export function transition(lease: Lease, event: LeaseEvent, nowMs: number): Leas
     case "resumed":
       return { ...lease, seenMs: nowMs, isPaused: false };
     case "revived":
-      return revive(lease, nowMs);
+      return revive(lease, nowMs, event.isCharged ?? false);
     case "shift":
       return shift(lease, event.deltaMs);
     default:
@@ -173,10 +176,10 @@ function topUp(lease: Lease, amountMsat: number, nowMs: number): Lease {
   return { ...credited, expiresMs: expiryOf(credited, lease.sinceMs) };
 }
 
-/** From when it was last seen until now it may have stood still: that is not charged. */
-function revive(lease: Lease, nowMs: number): Lease {
+/** From when it was last seen until now it may have stood still: unless we looked, that is not charged. */
+function revive(lease: Lease, nowMs: number, isCharged: boolean): Lease {
   const revived = { ...lease, seenMs: nowMs, revivalCount: lease.revivalCount + 1 };
-  if (lease.sinceMs === undefined || lease.expiresMs === undefined) return revived;
+  if (isCharged || lease.sinceMs === undefined || lease.expiresMs === undefined) return revived;
   const stoodMs = Math.max(0, nowMs - Math.max(lease.seenMs ?? nowMs, lease.sinceMs));
   return {
     ...revived,

@@ -68,7 +68,7 @@ export async function stepPulling(lease: Lease, context: StepContext): Promise<S
 /** `redeeming`: the token is redeemed under its own id, however often it takes. */
 export async function stepRedeeming(lease: Lease, context: StepContext): Promise<Step> {
   const { journal, time } = context;
-  const payment = journal.payments.get(lease.terms.tokenId);
+  const payment = paymentOf(lease, context);
   if (payment === undefined) {
     fail(context, lease, "provisioning_error", "The payment is not in the journal");
     return "again";
@@ -159,6 +159,12 @@ export async function stepStarting(lease: Lease, context: StepContext): Promise<
     failUnlessClosing(lease, context, { error: "backend_error", what, cause });
   }
   return "again";
+}
+
+/** The payment that a lease began with: a token that went elsewhere since is none of its. */
+export function paymentOf(lease: Lease, context: ProviderContext): Payment | undefined {
+  const payment = context.journal.payments.get(lease.terms.tokenId);
+  return payment?.lease === lease.number && payment.purpose === "spawn" ? payment : undefined;
 }
 
 /** Redeems, or asks again what became of it; never throws for the till. */

@@ -51,6 +51,7 @@ export function checkSpawn(
   checkPorts(request, context);
   const authorizedKeys = keysIn(request.sshPublicKey);
   const facts = inspect(request.token, context);
+  assertUntaken(facts);
   checkAmount(facts.amountSat, { spec, context });
   const isPassword = /^[A-Za-z0-9]{12,64}$/.test(request.sshPassword);
   return {
@@ -113,6 +114,12 @@ export function inspect(token: string, context: ProviderContext): TokenFacts {
     throw new Refusal("invalid_token", "The token is locked to another key than this provider's");
   }
   return facts;
+}
+
+/** A token that the till has, and the journal does not, paid for what is forgotten. @throws {Refusal} */
+export function assertUntaken(facts: TokenFacts): void {
+  if (facts.wasTaken !== true) return;
+  throw new Refusal("token_already_spent", "The token was used already");
 }
 
 /** Whether `amountSat` pays for a time that can be had. @throws {Refusal} */

@@ -2,7 +2,7 @@
 import { isSeedmintError, messageOf } from "../../src/core/errors.ts";
 import { type Lease, type LeaseRefund, leftMsat } from "../leases/mod.ts";
 import { leaseNameOf } from "../wire/mod.ts";
-import { redeemOnce, type Step, type StepContext } from "./begin_lease.ts";
+import { paymentOf, redeemOnce, type Step, type StepContext } from "./begin_lease.ts";
 import type { ProviderContext } from "./context.ts";
 import { within } from "./deadline.ts";
 import { PROVIDER_LIMITS } from "./limits.ts";
@@ -64,7 +64,7 @@ export async function stepExpiring(lease: Lease, context: StepContext): Promise<
 export async function stepFailed(lease: Lease, context: StepContext): Promise<Step> {
   if (lease.mayExist) return await remove(lease, context);
   const { journal, time } = context;
-  const payment = journal.payments.get(lease.terms.tokenId);
+  const payment = paymentOf(lease, context);
   if (payment?.status === "redeeming") {
     const redeemed = await redeemOnce(payment, context);
     if (redeemed.status === "pending") return { waitMs: redeemed.retryMs };

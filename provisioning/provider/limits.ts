@@ -53,6 +53,8 @@ export const PROVIDER_LIMITS = {
    */
   unprovenPerSecond: 0.1,
   unprovenBurst: 10,
+  /** Top-ups of one lease whose mint has not answered: each is asked for again until it does. */
+  topUpsOpenMax: 4,
   /** Answers to what is no request, a second, for one key: silence otherwise. */
   complaintsPerSecond: 0.05,
   complaintsBurst: 3,

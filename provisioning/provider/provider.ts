@@ -50,6 +50,8 @@ export class Provider implements AsyncDisposable {
   readonly #desk: Desk;
   readonly #closing: AbortController;
   readonly #listeners = new Set<(event: ProviderEvent) => void>();
+  /** By the steady clock. */
+  readonly #startedMs: number;
   #total: Resources = NO_RESOURCES;
   #probe: BackendProbe;
   #loops: Promise<void>[] = [];
@@ -57,6 +59,7 @@ export class Provider implements AsyncDisposable {
 
   private constructor(options: ProviderOptions, probe: BackendProbe) {
     this.#closing = new AbortController();
+    this.#startedMs = options.clock.monotonicMs();
     this.#probe = probe;
     const context: ProviderContext = {
       ...options,
@@ -194,7 +197,8 @@ export class Provider implements AsyncDisposable {
 
   /** Compares what runs with what is paid, now. */
   reconcile(): Promise<Reconciliation> {
-    this.#reconciling ??= reconcile(this.#context, this.#runner)
+    const lookedMs = this.#context.clock.monotonicMs() - this.#startedMs;
+    this.#reconciling ??= reconcile(this.#context, this.#runner, { lookedMs })
       .finally(() => this.#reconciling = undefined);
     return this.#reconciling;
   }

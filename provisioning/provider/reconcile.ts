@@ -20,11 +20,21 @@ export interface Reconciliation {
   readonly revivedCount: number;
 }
 
+/** What a comparison is made with. */
+interface Parts {
+  readonly context: ProviderContext;
+  readonly runner: LeaseRunner;
+  /** How long instances have been looked at without a break of ours, in milliseconds. */
+  readonly lookedMs: number;
+}
+
 /** Compares once. Never throws. */
 export async function reconcile(
   context: ProviderContext,
   runner: LeaseRunner,
+  { lookedMs }: Pick<Parts, "lookedMs">,
 ): Promise<Reconciliation> {
+  const parts = { context, runner, lookedMs };
   let sweptCount = 0;
   let lostCount = 0;
   let revivedCount = 0;
@@ -42,7 +52,7 @@ export async function reconcile(
   }
   for (const lease of context.journal.leases.open()) {
     if (lease.state !== "ready") continue;
-    const outcome = await compare(lease, found.get(leaseNameOf(lease.number)), { context, runner });
+    const outcome = await compare(lease, found.get(leaseNameOf(lease.number)), parts);
     if (outcome === "lost") lostCount++;
     if (outcome === "revived") revivedCount++;
   }
@@ -71,8 +81,9 @@ async function sweep(instance: InstanceSummary, context: ProviderContext): Promi
 async function compare(
   lease: Lease,
   instance: InstanceSummary | undefined,
-  { context, runner }: { readonly context: ProviderContext; readonly runner: LeaseRunner },
+  parts: Parts,
 ): Promise<"lost" | "revived" | undefined> {
+  const { context } = parts;
   const { backend, journal, time } = context;
   const name = leaseNameOf(lease.number);
   try {
@@ -82,10 +93,10 @@ async function compare(
     if (state === "absent") {
       // The watchdog ended it at its time, as it should: its driver does the rest.
       if (time.nowMs() >= (journal.leases.get(lease.number)?.expiresMs ?? 0)) return undefined;
-      lose(lease, "Its instance is gone", { context, runner });
+      lose(lease, "Its instance is gone", parts);
       return "lost";
     }
-    if (state === "stopped") return await revive(lease, { context, runner });
+    if (state === "stopped") return await revive(lease, parts);
     journal.leases.apply(lease.number, { type: "seen" }, { nowMs: time.nowMs() });
     const expiresMs = journal.leases.get(lease.number)?.expiresMs;
     if (instance !== undefined && expiresMs !== undefined && instance.expiresMs !== expiresMs) {
@@ -99,20 +110,18 @@ async function compare(
 }
 
 /** Starts an instance that ended by itself, or with its machine: its files are kept. */
-async function revive(
-  lease: Lease,
-  { context, runner }: { readonly context: ProviderContext; readonly runner: LeaseRunner },
-): Promise<"lost" | "revived"> {
+async function revive(lease: Lease, parts: Parts): Promise<"lost" | "revived"> {
+  const { context, runner } = parts;
   const { backend, journal, time } = context;
+  const isCharged = isWatched(lease, parts);
   if (lease.revivalCount >= PROVIDER_LIMITS.revivalsMax) {
-    lose(lease, `Its instance ended by itself ${lease.revivalCount + 1} times`, {
-      context,
-      runner,
-    });
+    const message = `Its instance ended by itself ${lease.revivalCount + 1} times`;
+    lose(lease, message, parts, { isCharged });
     return "lost";
   }
   const name = leaseNameOf(lease.number);
-  const after = journal.leases.apply(lease.number, { type: "revived" }, { nowMs: time.nowMs() });
+  const event = { type: "revived", isCharged } as const;
+  const after = journal.leases.apply(lease.number, event, { nowMs: time.nowMs() });
   await backend.start(name);
   if (after?.expiresMs !== undefined) await backend.extend(name, after.expiresMs);
   // Its end has moved, for its driver and for those who wait.
@@ -121,11 +130,22 @@ async function revive(
   return "revived";
 }
 
-/** Ends a lease that was delivered until it was last seen; the rest is paid back. */
+/**
+ * Whether an instance was looked at all the time: then it ended between two looks. Its lessee can end it
+ * when it likes, so what lies between is charged, or a minute's work would be free again and again.
+ */
+function isWatched({ number }: Lease, { context, lookedMs }: Parts): boolean {
+  const nowMs = context.time.nowMs();
+  const seenMs = context.journal.leases.get(number)?.seenMs ?? 0;
+  return nowMs - seenMs <= Math.min(lookedMs, 2 * PROVIDER_LIMITS.reconcileMs);
+}
+
+/** Ends a lease that was delivered until it was last seen, or until now; the rest is paid back. */
 function lose(
   lease: Lease,
   message: string,
-  { context, runner }: { readonly context: ProviderContext; readonly runner: LeaseRunner },
+  { context, runner }: Pick<Parts, "context" | "runner">,
+  { isCharged }: { readonly isCharged: boolean } = { isCharged: false },
 ): void {
   const { journal, time } = context;
   // The time first: asking for it may move what the lease says.
@@ -135,7 +155,7 @@ function lose(
     type: "end",
     reason: "lost",
     message,
-    ...(seenMs === undefined ? {} : { untilMs: seenMs }),
+    ...(seenMs === undefined || isCharged ? {} : { untilMs: seenMs }),
   }, { nowMs });
   if (ended !== undefined) runner.announce(ended);
   runner.nudge(lease.number);

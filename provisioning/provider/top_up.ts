@@ -1,10 +1,12 @@
 /** Top-ups: the money first into the journal, then from the mint, then into time or back. */
 import { isSeedmintError, messageOf } from "../../src/core/errors.ts";
+import { TokenBucket } from "../../src/core/token_bucket.ts";
 import { durationMsOf, isLive, isOver, type Lease, leftMsat, type Payment } from "../leases/mod.ts";
+import type { TokenFacts } from "../ports.ts";
 import { type Answer, leaseNameOf, type TopUpRequest } from "../wire/mod.ts";
 import { leaseIdOf } from "./answers.ts";
 import { redeemOnce } from "./begin_lease.ts";
-import { inspect } from "./check_spawn.ts";
+import { assertUntaken, inspect } from "./check_spawn.ts";
 import type { ProviderContext } from "./context.ts";
 import { pauseMs, within } from "./deadline.ts";
 import { refundOnce } from "./end_lease.ts";
@@ -19,10 +21,16 @@ export class TopUpDesk {
   readonly #runner: LeaseRunner;
   /** Top-ups being finished, by token. */
   readonly #running = new Map<string, Promise<void>>();
+  readonly #unproven: TokenBucket;
 
   constructor(context: ProviderContext, runner: LeaseRunner) {
     this.#context = context;
     this.#runner = runner;
+    this.#unproven = new TokenBucket({
+      perSecond: PROVIDER_LIMITS.unprovenPerSecond,
+      burst: PROVIDER_LIMITS.unprovenBurst,
+      clock: context.clock,
+    });
   }
 
   /** Finishes what a stop of ours left open. */
@@ -39,9 +47,10 @@ export class TopUpDesk {
     const facts = inspect(request.token, this.#context);
     const { journal, time } = this.#context;
     const known = journal.payments.get(facts.id);
-    if (known === undefined || known.status === "new") {
+    if (known === undefined || this.#isUntouched(known, ask.owner)) {
+      assertUntaken(facts);
       checkAge(ask, time.nowMs());
-      this.#check(lease, facts.amountSat);
+      this.#check(lease, facts);
       journal.payments.add({
         tokenId: facts.id,
         lease: lease.number,
@@ -62,7 +71,15 @@ export class TopUpDesk {
     return this.#answer(journal.payments.get(facts.id)!);
   }
 
-  #check(lease: Lease, amountSat: number): void {
+  /** Whether a token is left of a lease that failed before it was asked for: it pays for one thing. */
+  #isUntouched(payment: Payment, owner: string): boolean {
+    if (payment.status !== "new" || payment.owner !== owner) return false;
+    const lease = this.#context.journal.leases.get(payment.lease);
+    return lease === undefined || isOver(lease);
+  }
+
+  #check(lease: Lease, facts: TokenFacts): void {
+    const { amountSat } = facts;
     if (lease.state === "expiring" || isOver(lease)) {
       throw new Refusal("lease_expired", "This lease has ended; its token was left alone");
     }
@@ -74,14 +91,27 @@ export class TopUpDesk {
         `A second costs ${spec.rateMsatPerS} msats; this is less`,
       );
     }
-    const { maxDurationMs } = this.#context.settings;
-    const creditMsat = leftMsat(lease, this.#context.time.nowMs()) + amountSat * 1000;
+    const { journal, time, settings: { maxDurationMs } } = this.#context;
+    const open = journal.payments.openTopUps().filter((one) => one.lease === lease.number);
+    if (open.length >= PROVIDER_LIMITS.topUpsOpenMax) {
+      throw new Refusal("rate_limited", "Other top-ups of this lease wait for their mint", {
+        retryMs: 30_000,
+      });
+    }
+    const comingSat = open.reduce((sum, one) => sum + one.faceSat, amountSat);
+    const creditMsat = leftMsat(lease, time.nowMs()) + comingSat * 1000;
     if (durationMsOf(creditMsat, spec.rateMsatPerS) > maxDurationMs) {
       throw new Refusal(
         "invalid_request",
         `Too much: no more than ${Math.floor(maxDurationMs / 1000)} s can be paid ahead`,
       );
     }
+    if (facts.hasValidDleq || this.#unproven.tryTake(1)) return;
+    throw new Refusal(
+      "rate_limited",
+      "Too many tokens without valid proofs of their mint (NUT-12); send one that has them",
+      { retryMs: 10_000 },
+    );
   }
 
   async #patiently(payment: Payment, signal: AbortSignal): Promise<void> {

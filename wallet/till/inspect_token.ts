@@ -25,6 +25,8 @@ export interface InspectedToken {
   readonly hasValidDleq: boolean;
   /** SHA-256 over its proofs' secrets. */
   readonly id: Sha256;
+  /** Whether the till itself took it before: redeeming it again tells the same outcome again. */
+  readonly wasTaken: boolean;
 }
 
 /** Reads tokens; remembers what took long to find out. */
@@ -62,7 +64,8 @@ export class TokenInspector {
       throw new TillRefusal("unsupported_unit", `ecash in ${WALLET_UNIT} only is taken`);
     }
     const id = tokenIdOf(token.proofs);
-    if (!options.isTaken(id)) this.#assertNew(token.proofs);
+    const wasTaken = options.isTaken(id);
+    if (!wasTaken) this.#assertNew(token.proofs);
     const amount = token.proofs.reduce((sum, proof) => sum + proof.amount, 0n);
     if (amount > BigInt(Number.MAX_SAFE_INTEGER) / 1000n) {
       throw new TillRefusal("invalid_token", "it says that it is worth more than all bitcoin");
@@ -74,6 +77,7 @@ export class TokenInspector {
       ...lockOf(token.proofs, keys.payment.publicKey),
       hasValidDleq: this.#isProven(token.mint, token.proofs),
       id,
+      wasTaken,
     };
   }
 

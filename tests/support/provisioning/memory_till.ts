@@ -72,6 +72,7 @@ export class MemoryTill implements Till {
       amountSat: read.amountSat,
       hasValidDleq: read.hasValidDleq ?? false,
       id: idOf(read.secret),
+      wasTaken: this.redeemed.has(idOf(read.secret)),
       ...(read.lockedTo === undefined ? {} : { lockedTo: read.lockedTo }),
       ...(read.locktimeS === undefined ? {} : { locktimeS: read.locktimeS }),
     };
