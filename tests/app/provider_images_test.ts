@@ -10,6 +10,7 @@ import { PublicParts } from "../../src/app/lifecycle/provider/public_parts.ts";
 import type { ProviderHint } from "../../swarm/ports.ts";
 import type { SwarmFetch, Upstream } from "../../swarm/registry/ports.ts";
 import { type Digest, digestOf } from "../../swarm/registry/names.ts";
+import { ManualClock } from "../support/manual_clock.ts";
 import { MemoryBlobStore } from "../../swarm/store/memory_store.ts";
 
 const signal = new AbortController().signal;
@@ -211,10 +212,16 @@ async function withImages(
     readonly swarm: FakeSwarm;
     readonly known: PublicParts;
   }) => Promise<void>,
-  has: { readonly registry?: boolean; readonly swarm?: boolean },
+  has: {
+    readonly registry?: boolean;
+    readonly swarm?: boolean;
+    /** Instead of one that knows nothing. */
+    readonly known?: PublicParts;
+  },
 ): Promise<void> {
   await using store = new MemoryBlobStore({ quotaBytes: 1 << 24, clock: systemClock });
-  using known = PublicParts.open(":memory:", systemClock);
+  using fresh = PublicParts.open(":memory:", systemClock);
+  const known = has.known ?? fresh;
   const made = makeImage();
   const registry = new FakeRegistry(made);
   const swarm = new FakeSwarm(store, made);
@@ -314,6 +321,56 @@ Deno.test("PublicImages gives nobody what is here for the fleet or for us, unles
     await bring();
     assert.deepEqual(registry.asked, [], "and is remembered");
   }, { registry: true });
+});
+
+Deno.test("a peer that knows the name of what is here for the fleet does not get it into a lease", async () => {
+  await withImages(async ({ images, store, made, known }) => {
+    const layer = made.layers[1]!;
+    const digest = layer.digest.slice(7) as Sha256;
+    // It tells digest, hash and size, which lists of the fleet have, and could send no byte of it.
+    await store.importBytes(made.parts.get(digest)!.bytes, {
+      visibility: "fleet",
+      expected: { sha256: digest },
+    });
+    const reference = `lab/box@${made.index}`;
+    const bring = () => images.bring(reference, { signal });
+    await assert.rejects(bring(), isCode("not-found", /Nobody gives the blob/));
+    assert.equal(known.has(digest), false);
+    assert.equal(known.wasGiven(digest), false);
+    known.add(digest);
+    assert.equal((await bring()).layers.length, 2);
+  }, { swarm: true });
+});
+
+Deno.test("what strangers gave once counts for a week, and a stranger's word makes it count again", async () => {
+  const clock = new ManualClock();
+  using known = PublicParts.open(":memory:", clock);
+  await withImages(async ({ images, store, made }) => {
+    for (const [digest, { bytes }] of made.parts) {
+      await store.importBytes(bytes, { visibility: "private", expected: { sha256: digest } });
+      known.add(digest);
+    }
+    await clock.advance(8 * 86_400_000);
+    const digest = made.layers[0]!.digest.slice(7) as Sha256;
+    assert.deepEqual([known.has(digest), known.wasGiven(digest)], [false, true]);
+    await images.bring(`lab/box@${made.index}`, { signal });
+    assert.equal(known.has(digest), true);
+  }, { swarm: true, known });
+});
+
+Deno.test("a part whose coming a crash cut short can be had once it is here", async () => {
+  await withImages(async ({ images, store, made, known }) => {
+    const digest = made.layers[0]!.digest.slice(7) as Sha256;
+    const { bytes } = made.parts.get(digest)!;
+    known.expect(digest);
+    await store.importBytes(bytes, { visibility: "private", expected: { sha256: digest } });
+    await images.bring(`lab/box@${made.index}`, { signal });
+    // What did not come is a secret again, by whatever other way it comes.
+    using fresh = PublicParts.open(":memory:", systemClock);
+    fresh.expect(digest);
+    fresh.expectNot(digest);
+    assert.equal(fresh.wasGiven(digest), false);
+  }, { swarm: true });
 });
 
 Deno.test("PublicImages keeps nothing of peers and registries that send something else", async () => {

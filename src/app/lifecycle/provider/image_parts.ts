@@ -106,7 +106,7 @@ export class ImageParts {
   }
 
   async #fromSwarm(part: PartRequest, problems: string[]): Promise<BlobRecord | undefined> {
-    const { store, swarm } = this.#sources;
+    const { store, swarm, known } = this.#sources;
     const signal = this.#signal;
     if (swarm === undefined) return undefined;
     const holders = await (this.#holders ??= this.#search(swarm));
@@ -122,14 +122,24 @@ export class ImageParts {
           swarm.ban(hint, `its blob ${hash} has another size than ${digestOf(part.sha256)}`);
           continue;
         }
-        const wasHere = store.status(hash) !== undefined;
+        const here = store.status(hash);
+        // Who knows its names need not have it: nothing would be asked of that peer.
+        const isOurs = here?.state === "complete" && here.visibility !== "public";
+        if (isOurs && !known.wasGiven(part.sha256)) continue;
+        const wasHere = here !== undefined;
         // What lessees run is nobody's business: nothing of it is announced or seeded.
         const attributes = wasHere ? {} : { visibility: "private" as const };
-        await swarm.fetch({ hash, size, hints: holders, attributes, signal });
+        known.expect(part.sha256);
+        try {
+          await swarm.fetch({ hash, size, hints: holders, attributes, signal });
+        } finally {
+          if (store.status(hash)?.state !== "complete") known.expectNot(part.sha256);
+        }
         if (await sha256OfBlob(store, hash, signal) === part.sha256) {
           this.#onBytes(size);
           return store.status(hash);
         }
+        known.expectNot(part.sha256);
         swarm.ban(hint, `its blob ${hash} is not ${digestOf(part.sha256)}`);
         if (!wasHere) await store.remove(hash);
       } catch (error) {

@@ -49,6 +49,24 @@ export class PublicParts implements Disposable {
     ) !== undefined;
   }
 
+  /** A stranger is asked for it, and it was not here before: its bytes, if they come, are no secret. */
+  expect(sha256: Sha256): void {
+    const query = "INSERT OR IGNORE INTO parts (sha256, seen_ms) VALUES (?, 0)";
+    this.#database.run(query, Uint8Array.fromHex(sha256));
+  }
+
+  /** They did not come. */
+  expectNot(sha256: Sha256): void {
+    const query = "DELETE FROM parts WHERE sha256 = ? AND seen_ms = 0";
+    this.#database.run(query, Uint8Array.fromHex(sha256));
+  }
+
+  /** Whether it ever was, or is expected, as far as is remembered: its bytes are no secret of ours. */
+  wasGiven(sha256: Sha256): boolean {
+    const query = "SELECT 1 FROM parts WHERE sha256 = ?";
+    return this.#database.get(query, Uint8Array.fromHex(sha256)) !== undefined;
+  }
+
   /** A stranger gave it, or would have. */
   add(sha256: Sha256): void {
     this.#database.transaction(() => {
