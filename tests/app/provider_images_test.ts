@@ -85,6 +85,8 @@ class FakeRegistry implements Upstream {
   readonly #made: Made;
   /** What is sent in the place of a blob. */
   readonly lies = new Map<Sha256, Bytes>();
+  /** Blobs that it does not have. */
+  readonly lacks = new Set<Sha256>();
 
   constructor(made: Made) {
     this.#made = made;
@@ -110,7 +112,7 @@ class FakeRegistry implements Upstream {
     this.asked.push("head blob");
     const part = this.#made.parts.get(digest.slice(7) as Sha256);
     return Promise.resolve(
-      this.isOpen && part !== undefined
+      this.isOpen && part !== undefined && !this.lacks.has(digest.slice(7) as Sha256)
         ? { status: "found", size: part.bytes.length }
         : { status: "denied" },
     );
@@ -123,7 +125,7 @@ class FakeRegistry implements Upstream {
       id: "registry.example",
       open: () => {
         const bytes = this.lies.get(hex) ?? this.#made.parts.get(hex)?.bytes;
-        if (!this.isOpen || bytes === undefined) {
+        if (!this.isOpen || bytes === undefined || this.lacks.has(hex)) {
           return Promise.reject(new SeedmintError("denied", "401"));
         }
         return Promise.resolve({ body: new Blob([bytes]).stream(), offset: 0 });
@@ -340,6 +342,24 @@ Deno.test("a peer that knows the name of what is here for the fleet does not get
     known.add(digest);
     assert.equal((await bring()).layers.length, 2);
   }, { swarm: true });
+});
+
+Deno.test("a registry that does not have what is here for the fleet is not taken to have it", async () => {
+  await withImages(async ({ images, registry, store, made, known }) => {
+    const layer = made.layers[1]!;
+    const digest = layer.digest.slice(7) as Sha256;
+    await store.importBytes(made.parts.get(digest)!.bytes, {
+      visibility: "fleet",
+      expected: { sha256: digest },
+    });
+    // The list of the parts is a stranger's, and names what the registry never had.
+    registry.lacks.add(digest);
+    await assert.rejects(
+      images.bring(`registry.example/box@${made.index}`, { signal }),
+      isCode("not-found", /Nobody gives the blob/),
+    );
+    assert.equal(known.has(digest), false);
+  }, { registry: true });
 });
 
 Deno.test("what strangers gave once counts for a week, and a stranger's word makes it count again", async () => {

@@ -209,6 +209,8 @@ export class ImageParts {
           signal,
         });
       }
+      // It was asked already, and said no; what is here would be given without asking it again.
+      if (store.findBySha256(part.sha256)?.state === "complete") return undefined;
       const origin = bounded(upstream.blobOrigin(repository, digest), part.size!);
       const record = await addFromOrigin({
         store,
