@@ -3,6 +3,7 @@ import { books, type MintBooks } from "./books.ts";
 import type { MintContext } from "./context.ts";
 import type { Fault, FaultScope } from "./faults.ts";
 import { pendingMelts } from "./melt_quotes.ts";
+import type { NewKeyset } from "./keysets.ts";
 import type { Melts } from "./melts.ts";
 import type { RateLimit, RateLimiter } from "./rate_limit.ts";
 import type { LoggedRequest, RequestLog } from "./request_log.ts";
@@ -28,9 +29,7 @@ export class DevMintAdmin {
   }
 
   /** Makes a new keyset the only active one and returns its id. The fee stays unless it is given. */
-  rotateKeyset(
-    options: { readonly feePpk?: number; readonly finalExpiryS?: number } = {},
-  ): string {
+  rotateKeyset(options: NewKeyset & { readonly feePpk?: number } = {}): string {
     const { keysets } = this.#parts.context;
     const feePpk = options.feePpk ?? Number(keysets.active.inputFeePpk);
     return keysets.rotate({ ...options, feePpk }).id;

@@ -41,6 +41,8 @@ export interface DevMintOptions {
   readonly adminPort?: number;
   /** Fee of the first keyset, in thousandths of a sat for each input. @default {0} */
   readonly inputFeePpk?: number;
+  /** Of the first keyset: see {@link NewKeyset}. @default {2} */
+  readonly keysetIdVersion?: 1 | 2;
   readonly clock?: Clock;
   readonly random?: Random;
 }
@@ -150,7 +152,10 @@ async function openContext(
   const random = options.random ?? systemRandom;
   const settings = new Settings(db);
   const keysets = new Keysets(db, random);
-  if (keysets.all().length === 0) keysets.rotate({ feePpk: options.inputFeePpk ?? 0 });
+  if (keysets.all().length === 0) {
+    const { inputFeePpk: feePpk = 0, keysetIdVersion: idVersion = 2 } = options;
+    keysets.rotate({ feePpk, idVersion });
+  }
   return {
     name: options.name,
     db,

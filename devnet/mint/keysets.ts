@@ -1,4 +1,4 @@
-/** Keysets (NUT-01, NUT-02): ids of version 2, one seed each, at most one active. */
+/** Keysets (NUT-01, NUT-02): one seed each, at most one active; ids of version 2, or 1 where asked. */
 import { createNewMintKeys, serializeMintKeys } from "@cashu/cashu-ts";
 import type { Random } from "../../src/core/ports.ts";
 import type { SqliteConnection, SqlRow } from "../../src/sqlite/mod.ts";
@@ -6,6 +6,13 @@ import { type SecretKey, secretKeyOf } from "./crypto.ts";
 import { MintError } from "./errors.ts";
 import { DENOMINATION_COUNT } from "./limits.ts";
 import type { MintClock } from "./clock.ts";
+
+/** What a new keyset may be told besides its fee. */
+export interface NewKeyset {
+  readonly finalExpiryS?: number;
+  /** Wallets of older libraries know how ids of version 1 are made, and no others. @default 2 */
+  readonly idVersion?: 1 | 2;
+}
 
 /** One keyset of the unit sat. */
 export class MintKeyset {
@@ -98,14 +105,15 @@ export class Keysets {
   }
 
   /** Makes a new keyset the only active one. */
-  rotate(options: { readonly feePpk: number; readonly finalExpiryS?: number }): MintKeyset {
-    const { feePpk, finalExpiryS } = options;
+  rotate(options: NewKeyset & { readonly feePpk: number }): MintKeyset {
+    const { feePpk, finalExpiryS, idVersion = 2 } = options;
     if (!Number.isInteger(feePpk) || feePpk < 0 || feePpk > 1_000_000) {
       throw new RangeError(`Cannot make a keyset with a fee of ${feePpk} ppk`);
     }
     const made = createNewMintKeys(DENOMINATION_COUNT, this.#random.bytes(32), {
       input_fee_ppk: feePpk,
       unit: "sat",
+      versionByte: idVersion - 1,
       ...(finalExpiryS === undefined ? {} : { expiry: finalExpiryS }),
     });
     this.#db.transaction(() => {

@@ -133,3 +133,13 @@ Deno.test("a wallet restores from its seed across keysets", async () => {
   }
   assert.equal(sumOf(found), 31);
 });
+
+Deno.test("a keyset with an id of version 1 is one that wallets take", async () => {
+  await using world = await MintWorld.start();
+  const id = world.mint.admin.rotateKeyset({ idVersion: 1 });
+  assert.match(id, /^00[0-9a-f]{14}$/);
+  const wallet = await world.wallet();
+  assert.equal(wallet.getKeyset().id, id);
+  const proofs = await world.fund(wallet, 64);
+  assert.ok(proofs.every((proof) => proof.id === id));
+});
