@@ -160,6 +160,8 @@ export interface ImageConfig {
 export interface Image {
   /** SHA-256 of the platform's manifest. */
   readonly digest: Sha256;
+  /** SHA-256 of what the name led to, where that is a list of images for several platforms. */
+  readonly listDigest?: Sha256;
   /** As people write it. */
   readonly name: string;
   readonly config: ImageConfig;

@@ -2,12 +2,13 @@
  * A lease on its way to its owner, one step at a time. Each step reads the journal, does at most one
  * thing outside, which can be done again, and writes the journal: after a crash the same step runs.
  */
-import { isSeedmintError, messageOf } from "../../src/core/errors.ts";
+import { isSeedmintError, messageOf, SeedmintError } from "../../src/core/errors.ts";
 import { durationMsOf, type Lease, type Payment } from "../leases/mod.ts";
 import type { Image, InstanceSpec } from "../ports.ts";
 import { type ErrorType, leaseNameOf } from "../wire/mod.ts";
 import type { ProviderContext } from "./context.ts";
 import { within } from "./deadline.ts";
+import { digestProblem } from "./image_rules.ts";
 import type { Lanes } from "./lanes.ts";
 import { PROVIDER_LIMITS } from "./limits.ts";
 
@@ -199,16 +200,21 @@ function apply(
   return context.journal.leases.apply(lease.number, event, { nowMs: context.time.nowMs() });
 }
 
-function bring(lease: Lease, context: StepContext, signal: AbortSignal): Promise<Image> {
+async function bring(lease: Lease, context: StepContext, signal: AbortSignal): Promise<Image> {
+  const { images, settings, journal } = context;
   const { image } = lease.terms;
   // What was resolved once stays what it was.
   const reference = lease.imageDigest === undefined
     ? image
     : `${image.replace(/@sha256:.*$/, "")}@sha256:${lease.imageDigest}`;
-  return context.images.bring(reference, {
+  const found = await images.bring(reference, {
     signal,
     onProgress: (bytes, size) => context.onPull(lease, bytes, size),
   });
+  const { digest, listDigest = digest } = found;
+  const problem = digestProblem([digest, listDigest], settings.images, journal.policy);
+  if (problem !== undefined) throw new SeedmintError("denied", problem);
+  return found;
 }
 
 function instanceOf(lease: Lease, image: Image, context: ProviderContext): InstanceSpec {

@@ -23,12 +23,21 @@ export function imageReference(request: Pick<SpawnRequest, "image" | "imageDiges
   return `${image}@sha256:${imageDigest}`;
 }
 
-/** `ubuntu` and `library/ubuntu` are `docker.io/library/ubuntu`. */
+/** Docker Hub's many names. */
+const DOCKER_HUB = new Set(["docker.io", "index.docker.io", "registry-1.docker.io"]);
+
+/**
+ * `ubuntu`, `library/ubuntu` and `index.docker.io/ubuntu` are `docker.io/library/ubuntu`: one name for
+ * each image, or rules would be got round by another.
+ */
 export function fullNameOf(reference: string): string {
-  const parts = reference.split("/");
-  const first = parts[0]!;
-  if (parts.length > 1 && /[.:]|^localhost$/.test(first)) return reference;
-  return parts.length === 1 ? `docker.io/library/${reference}` : `docker.io/${reference}`;
+  const slash = reference.indexOf("/");
+  const first = reference.slice(0, Math.max(0, slash)).toLowerCase();
+  const isHost = /[.:]|^localhost$/.test(first);
+  const registry = !isHost || DOCKER_HUB.has(first) ? "docker.io" : first;
+  const rest = isHost ? reference.slice(slash + 1) : reference;
+  const isOfficial = registry === "docker.io" && rest !== "" && !rest.includes("/");
+  return `${registry}/${isOfficial ? "library/" : ""}${rest}`;
 }
 
 /** Why an image is not taken; undefined if it is. */
@@ -48,12 +57,35 @@ export function imageProblem(
   return undefined;
 }
 
+/**
+ * Why what an image turned out to be is not taken, whatever it was asked for by; undefined if it is.
+ *
+ * @param digests All that name it, in hex: of the list that its name led to, of the image itself.
+ */
+export function digestProblem(
+  digests: readonly string[],
+  rules: Pick<ImageRules, "deny">,
+  policy: Pick<PolicyTable, "denied">,
+): string | undefined {
+  const denied = [...rules.deny, ...policy.denied("image").map((denial) => denial.name)];
+  const isDenied = denied.some((rule) => digests.includes(digestIn(rule) ?? ""));
+  return isDenied ? "This image is not taken here" : undefined;
+}
+
+function digestIn(rule: string): string | undefined {
+  return /^(?:sha256:)?([0-9a-f]{64})$/.exec(rule)?.[1];
+}
+
 function isMatch(reference: string, rule: string): boolean {
-  const digest = /^(?:sha256:)?([0-9a-f]{64})$/.exec(rule)?.[1];
+  const digest = digestIn(rule);
   if (digest !== undefined) return DIGEST.exec(reference)?.[1] === digest;
-  const name = fullNameOf(reference);
-  const start = fullNameOf(rule);
+  const full = fullNameOf(reference);
+  // What is left out is a tag, too.
+  const name = /[:@][^/]*$/.test(full) ? full : `${full}:latest`;
+  // A registry alone is all of it.
+  const isRegistry = /^[^:/@]*\.[^:/@]*$/.test(rule);
+  const start = fullNameOf(isRegistry ? `${rule}/` : rule);
   if (!name.startsWith(start)) return false;
   // `docker.io/lib` is no rule about `docker.io/library`.
-  return rule.endsWith("/") || /^$|^[:/@]/.test(name.slice(start.length));
+  return start.endsWith("/") || /^$|^[:/@]/.test(name.slice(start.length));
 }

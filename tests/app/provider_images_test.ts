@@ -281,6 +281,7 @@ Deno.test("PublicImages brings an image by its tag from a registry on the list, 
     const [one, two] = await Promise.all([bring(), bring()]);
     assert.equal(one, two);
     assert.equal(`sha256:${one.digest}`, made.manifest);
+    assert.equal(`sha256:${one.listDigest}`, made.index);
     assert.equal(registry.asked.filter((one) => one === "get blob").length, 3);
     const count = registry.asked.length;
     await bring();

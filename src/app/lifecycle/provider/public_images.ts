@@ -168,6 +168,7 @@ export class PublicImages implements Images {
     return imageOf(this.#sources, {
       name,
       digest: sha256Of(manifest.digest),
+      ...(manifest.digest === digest ? {} : { listDigest: sha256Of(digest) }),
       config: facts.config,
       layers: layers.map((layer, index) => ({
         ...layer,
@@ -279,12 +280,14 @@ function imageOf(
   image: {
     readonly name: ImageName;
     readonly digest: Sha256;
+    readonly listDigest?: Sha256;
     readonly config: ImageConfig;
     readonly layers: readonly LayerPart[];
   },
 ): Image {
   return {
     digest: image.digest,
+    ...(image.listDigest === undefined ? {} : { listDigest: image.listDigest }),
     name: formatImageName(image.name),
     config: image.config,
     layers: image.layers.map(({ digest, mediaType, size, record, diffId }): ImageLayer => ({
