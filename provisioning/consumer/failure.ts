@@ -3,6 +3,7 @@ import { type ErrorCode, SeedmintError } from "../../src/core/errors.ts";
 import { errorTypeOf } from "../wire/mod.ts";
 import type { BookedLease } from "./book/lease.ts";
 import type { BookedPayment, BookedRefund } from "./book/payment.ts";
+import { refundIdOf } from "./book/payment_cost.ts";
 import type { LesseeContext } from "./context.ts";
 
 const CODES: Readonly<Record<string, ErrorCode>> = {
@@ -42,9 +43,7 @@ export function failureOf(
   const name = problem === undefined ? "unknown" : errorTypeOf(problem.error);
   const code = CODES[problem?.error ?? ""] ?? CODES[name] ?? "unavailable";
   const why = problem?.message ?? lease.end?.message ?? "it failed";
-  const refund = context.book.refunds.of(lease.id).find((one) =>
-    one.id.startsWith(`${payment?.id}.`)
-  );
+  const refund = payment === undefined ? undefined : context.book.refunds.get(refundIdOf(payment));
   const money = payment === undefined ? "" : ` ${moneyOf(payment, refund)}`;
   return new SeedmintError(code, `Cannot ${what}: ${ended(why)}${money}`, {
     cause: { error: problem?.error ?? "unknown", lease: lease.id },
@@ -62,9 +61,8 @@ export function moneyOf(payment: BookedPayment, refund: BookedRefund | undefined
     case "taken":
       return `${sat} were paid`;
     case "refunded":
-      if (refund?.state === "banked") return `${refund.bankedSat} sat came back`;
-      return refund?.state === "worthless"
-        ? `It paid back a token that is worth nothing: ${sat} are lost`
+      return refund?.state === "banked"
+        ? `${refund.bankedSat} sat came back`
         : `${refund?.claimedSat ?? payment.amountSat} sat are coming back`;
     case "recovering":
       return payment.lockTo === undefined || payment.locktimeS === undefined
@@ -73,7 +71,9 @@ export function moneyOf(payment: BookedPayment, refund: BookedRefund | undefined
     case "returned":
       return `${payment.returnedSat ?? 0} sat came back`;
     case "lost":
-      return `${sat} are lost to it`;
+      return refund?.state === "worthless"
+        ? `It paid back a token that is worth nothing: ${sat} are lost`
+        : `${sat} are lost to it`;
     case "declined":
       return "Nothing was paid";
     default:

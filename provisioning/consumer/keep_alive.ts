@@ -4,8 +4,10 @@
  */
 import { durationMsOf, satFor } from "../leases/credit.ts";
 import type { BookedLease, KeepAlive } from "./book/lease.ts";
-import type { BookedPayment } from "./book/payment.ts";
+import type { BookedPayment, BookedRefund } from "./book/payment.ts";
+import { costSat } from "./book/payment_cost.ts";
 import { isPaymentOpen } from "./book/payment_transition.ts";
+import { feeMs } from "./check_access.ts";
 import type { LesseeContext } from "./context.ts";
 import { LESSEE_LIMITS } from "./limits.ts";
 import type { LesseeEvent } from "./wishes.ts";
@@ -47,7 +49,12 @@ export class KeepAliveDesk {
     // Failing once is no reason to fail again at once.
     const pausedMs = failures === 0 ? 0 : lastOf(payments) + failures * LESSEE_LIMITS.retryLastMs;
     if (pausedMs > nowMs) return pausedMs;
-    const amountSat = amountFor(lease, keepAlive, payments);
+    if (nowMs < paidUntilMs(lease, payments) - keepAlive.leadMs) {
+      return this.#warn(lease, "failing", "Its provider counts less time than was paid for");
+    }
+    const { refunds } = this.#context.book;
+    const leftSat = keepAlive.budgetSat - keptAliveSat(payments, (id) => refunds.get(id));
+    const amountSat = amountFor(lease, keepAlive, leftSat);
     if (amountSat === undefined) return this.#warn(lease, "budget", "Its budget is used up");
     this.#pay(lease, amountSat);
     this.#context.emit({ type: "kept-alive", lease, amountSat });
@@ -75,10 +82,25 @@ export class KeepAliveDesk {
 }
 
 /** What keeping a lease alive has cost, or may cost still: all that did not come back. In sat. */
-export function keptAliveSat(payments: readonly BookedPayment[]): number {
-  return payments.filter(({ purpose, state }) =>
-    purpose === "keepalive" && state !== "returned" && state !== "declined" && state !== "refunded"
-  ).reduce((sum, one) => sum + one.amountSat, 0);
+function keptAliveSat(
+  payments: readonly BookedPayment[],
+  refund: (id: string) => BookedRefund | undefined,
+): number {
+  return payments.filter(({ purpose }) => purpose === "keepalive")
+    .reduce((sum, one) => sum + costSat(one, refund), 0);
+}
+
+/** Until when a lease should last at least by what was paid for it; 0 if that is not known. */
+function paidUntilMs(lease: BookedLease, payments: readonly BookedPayment[]): number {
+  const { access, wanted: { rateMsatPerS } } = lease;
+  const taken = payments.filter(({ state }) => state === "taken");
+  if (access === undefined || !taken.some(({ purpose }) => purpose === "spawn")) return 0;
+  // What redeeming costs is taken off by the mint.
+  const paidMs = taken.reduce((sum, { amountSat }) => {
+    const givenMs = durationMsOf(amountSat * 1000, rateMsatPerS) - feeMs(amountSat, rateMsatPerS);
+    return sum + Math.max(0, givenMs);
+  }, 0);
+  return access.readyMs + paidMs - LESSEE_LIMITS.clockSkewMs;
 }
 
 /** A top-up that can give time still; one that is only to come back cannot. */
@@ -89,12 +111,11 @@ function isMoving(payment: BookedPayment): boolean {
 function amountFor(
   lease: BookedLease,
   keepAlive: KeepAlive,
-  payments: readonly BookedPayment[],
+  leftSat: number,
 ): number | undefined {
   const { rateMsatPerS } = lease.wanted;
   const untilMs = keepAlive.untilMs ?? Infinity;
   const stepMs = Math.min(keepAlive.stepMs, untilMs - (lease.expiresMs ?? 0));
-  const leftSat = keepAlive.budgetSat - keptAliveSat(payments);
   const amountSat = Math.min(satFor(Math.max(stepMs, 1000), rateMsatPerS), leftSat);
   if (amountSat <= 0) return undefined;
   const isWorth = durationMsOf(amountSat * 1000, rateMsatPerS) >=

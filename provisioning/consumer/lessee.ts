@@ -9,6 +9,7 @@ import {
   WIRE_LIMITS,
 } from "../wire/mod.ts";
 import type { BookedLease, KeepAlive, PaymentTerms } from "./book/lease.ts";
+import { refundIdOf } from "./book/payment_cost.ts";
 import { isPaymentOpen } from "./book/payment_transition.ts";
 import type { DriverKind, LesseeContext, LesseeOptions, Step } from "./context.ts";
 import { Drivers } from "./drivers.ts";
@@ -457,9 +458,7 @@ export class Lessee implements AsyncDisposable {
     const { book, clock } = this.#context;
     const payment = book.payments.get(paymentId)!;
     if (payment.state === "recovering") return (payment.nextMs ?? 0) > clock.nowMs();
-    return !book.refunds.of(payment.lease).some(({ id, state }) =>
-      id.startsWith(`${paymentId}.`) && state === "received"
-    );
+    return book.refunds.get(refundIdOf(payment))?.state !== "received";
   }
 
   #isSettled(leaseId: string): boolean {

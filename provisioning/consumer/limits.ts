@@ -12,6 +12,8 @@ export const LESSEE_LIMITS = {
   topUpPatienceMs: 300_000,
   /** What a lock holds beyond what the provider asks for: the way of a request takes time. */
   lockMarginMs: 600_000,
+  /** Locks of more minutes than a day has tie money up for nothing. */
+  locktimeMinMax: 24 * 60,
   /** A locked token is asked for this long after its lock: clocks differ. */
   lockSkewMs: 60_000,
   /** First and longest pause before something is tried again. */

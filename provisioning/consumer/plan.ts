@@ -133,7 +133,8 @@ export function planPayment(
   const terms = options.terms ?? lease.payment;
   const nowMs = context.clock.nowMs();
   const isLocked = token === undefined && terms.lockTo !== undefined;
-  const lockMs = (terms.locktimeMin ?? 0) * 60_000 + LESSEE_LIMITS.lockMarginMs;
+  const lockMin = Math.min(terms.locktimeMin ?? 0, LESSEE_LIMITS.locktimeMinMax);
+  const lockMs = lockMin * 60_000 + LESSEE_LIMITS.lockMarginMs;
   const payment: BookedPayment = {
     id: options.id,
     lease: lease.id,

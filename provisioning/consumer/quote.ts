@@ -37,9 +37,6 @@ export type PaidWish = LeaseWish & { readonly tokenSat?: number };
 
 const HOUR_MS = 3_600_000;
 
-/** Locks of more than a day tie money up for nothing. */
-const LOCKTIME_MIN_MAX = 24 * 60;
-
 /** Where nothing is said, Paygress wants a minute at least. */
 const MIN_DURATION_S = 60;
 
@@ -126,7 +123,7 @@ function checked(offered: Quote, answer: QuoteAnswer): Quote {
     ? "It names another payment key than its offer"
     : mints.length === 0
     ? "It takes no mint that its offer names"
-    : answer.locktimeMin > LOCKTIME_MIN_MAX
+    : answer.locktimeMin > LESSEE_LIMITS.locktimeMinMax
     ? `It wants tokens to be locked for ${answer.locktimeMin} minutes`
     : undefined;
   if (problem !== undefined) {

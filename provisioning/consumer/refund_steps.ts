@@ -1,6 +1,8 @@
 /** Money that a provider paid back is taken in: only what arrives in the purse counts. */
 import { isSeedmintError, messageOf } from "../../src/core/errors.ts";
+import type { BookedLease } from "./book/lease.ts";
 import type { BookedRefund } from "./book/payment.ts";
+import { refundIdOf } from "./book/payment_cost.ts";
 import { feeSat } from "./check_access.ts";
 import { complain, type LesseeContext, type Step } from "./context.ts";
 import { settleFailed } from "./settle.ts";
@@ -40,6 +42,7 @@ export async function stepRefund(id: string, context: LesseeContext): Promise<St
         `It paid back ${refund.claimedSat} sat with a token that was worth ${arrivedSat}`,
       );
     }
+    if (!isWorth) takeBack(after, lease, context);
     settleFailed(lease.id, context);
   });
   const shown = book.leases.get(lease.id) ?? lease;
@@ -52,6 +55,17 @@ export async function stepRefund(id: string, context: LesseeContext): Promise<St
   context.nudge("lease", lease.id);
   context.changed(lease.id);
   return "done";
+}
+
+/** The payment is still to come back: its provider may never have redeemed it. In a transaction. */
+function takeBack(refund: BookedRefund, lease: BookedLease, context: LesseeContext): void {
+  const { book, clock } = context;
+  if (refund.source === "stop") return;
+  const payment = book.payments.of(lease.id).find((one) => refundIdOf(one) === refund.id);
+  if (payment === undefined) return;
+  const message = payment.problem?.message ?? "nothing was given for it";
+  book.toPayment(payment.id, { type: "worthless", message }, clock.nowMs());
+  context.nudge("payment", payment.id);
 }
 
 /** What was paid back and arrived, in sat. */

@@ -6,6 +6,7 @@ import { durationMsOf } from "../leases/credit.ts";
 import { type Answer, type ErrorAnswer, isLeaseGone, type TopUpAnswer } from "../wire/mod.ts";
 import type { BookedLease, LeaseEnd } from "./book/lease.ts";
 import type { BookedPayment, BookedRefund } from "./book/payment.ts";
+import { refundIdOf } from "./book/payment_cost.ts";
 import { isPaymentOpen } from "./book/payment_transition.ts";
 import { checkAccess, feeMs } from "./check_access.ts";
 import { complain, type LesseeContext, type Step } from "./context.ts";
@@ -107,7 +108,9 @@ function settleError(
 ): Step {
   const { book, clock } = context;
   const nowMs = clock.nowMs();
-  if (answer.refund !== undefined) {
+  // Told again, a refund that was worth nothing is none.
+  const isTold = refundOf(payment, context)?.state === "worthless";
+  if (answer.refund !== undefined && !isTold) {
     book.transaction(() => {
       const error = answer.errorName ?? answer.error;
       const event = { type: "refunded", error, message: answer.message } as const;
@@ -191,7 +194,7 @@ export function addRefund(
   const { payment, lease, answer, source } = from;
   const refund = "refund" in answer ? answer.refund : undefined;
   if (refund === undefined) return;
-  const id = `${payment?.id ?? lease.id}.${source}`;
+  const id = payment === undefined ? `${lease.id}.${source}` : refundIdOf(payment);
   const { book, clock } = context;
   if (book.refunds.get(id) !== undefined) return;
   book.refunds.put({
@@ -207,6 +210,14 @@ export function addRefund(
   context.nudge("refund", id);
 }
 
+/** What came back for a payment with its provider's answer, if anything did. */
+export function refundOf(
+  payment: Pick<BookedPayment, "id" | "purpose">,
+  { book }: Pick<LesseeContext, "book">,
+): BookedRefund | undefined {
+  return book.refunds.get(refundIdOf(payment));
+}
+
 /** What became of a failed lease's money, once all of it has come to rest. In a transaction. */
 export function settleFailed(leaseId: string, context: LesseeContext): void {
   const { book, clock } = context;
@@ -215,8 +226,7 @@ export function settleFailed(leaseId: string, context: LesseeContext): void {
   const payments = book.payments.of(leaseId);
   const refunds = book.refunds.of(leaseId);
   if (payments.some(isPaymentOpen) || refunds.some((one) => one.state === "received")) return;
-  const isRobbed = payments.some((one) => one.state === "lost") ||
-    refunds.some((one) => one.state === "worthless");
+  const isRobbed = payments.some((one) => one.state === "lost");
   const isRefunded = payments.some((one) => one.state === "refunded");
   const reason = isRobbed ? "robbed" : isRefunded ? "refunded" : "unserved";
   const isSilent = payments.some((one) => one.problem?.error === "silence");

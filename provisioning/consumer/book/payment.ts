@@ -7,7 +7,8 @@
  *        \-----abandon------\              \--refused, silence--> recovering --returned--> returned
  *                            \------------------------------------^    \-----spent--> lost
  *
- * An answer that comes late is as good as one in time: `recovering` and `lost` become `taken` or
+ * A refund that is worth nothing makes `refunded` `recovering`: a provider that never redeemed the token
+ * cannot keep what is in it. An answer that comes late is as good as one in time: `recovering` and `lost` become `taken` or
  * `refunded` by it.
  */
 

@@ -15,6 +15,8 @@ export type PaymentEvent =
   | { readonly type: "accepted" }
   /** What was paid for was not done, and the money comes back with the answer. */
   | { readonly type: "refunded"; readonly error: string; readonly message: string }
+  /** What came back with the answer is worth nothing. */
+  | { readonly type: "worthless"; readonly message: string }
   /** The provider gave nothing for it, and says so. */
   | { readonly type: "refused"; readonly error: string; readonly message: string }
   /** The provider says nothing. */
@@ -37,6 +39,7 @@ const FROM: { readonly [T in PaymentEvent["type"]]: readonly PaymentState[] } = 
   send: ["ready"],
   accepted: ["sent", "recovering", "lost"],
   refunded: ["sent", "recovering", "lost"],
+  worthless: ["refunded"],
   refused: ["sent"],
   silence: ["sent"],
   abandon: ["planned", "ready"],
@@ -91,6 +94,10 @@ export function paymentAfter(
       return enter("taken");
     case "refunded":
       return enter("refunded", { problem: { error: event.error, message: event.message } });
+    case "worthless":
+      return enter("recovering", {
+        problem: { error: payment.problem?.error ?? "protocol", message: event.message },
+      });
     case "refused":
       return enter("recovering", { problem: { error: event.error, message: event.message } });
     case "silence":

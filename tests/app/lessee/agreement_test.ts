@@ -31,6 +31,15 @@ function withBook(
       ...payment,
     });
   });
+  // A refund that was told, one that arrived, and one that was worth nothing.
+  for (const [id, bankedSat] of [["told", undefined], ["arrived", 395], ["bogus", 0]] as const) {
+    book.refunds.put({
+      ...{ id: `${id}.topup`, lease: "lease-a", source: "topup", token: "", claimedSat: 400 },
+      ...{ attemptCount: 0, createdMs: nowMs },
+      state: bankedSat === undefined ? "received" : bankedSat === 0 ? "worthless" : "banked",
+      ...(bankedSat === undefined ? {} : { bankedSat }),
+    });
+  }
   const agreements = new Agreements({
     book,
     clock: systemClock,
@@ -69,10 +78,19 @@ Deno.test("what came back, was declined, or was somebody else's token is not spe
   withBook([
     { amountSat: 400, returnedSat: 395, state: "returned" },
     { amountSat: 400, state: "declined" },
-    { amountSat: 400, state: "refunded" },
+    { id: "arrived", amountSat: 400, state: "refunded" },
     { amountSat: 400, isBare: true },
     NEW,
   ], (agree) => assert.equal(agree("new", 200), "agreed"));
+});
+
+Deno.test("a refund that a provider tells of is spent until it has arrived", () => {
+  for (const id of ["told", "bogus"]) {
+    withBook(
+      [{ id, amountSat: 400, state: "refunded" }, NEW],
+      (agree) => assert.match(agree("new", 200), /400 sat are spent/),
+    );
+  }
 });
 
 Deno.test("all leases of a day have a budget together, which forgets by the clock", () => {

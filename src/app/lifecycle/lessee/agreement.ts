@@ -1,6 +1,10 @@
 /** What may be paid for leases without asking. */
 import type { Clock } from "../../../core/ports.ts";
-import type { BookedPayment, LeaseBook } from "../../../../provisioning/consumer/mod.ts";
+import {
+  type BookedPayment,
+  costSat,
+  type LeaseBook,
+} from "../../../../provisioning/consumer/mod.ts";
 import type { Config } from "../../config/settings.ts";
 import type { Agreement, PaymentAsked } from "./purse.ts";
 
@@ -45,6 +49,9 @@ export class Agreements {
     const lease = payment?.lease ?? "";
     if (this.#confirmed.has(lease)) return { status: "agreed", isConfirmed: true };
     const others = (all: readonly BookedPayment[]) => all.filter(({ id }) => id !== asked.id);
+    const spentSat = (payments: readonly BookedPayment[]) =>
+      payments.filter(({ isBare }) => !isBare)
+        .reduce((sum, one) => sum + costSat(one, (id) => book.refunds.get(id)), 0);
     const ofLease = spentSat(others(book.payments.of(lease)));
     if (ofLease + asked.amountSat > budgets.lesseeBudget) {
       return declined(asked, ofLease, budgets.lesseeBudget, "one lease", "lessee-budget");
@@ -58,14 +65,6 @@ export class Agreements {
     }
     return { status: "agreed", isConfirmed: false };
   }
-}
-
-/** What payments have cost so far, or will. */
-function spentSat(payments: readonly BookedPayment[]): number {
-  return payments.reduce((sum, { state, isBare, amountSat, feeSat = 0, returnedSat = 0 }) => {
-    const isNone = isBare || state === "declined" || state === "refunded";
-    return isNone ? sum : sum + Math.max(0, amountSat + feeSat - returnedSat);
-  }, 0);
 }
 
 function declined(
