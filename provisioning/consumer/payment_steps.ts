@@ -1,7 +1,7 @@
 /** A payment, one step at a time: each looks at the book, asks one thing, and notes what it learnt. */
 import { isSeedmintError, messageOf } from "../../src/core/errors.ts";
 import { pauseMs } from "../provider/deadline.ts";
-import { readAnswer, type SpawnRequest, type TopUpRequest } from "../wire/mod.ts";
+import { type ErrorAnswer, readAnswer, type SpawnRequest, type TopUpRequest } from "../wire/mod.ts";
 import { ask } from "./ask.ts";
 import type { BookedLease } from "./book/lease.ts";
 import type { BookedPayment } from "./book/payment.ts";
@@ -110,6 +110,10 @@ async function stepSent(
       timeoutMs: leftMs,
       onProgress: ({ state }) => context.onProgress(lease.id, state),
     });
+    if (answer.type === "error" && isLastWord(lease, answer)) {
+      const { error, errorName = error, message } = answer;
+      return refuse(payment, lease, { error: errorName, message }, context);
+    }
     return settlePayment(payment, lease, answer, context);
   } catch (error) {
     signal.throwIfAborted();
@@ -126,6 +130,14 @@ async function stepSent(
     book.toPayment(payment.id, { type: "wait", untilMs: nowMs + pause }, nowMs);
     return { waitMs: pause };
   }
+}
+
+/**
+ * Whether asking again is in vain, though an answer of this kind passes elsewhere: a provider of Paygress
+ * knows no ids, has redeemed the token before it failed, and says of the next request that it is spent.
+ */
+function isLastWord(lease: BookedLease, answer: ErrorAnswer): boolean {
+  return !lease.address.isOurs && isPassing(answer) && !isUntouched(answer);
 }
 
 function silence(payment: BookedPayment, lease: BookedLease, context: LesseeContext): Step {
@@ -212,7 +224,8 @@ async function heardLate(
   if (answer === undefined) return "nothing";
   settlePayment(payment, lease, answer, context);
   if (book.payments.get(payment.id)?.state !== "recovering") return "settled";
-  return isPassing(answer) && !isUntouched(answer) ? "promised" : "nothing";
+  const isPromised = lease.address.isOurs && isPassing(answer) && !isUntouched(answer);
+  return isPromised ? "promised" : "nothing";
 }
 
 type Back =
