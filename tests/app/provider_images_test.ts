@@ -217,6 +217,7 @@ async function withImages(
   has: {
     readonly registry?: boolean;
     readonly swarm?: boolean;
+    readonly mustBeNamed?: boolean;
     /** Instead of one that knows nothing. */
     readonly known?: PublicParts;
   },
@@ -232,6 +233,7 @@ async function withImages(
     known,
     clock: systemClock,
     ...(has.swarm ? { swarm } : {}),
+    mustBeNamed: () => has.mustBeNamed === true,
     upstreamOf: (name) => has.registry && name === registry.registry ? registry : undefined,
   };
   await work({ images: new PublicImages(sources), store, made, registry, swarm, known });
@@ -392,6 +394,24 @@ Deno.test("a part whose coming a crash cut short can be had once it is here", as
     fresh.expectNot(digest);
     assert.equal(fresh.wasGiven(digest), false);
   }, { swarm: true });
+});
+
+Deno.test("where names are taken, peers give no image under a name that its registry does not know", async () => {
+  await withImages(async ({ images, registry }) => {
+    const evil = makeImage(7);
+    const bring = (reference: string) => images.bring(reference, { signal });
+    // Peers give it, to whoever asks by its digest.
+    await assert.rejects(
+      bring(`registry.example/box@${evil.index}`),
+      isCode("denied", /does not say that this digest is of that name/),
+    );
+    await assert.rejects(bring(`other.example/box@${evil.index}`), isCode("denied", /some names/));
+    const { digest } = await bring("registry.example/box:1");
+    const count = registry.asked.length;
+    // As a lease is started whose tag was resolved.
+    await bring(`registry.example/box@sha256:${digest}`);
+    assert.equal(registry.asked.length, count);
+  }, { registry: true, swarm: true, mustBeNamed: true });
 });
 
 Deno.test("PublicImages keeps nothing of peers and registries that send something else", async () => {

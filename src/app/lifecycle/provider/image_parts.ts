@@ -20,6 +20,11 @@ export interface PartSources {
   readonly swarm?: SwarmFetch;
   /** A registry that lessees' images may come from, asked without a login; undefined for others. */
   readonly upstreamOf: (registry: string) => Upstream | undefined;
+  /**
+   * Whether a digest counts under a name only if that name's registry says so, since it is names that
+   * the operator takes: peers give any image under any name. @default {none}
+   */
+  readonly mustBeNamed?: (digest: Sha256) => boolean;
   readonly clock: Clock;
 }
 

@@ -48,6 +48,8 @@ export class PublicImages implements Images {
   readonly #tags = new Map<string, { readonly digest: Digest; readonly atMs: number }>();
   /** Images that were whole here lately, by the digest that was asked for. */
   readonly #brought = new Map<Digest, readonly BlobRecord[]>();
+  /** Digests that a registry has under a name, as {@link formatImageName} writes them. */
+  readonly #named = new Map<string, true>();
   /** Images on their way: who asks for one that is joins. */
   readonly #running = new Map<string, Promise<Outcome>>();
 
@@ -129,6 +131,7 @@ export class PublicImages implements Images {
   ): Promise<Image> {
     const { signal, onProgress } = options;
     const digest = name.reference.digest ?? await this.#resolve(name, signal);
+    await this.#assertNamed(name, digest, signal);
     let bytes = 0;
     const whole: { size?: number } = {};
     const parts = new ImageParts(this.#sources, { name, root: sha256Of(digest) }, {
@@ -164,6 +167,7 @@ export class PublicImages implements Images {
       (layer) =>
         parts.bring({ sha256: sha256Of(layer.digest), size: layer.size, isManifest: false }),
     );
+    this.#rememberNamed(name, manifest.digest);
     this.#remember(this.#brought, digest, [...records, ...layerRecords]);
     return imageOf(this.#sources, {
       name,
@@ -221,6 +225,35 @@ export class PublicImages implements Images {
       default:
         throw new SeedmintError("not-found", `${name.registry} gives it to nobody without a login`);
     }
+  }
+
+  /** @throws {SeedmintError} `denied` for what is not known to be of that name, where that matters. */
+  async #assertNamed(name: ImageName, digest: Digest, signal: AbortSignal): Promise<void> {
+    if (this.#sources.mustBeNamed?.(sha256Of(digest)) !== true) return;
+    const { registry, repository, reference } = name;
+    // A tag was asked of its registry.
+    if (reference.digest === undefined) return this.#rememberNamed(name, digest);
+    if (this.#named.has(formatImageName(name))) return;
+    const upstream = this.#sources.upstreamOf(registry);
+    const answer = await upstream?.manifest(repository, { digest }, { signal, isHead: true });
+    if (answer?.status === "found") return this.#rememberNamed(name, digest);
+    if (answer?.status === "limited") {
+      throw new SeedmintError("unavailable", `${registry} answers no more for now`, {
+        retryable: true,
+      });
+    }
+    throw new SeedmintError(
+      "denied",
+      `only some names are taken here, and ${registry} does not say that this digest is of that name`,
+    );
+  }
+
+  #rememberNamed({ registry, repository }: ImageName, digest: Digest): void {
+    this.#remember(
+      this.#named,
+      formatImageName({ registry, repository, reference: { digest } }),
+      true,
+    );
   }
 
   #knownTag(name: ImageName): Digest | undefined {

@@ -221,8 +221,15 @@ async function openImages(
     known,
     ...(swarm === undefined ? {} : { swarm }),
     upstreamOf: (registry) => clients.get(registry),
+    mustBeNamed: (digest) => mustBeNamed(digest, config.providerImages),
     clock: systemClock,
   });
+}
+
+/** Where some images alone are taken, a digest is that of a rule, or must be known to be of its name. */
+function mustBeNamed(digest: string, rules: Config["providerImages"]): boolean {
+  const taken = rules.filter(({ allows }) => allows);
+  return taken.length > 0 && !taken.some(({ match }) => match.replace(/^sha256:/, "") === digest);
 }
 
 /** What happens is logged, and counted. */
