@@ -202,6 +202,33 @@ Deno.test("system reset removes what is a node's, and nothing else", async () =>
   assert.match((await machine.run("system", "reset", "--yes")).out, /nothing to remove/);
 });
 
+Deno.test("system reset removes nothing of a directory that is no node's, whatever stands in it", async () => {
+  await using machine = await Machine.open();
+  // A home, say, that --data named by mistake.
+  for (const folder of ["wallet", "store", "uploads", "ssh", "provider"]) {
+    await Deno.mkdir(join(machine.data, folder), { recursive: true });
+    await Deno.writeTextFile(join(machine.data, folder, "mine.txt"), "text");
+  }
+  await Deno.writeTextFile(join(machine.data, "prices.json"), "{}");
+  const { code, err } = await machine.run("system", "reset", "--yes");
+  assert.equal(code, 1);
+  assert.match(err, /is no node's data/);
+  assert.equal((await machine.names()).length, 6);
+});
+
+Deno.test("system reset follows no link out of what is a node's", async () => {
+  await using machine = await Machine.open();
+  await machine.fill();
+  const other = join(machine.folder, "other");
+  await Deno.mkdir(other);
+  await Deno.writeTextFile(join(other, "mine.txt"), "text");
+  await Deno.symlink(other, join(machine.data, "uploads"));
+  await Deno.symlink(other, join(machine.data, "store", "blobs", "link"));
+  await Deno.symlink(other, join(machine.state, "leases", "link"));
+  assert.equal((await machine.run("system", "reset", "--yes")).code, 0);
+  assert.equal(await Deno.readTextFile(join(other, "mine.txt")), "text");
+});
+
 Deno.test("system reset --keep-seed leaves the node who it is", async () => {
   await using machine = await Machine.open();
   await machine.fill();

@@ -1,5 +1,5 @@
 /** What a node keeps on this machine, and removing it: only what is known to be a node's. */
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { messageOf, SeedmintError } from "../../core/errors.ts";
 import type { Clock } from "../../core/ports.ts";
 import { ProcessLock } from "../../sqlite/mod.ts";
@@ -63,7 +63,11 @@ export type DataSettings =
   & Pick<Config, "data" | "providerState">
   & Parameters<typeof openBackend>[0];
 
-/** Looks at what is there; changes nothing. */
+/**
+ * Looks at what is there; changes nothing.
+ *
+ * @throws {SeedmintError} `denied` if the directory is not a node's, though names of a node's are in it.
+ */
 export async function lookAtData(
   config: DataSettings,
   options: { readonly keepsSeed: boolean },
@@ -75,6 +79,13 @@ export async function lookAtData(
     const what = KNOWN.find(([pattern]) => pattern.test(name))?.[1];
     if (what === undefined || (name === "seed" && options.keepsSeed)) kept.push(path);
     else parts.push({ path, bytes: await sizeOf(path), what });
+  }
+  if (parts.length > 0 && !await isNodeData(config.data)) {
+    throw new SeedmintError(
+      "denied",
+      `Cannot reset ${config.data}: it is no node's data, for neither a seed nor a database is in it; ` +
+        "name the right directory with --data",
+    );
   }
   const stateNames = await namesIn(config.providerState);
   const isState = stateNames.includes("leases") && stateNames.includes("images");
@@ -142,7 +153,10 @@ export async function endWatchdog(config: DataSettings, clock: Clock): Promise<v
 /** Removes it; the directories go, too, when nothing else is in them. */
 export async function removeData(found: NodeData): Promise<void> {
   const folders = new Set<string>();
-  for (const { path } of found.parts) {
+  // The seed goes last: what was cut short is known for a node's the next time.
+  const isSeed = ({ path }: DataPart) => basename(path) === "seed";
+  const parts = [...found.parts].sort((a, b) => Number(isSeed(a)) - Number(isSeed(b)));
+  for (const { path } of parts) {
     try {
       await Deno.remove(path, { recursive: true });
     } catch (error) {
@@ -157,6 +171,23 @@ export async function removeData(found: NodeData): Promise<void> {
     // Something else is in it, and it stays.
     await Deno.remove(folder).catch(() => {});
   }
+}
+
+/** Names such as `wallet` and `store` stand in many a home: what only a node makes must be there, too. */
+async function isNodeData(folder: string): Promise<boolean> {
+  const names = await namesIn(folder);
+  if (names.includes("seed") || names.some((name) => /^control\.(sock|token)$/.test(name))) {
+    return true;
+  }
+  const inside = await Promise.all(
+    ["store", "wallet", "provider"].map(async (name) =>
+      names.includes(name) && (await Deno.lstat(join(folder, name))).isDirectory
+        ? await namesIn(join(folder, name))
+        : []
+    ),
+  );
+  const own = names.filter((name) => KNOWN.some(([pattern]) => pattern.test(name)));
+  return [...own, ...inside.flat()].some((name) => /\.sqlite(-wal|-shm|\.lock)?$/.test(name));
 }
 
 function countLent(path: string): number {
