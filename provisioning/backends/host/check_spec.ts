@@ -43,16 +43,42 @@ export function checkSpec(spec: InstanceSpec): void {
  * @throws {SeedmintError} `conflict`
  */
 export function checkPortsFree(spec: InstanceSpec): void {
-  const ports = spec.ports.filter(({ protocol }) => protocol === "tcp");
-  for (const port of [spec.ssh.hostPort, ...ports.map(({ hostPort }) => hostPort)]) {
+  const portsOf = (protocol: "tcp" | "udp") =>
+    spec.ports.filter((port) => port.protocol === protocol).map(({ hostPort }) => hostPort);
+  const taken = (port: number) =>
+    new SeedmintError(
+      "conflict",
+      `Cannot create ${spec.leaseId}: something of the host listens on port ${port}; choose another range of ports`,
+    );
+  for (const port of [spec.ssh.hostPort, ...portsOf("tcp")]) {
     try {
       Deno.listen({ hostname: "0.0.0.0", port }).close();
     } catch (error) {
       if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-      throw new SeedmintError(
-        "conflict",
-        `Cannot create ${spec.leaseId}: something of the host listens on port ${port}; choose another range of ports`,
-      );
+      throw taken(port);
     }
   }
+  const udpPorts = portsOf("udp");
+  if (udpPorts.length === 0) return;
+  const used = usedUdpPorts();
+  for (const port of udpPorts) if (used.has(port)) throw taken(port);
+}
+
+/** The ports of the host's sockets for UDP, which nothing but the kernel's own list tells. */
+function usedUdpPorts(): ReadonlySet<number> {
+  const ports = new Set<number>();
+  for (const path of ["/proc/net/udp", "/proc/net/udp6"]) {
+    let text: string;
+    try {
+      text = Deno.readTextFileSync(path);
+    } catch (error) {
+      // A machine without IPv6 has no such list.
+      if (error instanceof Deno.errors.NotFound) continue;
+      throw error;
+    }
+    for (const [, port] of text.matchAll(/^ *\d+: [0-9A-F]+:([0-9A-F]{4}) /gm)) {
+      ports.add(Number.parseInt(port!, 16));
+    }
+  }
+  return ports;
 }
