@@ -75,6 +75,8 @@ export interface Till {
     request: { readonly id: string; readonly token: string },
     options: { readonly signal: AbortSignal },
   ): Promise<Redeemed>;
+  /** Whether ecash can be locked to `key`: some 66 hex digits are no key. @default {all can be} */
+  canLockTo?(key: string): boolean;
   /** Pays back; the same id gives the same token. Locked to `lockTo` when given. */
   refund(
     request: { readonly id: string; readonly amountSat: number; readonly lockTo?: string },

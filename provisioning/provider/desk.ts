@@ -170,6 +170,10 @@ export class Desk {
 
   async #serve(request: Request, ask: AskContext): Promise<Answer> {
     const { owner, signal } = ask;
+    const refundKey = "refundKey" in request ? request.refundKey : undefined;
+    if (refundKey !== undefined && this.#context.till.canLockTo?.(refundKey) === false) {
+      throw new Refusal("invalid_request", "refund_pubkey is no key; nothing was taken or ended");
+    }
     if (request.type === "topup" && this.#context.journal.policy.isKeyDenied(owner)) {
       throw new Refusal("denied", "This provider takes no money of this key");
     }

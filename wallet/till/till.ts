@@ -8,6 +8,7 @@
 import { createHash } from "node:crypto";
 import type { Sha256 } from "../../src/core/hash.ts";
 import { isSeedmintError, messageOf } from "../../src/core/errors.ts";
+import { isPoint } from "../cashu.ts";
 import type { Engine } from "../operations/engine.ts";
 import type { Operation } from "../operations/operation.ts";
 import type { RedeemPlan } from "../operations/redeem_plan.ts";
@@ -107,6 +108,11 @@ export class Till {
   /** The key that payments are locked to, 66 hex digits. */
   get paymentKey(): string {
     return this.#context.keys.payment.publicKey;
+  }
+
+  /** Whether ecash can be locked to `key`: a point of the curve. */
+  canLockTo(key: string): boolean {
+    return isPoint(key);
   }
 
   /**

@@ -34,6 +34,10 @@ export class LeaseTill implements Till {
     }
   }
 
+  canLockTo(key: string): boolean {
+    return this.#till.canLockTo(key);
+  }
+
   redeem(
     request: { readonly id: string; readonly token: string },
     options: { readonly signal: AbortSignal },
