@@ -1,12 +1,16 @@
 /**
  * Everything a change must pass, in one command: format, lint, types, the committed kernels built
- * again, and the tests. With `CI` set the interop suites that install from packages run too.
+ * again, and the tests, in two lanes at once, since most of them wait more than they compute. With `CI` set the interop suites that install from packages run too.
  * The last line is `N passed, N failed`.
  */
 
 interface Outcome {
   readonly passed: number;
   readonly failed: number;
+}
+
+interface Sink {
+  write(bytes: Uint8Array): Promise<number>;
 }
 
 interface Step {
@@ -21,18 +25,30 @@ interface Step {
 /** One step, in milliseconds: several times what the tests take on two idle cores. */
 const STEP_MS_MAX = 33 * 60_000;
 
-const STEPS: readonly Step[] = [
-  { name: "format", args: ["fmt", "--check"] },
-  { name: "lint", args: ["lint"] },
-  { name: "types", args: ["check"] },
-  { name: "kernels", args: ["run", "-A", "tools/build_kernels.ts", "--check"] },
-  {
-    name: "tests",
-    args: ["test", "-A", "--doc", "--ignore=tests/interop", "mod.ts", "tests/"],
+/** Tests that start neither nodes nor containers, which the other lane does. */
+const QUIET_TESTS = ["core", "nostr", "paid_world", "sim", "sqlite", "trust", "wallet"]
+  .map((folder) => `tests/${folder}`);
+
+/** Steps in their order; those in one row run at once. */
+const ROWS: readonly (readonly Step[])[] = [
+  [{ name: "format", args: ["fmt", "--check"] }],
+  [{ name: "lint", args: ["lint"] }],
+  [{ name: "types", args: ["check"] }],
+  [{ name: "kernels", args: ["run", "-A", "tools/build_kernels.ts", "--check"] }],
+  [
+    tests("tests", ["--doc", `--ignore=tests/interop,${QUIET_TESTS}`, "mod.ts", "tests/"]),
+    tests("tests beside", QUIET_TESTS),
+  ],
+];
+
+function tests(name: string, args: readonly string[]): Step {
+  return {
+    name,
+    args: ["test", "-A", ...args],
     counts: countDenoTest,
     again: failedFilesAlone,
-  },
-];
+  };
+}
 
 /** More failed files than these are no matter of chance. */
 const FILES_AGAIN_MAX = 3;
@@ -69,15 +85,14 @@ function withoutColours(text: string): string {
   return text.replace(/\x1b\[[0-9;]*m/g, "");
 }
 
-/** Copies `stream` to ours as it comes and returns its text. */
-async function tee(
-  stream: ReadableStream<Uint8Array>,
-  sink: { write(bytes: Uint8Array): Promise<number> },
-): Promise<string> {
+/** Returns the text of `stream`; copies it to `sink` as it comes, if there is one. */
+async function tee(stream: ReadableStream<Uint8Array>, sink: Sink | undefined): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
   for await (const chunk of stream) {
-    for (let offset = 0; offset < chunk.length;) offset += await sink.write(chunk.subarray(offset));
+    for (let offset = 0; sink !== undefined && offset < chunk.length;) {
+      offset += await sink.write(chunk.subarray(offset));
+    }
     text += decoder.decode(chunk, { stream: true });
   }
   return text;
@@ -88,14 +103,19 @@ async function tee(
  * by chance at times. What fails twice has failed; what passes is named, so that nobody overlooks it.
  */
 async function secondRun(step: Step, first: Outcome): Promise<Outcome> {
-  const second = await run(step);
-  if (second.failed > 0) return first;
+  const { counted } = await run(step);
+  if (counted.failed > 0) return first;
   console.log(`\nUnsteady, passed only alone: ${step.args.slice(2).join(", ")}`);
   return { passed: first.passed + first.failed, failed: 0 };
 }
 
-async function run(step: Step): Promise<Outcome> {
-  console.log(`\n== ${step.name}: deno ${step.args.join(" ")}`);
+/** Runs a step; what it says comes at once, or when it has ended if it is `isHeld`. */
+async function run(
+  step: Step,
+  { isHeld = false } = {},
+): Promise<{ readonly counted: Outcome; readonly again: Step | undefined }> {
+  const title = `\n== ${step.name}: deno ${step.args.join(" ")}`;
+  if (!isHeld) console.log(title);
   const startMs = performance.now();
   const child = new Deno.Command(Deno.execPath(), {
     args: [...step.args],
@@ -105,33 +125,38 @@ async function run(step: Step): Promise<Outcome> {
     stderr: "piped",
   }).spawn();
   const deadline = setTimeout(() => child.kill("SIGKILL"), STEP_MS_MAX);
-  const [output, , status] = await Promise.all([
-    tee(child.stdout, Deno.stdout),
-    tee(child.stderr, Deno.stderr),
+  const [output, problems, status] = await Promise.all([
+    tee(child.stdout, isHeld ? undefined : Deno.stdout),
+    tee(child.stderr, isHeld ? undefined : Deno.stderr),
     child.status,
   ]);
   clearTimeout(deadline);
   const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
+  if (isHeld) console.log(`${title}\n${output}${problems}`);
   console.log(
     `== ${step.name}: ${status.success ? "ok" : `failed (${status.code})`} in ${seconds} s`,
   );
   const counted = step.counts?.(output) ?? { passed: status.success ? 1 : 0, failed: 0 };
   // A runner that died before it could count still counts as one failure.
-  if (!status.success && counted.failed === 0) return { ...counted, failed: 1 };
-  const again = counted.failed > 0 ? step.again?.(output) : undefined;
-  return again === undefined ? counted : await secondRun(again, counted);
+  if (!status.success && counted.failed === 0) {
+    return { counted: { ...counted, failed: 1 }, again: undefined };
+  }
+  return { counted, again: counted.failed > 0 ? step.again?.(output) : undefined };
 }
 
 async function main(): Promise<number> {
-  const steps = Deno.env.get("CI") ? [...STEPS, INTEROP] : STEPS;
+  const rows = Deno.env.get("CI") ? [...ROWS, [INTEROP]] : ROWS;
   const failures: string[] = [];
   let passed = 0;
   let failed = 0;
-  for (const step of steps) {
-    const outcome = await run(step);
-    passed += outcome.passed;
-    failed += outcome.failed;
-    if (outcome.failed > 0) failures.push(step.name);
+  for (const row of rows) {
+    const ran = await Promise.all(row.map((step, index) => run(step, { isHeld: index > 0 })));
+    for (const [index, { counted, again }] of ran.entries()) {
+      const outcome = again === undefined ? counted : await secondRun(again, counted);
+      passed += outcome.passed;
+      failed += outcome.failed;
+      if (outcome.failed > 0) failures.push(row[index]!.name);
+    }
   }
   if (failures.length > 0) console.log(`\nFailed: ${failures.join(", ")}`);
   console.log(`\n${passed} passed, ${failed} failed`);
