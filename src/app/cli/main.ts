@@ -5,6 +5,7 @@ import { systemClock } from "../../host/system.ts";
 import { VERSION } from "../version.ts";
 import type { OpenedWallet, OpenWalletOptions } from "../api/open_wallet.ts";
 import type { Config } from "../config/settings.ts";
+import { harmless } from "../output/harmless.ts";
 import { type Input, processInput } from "../output/input.ts";
 import { Output, type OutputStreams, processStreams } from "../output/output.ts";
 import { helpOf, helpOfAll } from "./help.ts";
@@ -198,7 +199,8 @@ function report(error: unknown, out: Output, args: readonly string[]): number {
   const { code, message } = describe(error);
   try {
     if (out.json || args.includes("--json")) out.object({ event: "error", code, message });
-    if (!out.json) out.error(`error: ${message}`);
+    // Mints, peers, engines and providers are quoted in it.
+    if (!out.json) out.error(harmless(`error: ${message}`));
   } catch (cause) {
     if (!(cause instanceof Deno.errors.BrokenPipe)) throw cause;
   }
