@@ -73,6 +73,22 @@ export class AskTable {
     this.#database.run("DELETE FROM asks WHERE owner = ? AND key = ?", owner, key);
   }
 
+  /**
+   * Puts `instead` in the place of what commands put out before `beforeMs`: that it was done is kept, or
+   * it would be done again.
+   */
+  shorten(beforeMs: number, instead: string): void {
+    this.#database.run(
+      `UPDATE asks SET answer = ? WHERE type = 'exec' AND answer <> ? AND created_ms < ?
+        AND created_ms >= ?`,
+      instead,
+      instead,
+      beforeMs,
+      // What is older was shortened before; a provider that was away looks back a day.
+      beforeMs - 24 * 3_600_000,
+    );
+  }
+
   /** Forgets what is older than `beforeMs`, and the oldest when there are too many. */
   prune(beforeMs: number): void {
     this.#database.run("DELETE FROM asks WHERE created_ms < ?", beforeMs);

@@ -1,6 +1,7 @@
 /** The journal `leases.sqlite`: written before anything is done that it tells of. */
 import { messageOf, SeedmintError } from "../../src/core/errors.ts";
 import { SqliteConnection } from "../../src/sqlite/mod.ts";
+import type { ErrorAnswer } from "../wire/mod.ts";
 import { AskTable } from "./ask_table.ts";
 import { LeaseTable } from "./lease_table.ts";
 import { LEASE_LIMITS } from "./limits.ts";
@@ -60,6 +61,7 @@ export class LeaseJournal implements Disposable {
     this.#database.transaction(() => {
       this.leases.prune(nowMs - LEASE_LIMITS.keepLeasesMs);
       this.payments.prune(nowMs - LEASE_LIMITS.keepLeasesMs);
+      this.asks.shorten(nowMs - LEASE_LIMITS.keepOutputMs, JSON.stringify(OUTPUT_FORGOTTEN));
       this.asks.prune(nowMs - LEASE_LIMITS.keepAsksMs);
       this.post.prune(nowMs - LEASE_LIMITS.keepAsksMs);
     });
@@ -69,6 +71,13 @@ export class LeaseJournal implements Disposable {
     this.#database[Symbol.dispose]();
   }
 }
+
+/** What is said of a command whose output is no longer kept. */
+const OUTPUT_FORGOTTEN: ErrorAnswer = {
+  type: "error",
+  error: "invalid_request",
+  message: "This request_id stands for a command that was run; its output is kept for an hour",
+};
 
 function explained(path: string): (cause: unknown) => Error {
   return (cause) => {

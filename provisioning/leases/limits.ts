@@ -8,6 +8,13 @@ export const LEASE_LIMITS = {
   keepAsksMs: 7 * 24 * 3_600_000,
   /** Requests kept in all: strangers can make as many keys as they like. */
   asksMax: 100_000,
+  /**
+   * How long the output of a command is kept for who asks again under the same id: a question is
+   * renewed for minutes, and a lessee may fill a disk with outputs in days.
+   */
+  keepOutputMs: 3_600_000,
+  /** Letters remembered after their answer: as many as the inbox knows the ids of. */
+  lettersMax: 200_000,
   /** Answers that wait for a relay: older ones nobody waits for any more. */
   outboxMax: 10_000,
   /** Events in the story of one lease; after that only what changes its state. */

@@ -129,7 +129,13 @@ export class PostTable {
     this.#database.run("DELETE FROM outbox WHERE serial = ?", serial);
   }
 
-  prune(beforeMs: number): void {
+  /** Forgets answered letters that are older than `beforeMs`, and the oldest when there are too many. */
+  prune(beforeMs: number, countMax: number = LEASE_LIMITS.lettersMax): void {
     this.#database.run("DELETE FROM letters WHERE is_answered = 1 AND received_ms < ?", beforeMs);
+    this.#database.run(
+      `DELETE FROM letters WHERE is_answered = 1 AND rowid IN (SELECT rowid FROM letters
+        ORDER BY received_ms DESC LIMIT -1 OFFSET ?)`,
+      countMax,
+    );
   }
 }

@@ -140,3 +140,35 @@ Deno.test("the uptime is the share of minutes that the provider was there", () =
   assert.equal(journal.policy.uptimePercent(19 * 60_000), 40);
   assert.equal(journal.policy.uptimePercent(29 * 60_000), 20);
 });
+
+Deno.test("what strangers write and commands put out does not fill the disk", () => {
+  using journal = LeaseJournal.open({ path: ":memory:" });
+  for (let count = 0; count < 60; count++) {
+    const letter = {
+      id: `l${count}`,
+      sender: BOB,
+      channel: "nip17",
+      text: "x",
+      sentAtS: 1,
+    } as const;
+    assert.ok(journal.post.receive(letter, 1000 + count));
+    if (count > 0) journal.post.answer(letter, undefined, 1000 + count);
+  }
+  journal.post.prune(0, 40);
+  assert.deepEqual(journal.post.unanswered().map(({ id }) => id), ["l0"], "it is answered still");
+  const isNew = (id: string) =>
+    journal.post.receive({ id, sender: BOB, channel: "nip17", text: "", sentAtS: 1 }, 2000);
+  assert.deepEqual([isNew("l5"), isNew("l59")], [true, false]);
+
+  const day = 24 * 3_600_000;
+  const output = JSON.stringify({ type: "exec", stdout: "x".repeat(10_000) });
+  for (const [key, type, hoursAgo] of [["a", "exec", 3], ["b", "exec", 0], ["c", "stop", 3]]) {
+    const nowMs = 10 * day - Number(hoursAgo) * 3_600_000;
+    journal.asks.begin(ALICE, String(key), { fingerprint: "f", type: String(type), nowMs });
+    journal.asks.answer(ALICE, String(key), output);
+  }
+  journal.prune(10 * day);
+  assert.match(journal.asks.get(ALICE, "a")!.answer!, /a command that was run/);
+  assert.equal(journal.asks.get(ALICE, "b")?.answer, output);
+  assert.equal(journal.asks.get(ALICE, "c")?.answer, output);
+});
