@@ -120,9 +120,13 @@ export class Market implements Disposable {
     const wanted = selector.trim().toLowerCase();
     const key = parsePublicKey(wanted);
     const isBeginning = /^[0-9a-f]{8,63}$/.test(wanted);
+    // A name is whatever its provider says: what could be a key is never taken for a name.
     const listings = this.#listings().filter((listing) =>
-      key !== undefined ? listing.provider === key : listing.name.toLowerCase() === wanted ||
-        (isBeginning && listing.provider.startsWith(wanted))
+      key !== undefined
+        ? listing.provider === key
+        : isBeginning
+        ? listing.provider.startsWith(wanted)
+        : listing.name.toLowerCase() === wanted && !wanted.startsWith("npub1")
     );
     if (listings.length === 1) return listings[0]!;
     const shown = selector.slice(0, 80);

@@ -214,6 +214,21 @@ Deno.test("Market.find() takes a key, an npub, a unique beginning or a unique na
   assert.throws(() => fair.market.find("nobody"), { code: "not-found" });
 });
 
+Deno.test("a provider that calls itself by another's key is not found for that one", async () => {
+  const fair = new Fair();
+  const [theirs, beginning] = [keyOf(3), keyOf(3).slice(0, 12)];
+  // The one that is meant is not on the market now, and somebody has its names.
+  await fair.offer(1, { name: beginning });
+  await fair.offer(2, { name: npub(theirs).slice(0, 16) });
+  await fair.market.refresh({ signal: SIGNAL });
+  for (const selector of [theirs, npub(theirs), beginning, npub(theirs).slice(0, 16)]) {
+    assert.throws(() => fair.market.find(selector), { code: "not-found" }, selector);
+  }
+  await fair.offer(3);
+  await fair.market.refresh({ signal: SIGNAL });
+  assert.equal(fair.market.find(beginning).provider, theirs);
+});
+
 Deno.test("Market.choose() picks by policy among those that are online and have room", async () => {
   const fair = new Fair();
   const ours = { terms: TERMS };
