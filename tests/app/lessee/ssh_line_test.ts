@@ -122,7 +122,7 @@ Deno.test("shellLine() quotes what a shell would change", () => {
 });
 
 Deno.test("a password is no argument of ssh, which asks for it once", () => {
-  const target = sshTargetOf(leaseOf({ sshPassword: "hQ7x!pE2" }));
+  const target = sshTargetOf(leaseOf({ sshPassword: "hQ7x!pE2", identityFile: null }));
   const args = sshArguments(target, {
     knownHosts: "/data/x",
     isPinned: false,
@@ -131,6 +131,7 @@ Deno.test("a password is no argument of ssh, which asks for it once", () => {
   });
   assert.equal(target.password, "hQ7x!pE2");
   assert.ok(args.includes("NumberOfPasswordPrompts=1"));
+  assert.ok(args.includes("PubkeyAuthentication=no"), "nobody's keys are shown to a stranger");
   assert.doesNotMatch(args.join(" "), /hQ7x/);
 });
 

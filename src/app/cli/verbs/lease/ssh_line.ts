@@ -128,6 +128,10 @@ export function sshArguments(
       : ["IdentitiesOnly=yes", `IdentityFile=${quoted(target.identityFile)}`]),
     // It is the same each time.
     ...(target.password === undefined ? [] : ["NumberOfPasswordPrompts=1"]),
+    // Keys that open nothing there would only tell a stranger whose they are.
+    ...(target.password === undefined || target.identityFile !== undefined
+      ? []
+      : ["PubkeyAuthentication=no"]),
   ];
   return [
     ...settings.flatMap((setting) => ["-o", setting]),
