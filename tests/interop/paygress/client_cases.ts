@@ -35,9 +35,8 @@ export async function clientCases(ground: Ground): Promise<void> {
     let out = "";
     await until(async () => {
       ({ out } = await anna.run("list", ...relays));
-      return out.includes("✓");
+      return /Owl .*✓/.test(out);
     });
-    assert.match(out, /Found 1 providers/);
     assert.match(out, /Owl .* EU-North .* 1000m\/s .* shared .* ✓/);
   });
 
@@ -57,8 +56,7 @@ export async function clientCases(ground: Ground): Promise<void> {
     assert.ok(out.includes(lab.net.mints[0]!.url), out);
   });
 
-  const credit = async () =>
-    Number((await leases()).find((one) => one.lease === lease)?.creditMsat);
+  const credit = async () => Number((await leases()).find((one) => one.name === lease)?.creditMsat);
   const bank = await lab.lessee("bank", 5, 0);
   /** That nobody redeemed a token, by doing so. */
   const unspent = (text: string) => ok("wallet", "receive", text, "--data", bank);
