@@ -34,8 +34,9 @@ export interface WatchdogOptions {
  */
 export async function runWatchdog(options: WatchdogOptions): Promise<void> {
   using _held = await take(options.pidFile, options.clock);
+  const ends = new Ends(options.clock);
   while (!options.signal.aborted) {
-    await round(options);
+    await round(options, ends);
     await options.clock.sleep(WATCHDOG_INTERVAL_MS, { signal: options.signal }).catch(() => {});
   }
 }
@@ -74,7 +75,42 @@ export async function watchdogPid(pidFile: string): Promise<number | undefined> 
   return Number.isInteger(pid) && pid > 1 ? pid : undefined;
 }
 
-async function round(options: WatchdogOptions): Promise<void> {
+/**
+ * When leases are over, by the steady clock: what was paid for is a duration, and whoever sets the wall
+ * clock neither ends a lease nor makes it last. An end that changed is read anew.
+ */
+class Ends {
+  readonly #clock: Clock;
+  #known = new Map<string, { readonly expiresMs: number; readonly untilMs: number }>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Those that are over, and how long after the end on record that is by the wall clock. */
+  over(
+    leases: readonly InstanceSummary[],
+  ): { readonly leaseId: string; readonly lateMs: number }[] {
+    const [nowMs, steadyMs] = [this.#clock.nowMs(), this.#clock.monotonicMs()];
+    const known = new Map<string, { readonly expiresMs: number; readonly untilMs: number }>();
+    const over = [];
+    for (const { leaseId, expiresMs } of leases) {
+      // An end of 0 is one that could not be read.
+      if (!(expiresMs > 0)) continue;
+      const before = this.#known.get(leaseId);
+      const end = before?.expiresMs === expiresMs
+        ? before
+        : { expiresMs, untilMs: steadyMs + expiresMs - nowMs };
+      known.set(leaseId, end);
+      if (steadyMs < end.untilMs + WATCHDOG_GRACE_MS) continue;
+      over.push({ leaseId, lateMs: Math.min(WATCHDOG_GRACE_MS, nowMs - expiresMs) });
+    }
+    this.#known = known;
+    return over;
+  }
+}
+
+async function round(options: WatchdogOptions, ends: Ends): Promise<void> {
   let leases: readonly InstanceSummary[];
   try {
     leases = await options.backend.list();
@@ -82,20 +118,16 @@ async function round(options: WatchdogOptions): Promise<void> {
     options.onEnd?.("", error);
     return;
   }
-  const nowMs = options.clock.nowMs();
-  // An end of 0 is one that could not be read.
-  const over = leases.filter(({ expiresMs }) =>
-    expiresMs > 0 && nowMs >= expiresMs + WATCHDOG_GRACE_MS
-  );
-  await Promise.all(over.map(async ({ leaseId }) => {
-    try {
-      if (await options.backend.destroyExpired(leaseId, WATCHDOG_GRACE_MS)) {
-        options.onEnd?.(leaseId);
+  await Promise.all(
+    ends.over(leases).map(async ({ leaseId, lateMs }) => {
+      try {
+        // Not if its end was moved in the meantime.
+        if (await options.backend.destroyExpired(leaseId, lateMs)) options.onEnd?.(leaseId);
+      } catch (error) {
+        options.onEnd?.(leaseId, error);
       }
-    } catch (error) {
-      options.onEnd?.(leaseId, error);
-    }
-  }));
+    }),
+  );
 }
 
 async function take(pidFile: string, clock: Clock): Promise<Disposable> {
