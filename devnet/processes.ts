@@ -36,6 +36,8 @@ export interface ChildOptions {
   readonly onLine?: (line: JsonLine) => void;
   /** What it reads from stdin. @default nothing */
   readonly input?: string;
+  /** A program and its arguments that become this process, such as one that enters a namespace. */
+  readonly within?: readonly string[];
 }
 
 /** A process under way. Disposing it stops it, by force if it must. */
@@ -50,8 +52,10 @@ export class ChildProcess implements AsyncDisposable {
 
   constructor(options: ChildOptions) {
     this.#onLine = options.onLine;
-    this.#child = new Deno.Command(Deno.execPath(), {
+    const [program, ...before] = [...options.within ?? [], Deno.execPath()] as [string];
+    this.#child = new Deno.Command(program, {
       args: [
+        ...before,
         "run",
         "--quiet",
         "--no-prompt",

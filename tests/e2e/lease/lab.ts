@@ -124,7 +124,13 @@ async function shelve(bench: Bench, relay: string): Promise<string> {
   return `seedmint.local/lab/box@${digest}`;
 }
 
-async function writeLayout(directory: string): Promise<string> {
+/**
+ * Writes the smallest image with a shell as a layout.
+ *
+ * @param platform Another machine than this one: then it is an index with that image alone.
+ * @returns The digest of its manifest, or of the index.
+ */
+export async function writeLayout(directory: string, platform?: string): Promise<string> {
   const image = await busyboxImage({
     entrypoint: ["/bin/sh", "-c"],
     cmd: ["echo ready; sleep 3600"],
@@ -140,10 +146,10 @@ async function writeLayout(directory: string): Promise<string> {
   const layers = [];
   for (const layer of image.layers) {
     const bytes = new Uint8Array(await new Response(await layer.open()).arrayBuffer());
-    layers.push({ mediaType: layer.mediaType.replace("vnd.oci", "vnd.oci"), ...await keep(bytes) });
+    layers.push({ mediaType: layer.mediaType, ...await keep(bytes) });
   }
   const config = await keep(json({
-    architecture: Deno.build.arch === "aarch64" ? "arm64" : "amd64",
+    architecture: platform ?? (Deno.build.arch === "aarch64" ? "arm64" : "amd64"),
     os: "linux",
     config: { Entrypoint: image.config.entrypoint, Cmd: image.config.cmd },
     rootfs: { type: "layers", diff_ids: image.layers.map(({ diffId }) => `sha256:${diffId}`) },
@@ -155,12 +161,18 @@ async function writeLayout(directory: string): Promise<string> {
     config: { mediaType: "application/vnd.oci.image.config.v1+json", ...config },
     layers,
   }));
+  let top = { mediaType, ...manifest };
+  if (platform !== undefined) {
+    const only = { ...top, platform: { architecture: platform, os: "linux" } };
+    const mediaType = "application/vnd.oci.image.index.v1+json";
+    top = { mediaType, ...await keep(json({ schemaVersion: 2, mediaType, manifests: [only] })) };
+  }
   await Deno.writeFile(join(directory, "oci-layout"), json({ imageLayoutVersion: "1.0.0" }));
   await Deno.writeFile(
     join(directory, "index.json"),
-    json({ schemaVersion: 2, manifests: [{ mediaType, ...manifest }] }),
+    json({ schemaVersion: 2, manifests: [top] }),
   );
-  return manifest.digest;
+  return top.digest;
 }
 
 function isAlive(pid: number): boolean {

@@ -24,11 +24,20 @@ export class LabPurse implements AsyncDisposable {
     return new LabPurse(wallet, mint);
   }
 
-  /** A token locked to a provider. */
-  async token(amountSat: number, lockTo: string): Promise<string> {
-    const prepared = await this.#wallet.prepareSend({ mint: this.#mint, amountSat, lockTo });
+  /** A token, locked to a provider, or such as anybody can redeem. */
+  async token(amountSat: number, lockTo?: string): Promise<string> {
+    const prepared = await this.#wallet.prepareSend({
+      mint: this.#mint,
+      amountSat,
+      ...(lockTo === undefined ? {} : { lockTo }),
+    });
     const { id } = await this.#wallet.confirm(prepared.id);
     return await this.#wallet.token(id);
+  }
+
+  /** Takes in what was paid back. */
+  async receive(token: string): Promise<void> {
+    await this.#wallet.receive({ token });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
