@@ -43,6 +43,8 @@ export class OldClient implements AsyncDisposable {
       clock: systemClock,
       seen: new MemorySeenIds(),
       onMessage: (message) => {
+        const answer = readAnswer(message.text);
+        if (answer !== undefined) this.answers.push(answer);
         for (const hear of this.#waiting) hear(message);
       },
     });
@@ -63,7 +65,6 @@ export class OldClient implements AsyncDisposable {
       if (answer === undefined) return;
       const isOther = request.requestId !== undefined && answer.requestId !== request.requestId;
       if (isOther) return;
-      this.answers.push(answer);
       answered.resolve(answer);
     };
     this.#waiting.add(hear);

@@ -15,14 +15,21 @@ export interface RunningEngine {
 
 const REMAPPED = "dockremap";
 
-/** Starts an engine. @returns Why it cannot be had, as text. */
+/**
+ * Starts an engine.
+ *
+ * @param within A program that becomes the daemon, such as one that enters a namespace.
+ * @returns Why it cannot be had, as text.
+ */
 export async function startEngine(
   name: EngineName,
   directory: string,
+  within: readonly string[] = [],
 ): Promise<RunningEngine | string> {
   const plan = await PLANS[name](directory);
   if (!await isInstalled(plan.program)) return `${plan.program} is not installed`;
-  const start = () => new Daemon(plan.program, plan.args, plan.env);
+  const [program, ...args] = [...within, plan.program, ...plan.args] as [string];
+  const start = () => new Daemon(program, args, plan.env);
   let daemon = start();
   const answers = () =>
     until(() => commandOutput("curl", ["-sf", "--unix-socket", plan.socketPath, plan.question]));

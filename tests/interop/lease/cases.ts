@@ -2,6 +2,9 @@
 import { join } from "node:path";
 import { commandOutput, furnish } from "../registry/lab.ts";
 import { inHost, makeHosts } from "./net.ts";
+import { clockCases } from "./clock_cases.ts";
+import { crowdCases } from "./crowd_cases.ts";
+import { engineCases } from "./engine_cases.ts";
 import { killCases } from "./kill_cases.ts";
 import { relayCases } from "./relay_cases.ts";
 import { rentCases } from "./rent_cases.ts";
@@ -11,11 +14,13 @@ import { LeaseWorld } from "./world.ts";
 const [directory, ...flags] = Deno.args as [string, ...string[]];
 const only = flags.find((flag) => flag.startsWith("--only="))?.slice("--only=".length);
 
+const isAll = flags.includes("--all");
+
 let [passed, failed] = [0, 0];
 
 /** Runs one case, and tells. */
 async function check(name: string, fn: () => Promise<void>): Promise<void> {
-  if (only !== undefined && !name.includes(only)) return;
+  if (only !== undefined && !new RegExp(only).test(name)) return;
   const startMs = performance.now();
   try {
     await fn();
@@ -26,6 +31,10 @@ async function check(name: string, fn: () => Promise<void>): Promise<void> {
     console.log(`FAILED  ${name}\n${error instanceof Error ? error.stack : error}`);
     console.log(world.lastWords());
   }
+}
+
+function skip(name: string, why: string): void {
+  console.log(`skipped ${name}: ${why}`);
 }
 
 await furnish(directory);
@@ -42,6 +51,10 @@ await rentCases(world, check);
 await failureCases(world, check);
 await killCases(world, check);
 await relayCases(world, check);
+await crowdCases(world, check);
+await clockCases(world, check, skip);
+if (isAll) await engineCases(world, check, skip);
+else skip("leases on docker, podman, LXD and Incus", "they take minutes: run with --all");
 await world[Symbol.asyncDispose]();
 console.log(`\n${passed} passed, ${failed} failed`);
 Deno.exit(failed === 0 ? 0 : 1);

@@ -59,9 +59,17 @@ async function assertLimits(shell: Shell): Promise<void> {
   await until(async () => (await shell("echo alive")).text.includes("alive"), 30_000);
 }
 
-async function rent(world: LeaseWorld, provider: WorldProvider): Promise<void> {
+/** Rents with verbs, looks at everything from inside, and ends it early. */
+export async function rent(
+  world: LeaseWorld,
+  provider: WorldProvider,
+  name = "provider",
+): Promise<void> {
   const beganMs = performance.now();
-  const lease = await world.verb("market", "spawn", world.images.box, "--for", "3m", "--yes");
+  const lease = await world.verb("market", "spawn", world.images.box, "--for", "3m", "--yes", ...[
+    "--provider",
+    provider.npub,
+  ]);
   assert.equal(lease.state, "active", JSON.stringify(lease));
   console.log(`        a lease after ${Math.round(performance.now() - beganMs)} ms`);
   const id = String(lease.id);
@@ -78,7 +86,7 @@ async function rent(world: LeaseWorld, provider: WorldProvider): Promise<void> {
   assert.equal(exec.code, 7, exec.stderr);
   const stopped = await world.verb("stop", id);
   assert.ok(Number(stopped.refundSat) > 100, JSON.stringify(stopped));
-  assert.ok(!(await world.instances()).includes(String(lease.lease)), JSON.stringify(lease));
+  assert.ok(!(await world.instances(name)).includes(String(lease.lease)), JSON.stringify(lease));
   assert.notEqual((await shell("true")).code, 0, "nobody is there any more");
   await world.assertBooks(provider);
 }

@@ -33,7 +33,7 @@ export interface ProviderOptions {
 const START_MS_MAX = 90_000;
 const TIER = `basic=100m/256MiB/64MiB/${RATE_MSAT}msat`;
 /** What the lessees have at the beginning, each. */
-const FUNDED_SAT = 12_000;
+const FUNDED_SAT = 15_000;
 
 /** See the head of this file. */
 export class LeaseWorld implements AsyncDisposable {
