@@ -1,12 +1,14 @@
 /** What docker and podman have in common: the Docker Engine API, without its version. */
 import { isSeedmintError, SeedmintError } from "../../../src/core/errors.ts";
 import type { ExecResult } from "../../ports.ts";
-import type {
-  ContainerLook,
-  ContainerOrder,
-  ContainerSummary,
-  EngineCommand,
-  ExecOptions,
+import {
+  type ContainerLook,
+  type ContainerOrder,
+  type ContainerSummary,
+  type Engine,
+  type EngineCommand,
+  type EngineFacts,
+  type ExecOptions,
   UnixHttp,
 } from "../engine/mod.ts";
 import { runExec } from "./exec.ts";
@@ -31,19 +33,26 @@ export interface Inspection {
   readonly GraphDriver?: { readonly Data?: Readonly<Record<string, string>> | null };
 }
 
-/** Calls that both answer alike. */
-export class CompatCalls {
-  readonly #http: UnixHttp;
+/** An engine behind its socket, with the calls that both answer alike. */
+export abstract class CompatEngine implements Engine {
+  readonly name: "docker" | "podman";
+  protected readonly http: UnixHttp;
 
-  constructor(http: UnixHttp) {
-    this.#http = http;
+  constructor(name: "docker" | "podman", socketPath: string) {
+    this.name = name;
+    this.http = new UnixHttp(name, socketPath);
   }
 
+  abstract facts(): Promise<EngineFacts>;
+  abstract ready(): Promise<{ readonly idBase: number }>;
+  abstract create(order: ContainerOrder, options: { readonly signal: AbortSignal }): Promise<void>;
+  abstract rootTargets(leaseId: string): Promise<readonly string[]>;
+
   /** @returns undefined if there is no such container. */
-  async inspect(leaseId: string): Promise<Inspection | undefined> {
+  protected async inspect(leaseId: string): Promise<Inspection | undefined> {
     try {
       const path = `/containers/${leaseId}/json`;
-      return await this.#http.must("GET", path, { timeoutMs: LOOK_MS_MAX }) as Inspection;
+      return await this.http.must("GET", path, { timeoutMs: LOOK_MS_MAX }) as Inspection;
     } catch (error) {
       if (isSeedmintError(error, "not-found")) return undefined;
       throw error;
@@ -77,7 +86,7 @@ export class CompatCalls {
 
   async remove(leaseId: string): Promise<void> {
     try {
-      await this.#http.must("DELETE", `/containers/${leaseId}?force=true&v=true`);
+      await this.http.must("DELETE", `/containers/${leaseId}?force=true&v=true`);
     } catch (error) {
       if (!isSeedmintError(error, "not-found")) throw error;
     }
@@ -91,9 +100,14 @@ export class CompatCalls {
     await this.#post(leaseId, "unpause");
   }
 
+  /** Labels never change: the record has the end. */
+  noteEnd(): Promise<void> {
+    return Promise.resolve();
+  }
+
   async list(): Promise<readonly ContainerSummary[]> {
     const filters = encodeURIComponent(JSON.stringify({ label: [`${LABEL}.lease`] }));
-    const found = await this.#http.must("GET", `/containers/json?all=true&filters=${filters}`, {
+    const found = await this.http.must("GET", `/containers/json?all=true&filters=${filters}`, {
       timeoutMs: LOOK_MS_MAX,
     });
     if (!Array.isArray(found)) {
@@ -112,7 +126,7 @@ export class CompatCalls {
   }
 
   async spawn(leaseId: string, command: EngineCommand): Promise<void> {
-    const { Id } = await this.#http.must("POST", `/containers/${leaseId}/exec`, {
+    const { Id } = await this.http.must("POST", `/containers/${leaseId}/exec`, {
       body: {
         AttachStdout: false,
         AttachStderr: false,
@@ -121,7 +135,7 @@ export class CompatCalls {
         WorkingDir: command.cwd,
       },
     }) as { readonly Id: string };
-    await this.#http.must("POST", `/exec/${Id}/start`, { body: { Detach: true, Tty: false } });
+    await this.http.must("POST", `/exec/${Id}/start`, { body: { Detach: true, Tty: false } });
   }
 
   async exec(
@@ -129,11 +143,15 @@ export class CompatCalls {
     command: readonly string[],
     options: ExecOptions,
   ): Promise<ExecResult> {
-    return await runExec(this.#http, leaseId, command, options);
+    return await runExec(this.http, leaseId, command, options);
+  }
+
+  [Symbol.dispose](): void {
+    this.http[Symbol.dispose]();
   }
 
   async #post(leaseId: string, verb: string): Promise<void> {
-    await this.#http.must("POST", `/containers/${leaseId}/${verb}`);
+    await this.http.must("POST", `/containers/${leaseId}/${verb}`);
   }
 }
 

@@ -6,16 +6,7 @@
  */
 import { SeedmintError } from "../../../src/core/errors.ts";
 import { isThere } from "../../machine/mod.ts";
-import {
-  type ContainerLook,
-  type ContainerOrder,
-  type ContainerSummary,
-  type Engine,
-  type EngineCommand,
-  type EngineFacts,
-  type ExecOptions,
-  UnixHttp,
-} from "../engine/mod.ts";
+import type { ContainerOrder, EngineFacts } from "../engine/mod.ts";
 import {
   architecture,
   CAPABILITIES,
@@ -24,7 +15,7 @@ import {
   seccompProfile,
   SHARED_MEMORY_BYTES,
 } from "../host/mod.ts";
-import { CompatCalls, labelsOf } from "./compat.ts";
+import { CompatEngine, labelsOf } from "./compat.ts";
 
 const IMAGE = "seedmint-empty:1";
 /** An archive without entries. */
@@ -44,15 +35,11 @@ interface Info {
 }
 
 /** Docker behind its socket. */
-export class DockerEngine implements Engine {
-  readonly name = "docker";
-  readonly #http: UnixHttp;
-  readonly #calls: CompatCalls;
+export class DockerEngine extends CompatEngine {
   #rootDir: string | undefined;
 
   constructor(options: { readonly socketPath: string }) {
-    this.#http = new UnixHttp("docker", options.socketPath);
-    this.#calls = new CompatCalls(this.#http);
+    super("docker", options.socketPath);
   }
 
   async facts(): Promise<EngineFacts> {
@@ -69,10 +56,10 @@ export class DockerEngine implements Engine {
       throw new SeedmintError("unavailable", `Leases cannot run on docker: ${problem}`);
     }
     this.#rootDir = info.DockerRootDir;
-    const there = await this.#http.ask("GET", `/images/${IMAGE}/json`);
+    const there = await this.http.ask("GET", `/images/${IMAGE}/json`);
     if (there.status === 404) {
       const [repository, tag] = IMAGE.split(":");
-      await this.#http.must(
+      await this.http.must(
         "POST",
         `/images/create?fromSrc=-&repo=${repository}&tag=${tag}`,
         { body: EMPTY_TAR, headers: { "content-type": "application/x-tar" } },
@@ -82,7 +69,7 @@ export class DockerEngine implements Engine {
   }
 
   async create(order: ContainerOrder, options: { readonly signal: AbortSignal }): Promise<void> {
-    await this.#http.must("POST", `/containers/create?name=${order.leaseId}`, {
+    await this.http.must("POST", `/containers/create?name=${order.leaseId}`, {
       body: containerBody(order),
       signal: options.signal,
     });
@@ -90,7 +77,7 @@ export class DockerEngine implements Engine {
 
   async rootTargets(leaseId: string): Promise<readonly string[]> {
     const rootDir = this.#rootDir ?? (await this.#info()).DockerRootDir;
-    const found = await this.#calls.inspect(leaseId);
+    const found = await this.inspect(leaseId);
     const merged = found?.GraphDriver?.Data?.MergedDir ?? "";
     const isLayer = /\/overlay2\/[0-9a-f]+\/merged$/.test(merged);
     // The directory itself comes with the first mount.
@@ -105,53 +92,8 @@ export class DockerEngine implements Engine {
     return [merged];
   }
 
-  start(leaseId: string): Promise<void> {
-    return this.#calls.start(leaseId);
-  }
-
-  look(leaseId: string): Promise<ContainerLook> {
-    return this.#calls.look(leaseId);
-  }
-
-  kill(leaseId: string): Promise<void> {
-    return this.#calls.kill(leaseId);
-  }
-
-  remove(leaseId: string): Promise<void> {
-    return this.#calls.remove(leaseId);
-  }
-
-  pause(leaseId: string): Promise<void> {
-    return this.#calls.pause(leaseId);
-  }
-
-  resume(leaseId: string): Promise<void> {
-    return this.#calls.resume(leaseId);
-  }
-
-  /** Docker's labels never change: the record has the end. */
-  noteEnd(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  spawn(leaseId: string, command: EngineCommand): Promise<void> {
-    return this.#calls.spawn(leaseId, command);
-  }
-
-  exec(leaseId: string, command: readonly string[], options: ExecOptions) {
-    return this.#calls.exec(leaseId, command, options);
-  }
-
-  list(): Promise<readonly ContainerSummary[]> {
-    return this.#calls.list();
-  }
-
-  [Symbol.dispose](): void {
-    this.#http[Symbol.dispose]();
-  }
-
   async #info(): Promise<Info> {
-    return await this.#http.must("GET", "/info") as Info;
+    return await this.http.must("GET", "/info") as Info;
   }
 }
 

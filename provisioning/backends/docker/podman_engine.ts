@@ -1,15 +1,6 @@
 /** Podman, told of the root and the users of a container through its own API (libpod 4). */
 import { writeWhole } from "../../machine/mod.ts";
-import {
-  type ContainerLook,
-  type ContainerOrder,
-  type ContainerSummary,
-  type Engine,
-  type EngineCommand,
-  type EngineFacts,
-  type ExecOptions,
-  UnixHttp,
-} from "../engine/mod.ts";
+import type { ContainerOrder, EngineFacts } from "../engine/mod.ts";
 import {
   architecture,
   CAPABILITIES,
@@ -19,7 +10,7 @@ import {
   seccompProfile,
   SHARED_MEMORY_BYTES,
 } from "../host/mod.ts";
-import { CompatCalls, labelsOf } from "./compat.ts";
+import { CompatEngine, labelsOf } from "./compat.ts";
 
 const LIBPOD = "/v4.0.0/libpod";
 const MIB = 1024 * 1024;
@@ -34,24 +25,20 @@ interface Info {
 }
 
 /** Podman behind its socket. */
-export class PodmanEngine implements Engine {
-  readonly name = "podman";
-  readonly #http: UnixHttp;
-  readonly #calls: CompatCalls;
+export class PodmanEngine extends CompatEngine {
   readonly #idBase: number;
   readonly #profile: string;
 
   constructor(
     options: { readonly socketPath: string; readonly stateDir: string; readonly idBase?: number },
   ) {
-    this.#http = new UnixHttp("podman", options.socketPath);
-    this.#calls = new CompatCalls(this.#http);
+    super("podman", options.socketPath);
     this.#idBase = options.idBase ?? 200_000;
     this.#profile = `${options.stateDir}/seccomp.json`;
   }
 
   async facts(): Promise<EngineFacts> {
-    const info = await this.#http.must("GET", `${LIBPOD}/info`) as Info;
+    const info = await this.http.must("GET", `${LIBPOD}/info`) as Info;
     const { host, version } = info;
     const problem = podmanProblem(info);
     const description = `podman ${version?.Version ?? "?"} with ${host?.ociRuntime?.name ?? "?"}`;
@@ -64,7 +51,7 @@ export class PodmanEngine implements Engine {
   }
 
   async create(order: ContainerOrder, options: { readonly signal: AbortSignal }): Promise<void> {
-    await this.#http.must("POST", `${LIBPOD}/containers/create`, {
+    await this.http.must("POST", `${LIBPOD}/containers/create`, {
       body: podmanBody(order, {
         profile: this.#profile,
         processesMax: await processesMax(),
@@ -76,51 +63,6 @@ export class PodmanEngine implements Engine {
   /** It was told the directory itself. */
   rootTargets(): Promise<readonly string[]> {
     return Promise.resolve([]);
-  }
-
-  start(leaseId: string): Promise<void> {
-    return this.#calls.start(leaseId);
-  }
-
-  look(leaseId: string): Promise<ContainerLook> {
-    return this.#calls.look(leaseId);
-  }
-
-  kill(leaseId: string): Promise<void> {
-    return this.#calls.kill(leaseId);
-  }
-
-  remove(leaseId: string): Promise<void> {
-    return this.#calls.remove(leaseId);
-  }
-
-  pause(leaseId: string): Promise<void> {
-    return this.#calls.pause(leaseId);
-  }
-
-  resume(leaseId: string): Promise<void> {
-    return this.#calls.resume(leaseId);
-  }
-
-  /** Podman's labels never change: the record has the end. */
-  noteEnd(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  spawn(leaseId: string, command: EngineCommand): Promise<void> {
-    return this.#calls.spawn(leaseId, command);
-  }
-
-  exec(leaseId: string, command: readonly string[], options: ExecOptions) {
-    return this.#calls.exec(leaseId, command, options);
-  }
-
-  list(): Promise<readonly ContainerSummary[]> {
-    return this.#calls.list();
-  }
-
-  [Symbol.dispose](): void {
-    this.#http[Symbol.dispose]();
   }
 }
 
