@@ -1,13 +1,11 @@
 /** What a daemon must be able to do for leases; one file a daemon implements it. */
 import type { ExecResult, Resources } from "../../ports.ts";
+import type { ContainerLook, ContainersFacts } from "../host/mod.ts";
+
+export type { ContainerLook };
 
 /** What is known of an engine before anything is asked of it. */
-export interface EngineFacts {
-  /** Name and version, for people. */
-  readonly description: string;
-  /** Why leases cannot run on it, with what to do. */
-  readonly problem?: string;
-}
+export type EngineFacts = ContainersFacts;
 
 /** A container as the engine is told to make it. */
 export interface ContainerOrder {
@@ -32,13 +30,6 @@ export interface ContainerOrder {
     readonly isReadOnly: boolean;
     readonly isExecutable: boolean;
   }[];
-}
-
-/** What an engine says of one container. */
-export interface ContainerLook {
-  readonly status: "none" | "stopped" | "running" | "paused";
-  /** Of its first process, as the host counts; 0 when it does not run. */
-  readonly pid: number;
 }
 
 /** A container with our labels. */

@@ -1,10 +1,11 @@
 /**
- * What backends with a daemon share: the root of a lease is a directory of ours (an unpacked image
- * below a disk of the lease), its network is a link of ours, and the engine runs the container between
- * them. After each start it is looked from outside whether the engine confines it as it was told to.
+ * What backends with a daemon share besides `backends/host`: an engine is told of a lease's root and
+ * nothing of its network, and runs the container between them. After each start it is looked from
+ * outside whether the engine confines it as it was told to.
  *
  * Vocabulary: an *engine* is a daemon behind a unix socket; an *order* is all that it is told of a
- * container; *confinement* is what keeps a lease apart from its host.
+ * container; a *plan* keeps the order, so that it can be given again; *confinement* is what keeps a lease
+ * apart from its host.
  *
  * May import `src/core`, `provisioning/{machine,unpack,ssh}`, `provisioning/backends/host`,
  * `provisioning/ports.ts`.

@@ -6,8 +6,8 @@ const LOCKS = 1024;
  * Runs `work` while nobody else works on the same lease, programs of a process that died included.
  *
  * @param work Is given the file that guards the programs that it runs.
- * @param options.isRecordOnly It runs none and touches nothing but the record, so that programs which
- * still run, as the start of an image's own command, are not waited for.
+ * @param options.isRecordOnly It runs none and touches nothing but the record and labels, so that programs
+ * which still run, as the start of an image's own command, are not waited for.
  */
 export async function withLease<T>(
   folder: string,

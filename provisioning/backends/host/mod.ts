@@ -1,15 +1,27 @@
 /**
- * What leases on this machine share, whatever engine runs them: the disk of a lease and its root over
- * an unpacked image, its link and packet rules, its login, its record, the system calls and
- * capabilities that it has, and the watchdog that ends it when the provider does not.
+ * What leases on this machine share, whatever runs their containers: the backend itself, the disk of a
+ * lease and its root over an unpacked image, its link and packet rules, its login, its record, the system
+ * calls and capabilities that it has, and the watchdog that ends it when the provider does not.
  *
- * Vocabulary: a *record* holds a lease's labels; its *disk* is a file with a file system; its *link*
- * is a pair of network devices; the *watchdog* is a process of its own.
+ * Vocabulary: *containers* are the part that differs, an engine's or a program's; a *record* holds a
+ * lease's labels; its *disk* is a file with a file system; its *link* is a pair of network devices; the
+ * *watchdog* is a process of its own.
  *
  * May import `src/core`, `provisioning/{machine,unpack,ssh}`, `provisioning/ports.ts`.
  */
+export { HostBackend, type HostOptions } from "./backend.ts";
 export { sweepGroups } from "./cgroup.ts";
 export { checkLeaseId, checkPortsFree, checkSpec, isLeaseId } from "./check_spec.ts";
+export type {
+  ContainerLook,
+  Containers,
+  ContainersFacts,
+  ContainerUse,
+  Ground,
+  ListedContainer,
+  RunOptions,
+  StartOptions,
+} from "./containers.ts";
 export { type DiskPaths, isMounted, logPath, makeDisk, mountDisk, unmountDisk } from "./disk.ts";
 export {
   CAPABILITIES,
@@ -21,6 +33,7 @@ export {
   SERVER_AT,
   SSH_PORT_INSIDE,
 } from "./inside.ts";
+export type { LeasePaths } from "./instance.ts";
 export { withLease } from "./lease_lock.ts";
 export { makeOwnFolder, prepareTree, serverCommand, userOf, workingDirIn } from "./lease_tree.ts";
 export * from "./limits.ts";

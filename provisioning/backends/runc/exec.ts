@@ -1,6 +1,5 @@
 /** One command in a lease, ended with all certainty when its time is over. */
 import { readIfThere, removeTree } from "../../machine/mod.ts";
-import { SeedmintError } from "../../../src/core/errors.ts";
 import type { ExecResult } from "../../ports.ts";
 import { EXEC_OUTPUT_BYTES_MAX } from "../host/mod.ts";
 import type { Runtime } from "./runtime.ts";
@@ -11,7 +10,7 @@ const NOT_RUNNABLE = 127;
 /**
  * Runs a command as root of the lease.
  *
- * @throws {SeedmintError} `timeout`, `aborted`, `invalid` for an empty command.
+ * @throws {SeedmintError} `timeout`, `aborted`.
  */
 export async function runInLease(
   runtime: Runtime,
@@ -24,12 +23,6 @@ export async function runInLease(
     readonly folder: string;
   },
 ): Promise<ExecResult> {
-  if (command.length === 0 || command.some((word) => word.includes("\0"))) {
-    throw new SeedmintError(
-      "invalid",
-      `Cannot run a command in ${leaseId}: it is empty or no text`,
-    );
-  }
   const pidFile = `${options.folder}/exec-${crypto.randomUUID()}`;
   try {
     const result = await runtime.exec(leaseId, command, {

@@ -1,6 +1,7 @@
 /**
- * The embedded backend: `runc` without a daemon. A lease is a folder (record, disk, bundle), a container
- * in a user namespace of its own, a link to the host, and a table of packet rules.
+ * The embedded backend: `runc` without a daemon, nothing but files below one directory. A lease is a
+ * folder (record, disk, bundle), a container in a user namespace of its own, a link to the host, and a
+ * table of packet rules.
  *
  * Vocabulary: the *bundle* is what the runtime reads; the rest is that of `backends/host`.
  *
