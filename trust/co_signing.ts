@@ -26,6 +26,12 @@ export interface Sides {
 /** Which side. */
 export type Side = keyof Sides;
 
+/** The other side of a document than `key`; undefined if that is neither. */
+export function otherSide({ provider, consumer }: Sides, key: string): string | undefined {
+  if (key === provider) return consumer;
+  return key === consumer ? provider : undefined;
+}
+
 /** What was signed of a document. Signatures are BIP-340, 128 hex digits. */
 export interface Signatures {
   readonly providerSig?: string;

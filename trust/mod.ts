@@ -1,11 +1,11 @@
 /**
  * Trust: what can be proven afterwards, and whose word counts. `root` says who may sign catalogs, `catalog`
- * what is signed, `follow` how a node follows it. The rest is about receipts. Vocabulary: a receipt says how many bytes a provider delivered to
- * a consumer and what it was paid; both sign it with their Nostr keys (BIP-340) over the canonical JSON
- * (RFC 8785) of all its fields; its evidence names the payments, each proof by its Y; a commitment stands
- * in it for what was bought, and only the consumer can open it; a publication is a receipt in a Nostr
- * event of kind 31081, which both must let happen. A provider's draft is what it signed and nobody
- * countersigned yet.
+ * what is signed, `follow` how a node follows it; `lease` has the receipts for rented machines. The rest is
+ * about receipts for bytes. Vocabulary: a receipt says how many bytes a provider delivered to a consumer and
+ * what it was paid; both sign it with their Nostr keys (BIP-340) over the canonical JSON (RFC 8785) of all
+ * its fields; its evidence names the payments, each proof by its Y; a commitment stands in it for what was
+ * bought, and only the consumer can open it; a publication is a receipt in a Nostr event of kind 31081,
+ * which both must let happen. A provider's draft is what it signed and nobody countersigned yet.
  *
  * Texts that are signed: SHA-256(SHA-256(tag) ‖ SHA-256(tag) ‖ canonical JSON of `receipt`) with the tag
  * `seedmint/receipt/bytes/v1`, and `seedmint/receipt/publish/v1` for the consent to publish. A commitment

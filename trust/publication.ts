@@ -3,6 +3,7 @@
  * both let be published; the address (author and `d`, the receipt's id) keeps one copy of each author.
  */
 import { type NostrEvent, nostrPublicKey, signEvent, tagValue } from "../src/nostr/nostr.ts";
+import { otherSide } from "./co_signing.ts";
 import { readReceipt, type SignedReceipt, writeReceipt } from "./receipt.ts";
 import { isConsentedByBoth, verifyReceipt } from "./receipt_signing.ts";
 
@@ -22,13 +23,13 @@ export function publicationOf(
   signed: SignedReceipt,
   by: { readonly secretKey: Uint8Array; readonly nowMs: number },
 ): NostrEvent | undefined {
-  const { id, provider, consumer } = signed.receipt;
+  const { id } = signed.receipt;
   const author = nostrPublicKey(by.secretKey);
-  if (author !== provider && author !== consumer) {
+  const other = otherSide(signed.receipt, author);
+  if (other === undefined) {
     throw new TypeError(`Cannot publish receipt ${id}: ${author} is neither of its two sides`);
   }
   if (!isConsentedByBoth(signed) || !verifyReceipt(signed, "both")) return undefined;
-  const other = author === provider ? consumer : provider;
   return signEvent({
     kind: RECEIPT_KIND,
     created_at: Math.floor(by.nowMs / 1000),
@@ -45,7 +46,6 @@ export function readPublication(event: NostrEvent): SignedReceipt | undefined {
   if (event.kind !== RECEIPT_KIND) return undefined;
   const signed = readReceipt(event.content);
   if (signed === undefined || tagValue(event, "d") !== signed.receipt.id) return undefined;
-  const { provider, consumer } = signed.receipt;
-  if (event.pubkey !== provider && event.pubkey !== consumer) return undefined;
+  if (otherSide(signed.receipt, event.pubkey) === undefined) return undefined;
   return isConsentedByBoth(signed) && verifyReceipt(signed, "both") ? signed : undefined;
 }

@@ -1,7 +1,7 @@
 /** Receipts of both roles on disk, and what a provider must remember to count nothing twice. */
 import type { Bytes } from "../src/core/bytes.ts";
 import type { Hash } from "../src/core/hash.ts";
-import { SqliteConnection, type SqlRow, type SqlValue } from "../src/sqlite/mod.ts";
+import { SqliteConnection, type SqlRow } from "../src/sqlite/mod.ts";
 import type { Opening } from "./commitment.ts";
 import {
   COVERED_MAX,
@@ -12,6 +12,7 @@ import {
 } from "./limits.ts";
 import { LeaseReceiptTable } from "./lease/lease_receipt_table.ts";
 import { evidenceKeys, readReceipt, type SignedReceipt, writeReceipt } from "./receipt.ts";
+import { Conditions, keepNewest } from "./rows.ts";
 import { MIGRATIONS } from "./schema.ts";
 
 /** Which side of a receipt this node is. */
@@ -89,21 +90,15 @@ export class ReceiptStore implements Disposable {
 
   /** The latest first. */
   list(filter: ReceiptFilter = {}): KeptReceipt[] {
-    const where = ["TRUE"];
-    const values: SqlValue[] = [];
-    const add = (condition: string, value: SqlValue | undefined) => {
-      if (value === undefined) return;
-      where.push(condition);
-      values.push(value);
-    };
-    add("role = ?", filter.role);
-    add("peer = ?", filter.peerId);
-    add("to_s >= ?", filter.sinceS);
-    add("to_s < ?", filter.beforeS);
+    const where = new Conditions()
+      .add("role = ?", filter.role)
+      .add("peer = ?", filter.peerId)
+      .add("to_s >= ?", filter.sinceS)
+      .add("to_s < ?", filter.beforeS);
     const limit = Math.min(filter.limit ?? LIST_MAX, LIST_MAX);
-    const sql = `SELECT * FROM receipts WHERE ${where.join(" AND ")}
+    const sql = `SELECT * FROM receipts WHERE ${where.text}
       ORDER BY to_s DESC, id LIMIT ?`;
-    return this.#database.all(sql, ...values, limit).map(keptOf);
+    return this.#database.all(sql, ...where.values, limit).map(keptOf);
   }
 
   /** The receipt of that id, of `provider`'s Nostr key. */
@@ -136,7 +131,7 @@ export class ReceiptStore implements Disposable {
       kept.salt ?? null,
     );
     this.markCounted(role, evidenceKeys(receipt));
-    this.#trim("receipts", "to_s", RECEIPTS_KEPT_MAX);
+    keepNewest(this.#database, { table: "receipts", age: "to_s", countMax: RECEIPTS_KEPT_MAX });
   }
 
   /** Remembers proofs and payments, so that no other receipt of either type names them. */
@@ -202,7 +197,7 @@ export class ReceiptStore implements Disposable {
       more.bytes,
       more.msat,
     );
-    this.#trim("covered", "to_s", COVERED_MAX);
+    keepNewest(this.#database, { table: "covered", age: "to_s", countMax: COVERED_MAX });
   }
 
   draft(peerId: string, root: Hash): Draft | undefined {
@@ -252,16 +247,6 @@ export class ReceiptStore implements Disposable {
     for (const row of this.#database.all(`SELECT * FROM drafts ${which}`, value)) {
       this.endDraft(row.id as string, coveredOf(row));
     }
-  }
-
-  #trim(table: "receipts" | "covered", age: string, countMax: number): void {
-    const { n } = this.#database.get(`SELECT count(*) AS n FROM ${table}`) as { n: number };
-    if (n <= countMax) return;
-    this.#database.run(
-      `DELETE FROM ${table} WHERE rowid IN (
-         SELECT rowid FROM ${table} ORDER BY ${age}, rowid LIMIT ?)`,
-      n - countMax,
-    );
   }
 }
 

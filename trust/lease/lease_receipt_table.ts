@@ -1,9 +1,10 @@
 /** Receipts for leases on disk: one for each lease and role, and how far it is. */
 import type { Bytes } from "../../src/core/bytes.ts";
 import type { Sha256 } from "../../src/core/hash.ts";
-import type { SqliteConnection, SqlRow, SqlValue } from "../../src/sqlite/mod.ts";
+import type { SqliteConnection, SqlRow } from "../../src/sqlite/mod.ts";
 import type { Side } from "../co_signing.ts";
 import { LIST_MAX } from "../limits.ts";
+import { Conditions, keepNewest } from "../rows.ts";
 import { leaseReceiptIdOf, type SignedLeaseReceipt, writeLeaseReceipt } from "./lease_receipt.ts";
 import { LEASE_RECEIPTS_KEPT_MAX, REASON_CHARS_MAX } from "./limits.ts";
 
@@ -67,26 +68,18 @@ export class LeaseReceiptTable {
 
   /** The latest first. */
   list(filter: LeaseReceiptFilter = {}): KeptLeaseReceipt[] {
-    const where = ["TRUE"];
-    const values: SqlValue[] = [];
-    const add = (condition: string, value: SqlValue | undefined) => {
-      if (value === undefined) return;
-      where.push(condition);
-      values.push(value);
-    };
-    add("role = ?", filter.role);
-    add("other = ?", filter.other);
-    add("state = ?", filter.state);
-    add("to_s >= ?", filter.sinceS);
-    add("to_s < ?", filter.beforeS);
-    if (filter.idPrefix !== undefined) {
-      where.push("substr(id, 1, ?) = ?");
-      values.push(filter.idPrefix.length, filter.idPrefix);
-    }
+    const { idPrefix } = filter;
+    const where = new Conditions()
+      .add("role = ?", filter.role)
+      .add("other = ?", filter.other)
+      .add("state = ?", filter.state)
+      .add("to_s >= ?", filter.sinceS)
+      .add("to_s < ?", filter.beforeS)
+      .add(`substr(id, 1, ${idPrefix?.length ?? 0}) = ?`, idPrefix);
     const limit = Math.min(filter.limit ?? LIST_MAX, LIST_MAX);
-    const sql = `SELECT * FROM lease_receipts WHERE ${where.join(" AND ")}
+    const sql = `SELECT * FROM lease_receipts WHERE ${where.text}
       ORDER BY to_s DESC, id LIMIT ?`;
-    return this.#database.all(sql, ...values, limit).map(keptOf);
+    return this.#database.all(sql, ...where.values, limit).map(keptOf);
   }
 
   /** Keeps a receipt, in the place of one of the same lease and role; the oldest make room. */
@@ -107,13 +100,8 @@ export class LeaseReceiptTable {
       salt ?? null,
       reason?.slice(0, REASON_CHARS_MAX) ?? null,
     );
-    const over = this.count - LEASE_RECEIPTS_KEPT_MAX;
-    if (over <= 0) return;
-    this.#database.run(
-      `DELETE FROM lease_receipts WHERE rowid IN (
-         SELECT rowid FROM lease_receipts ORDER BY to_s, rowid LIMIT ?)`,
-      over,
-    );
+    const countMax = LEASE_RECEIPTS_KEPT_MAX;
+    keepNewest(this.#database, { table: "lease_receipts", age: "to_s", countMax });
   }
 
   /** Remembers that the other side has what we signed. */

@@ -2,15 +2,9 @@
  * Receipts for leases in public: Nostr events of kind 31082. Either side may publish one that both signed
  * and both let be published; its address (author and `d`, the lease's id) keeps one copy of each author.
  */
-import {
-  type EventTemplate,
-  type NostrEvent,
-  nostrPublicKey,
-  signEvent,
-  tagValue,
-} from "../../src/nostr/nostr.ts";
+import { type NostrEvent, nostrPublicKey, signEvent, tagValue } from "../../src/nostr/nostr.ts";
 import { parseCanonicalJson } from "../canonical_json.ts";
-import { isConsentedByBoth } from "../co_signing.ts";
+import { isConsentedByBoth, otherSide } from "../co_signing.ts";
 import { readLeaseReceipt, type SignedLeaseReceipt, writeLeaseReceipt } from "./lease_receipt.ts";
 import { LEASE_RECEIPT_CHARS_MAX } from "./limits.ts";
 import { verifyLeaseReceipt } from "./signing.ts";
@@ -31,24 +25,21 @@ export function leasePublicationOf(
   signed: SignedLeaseReceipt,
   by: { readonly secretKey: Uint8Array; readonly nowMs: number },
 ): NostrEvent | undefined {
-  const { lease, provider, consumer } = signed.receipt;
+  const { lease } = signed.receipt;
   const author = nostrPublicKey(by.secretKey);
-  if (author !== provider && author !== consumer) {
+  const other = otherSide(signed.receipt, author);
+  if (other === undefined) {
     throw new TypeError(
       `Cannot publish the receipt of ${lease}: ${author} is neither of its sides`,
     );
   }
   if (!isPublishable(signed)) return undefined;
-  const template: EventTemplate = {
+  return signEvent({
     kind: LEASE_RECEIPT_KIND,
     created_at: Math.floor(by.nowMs / 1000),
-    tags: [["d", lease], ["p", author === provider ? consumer : provider], [
-      "t",
-      LEASE_RECEIPT_TOPIC,
-    ]],
+    tags: [["d", lease], ["p", other], ["t", LEASE_RECEIPT_TOPIC]],
     content: writeLeaseReceipt(signed),
-  };
-  return signEvent(template, by.secretKey);
+  }, by.secretKey);
 }
 
 /**
@@ -60,8 +51,7 @@ export function readLeasePublication(event: NostrEvent): SignedLeaseReceipt | un
   if (event.content.length > LEASE_RECEIPT_CHARS_MAX) return undefined;
   const signed = readLeaseReceipt(parseCanonicalJson(event.content));
   if (signed === undefined || tagValue(event, "d") !== signed.receipt.lease) return undefined;
-  const { provider, consumer } = signed.receipt;
-  if (event.pubkey !== provider && event.pubkey !== consumer) return undefined;
+  if (otherSide(signed.receipt, event.pubkey) === undefined) return undefined;
   return isPublishable(signed) ? signed : undefined;
 }
 
