@@ -5,11 +5,13 @@
  *
  * Vocabulary: a *head* is a request without its body; an *exchange* is one request and its answer; a
  * *refusal* is an answer that says no; a *guest* is one connection as the server that admitted it sees
- * it; a *piece* is as much content as is read and sent at once.
+ * it, the *crowd* all of them; a *piece* is as much content as is read and sent at once.
  *
- * May import: `src/core`, and of the swarm the port of the store and `provider/deadline.ts`.
+ * May import: `src/core`, `src/nostr/relay/hosts.ts`, and of the swarm the port of the store and
+ * `provider/deadline.ts`.
  */
 export { isMultiRange, type Wanted, wantedOf } from "./conditions.ts";
+export { Crowd, type CrowdLimits } from "./crowd.ts";
 export { closeQuietly, HttpExchange, type HttpExchangeParts } from "./exchange.ts";
 export {
   type Guest,

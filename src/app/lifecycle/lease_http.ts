@@ -1,8 +1,8 @@
 /** The HTTP mode of a provider: its desk behind the node's own HTTP server. */
 import type { Clock } from "../../core/ports.ts";
-import { addressGroup, isLoopbackHost } from "../../nostr/relay/hosts.ts";
 import { type HttpDesk, ROUTES } from "../../../provisioning/http/mod.ts";
 import {
+  Crowd,
   type Guest,
   type GuestRequest,
   HttpExchange,
@@ -15,7 +15,7 @@ import {
 const LEASE_HTTP_LIMITS = {
   /** Connections in all and from one network: a spawn holds one for up to a minute. */
   connectionsMax: 1_000,
-  connectionsPerNetworkMax: 160,
+  connectionsPerAddressMax: 160,
   /** A head is one packet or two. */
   headMs: 10_000,
   idleMs: 30_000,
@@ -42,8 +42,7 @@ export class LeaseHttpServer implements AsyncDisposable {
   readonly url: string;
   readonly #options: LeaseHttpOptions;
   readonly #listener: HttpListener;
-  readonly #byNetwork = new Map<string, number>();
-  #count = 0;
+  readonly #crowd = new Crowd(LEASE_HTTP_LIMITS);
 
   /** @throws {SeedmintError} `unavailable` if the port is taken or may not be used. */
   constructor(options: LeaseHttpOptions) {
@@ -64,24 +63,8 @@ export class LeaseHttpServer implements AsyncDisposable {
   }
 
   #admit(remote: string, local: string): Guest | undefined {
-    const network = addressGroup(remote);
-    const here = this.#byNetwork.get(network) ?? 0;
-    // A proxy on this machine speaks for everybody.
-    const ownMax = isLoopbackHost(remote) || remote === local
-      ? LEASE_HTTP_LIMITS.connectionsMax
-      : LEASE_HTTP_LIMITS.connectionsPerNetworkMax;
-    if (this.#count >= LEASE_HTTP_LIMITS.connectionsMax || here >= ownMax) return undefined;
-    this.#count++;
-    this.#byNetwork.set(network, here + 1);
-    return {
-      answer: (request) => this.#answer(request, remote),
-      leave: () => {
-        this.#count--;
-        const left = this.#byNetwork.get(network)! - 1;
-        if (left > 0) this.#byNetwork.set(network, left);
-        else this.#byNetwork.delete(network);
-      },
-    };
+    const leave = this.#crowd.enter(remote, local);
+    return leave && { answer: (request) => this.#answer(request, remote), leave };
   }
 
   async #answer(request: GuestRequest, remote: string): Promise<boolean> {

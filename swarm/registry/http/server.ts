@@ -1,6 +1,6 @@
 /** A listener of the registry: the mirror's, or the one that is pushed to. */
 import type { Clock, Random } from "../../../src/core/ports.ts";
-import { addressGroup, isLoopbackHost } from "../../../src/nostr/relay/hosts.ts";
+import { Crowd } from "../../http/crowd.ts";
 import { type Guest, type GuestRequest, HttpListener, urlOfListener } from "../../http/listener.ts";
 import { LOCAL_REGISTRY } from "../index/mod.ts";
 import type { BlobStore } from "../../store/blob_store.ts";
@@ -75,13 +75,13 @@ export class RegistryServer implements AsyncDisposable {
   readonly #hosts: ReadonlySet<string>;
   readonly #parts: RegistryParts;
   readonly #listener: HttpListener;
-  readonly #countByGroup = new Map<string, number>();
-  #connectionCount = 0;
+  readonly #crowd: Crowd;
 
   private constructor(options: RegistryServerOptions) {
     const { store, reader, writer, clock, findImage, isOpenImage, naming, hosts = [] } = options;
     this.#options = options;
     this.#limits = { ...REGISTRY_SERVER_LIMITS, ...options.limits };
+    this.#crowd = new Crowd(this.#limits);
     this.#hosts = new Set(hosts.map((host) => host.toLowerCase()));
     this.#parts = {
       store,
@@ -128,23 +128,8 @@ export class RegistryServer implements AsyncDisposable {
   }
 
   #admit(remote: string, local: string): Guest | undefined {
-    const group = addressGroup(remote);
-    const count = this.#countByGroup.get(group) ?? 0;
-    const ownMax = isLoopbackHost(remote) || remote === local
-      ? this.#limits.connectionsMax
-      : this.#limits.connectionsPerAddressMax;
-    if (this.#connectionCount >= this.#limits.connectionsMax || count >= ownMax) return undefined;
-    this.#connectionCount++;
-    this.#countByGroup.set(group, count + 1);
-    return {
-      answer: (request) => this.#answer(request, local),
-      leave: () => {
-        this.#connectionCount--;
-        const left = this.#countByGroup.get(group)! - 1;
-        if (left > 0) this.#countByGroup.set(group, left);
-        else this.#countByGroup.delete(group);
-      },
-    };
+    const leave = this.#crowd.enter(remote, local);
+    return leave && { answer: (request) => this.#answer(request, local), leave };
   }
 
   async #answer(request: GuestRequest, localAddress: string): Promise<boolean> {
