@@ -1,33 +1,11 @@
 /** A provider over the real runc; started by runc_test.ts in namespaces of its own. */
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { RuncBackend } from "../../../provisioning/backends/runc/mod.ts";
-import { LeaseJournal } from "../../../provisioning/leases/mod.ts";
-import type { Image, Images } from "../../../provisioning/ports.ts";
-import { DEFAULT_SETTINGS, Provider, sshKit } from "../../../provisioning/provider/mod.ts";
 import type { SpawnRequest } from "../../../provisioning/wire/mod.ts";
-import { systemClock, systemRandom } from "../../../src/host/system.ts";
 import { busyboxImage } from "../../support/provisioning/busybox_image.ts";
-import { ALICE, BASIC, PROVIDER_KEY } from "../../support/provisioning/lease_world.ts";
+import { ALICE } from "../../support/provisioning/lease_world.ts";
 import { bareToken, MemoryTill, safeToken } from "../../support/provisioning/memory_till.ts";
+import { startRuncProvider } from "../../support/provisioning/runc_provider.ts";
 import { stateFolder } from "../backends/runc/lab.ts";
-
-/** One image, always here. */
-class OneImage implements Images {
-  readonly #image: Image;
-
-  constructor(image: Image) {
-    this.#image = image;
-  }
-
-  bring(): Promise<Image> {
-    return Promise.resolve(this.#image);
-  }
-
-  has(): boolean {
-    return true;
-  }
-}
 
 const stateDir = await stateFolder();
 globalThis.addEventListener("unload", () => Deno.removeSync(stateDir, { recursive: true }));
@@ -37,47 +15,7 @@ const image = await busyboxImage({
 });
 const till = new MemoryTill();
 
-async function start() {
-  const backend = await RuncBackend.open({
-    stateDir,
-    publicHost: "127.0.0.1",
-    clock: systemClock,
-    random: systemRandom,
-  });
-  const journal = LeaseJournal.open({ path: join(stateDir, "leases.sqlite") });
-  const provider = await Provider.start({
-    provider: PROVIDER_KEY,
-    settings: {
-      ...DEFAULT_SETTINGS,
-      name: "Test",
-      specs: [{
-        ...BASIC,
-        cpuMillicores: 100,
-        memoryMb: 64,
-        diskMb: 64,
-        rateMsatPerS: 1000,
-      }],
-      minDurationMs: 1000,
-      ports: { first: 31_500, last: 31_599 },
-    },
-    journal,
-    backend,
-    till,
-    images: new OneImage(image),
-    ssh: sshKit({ clock: systemClock, random: systemRandom }),
-    clock: systemClock,
-    random: systemRandom,
-  });
-  return {
-    provider,
-    backend,
-    [Symbol.asyncDispose]: async () => {
-      await provider[Symbol.asyncDispose]();
-      journal[Symbol.dispose]();
-      await backend[Symbol.asyncDispose]();
-    },
-  };
-}
+const start = () => startRuncProvider(stateDir, { image, till });
 
 function spawn(token: string): SpawnRequest {
   return {
