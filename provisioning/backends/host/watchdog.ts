@@ -82,9 +82,12 @@ export async function watchdogPid(pidFile: string): Promise<number | undefined> 
 class Ends {
   readonly #clock: Clock;
   #known = new Map<string, { readonly expiresMs: number; readonly untilMs: number }>();
+  /** Wall-clock minus steady time at the last look. */
+  #offsetMs: number;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#offsetMs = clock.nowMs() - clock.monotonicMs();
   }
 
   /** Those that are over, and how long after the end on record that is by the wall clock. */
@@ -92,6 +95,9 @@ class Ends {
     leases: readonly InstanceSummary[],
   ): { readonly leaseId: string; readonly lateMs: number }[] {
     const [nowMs, steadyMs] = [this.#clock.nowMs(), this.#clock.monotonicMs()];
+    // An end that is new since the last look may be by the clock of before or of now: the later counts.
+    const offsetMs = Math.min(this.#offsetMs, nowMs - steadyMs);
+    this.#offsetMs = nowMs - steadyMs;
     const known = new Map<string, { readonly expiresMs: number; readonly untilMs: number }>();
     const over = [];
     for (const { leaseId, expiresMs } of leases) {
@@ -100,7 +106,7 @@ class Ends {
       const before = this.#known.get(leaseId);
       const end = before?.expiresMs === expiresMs
         ? before
-        : { expiresMs, untilMs: steadyMs + expiresMs - nowMs };
+        : { expiresMs, untilMs: expiresMs - offsetMs };
       known.set(leaseId, end);
       if (steadyMs < end.untilMs + WATCHDOG_GRACE_MS) continue;
       over.push({ leaseId, lateMs: Math.min(WATCHDOG_GRACE_MS, nowMs - expiresMs) });

@@ -64,3 +64,13 @@ Deno.test("the watchdog goes by the end that a provider moved with the wall cloc
     await clock.advance(15_000);
     assert.ok(ended.length > 0);
   }));
+
+Deno.test("the watchdog takes an end that changed with the wall clock in one second for the later one", () =>
+  watch(async ({ clock, lease, ended }) => {
+    lease.expiresMs += 5_000;
+    clock.jump(HOUR_MS);
+    await clock.advance(60_000);
+    assert.deepEqual(ended, []);
+    await clock.advance(10_000);
+    assert.ok(ended.length > 0);
+  }));
