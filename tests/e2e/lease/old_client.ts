@@ -68,7 +68,11 @@ export class OldClient implements AsyncDisposable {
       answered.resolve(answer);
     };
     this.#waiting.add(hear);
-    const timer = setTimeout(() => answered.reject(new Error("no answer came")), withinMs);
+    const timer = setTimeout(
+      () =>
+        answered.reject(new Error(`no answer came to ${request.type} ${request.requestId ?? ""}`)),
+      withinMs,
+    );
     try {
       const { report } = await sendPrivate(
         { kind, recipient, text: buildRequest(request) },

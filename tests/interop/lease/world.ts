@@ -204,7 +204,11 @@ export class LeaseWorld implements AsyncDisposable {
     await Promise.allSettled([...this.#processes].map((process) => process.stop()));
     for (const path of this.#watchdogs) {
       const pid = Number(await Deno.readTextFile(path).catch(() => 0));
-      if (pid > 1) await Deno.kill(pid, "SIGTERM");
+      try {
+        if (pid > 1) Deno.kill(pid, "SIGTERM");
+      } catch {
+        // It went by itself.
+      }
     }
   }
 
