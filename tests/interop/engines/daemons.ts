@@ -28,7 +28,9 @@ export async function startEngine(
 ): Promise<RunningEngine | string> {
   const plan = await PLANS[name](directory);
   if (!await isInstalled(plan.program)) return `${plan.program} is not installed`;
-  const [program, ...args] = [...within, plan.program, ...plan.args] as [string];
+  // What an engine leaves where it was started, as podman's monitor does, is not left in the project.
+  const there = ["env", `--chdir=${directory}`];
+  const [program, ...args] = [...within, ...there, plan.program, ...plan.args] as [string];
   const start = () => new Daemon(program, args, plan.env);
   let daemon = start();
   const answers = () =>
