@@ -6,21 +6,24 @@ import type { BookedPayment, BookedRefund } from "./book/payment.ts";
 import { refundIdOf } from "./book/payment_cost.ts";
 import type { LesseeContext } from "./context.ts";
 
+/**
+ * By what the provider said. `payment-required` and `not-found` are not among them: they say that no token
+ * was made, and an agent's allowance goes by that.
+ */
 const CODES: Readonly<Record<string, ErrorCode>> = {
-  declined: "payment-required",
   abandoned: "aborted",
   silence: "timeout",
   unsendable: "invalid",
   protocol: "protocol",
-  insufficient_payment: "payment-required",
-  payment_required: "payment-required",
+  insufficient_payment: "denied",
+  payment_required: "denied",
   no_capacity: "busy",
   rate_limited: "busy",
   draining: "busy",
-  image_unavailable: "not-found",
-  not_found: "not-found",
-  spec_unavailable: "not-found",
-  lease_expired: "not-found",
+  image_unavailable: "unavailable",
+  not_found: "unavailable",
+  spec_unavailable: "unavailable",
+  lease_expired: "unavailable",
   invalid_request: "invalid",
   denied: "denied",
   not_owner: "denied",
@@ -41,7 +44,9 @@ export function failureOf(
 ): SeedmintError {
   const problem = payment?.problem;
   const name = problem === undefined ? "unknown" : errorTypeOf(problem.error);
-  const code = CODES[problem?.error ?? ""] ?? CODES[name] ?? "unavailable";
+  const code = payment?.state === "declined"
+    ? "payment-required"
+    : CODES[problem?.error ?? ""] ?? CODES[name] ?? "unavailable";
   const why = problem?.message ?? lease.end?.message ?? "it failed";
   const refund = payment === undefined ? undefined : context.book.refunds.get(refundIdOf(payment));
   const money = payment === undefined ? "" : ` ${moneyOf(payment, refund)}`;

@@ -117,7 +117,7 @@ export class Lessee implements AsyncDisposable {
    * Rents. Resolves once the lease is live.
    *
    * @throws {SeedmintError} `payment-required` if the purse declined, `timeout` if the provider does not
-   * answer, `denied`, `busy`, `not-found`, … if it refused. The message says where the money is, and
+   * answer, `denied`, `busy`, `unavailable`, … if it refused. The message says where the money is, and
    * `cause.error` is the provider's own word.
    */
   async spawn(wish: SpawnWish, options: WishOptions): Promise<BookedLease> {

@@ -122,7 +122,7 @@ const scenarios: readonly Scenario[] = [
     firstKill: 7,
     prepare: (world) => world.images.missing.add("alpine:3.20"),
     steps: [
-      ({ lessee }) => settled(lessee.spawn(WISH, { signal: SIGNAL }), "not-found"),
+      ({ lessee }) => settled(lessee.spawn(WISH, { signal: SIGNAL }), "unavailable"),
       1_800_000,
     ],
     check: (world, { book, lessee }) => {
