@@ -62,7 +62,7 @@ async function jump(world: LeaseWorld, path: string): Promise<void> {
   );
   await set(0);
   await provider.process.stop();
-  await world.assertBooks(provider);
+  await world.assertBooks();
 }
 
 /** See the head of this file. */

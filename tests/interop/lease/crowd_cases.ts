@@ -55,7 +55,7 @@ async function crowd(world: LeaseWorld, provider: WorldProvider): Promise<void> 
     await world.purse.receive(refund.token);
   }
   assert.deepEqual(await world.instances(NAME), []);
-  await world.assertBooks(provider);
+  await world.assertBooks();
 }
 
 /** See the head of this file. */

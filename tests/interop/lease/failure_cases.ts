@@ -54,7 +54,7 @@ export async function failureCases(world: LeaseWorld, check: Check): Promise<voi
       const backSat = await refundOf(world, answers[1]!, "image_unavailable");
       assert.ok(backSat >= PAID_SAT - 2, `${backSat} sat came back`);
       assert.deepEqual(await world.instances(), before);
-      await world.assertBooks(provider);
+      await world.assertBooks();
     });
   }
   await check("an engine that refuses costs nothing", () =>
@@ -65,7 +65,7 @@ export async function failureCases(world: LeaseWorld, check: Check): Promise<voi
       const backSat = await refundOf(world, answer, "backend_error");
       assert.ok(backSat >= PAID_SAT - 2, `${backSat} sat came back`);
       assert.deepEqual(await world.instances(), before);
-      await world.assertBooks(provider);
+      await world.assertBooks();
     }));
   await provider.process.stop();
 }

@@ -57,7 +57,7 @@ async function killIn(world: LeaseWorld, state: typeof STATES[number]): Promise<
   assert.ok(!(await world.instances()).includes(lease));
   assert.deepEqual(await world.statesOf(request.token), ["SPENT"]);
   await next.process.stop();
-  await world.assertBooks(next);
+  await world.assertBooks();
 }
 
 function edit(world: LeaseWorld, sql: string): void {

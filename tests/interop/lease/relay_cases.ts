@@ -69,7 +69,7 @@ async function repeat(world: LeaseWorld, provider: WorldProvider): Promise<void>
   const stopped = await client.ask(provider.npub, { type: "stop", lease: answer.lease });
   assert.equal(stopped.type, "stop", JSON.stringify(stopped));
   if (stopped.type === "stop" && stopped.refund) await world.purse.receive(stopped.refund.token);
-  await world.assertBooks(provider);
+  await world.assertBooks();
 }
 
 /** While the relay is gone a lease ends, another one fails for want of SSH, and a third is asked for. */
@@ -112,7 +112,7 @@ async function lose(world: LeaseWorld, provider: WorldProvider): Promise<void> {
     await setLink("relay", "up");
     await release().catch(() => {});
   }
-  await world.assertBooks(provider);
+  await world.assertBooks();
 }
 
 /** See the head of this file. */

@@ -88,7 +88,7 @@ export async function rent(
   assert.ok(Number(stopped.refundSat) > 100, JSON.stringify(stopped));
   assert.ok(!(await world.instances(name)).includes(String(lease.lease)), JSON.stringify(lease));
   assert.notEqual((await shell("true")).code, 0, "nobody is there any more");
-  await world.assertBooks(provider);
+  await world.assertBooks();
 }
 
 async function expire(world: LeaseWorld, provider: WorldProvider): Promise<void> {
@@ -107,7 +107,7 @@ async function expire(world: LeaseWorld, provider: WorldProvider): Promise<void>
   }, 40_000);
   assert.ok(lateMs >= -500 && lateMs <= LATE_MS_MAX, `${lateMs} ms late`);
   await assert.rejects(Deno.connect({ hostname: String(host), port: sshPort }));
-  await world.assertBooks(provider);
+  await world.assertBooks();
   console.log(`        it ended ${lateMs} ms after its time`);
 }
 

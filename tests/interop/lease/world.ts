@@ -41,6 +41,7 @@ export class LeaseWorld implements AsyncDisposable {
   readonly relay = `ws://${ADDRESSES.relay}:7777`;
   readonly #processes = new Set<ChildProcess>();
   readonly #watchdogs = new Set<string>();
+  readonly #providers = new Set<string>();
   net!: Devnet;
   /** Of this machine, of another one alone, and one that nobody has. */
   images!: { readonly box: string; readonly foreign: string; readonly missing: string };
@@ -94,6 +95,7 @@ export class LeaseWorld implements AsyncDisposable {
     const { name = "provider", flags = [], by = [] } = options;
     const data = this.bench.path(name);
     await Deno.mkdir(this.stateDir(name), { recursive: true, mode: 0o711 });
+    this.#providers.add(data);
     this.#watchdogs.add(join(this.stateDir(name), "watchdog.pid"));
     const process = new ChildProcess({
       script: "node.ts",
@@ -175,9 +177,9 @@ export class LeaseWorld implements AsyncDisposable {
   }
 
   /** What each mint owes is what wallets hold, and no wallet finds fault with itself. */
-  async assertBooks(...providers: Pick<WorldProvider, "data">[]): Promise<void> {
+  async assertBooks(): Promise<void> {
     await this.purse[Symbol.asyncDispose]();
-    const parties = [this.anna, this.#purseData, ...new Set(providers.map(({ data }) => data))];
+    const parties = [this.anna, this.#purseData, ...this.#providers];
     await Promise.all(parties.map((data) => ok("wallet", "resume", "--data", data)));
     const held = await Promise.all(parties.map(async (data) => {
       const { mints } = await ok("wallet", "balance", "--data", data);
