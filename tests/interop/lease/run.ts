@@ -1,8 +1,8 @@
 /**
  * Compute leases over a network: a provider's host, a lessee's host, a relay's and that of two mints,
  * each a network of its own on one switch, and every part a process of its own. All of it runs in
- * namespaces that are gone when the suite ends. With `--all` also what takes longer: engines with a
- * daemon. The last line is `N passed, N failed`.
+ * namespaces that are gone when the suite ends. With `--all` also what takes longer: a wall clock that is
+ * set, and engines with a daemon. The last line is `N passed, N failed`.
  */
 import { labMissing as runcMissing } from "../../provisioning/backends/runc/lab.ts";
 import { runInLab } from "../registry/lab.ts";
