@@ -208,7 +208,9 @@ async function plain(layer: ImageLayer): Promise<AsyncIterable<Uint8Array>> {
     );
   }
   const stream = await layer.open();
-  if (isZstd) return uncompressed(inFrames(stream), createZstdDecompress({ chunkSize: WRITE_BYTES }));
+  if (isZstd) {
+    return uncompressed(inFrames(stream), createZstdDecompress({ chunkSize: WRITE_BYTES }));
+  }
   // Not DecompressionStream: it takes one gzip member, and layers that can be read in parts have many.
   return isGzip ? uncompressed(stream, createGunzip({ chunkSize: WRITE_BYTES })) : stream;
 }

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { SeedmintError } from "../../core/errors.ts";
-import { mustRun } from "../../../provisioning/machine/mod.ts";
+import { isThere, mustRun } from "../../../provisioning/machine/mod.ts";
 import { archiveOf } from "./archive.ts";
 import { LOOK_MS_MAX, OUTPUT_BYTES_MAX, TREE_BYTES_MAX, TREE_FILES_MAX } from "./limits.ts";
 import { importedPackages, type NeededPackage, trimManifest } from "./packages.ts";
@@ -22,9 +22,6 @@ const PARTS = [
   "trust",
   "wallet",
 ];
-
-/** Where packages are kept, as Deno has them. */
-const REGISTRY = "registry.npmjs.org";
 
 /** What no program reads: types, and maps for debuggers. */
 const LEFT_OUT = /\.(d\.[cm]?ts|map)$/;
@@ -140,18 +137,41 @@ async function readPackages(
     outputBytesMax: OUTPUT_BYTES_MAX,
   });
   const { npmCache } = JSON.parse(text) as { npmCache: string };
-  const cache = join(npmCache, REGISTRY);
+  const registries = await foldersOf(npmCache);
   for (const { name, version } of packages) {
-    const folder = join(cache, name, version);
-    if (!await Deno.stat(folder).then(() => true, () => false)) {
+    const path = `${name}/${version}`;
+    const registry = await firstWith(registries, (one) => isThere(join(npmCache, one, path)));
+    if (registry === undefined) {
       throw new SeedmintError(
         "unavailable",
         `Cannot bring the package ${name} ${version} to another host: it is not in Deno's cache ` +
           "here; run deno install in the checkout",
       );
     }
-    await readPart(new URL(`file://${folder}`), `npm/${REGISTRY}/${name}/${version}`, files);
+    const folder = new URL(`file://${join(npmCache, registry, path)}`);
+    await readPart(folder, `npm/${registry}/${path}`, files);
   }
+}
+
+/** Folders of Deno's cache, one for each registry that packages came from, in a fixed order. */
+async function foldersOf(npmCache: string): Promise<string[]> {
+  const names: string[] = [];
+  try {
+    for await (const { name, isDirectory } of Deno.readDir(npmCache)) {
+      if (isDirectory) names.push(name);
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return names.sort();
+}
+
+async function firstWith<T>(
+  items: readonly T[],
+  isRight: (item: T) => Promise<boolean>,
+): Promise<T | undefined> {
+  for (const item of items) if (await isRight(item)) return item;
+  return undefined;
 }
 
 async function readPart(url: URL, path: string, files: ProgramFile[]): Promise<void> {

@@ -37,7 +37,7 @@ case "$*" in
       await new Promise(() => setInterval(() => {}, 1000))' ;;
   *"node.ts status"*) echo '{"running":true,"npub":"npub1x","peerId":"12D3Koo"}' ;;
   *"node.ts provider status"*) echo '{"state":"lending","problems":[]}'; exit 1 ;;
-  *"node.ts config"*) [ -f "$DENO_DIR/npm/registry.npmjs.org/a/1.0.0/a.js" ] ;;
+  *"node.ts config"*) [ -f "$DENO_DIR/npm/packages.example.org/a/1.0.0/a.js" ] ;;
 esac
 `;
 
@@ -146,7 +146,7 @@ Deno.test("bootstrap over SSH", async (t) => {
     program: versionOf([
       textFile("node.ts", "1"),
       textFile(`src/${"long/".repeat(30)}name with space.ts`, "2"),
-      textFile("npm/registry.npmjs.org/a/1.0.0/a.js", "3"),
+      textFile("npm/packages.example.org/a/1.0.0/a.js", "3"),
     ]),
     settings: `mint = ["${SECRET}"]\n`,
     hashOf: (text) => createHash("sha256").update(text).digest("hex"),

@@ -84,8 +84,8 @@ async function lesseeCases(ground: Rented): Promise<void> {
       ],
       stdin: "null",
     }).output();
-    const [out, err] = [ran.stdout, ran.stderr].map((it) => new TextDecoder().decode(it));
-    assert.equal(out, "paygress-1000\n", err);
+    const textOf = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+    assert.equal(textOf(ran.stdout), "paygress-1000\n", textOf(ran.stderr));
   });
 
   await check("our status reads its answer", async () => {
@@ -108,7 +108,7 @@ async function lesseeCases(ground: Rented): Promise<void> {
     for (const words of [["stop", id(), "--yes"], ["logs", id()], ["exec", id(), "id"]]) {
       const { code, lines } = await verb(...words);
       assert.notEqual(code, 0);
-      assert.match(JSON.stringify(lines.at(-1)), /does not know how/, words[0]);
+      assert.match(JSON.stringify(lines.at(-1)), /does not know how/, words.join(" "));
     }
   });
 
