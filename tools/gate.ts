@@ -25,8 +25,8 @@ interface Step {
 /** One step, in milliseconds: several times what the tests take on two idle cores. */
 const STEP_MS_MAX = 33 * 60_000;
 
-/** Tests that start neither nodes nor containers, which the other lane does. */
-const QUIET_TESTS = ["core", "nostr", "paid_world", "sim", "sqlite", "trust", "wallet"]
+/** Tests that start neither nodes nor containers, which the other lane does; both take as long. */
+const QUIET_TESTS = ["core", "nostr", "paid_world", "sim", "sqlite", "swarm", "trust", "wallet"]
   .map((folder) => `tests/${folder}`);
 
 /** Steps in their order; those in one row run at once. */
