@@ -48,6 +48,8 @@ async function outside(): Promise<AsyncDisposable> {
         server.kill("SIGKILL");
         await server.status;
       }
+      // With its namespace the link would go some time later, and take the name of the next with it.
+      await host("ip", "link", "del", "up0");
       await host("ip", "netns", "del", "world");
       await Deno.remove(folder, { recursive: true });
     },
