@@ -2,6 +2,7 @@
 import { SSH_PORT_INSIDE } from "../../provisioning/backends/host/mod.ts";
 import { readBanner } from "../../provisioning/ssh/mod.ts";
 import { systemClock } from "../../src/host/system.ts";
+import { run } from "./run.ts";
 
 /** What a container by hand is made of. */
 export interface RawOptions {
@@ -70,14 +71,4 @@ export async function rawRunc(
       await Deno.remove(folder, { recursive: true });
     },
   };
-}
-
-async function run(argv: readonly string[]): Promise<void> {
-  const { success, stderr } = await new Deno.Command(argv[0]!, {
-    args: argv.slice(1),
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped",
-  }).output();
-  if (!success) throw new Error(`${argv[0]} failed: ${new TextDecoder().decode(stderr)}`);
 }

@@ -5,6 +5,7 @@ import { createGunzip } from "node:zlib";
 import type { Sha256 } from "../../src/core/hash.ts";
 import type { Image, ImageLayer } from "../../provisioning/ports.ts";
 import { UnpackedImages } from "../../provisioning/unpack/mod.ts";
+import { run } from "./run.ts";
 
 /** One archive in one form. */
 export interface Unpacking {
@@ -107,14 +108,4 @@ async function imageOf(form: Unpacking["form"], file: string, diffId: Sha256): P
     config: { env: [], entrypoint: [], cmd: [], exposedPorts: [] },
     layers: [layer],
   };
-}
-
-async function run(argv: readonly string[]): Promise<void> {
-  const { success, stderr } = await new Deno.Command(argv[0]!, {
-    args: argv.slice(1),
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped",
-  }).output();
-  if (!success) throw new Error(`${argv[0]} failed: ${new TextDecoder().decode(stderr)}`);
 }

@@ -10,7 +10,7 @@ import {
   type Tier,
   tierSchema,
 } from "./provider_values.ts";
-import { registrySchema } from "./registry_settings.ts";
+import { PUBLIC_REGISTRIES, registrySchema } from "./registry_settings.ts";
 import { setting } from "./setting.ts";
 import {
   booleanSchema,
@@ -204,15 +204,7 @@ export const PROVIDER_SETTINGS = {
   }),
   providerRegistry: setting<readonly string[]>({
     placeholder: "REGISTRY",
-    default: [
-      "docker.io",
-      "ghcr.io",
-      "quay.io",
-      "registry.k8s.io",
-      "gcr.io",
-      "public.ecr.aws",
-      "mcr.microsoft.com",
-    ],
+    default: PUBLIC_REGISTRIES,
     description:
       "Registries that a lessee's image may be brought from, over HTTPS, without any login of ours",
     schema: listSchema(registrySchema),

@@ -13,6 +13,17 @@ import {
 } from "./values.ts";
 import { v } from "../schema.ts";
 
+/** Where most images of the public come from. */
+export const PUBLIC_REGISTRIES: readonly string[] = [
+  "docker.io",
+  "ghcr.io",
+  "quay.io",
+  "registry.k8s.io",
+  "gcr.io",
+  "public.ecr.aws",
+  "mcr.microsoft.com",
+];
+
 /** What the mirror does with what it does not have. */
 export const MIRROR_MODES = ["pull-through", "miss-404"] as const;
 
@@ -80,15 +91,7 @@ export const REGISTRY_SETTINGS = {
   }),
   mirrorRegistry: setting<readonly string[]>({
     placeholder: "REGISTRY",
-    default: [
-      "docker.io",
-      "ghcr.io",
-      "quay.io",
-      "registry.k8s.io",
-      "gcr.io",
-      "public.ecr.aws",
-      "mcr.microsoft.com",
-    ],
+    default: PUBLIC_REGISTRIES,
     description: "Registries that are mirrored; all others are answered 404",
     schema: listSchema(registrySchema),
     isList: true,
