@@ -48,7 +48,7 @@ export function checkPortsFree(spec: InstanceSpec): void {
   const taken = (port: number) =>
     new SeedmintError(
       "conflict",
-      `Cannot create ${spec.leaseId}: something of the host listens on port ${port}; choose another range of ports`,
+      `Cannot create ${spec.leaseId}: something of the host uses port ${port}; choose another range of ports`,
     );
   for (const port of [spec.ssh.hostPort, ...portsOf("tcp")]) {
     try {

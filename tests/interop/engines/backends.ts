@@ -6,12 +6,15 @@ import { LxdBackend } from "../../../provisioning/backends/lxd/mod.ts";
 /** An engine with a daemon. */
 export type EngineName = "docker" | "podman" | "lxd" | "incus";
 
-/** The first host port of each: two of them run at a time, in one network. */
+/**
+ * The first host port of each: two of them run at a time, in one network. All are below those that
+ * the kernel gives to connections (from 32 768), which would take one from a lease by chance.
+ */
 export const FIRST_PORT: Readonly<Record<EngineName, number>> = {
-  podman: 31_000,
-  docker: 32_000,
-  lxd: 33_000,
-  incus: 34_000,
+  podman: 28_000,
+  docker: 29_000,
+  lxd: 30_000,
+  incus: 31_000,
 };
 
 /** Opens one. */
