@@ -84,7 +84,7 @@ export const CHOICE_LIMITS = {
 
 /** Limits of the market. */
 export const MARKET_LIMITS = {
-  /** Providers that are remembered; the one heard longest ago goes first. */
+  /** Providers that are remembered: whoever gives no sign of life goes first, then who came last. */
   providersMax: 2_000,
   /** Offers that one answer of relays may hold before older ones are asked for, and how often that is. */
   pageEvents: 300,

@@ -7,6 +7,7 @@ import type { Sha256 } from "../../src/core/hash.ts";
 import { LeaseJournal } from "../../provisioning/leases/mod.ts";
 import { ProcessLock } from "../../src/sqlite/mod.ts";
 import type { WalletApi } from "../../wallet/wallet_api.ts";
+import { sharedPorts } from "../../src/app/lending/local_ports.ts";
 import { walletDouble } from "./wallet_double.ts";
 
 /** A machine of its own, with what a node keeps on it. */
@@ -94,6 +95,17 @@ Deno.test("provider setup writes what is lent, and says what is missing", async 
   assert.match(out, /BAD {2}address +not known/);
   const tiers = (await machine.settings())["provider-tier"] as { id: string }[];
   assert.equal(tiers[0]!.id, "basic");
+});
+
+Deno.test("ports that the kernel gives to connections are found, unless they are reserved", () => {
+  const local = "32768\t60999\n";
+  const range = { first: 32_000, last: 33_000 };
+  assert.equal(sharedPorts({ first: 30_000, last: 32_767 }, { local, reserved: "" }), undefined);
+  assert.deepEqual(sharedPorts(range, { local, reserved: "\n" }), { first: 32_768, last: 33_000 });
+  const some = { local, reserved: "32768,32900-33500\n" };
+  assert.deepEqual(sharedPorts(range, some), { first: 32_769, last: 32_899 });
+  assert.equal(sharedPorts(range, { local, reserved: "32768-33000\n" }), undefined);
+  assert.equal(sharedPorts(range, { local: "", reserved: "" }), undefined);
 });
 
 Deno.test("provider setup keeps what the file says, and what it was before", async () => {

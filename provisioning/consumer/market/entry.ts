@@ -40,6 +40,12 @@ export class MarketEntry {
     return Math.max(this.#offer.event.created_at, this.#lastBeat()?.value.timestampS ?? 0);
   }
 
+  /** Whether a heartbeat says so at `nowS`. */
+  isOnline(nowS: number): boolean {
+    const beat = this.#lastBeat();
+    return beat !== undefined && nowS - beat.value.timestampS < ONLINE_S;
+  }
+
   /** The newest offer counts; one of today's kind before one of the oldest. */
   addOffer(offer: Read<AnyOffer>): void {
     const known = this.#offer;
@@ -75,7 +81,7 @@ export class MarketEntry {
     const beat = this.#lastBeat();
     const common = {
       provider: this.provider,
-      isOnline: beat !== undefined && nowS - beat.value.timestampS < ONLINE_S,
+      isOnline: this.isOnline(nowS),
       seenS: this.seenS,
       revocations: [...this.#revocations.values()].map((one) => one.value),
       promotions: [...this.#promotions.values()].map((one) => one.value),

@@ -237,9 +237,23 @@ export class Market implements Disposable {
     if (this.#entries.size > MARKET_LIMITS.providersMax * 1.1) this.#shrink();
   }
 
+  /**
+   * Anybody makes keys by the thousand and dates what they say. So those go first that give no sign of
+   * life, and of the others the newcomers: no flood takes the place of who was here before it.
+   */
   #shrink(): void {
-    const oldest = [...this.#entries.values()].sort((a, b) => a.seenS - b.seenS);
-    for (const entry of oldest.slice(0, this.#entries.size - MARKET_LIMITS.providersMax)) {
+    const nowS = this.#nowS();
+    const worth = (entry: MarketEntry) =>
+      this.#options.scores?.scoreOf(entry.provider) !== undefined
+        ? 2
+        : entry.isOnline(nowS)
+        ? 1
+        : 0;
+    // A map keeps its order, and sorting the order of equals: the one known longest comes first.
+    const ranked = [...this.#entries.values()]
+      .map((entry) => ({ entry, worth: worth(entry) }))
+      .sort((a, b) => b.worth - a.worth);
+    for (const { entry } of ranked.slice(MARKET_LIMITS.providersMax)) {
       this.#entries.delete(entry.provider);
     }
   }

@@ -5,6 +5,7 @@ import type { Config } from "../config/settings.ts";
 import { openBackend } from "../lifecycle/provider/backend.ts";
 import { formatBytes } from "../output/format.ts";
 import { lendingLine, mayLend } from "../permissions.ts";
+import { connectionPorts } from "./local_ports.ts";
 
 /** One thing that was looked at. */
 export interface Finding {
@@ -64,6 +65,7 @@ export async function examineLending(
       ? relayFindings
       : [bad("relays", "none, and lessees find providers by relays", "name one with --relay URL")]),
     ...addressFindings(config),
+    ...await portFindings(config),
   ];
 }
 
@@ -106,6 +108,22 @@ function addressFindings(config: Config): readonly Finding[] {
     ok: true,
     text: `${reach}, ports ${first} to ${last}`,
     next: "let TCP and UDP to these ports in, wherever a firewall is",
+  }];
+}
+
+/** A lease fails whose port a connection of this machine holds by chance. */
+async function portFindings(config: Config): Promise<readonly Finding[]> {
+  // The ports of a cluster are its nodes'.
+  if (config.providerBackend === "kubernetes") return [];
+  const shared = await connectionPorts(config.providerPorts);
+  if (shared === undefined) return [];
+  const { first, last } = shared;
+  return [{
+    subject: "ports",
+    ok: true,
+    text: `connections of this machine use ${first} to ${last}, too, and fail leases by chance`,
+    next: "choose others with --provider-ports, or keep them free: " +
+      `sysctl -w net.ipv4.ip_local_reserved_ports=${first}-${last}`,
   }];
 }
 

@@ -141,6 +141,38 @@ Deno.test("Market.list() filters and sorts", async () => {
   assert.deepEqual(big?.specs.map(({ id }) => id), ["big"]);
 });
 
+Deno.test("a flood of fresh keys takes the place of no provider that is known and alive", async () => {
+  const fair = new Fair();
+  await fair.offer(1);
+  await fair.beat(1);
+  await fair.offer(2);
+  fair.scores.set(keyOf(2), 1);
+  await fair.names();
+  fair.market.follow();
+  const ahead = fair.nowS + 800;
+  for (let index = 0; index < 2_300; index++) {
+    const secret = new Uint8Array(32).fill(7);
+    new DataView(secret.buffer).setUint32(0, index + 1);
+    const body: OfferBody = {
+      provider: nostrPublicKey(secret),
+      name: `Flood ${index}`,
+      capabilities: [],
+      specs: [BASIC],
+      mints: [],
+      uptimePercent: 100,
+      jobsCompletedCount: 5,
+      isolation: "shared-kernel",
+    };
+    await fair.relay.publish(signEvent(buildOffer(body, { createdAtS: ahead }), secret));
+  }
+  const names = fair.market.list().map(({ name }) => name);
+  assert.ok(names.length <= 2_200, `${names.length}`);
+  assert.deepEqual(names.filter((name) => name.startsWith("Provider")).sort(), [
+    "Provider 1",
+    "Provider 2",
+  ]);
+});
+
 Deno.test("Market takes what is said of a provider from its own key alone", async () => {
   const fair = new Fair();
   await fair.offer(1);
