@@ -16,30 +16,42 @@ export interface BackendUnderTest {
   readonly image: Image;
   /** The first of a thousand host ports that may be used. */
   readonly firstPort: number;
-  /** Whether processes really run: the memory twin only says so. */
-  readonly isReal: boolean;
   /** A second handle on the same engine, as after a restart of the provider. */
-  readonly again?: () => Promise<Backend>;
+  readonly again: () => Promise<Backend>;
+}
+
+/** What can be asked of an engine: cases that need more are ignored, and their names say so. */
+export interface EngineTraits {
+  /** Whether processes really run: doubles only say so. @default {true} */
+  readonly isReal?: boolean;
   /** Whether a full disk is full inside; some engines can only end what took too much. @default {true} */
   readonly hasDiskQuota?: boolean;
 }
+
+/** What a case needs of an engine besides its answers. */
+type Need = "processes" | "a disk quota";
 
 const OWNER = "ab".repeat(32);
 const signal = new AbortController().signal;
 let count = 0;
 
 /** Registers the suite under `name`; `open` is called once. */
-export function testBackend(name: string, open: () => Promise<BackendUnderTest>): void {
+export function testBackend(
+  name: string,
+  open: () => Promise<BackendUnderTest>,
+  traits: EngineTraits = {},
+): void {
   let opened: Promise<BackendUnderTest> | undefined;
-  for (const [sentence, run, isForReal] of CASES) {
+  for (const [sentence, run, need] of CASES) {
+    const missing = need === undefined ? undefined : lack(need, traits);
     Deno.test({
-      name: `${name} ${sentence}`,
+      name: `${name} ${sentence}${missing === undefined ? "" : ` (skipped: ${missing})`}`,
+      ignore: missing !== undefined,
       // The engine is held open over all of them.
       sanitizeOps: false,
       sanitizeResources: false,
       fn: async () => {
         const world = await (opened ??= open());
-        if (isForReal && !world.isReal) return;
         const spec = await makeSpec(world);
         try {
           await run(world.backend, spec, world);
@@ -49,6 +61,15 @@ export function testBackend(name: string, open: () => Promise<BackendUnderTest>)
       },
     });
   }
+}
+
+/** Why an engine cannot be asked for `need`; undefined if it can. */
+function lack(
+  need: Need,
+  { isReal = true, hasDiskQuota = true }: EngineTraits,
+): string | undefined {
+  if (!isReal) return "no processes run there";
+  return need === "a disk quota" && !hasDiskQuota ? "it has no disk quota" : undefined;
 }
 
 /** A specification with a name and ports of its own. */
@@ -79,7 +100,7 @@ export async function makeSpec(
 type Case = readonly [
   string,
   (backend: Backend, spec: InstanceSpec, world: BackendUnderTest) => Promise<void>,
-  isForReal?: boolean,
+  need?: Need,
 ];
 
 const CASES: readonly Case[] = [
@@ -135,7 +156,7 @@ const CASES: readonly Case[] = [
       { clock: systemClock, withinMs: 60_000 },
     );
     assert.match(banner, /^SSH-2\.0-/);
-  }, true],
+  }, "processes"],
   ["lists what runs with its owner and its end, also after an extension", async (backend, spec) => {
     await run(backend, spec);
     const before = (await backend.list()).find(({ leaseId }) => leaseId === spec.leaseId);
@@ -159,7 +180,7 @@ const CASES: readonly Case[] = [
     assert.equal(env.stdout, "green\n");
     const none = await exec(backend, spec, ["/no/such/program"]);
     assert.notEqual(none.exitCode, 0);
-  }, true],
+  }, "processes"],
   ["ends a command that takes too long, and cuts one that says too much", async (backend, spec) => {
     await run(backend, spec);
     await assert.rejects(
@@ -169,7 +190,7 @@ const CASES: readonly Case[] = [
     const loud = await exec(backend, spec, ["sh", "-c", "yes | head -n 1000000"]);
     assert.equal(loud.isTruncated, true);
     assert.ok(loud.stdout.length < 2_000_000);
-  }, true],
+  }, "processes"],
   ["keeps the log of the image's own command", async (backend, spec) => {
     await run(backend, spec);
     await until(async () =>
@@ -177,14 +198,14 @@ const CASES: readonly Case[] = [
     );
     const lines = (await backend.logs(spec.leaseId, { lineCount: 1 })).trimEnd().split("\n");
     assert.equal(lines.length, 1);
-  }, true],
+  }, "processes"],
   ["keeps what was written over a restart", async (backend, spec) => {
     await run(backend, spec);
     await exec(backend, spec, ["sh", "-c", "echo kept > /root/note; sync"]);
     await backend.restart(spec.leaseId);
     assert.equal(await backend.state(spec.leaseId), "running");
     assert.equal((await exec(backend, spec, ["cat", "/root/note"])).stdout, "kept\n");
-  }, true],
+  }, "processes"],
   ["pauses and resumes", async (backend, spec) => {
     await run(backend, spec);
     await backend.pause(spec.leaseId);
@@ -206,7 +227,7 @@ const CASES: readonly Case[] = [
     assert.ok(stats.pidCount >= 1);
     assert.ok(stats.cpuMs > 0);
     assert.ok(stats.memoryMb <= spec.resources.memoryMb);
-  }, true],
+  }, "processes"],
   ["publishes further ports", async (backend, base, world) => {
     const port = { hostPort: base.ssh.hostPort + 1, containerPort: 8000, label: "web" };
     const spec = { ...base, ports: [{ ...port, protocol: "tcp" as const }] };
@@ -217,7 +238,7 @@ const CASES: readonly Case[] = [
       const answer = await fetch(target).then((it) => it.text(), () => "");
       return answer === "hi\n";
     });
-  }, true],
+  }, "processes"],
   ["refuses another lease of the same name", async (backend, spec) => {
     await backend.create(spec, { signal });
     await assert.rejects(
@@ -225,8 +246,7 @@ const CASES: readonly Case[] = [
       (error) => isSeedmintError(error, "conflict"),
     );
   }],
-  ["shows the size of the disk inside, and that it is full", async (backend, spec, world) => {
-    if (world.hasDiskQuota === false) return;
+  ["shows the size of the disk inside, and that it is full", async (backend, spec) => {
     await run(backend, spec);
     const nproc = await exec(backend, spec, ["sh", "-c", "df -m / | tail -1"]);
     const sizeMb = Number(nproc.stdout.trim().split(/\s+/)[1]);
@@ -240,7 +260,7 @@ const CASES: readonly Case[] = [
     ]);
     assert.notEqual(fill.exitCode, 0);
     assert.match(fill.stderr, /No space left|quota/i);
-  }, true],
+  }, "a disk quota"],
   ["ends what takes more memory than there is, not the instance", async (backend, spec) => {
     await run(backend, spec);
     const eat = await exec(backend, spec, [
@@ -250,10 +270,9 @@ const CASES: readonly Case[] = [
     ]);
     assert.doesNotMatch(eat.stdout, /code 0/);
     assert.equal(await backend.state(spec.leaseId), "running");
-  }, true],
+  }, "processes"],
   ["finds its instances again through another handle", async (backend, spec, world) => {
     await run(backend, spec);
-    if (world.again === undefined) return;
     await using other = await world.again();
     assert.equal(await other.state(spec.leaseId), "running");
     assert.ok((await other.list()).some(({ leaseId }) => leaseId === spec.leaseId));

@@ -17,6 +17,5 @@ testBackend(engine, async () => ({
   backend: await openBackend(engine, options),
   image: await busyboxImage({ entrypoint: ["/bin/sh", "-c"], cmd: ["echo ready; sleep 3600"] }),
   firstPort: FIRST_PORT[engine],
-  isReal: true,
   again: () => openBackend(engine, options),
 }));

@@ -50,11 +50,9 @@ const world: BackendUnderTest = {
   backend: await open(),
   image,
   firstPort: 30_100,
-  isReal: true,
   again: () => open(),
-  hasDiskQuota: false,
 };
-testBackend("KubernetesBackend", () => Promise.resolve(world));
+testBackend("KubernetesBackend", () => Promise.resolve(world), { hasDiskQuota: false });
 
 /** A role of exactly what the backend says that it needs, and the nodes' figures. */
 async function allow(): Promise<void> {

@@ -23,7 +23,7 @@ export interface MemoryInstance {
 export class MemoryBackend implements Backend {
   readonly name = "runc";
   readonly publicHost = "203.0.113.5";
-  readonly instances = new Map<string, MemoryInstance>();
+  readonly instances: Map<string, MemoryInstance>;
   total: Resources = { cpuMillicores: 10_000, memoryMb: 10_240, diskMb: 102_400 };
   /** Whether the engine answers. */
   isReachable = true;
@@ -33,6 +33,11 @@ export class MemoryBackend implements Backend {
   readonly calls: string[] = [];
   /** What may not have happened and did. */
   readonly mistakes: string[] = [];
+
+  /** @param instances What the engine has already, as after a restart of the provider. */
+  constructor(instances: Map<string, MemoryInstance> = new Map()) {
+    this.instances = instances;
+  }
 
   probe(): Promise<BackendProbe> {
     return this.#do("probe", () => ({
@@ -53,7 +58,11 @@ export class MemoryBackend implements Backend {
 
   create(spec: InstanceSpec): Promise<void> {
     return this.#do("create", () => {
-      if (this.instances.has(spec.leaseId)) return;
+      const known = this.instances.get(spec.leaseId);
+      if (known?.spec.owner === spec.owner) return;
+      if (known !== undefined) {
+        throw new SeedmintError("conflict", `Cannot create ${spec.leaseId}: it is another's lease`);
+      }
       const used = new Set([...this.instances.values()].flatMap(({ spec }) => portsOf(spec)));
       const doubled = portsOf(spec).find((port) => used.has(port));
       if (doubled !== undefined) this.mistakes.push(`port ${doubled} is used twice`);
@@ -94,19 +103,18 @@ export class MemoryBackend implements Backend {
     return this.#do("extend", () => void (this.#get(leaseId).expiresMs = expiresMs));
   }
 
-  stats(): Promise<InstanceStats> {
-    return this.#do("stats", () => ({
-      cpuMs: 1,
-      memoryMb: 1,
-      pidCount: 1,
-      diskMb: 1,
-      rxBytes: 1,
-      txBytes: 1,
-    }));
+  stats(leaseId: string): Promise<InstanceStats> {
+    return this.#do("stats", () => {
+      this.#get(leaseId);
+      return { cpuMs: 1, memoryMb: 1, pidCount: 1, diskMb: 1, rxBytes: 1, txBytes: 1 };
+    });
   }
 
   logs(leaseId: string, options: { readonly lineCount: number }): Promise<string> {
-    return this.#do("logs", () => `${options.lineCount} lines of ${leaseId}\n`);
+    return this.#do("logs", () => {
+      this.#get(leaseId);
+      return `${options.lineCount} lines of ${leaseId}\n`;
+    });
   }
 
   exec(leaseId: string, command: readonly string[]): Promise<ExecResult> {

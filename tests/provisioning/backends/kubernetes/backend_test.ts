@@ -74,8 +74,8 @@ function test(name: string, run: (world: World) => Promise<void>): void {
 const shared = makeWorld();
 testBackend("KubernetesBackend on a server of ours", async () => {
   const { backend, open } = await shared;
-  return { backend, image, firstPort: 30_000, isReal: false, again: () => open() };
-});
+  return { backend, image, firstPort: 30_000, again: () => open() };
+}, { isReal: false });
 globalThis.addEventListener("unload", () => void shared.then((it) => it[Symbol.asyncDispose]()));
 
 const specOf = () => makeSpec({ image, firstPort: 31_000 });

@@ -13,6 +13,7 @@ import {
   readPlace,
 } from "../../../../provisioning/backends/proxmox/mod.ts";
 import { Forwarder } from "../../../../provisioning/backends/proxmox/forwarder.ts";
+import { skippedFor } from "../runc/lab.ts";
 import { makeSpec, testBackend } from "../../../conformance/backend.ts";
 import { busyboxImage } from "../../../support/provisioning/busybox_image.ts";
 import { imageOf, layerOf } from "../../../support/provisioning/tar.ts";
@@ -73,7 +74,7 @@ const why = await missing();
 
 function test(name: string, run: (world: World) => Promise<void>): void {
   Deno.test({
-    name,
+    name: name + skippedFor(why),
     ignore: why !== undefined,
     sanitizeOps: false,
     sanitizeResources: false,
@@ -89,10 +90,10 @@ if (why === undefined) {
   testBackend("ProxmoxBackend on a server of ours", async () => {
     const { backend, options } = await shared;
     return {
-      ...{ backend, image, firstPort: 21_000, isReal: false },
+      ...{ backend, image, firstPort: 21_000 },
       again: () => ProxmoxBackend.attach(options),
     };
-  });
+  }, { isReal: false });
   globalThis.addEventListener("unload", () => void shared.then((it) => it[Symbol.asyncDispose]()));
 } else {
   Deno.test({ name: `leases on Proxmox are not tested: ${why}`, ignore: true, fn: () => {} });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { labMissing, runCases } from "./lab.ts";
+import { labMissing, runCases, skippedFor } from "./lab.ts";
 
 const missing = await labMissing();
 const NAMES = ["conformance", "isolation", "network", "life"];
@@ -14,7 +14,7 @@ function run(name: string): Promise<string | undefined> {
 
 for (const name of NAMES) {
   Deno.test({
-    name: `RuncBackend passes its ${name} cases on the real runc`,
+    name: `RuncBackend passes its ${name} cases on the real runc${skippedFor(missing)}`,
     ignore: missing !== undefined,
     // The others go on while one is awaited.
     sanitizeOps: false,

@@ -21,6 +21,5 @@ testBackend("RuncBackend", async () => ({
   backend: await open(),
   image: await busyboxImage({ entrypoint: ["/bin/sh", "-c"], cmd: ["echo ready; sleep 3600"] }),
   firstPort: 31_000,
-  isReal: true,
   again: open,
 }));

@@ -34,6 +34,11 @@ export async function labMissing(): Promise<string | undefined> {
   return undefined;
 }
 
+/** What a test's name ends with, so that whoever reads a run sees why it did not run. */
+export function skippedFor(missing: string | undefined): string {
+  return missing === undefined ? "" : ` (skipped: ${missing})`;
+}
+
 /** Runs a file of cases with `deno test` in namespaces of its own; @returns what it printed if it failed. */
 export async function runCases(file: string): Promise<string | undefined> {
   const path = fileURLToPath(import.meta.resolve(file));
