@@ -1,13 +1,9 @@
 /**
  * Everything a change must pass, in one command: format, lint, types, the committed kernels built
- * again, and the tests, in two lanes at once, since most of them wait more than they compute. With `CI` set the interop suites that install from packages run too.
- * The last line is `N passed, N failed`.
+ * again, and the tests, in two lanes at once, since most of them wait more than they compute. With `CI`
+ * set the interop suites that install from packages run too. The last line is `N passed, N failed`.
  */
-
-interface Outcome {
-  readonly passed: number;
-  readonly failed: number;
-}
+import { countDenoTest, failedFiles, type Outcome, withoutColours } from "./test_output.ts";
 
 interface Sink {
   write(bytes: Uint8Array): Promise<number>;
@@ -66,18 +62,10 @@ const INTEROP: Step = {
   counts: countClosingLine,
 };
 
-function countDenoTest(output: string): Outcome | undefined {
-  const found = /(\d+) passed(?: \([^)]*\))? \| (\d+) failed/.exec(withoutColours(output));
-  return found ? { passed: Number(found[1]), failed: Number(found[2]) } : undefined;
-}
-
-/** The files whose tests failed, if they are few. */
+/** The files whose tests failed, if they are few and nothing else failed. */
 function failedFilesAlone(output: string): Step | undefined {
-  const files = new Set<string>();
-  for (const [, file] of withoutColours(output).matchAll(/ => \.\/(tests\/\S+?\.ts):\d+:\d+/g)) {
-    files.add(file!);
-  }
-  if (files.size === 0 || files.size > FILES_AGAIN_MAX) return undefined;
+  const files = failedFiles(output);
+  if (files === undefined || files.size > FILES_AGAIN_MAX) return undefined;
   const args = ["test", "-A", ...files];
   return { name: "tests once more", args, counts: countDenoTest };
 }
@@ -85,11 +73,6 @@ function failedFilesAlone(output: string): Step | undefined {
 function countClosingLine(output: string): Outcome | undefined {
   const found = /^(\d+) passed, (\d+) failed$/m.exec(withoutColours(output));
   return found ? { passed: Number(found[1]), failed: Number(found[2]) } : undefined;
-}
-
-function withoutColours(text: string): string {
-  // deno-lint-ignore no-control-regex
-  return text.replace(/\x1b\[[0-9;]*m/g, "");
 }
 
 /** Returns the text of `stream`; copies it to `sink` as it comes, if there is one. */
@@ -108,6 +91,7 @@ async function tee(stream: ReadableStream<Uint8Array>, sink: Sink | undefined): 
 /**
  * Runs the files that failed once more, alone: real processes, sockets and clocks on a busy machine fail
  * by chance at times. What fails twice has failed; what passes is named, so that nobody overlooks it.
+ * What is no test's failure, such as a file that does not load, is never a matter of chance.
  */
 async function secondRun(step: Step, first: Outcome): Promise<Outcome> {
   const { counted } = await run(step);
