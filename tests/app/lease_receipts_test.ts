@@ -227,7 +227,42 @@ Deno.test("a provider whose token came back after its lock is written down, with
   assert.deepEqual([ending, paidMsat, payments], ["unanswered", 0, []]);
 });
 
-Deno.test("a provider of Paygress that knows no receipts leaves our own word", async () => {
+Deno.test("a lease that its provider gave no id, as Paygress gives none, leaves our own word of its end", async (test) => {
+  const endings = { expired: "expired", stopped: "stopped", "cut-short": "evicted" } as const;
+  for (const reason of ["expired", "stopped", "cut-short"] as const) {
+    await test.step(reason, async () => {
+      await using rental = await Rental.open();
+      const { leaseId: _, ...nameless } = { ...rental.ended, reason };
+      const exchange = () => Promise.reject(new Error("nobody can be asked"));
+      for (let time = 0; time < 2; time++) {
+        await rental.lessee.ended(nameless, { signal: SIGNAL, exchange });
+      }
+      assert.deepEqual(rental.logged, []);
+      const [kept, ...others] = rental.lesseeStore.leases.list();
+      assert.equal(others.length, 0, "once");
+      const { receipt } = kept!.signed;
+      assert.deepEqual([kept!.state, receipt.ending], ["one-sided", endings[reason]]);
+      assert.equal(receipt.lease.startsWith(`${PROVIDER}:request-`), true);
+      assert.ok(receipt.seconds >= 300, `${receipt.seconds} s`);
+      assert.deepEqual(receipt.payments[0]!.ys, [yOf(1), yOf(2)]);
+      assert.match(kept!.reason!, /gave the lease no id/);
+    });
+  }
+});
+
+Deno.test("a lease that no receipt can say is told once, and not tried again", async () => {
+  await using rental = await Rental.open();
+  const { ended } = rental;
+  const exchange = () => Promise.reject(new Error("nobody is asked"));
+  const free = { ...ended, reason: "robbed", spec: { ...ended.spec, rateMsatPerS: 0 } } as const;
+  const { leaseId: _, ...nameless } = free;
+  await rental.lessee.ended(nameless, { signal: SIGNAL, exchange });
+  await rental.lessee.ended({ ...ended, provider: LESSEE }, { signal: SIGNAL, exchange });
+  assert.equal(rental.lesseeStore.leases.count, 0);
+  assert.deepEqual(rental.logged, ["no receipt can say what the book has of a lease"]);
+});
+
+Deno.test("a provider that knows no receipts leaves our own word", async () => {
   await using rental = await Rental.open();
   const exchange = () =>
     Promise.resolve({ type: "error", error: "invalid_request", message: "unknown" } as const);

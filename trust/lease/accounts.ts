@@ -37,9 +37,9 @@ export interface MadePayment extends Payment {
 
 /** A lease that is over, as its lessee's book has it. */
 export interface LesseeAccount {
-  /** `<provider>:container-<n>:<second>`; undefined when no lease came of the request. */
+  /** `<provider>:container-<n>:<second>`; undefined when the provider never said one. */
   readonly lease?: string;
-  /** What stands for the request when there is no lease, 32 hex digits. */
+  /** What stands for the request when there is no such id, 32 hex digits. */
   readonly request: string;
   /** Nostr key of the provider, 64 hex digits. */
   readonly provider: string;

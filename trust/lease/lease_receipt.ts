@@ -43,8 +43,8 @@ export interface LeaseReceipt {
   readonly version: 1;
   readonly type: "lease";
   /**
-   * `<provider>:container-<n>:<second of its creation>`; of a request that no lease came of
-   * `<provider>:request-<32 hex digits>:<second>`, which only its consumer signs.
+   * `<provider>:container-<n>:<second of its creation>`; of a request that no lease came of, or one that
+   * its provider gave no id, `<provider>:request-<32 hex digits>:<second>`, which only its consumer signs.
    */
   readonly lease: string;
   /** Nostr key of the provider, 64 hex digits. */
@@ -129,8 +129,11 @@ const ENVELOPE: Readonly<Record<keyof SignedLeaseReceipt, Check>> = {
 export function readLeaseReceipt(value: unknown): SignedLeaseReceipt | undefined {
   if (!hasFields(value, ENVELOPE, Object.keys(SIGNATURE_FIELDS))) return undefined;
   const signed = value as SignedLeaseReceipt;
-  if (signed.providerSig === undefined && signed.consumerSig === undefined) return undefined;
-  if (!isCoherent(signed.receipt)) return undefined;
+  const { receipt, providerSig, consumerSig } = signed;
+  if (providerSig === undefined && consumerSig === undefined) return undefined;
+  // Its consumer made that id up: what it names is no lease that two could agree on.
+  if (isOfRequest(receipt.lease) && providerSig !== undefined) return undefined;
+  if (!isCoherent(receipt)) return undefined;
   try {
     return canonicalJson(signed).length <= LEASE_RECEIPT_CHARS_MAX ? signed : undefined;
   } catch {
@@ -169,13 +172,13 @@ function isCoherent(receipt: LeaseReceipt): boolean {
   const isFailure = ending === "failed" || ending === "unanswered";
   return lease.startsWith(`${provider}:`) && provider !== consumer && fromS <= toS &&
     msatPerS > 0 && seconds === Math.floor(msat / msatPerS) &&
-    (!isFailure || msat === 0) && (isFailure || !isOfRequest(lease)) &&
+    (!isFailure || msat === 0) &&
     (error === "" || isFailure) && (ending !== "unanswered" || isOfRequest(lease)) &&
     Number.isSafeInteger(refundSat * 1000) && msat + refundSat * 1000 <= paidMsat &&
     payments.length <= LEASE_MINTS_MAX && isWithin(payments, LEASE_EVIDENCE_MAX);
 }
 
-/** Whether a lease's id stands for a request that no lease came of. */
+/** Whether a lease's id is one that its consumer made, since its provider gave it none. */
 function isOfRequest(lease: string): boolean {
   return lease.includes(":request-");
 }

@@ -53,11 +53,12 @@ export class LesseeLeases {
    * lease is signed for once.
    *
    * @throws {SeedmintError} `unavailable` if it is to be tried again later; `storage`; what `exchange`
-   * throws, as long as the provider has time.
+   * throws, as long as the provider has time. {RangeError} for an account that no receipt can say: it is
+   * the same the next time.
    */
   async conclude(account: LesseeAccount, exchange: LeaseExchange): Promise<KeptLeaseReceipt> {
     const { store } = this.#options;
-    if (account.lease === undefined) return this.#alone(account, "the provider never answered");
+    if (account.lease === undefined) return this.#alone(account, namelessness(account));
     const before = store.leases.get("consumer", account.lease);
     if (before?.isDelivered === true) return before;
     const kept = before?.state === "agreed" ? before : await this.#agree(account, exchange);
@@ -185,6 +186,13 @@ export class LesseeLeases {
       error: "",
     };
   }
+}
+
+/** Why a provider cannot be asked for the receipt. Providers of Paygress give no lease an id. */
+function namelessness({ readyS }: LesseeAccount): string {
+  return readyS === undefined
+    ? "no lease came of the request"
+    : "the provider gave the lease no id that a receipt could name";
 }
 
 /** A lease that there was is never `unanswered`. */

@@ -79,6 +79,8 @@ export class LeaseReceiptDesk implements ReceiptDesk {
       this.#options.log("warning", "a receipt of a lease cannot be had", {
         error: messageOf(error),
       });
+      // The journal says the same the next time.
+      if (error instanceof RangeError) return failure("not_found", "There is no receipt of this");
       return { ...failure("not_ready", "Receipts cannot be had now"), retryMs: 60_000 };
     }
   }
@@ -96,14 +98,24 @@ export class LeaseReceiptDesk implements ReceiptDesk {
     if (ended.length === 0) return;
     this.#writing = this.#writing.then(async () => {
       const book = await this.#open();
-      for (const lease of ended) {
-        book.offer(this.#accountOf(lease, idOf(lease, this.#options.provider)));
-      }
+      for (const lease of ended) this.#write(lease, book);
       book.lapse();
-    }).catch((error) => {
-      this.#options.log("warning", "a receipt of a lease cannot be written", {
-        error: messageOf(error),
-      });
+    }).catch((error) => this.#noteUnwritten(error));
+  }
+
+  /** One that cannot be said is no reason not to write the others. */
+  #write(lease: Lease, book: trust.ProviderLeases): void {
+    try {
+      book.offer(this.#accountOf(lease, idOf(lease, this.#options.provider)));
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      this.#noteUnwritten(error);
+    }
+  }
+
+  #noteUnwritten(error: unknown): void {
+    this.#options.log("warning", "a receipt of a lease cannot be written", {
+      error: messageOf(error),
     });
   }
 
@@ -179,18 +191,29 @@ export class LesseeReceipts implements LeaseReceipts {
 
   async ended(lease: EndedLease, options: Parameters<LeaseReceipts["ended"]>[1]): Promise<void> {
     options.signal.throwIfAborted();
-    const { store, signer, clock } = this.#options;
+    // Nobody signs a receipt for himself.
+    if (lease.provider === lease.owner) return;
+    const { store, signer, clock, log } = this.#options;
     const leases = new trust.LesseeLeases({ store: await store(), signer, clock });
-    const kept = await leases.conclude(accountOf(lease, this.#options), async (paper) => {
-      const answer = await options.exchange(paper && trust.writeLeasePaper(paper));
-      if (answer.type === "receipt") {
-        return { status: "paper", paper: trust.readLeasePaper(answer.receipt) };
-      }
-      return answer.retryMs === undefined
-        ? { status: "refused", reason: `the provider gives no receipt: ${answer.error}` }
-        : { status: "later", retryMs: answer.retryMs };
-    });
-    await publish(kept, this.#options);
+    try {
+      const kept = await leases.conclude(accountOf(lease, this.#options), async (paper) => {
+        const answer = await options.exchange(paper && trust.writeLeasePaper(paper));
+        if (answer.type === "receipt") {
+          return { status: "paper", paper: trust.readLeasePaper(answer.receipt) };
+        }
+        return answer.retryMs === undefined
+          ? { status: "refused", reason: `the provider gives no receipt: ${answer.error}` }
+          : { status: "later", retryMs: answer.retryMs };
+      });
+      await publish(kept, this.#options);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      // The book says the same the next time.
+      log("warning", "no receipt can say what the book has of a lease", {
+        lease: lease.id,
+        error: messageOf(error),
+      });
+    }
   }
 }
 

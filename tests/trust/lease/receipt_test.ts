@@ -128,7 +128,7 @@ Deno.test("readLeaseReceipt() takes only fields that agree with each other", () 
     "a failure that cost": { ending: "failed" },
     "an error without a failure": { error: "backend_error" },
     "an unanswered container": { ending: "unanswered", msat: 0, seconds: 0 },
-    "a stopped request": { lease: `${PROVIDER}:request-${idOf(1)}:5` },
+    "a request that its provider signed": { lease: `${PROVIDER}:request-${idOf(1)}:5` },
     "a lease by another name": { lease: `${PROVIDER}:vm-3:5` },
     "a proof twice": { payments: [{ mint: MINT, ys: [yOf(1), yOf(1)], ids: [] }] },
     "proofs out of order": { payments: [{ mint: MINT, ys: [yOf(2), yOf(1)], ids: [] }] },
