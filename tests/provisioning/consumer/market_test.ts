@@ -1,6 +1,14 @@
 /** The market: whom it lists, on which evidence, in which order. */
 import assert from "node:assert/strict";
-import { nostrPublicKey, npub, signEvent } from "../../../src/nostr/mod.ts";
+import {
+  type Filter,
+  matchesFilter,
+  type NostrEvent,
+  nostrPublicKey,
+  npub,
+  signEvent,
+} from "../../../src/nostr/mod.ts";
+import { MARKET_LIMITS } from "../../../provisioning/consumer/limits.ts";
 import { Market } from "../../../provisioning/consumer/mod.ts";
 import {
   buildHeartbeat,
@@ -14,7 +22,12 @@ import { BASIC } from "../../support/provisioning/lease_world.ts";
 import { MemoryRelay } from "../../support/provisioning/post_world.ts";
 
 const SIGNAL = new AbortController().signal;
-const secretOf = (seed: number) => new Uint8Array(32).fill(seed);
+/** Another one for each seed below 65 536. */
+const secretOf = (seed: number) => {
+  const secret = new Uint8Array(32).fill(seed);
+  secret[0] = seed >>> 8;
+  return secret;
+};
 const keyOf = (seed: number) => nostrPublicKey(secretOf(seed));
 
 /** Providers by seeds, who publish. */
@@ -281,33 +294,62 @@ Deno.test("Market.choose() picks by policy among those that are online and have 
   assert.deepEqual(chosen({ prefer: "score" }), ["Provider 1", "Provider 2"]);
 });
 
-Deno.test("Market.refresh() reads on where relays cut off, and stays within its bounds", async () => {
-  const fair = new Fair();
-  // A relay that gives ten at a time would stop after the first; this one gives all, and is asked on.
-  for (let seed = 1; seed <= 250; seed++) await fair.offer(seed % 250 + 1, {}, fair.nowS - seed);
-  let asked = 0;
-  const { relay } = fair;
-  const market = new Market({
-    pool: {
-      subscribe: () => () => {},
-      async *query(filters) {
-        asked++;
-        let count = 0;
-        const newest = relay.stored.toSorted((a, b) => b.created_at - a.created_at);
-        for (const event of newest) {
-          const isWanted = filters.some(({ kinds, until = Infinity }) =>
-            kinds?.includes(event.kind) === true && event.created_at <= until
-          );
-          if (!isWanted || ++count > 300) continue;
-          yield await Promise.resolve(event);
-          // The same event again, and one of somebody else's key.
-          if (count % 2 === 0) yield { ...event, id: "00".repeat(32) };
-        }
-      },
+/** A pool whose relays give the newest events that fit, and cut off; `forge` is one that lies, too. */
+function cuttingPool(
+  stored: readonly NostrEvent[],
+  options: { readonly countMax: number; readonly forge: (event: NostrEvent) => NostrEvent },
+) {
+  const newest = stored.toSorted((a, b) => b.created_at - a.created_at);
+  const asked: (readonly Filter[])[] = [];
+  return {
+    asked,
+    subscribe: () => () => {},
+    async *query(filters: readonly Filter[]) {
+      asked.push(filters);
+      const isWanted = (event: NostrEvent) =>
+        filters.some((filter) => matchesFilter(filter, event));
+      for (const [index, event] of newest.filter(isWanted).slice(0, options.countMax).entries()) {
+        yield await Promise.resolve(event);
+        if (index % 2 === 0) yield options.forge(event);
+      }
     },
-    clock: fair.clock,
+  };
+}
+
+Deno.test("Market.refresh() reads on where relays cut off, to the last offer", async () => {
+  const fair = new Fair();
+  const { pageEvents, authorsMax } = MARKET_LIMITS;
+  const count = pageEvents + 100;
+  for (let seed = 1; seed <= count; seed++) await fair.offer(seed, {}, fair.nowS - seed);
+  const pool = cuttingPool(fair.relay.stored, {
+    countMax: pageEvents,
+    forge: (event) => ({ ...event, id: "00".repeat(32) }),
   });
+  const market = new Market({ pool, clock: fair.clock });
   await market.refresh({ signal: SIGNAL });
-  assert.equal(market.list().length, 250);
-  assert.ok(asked > 3 && asked < 40, `asked ${asked} times`);
+  assert.equal(market.list().length, count);
+  // Two pages, the old kind, and heartbeats of each group of providers.
+  assert.equal(pool.asked.length, 2 + 1 + Math.ceil(count / authorsMax));
+  assert.equal(
+    pool.asked[1]![0]!.until,
+    fair.nowS - pageEvents,
+    "from the oldest of the first page",
+  );
+});
+
+Deno.test("Market.refresh() does not read on for ever where there is always more", async () => {
+  const fair = new Fair();
+  await fair.offer(1);
+  const { pageEvents, pagesMax } = MARKET_LIMITS;
+  const [real] = fair.relay.stored as [NostrEvent];
+  const endless = Array.from({ length: pageEvents * (pagesMax + 2) }, (_, index) => ({
+    ...real,
+    id: index.toString(16).padStart(64, "0"),
+    created_at: real.created_at - index,
+  }));
+  const pool = cuttingPool([real, ...endless], { countMax: pageEvents, forge: (event) => event });
+  const market = new Market({ pool, clock: fair.clock });
+  await market.refresh({ signal: SIGNAL });
+  assert.deepEqual(market.list().map(({ provider }) => provider), [keyOf(1)]);
+  assert.equal(pool.asked.length, pagesMax + 1 + 1);
 });
