@@ -204,15 +204,11 @@ export class HttpDesk {
   async #ask(asked: Asked, signal: AbortSignal): Promise<HttpReply> {
     const { requester, request } = asked;
     const answer = await this.#answer(asked, signal);
-    // Whose lease it is concerns nobody else.
-    const shown: Answer = answer.type === "error" && answer.error === "not_owner"
-      ? { ...answer, error: "not_found", message: "This requester has no such lease here" }
-      : answer;
-    const isShort = shown.type === "error" && shown.error === "insufficient_payment";
+    const isShort = answer.type === "error" && answer.error === "insufficient_payment";
     const more = isShort && request.type === "spawn"
       ? await this.#payHeaders(request, requester, signal)
       : [];
-    const result = reply(shown, more);
+    const result = reply(answer, more);
     if (requester.accessKey === undefined) return result;
     return { ...result, members: { ...result.members, access_key: requester.accessKey } };
   }

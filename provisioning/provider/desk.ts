@@ -210,7 +210,7 @@ export class Desk {
     }
   }
 
-  /** A lease of the owner. That there is one of somebody else is told to those who pay for it only. */
+  /** A lease of the owner. Whether there is one of somebody else is told to nobody. */
   #lease(name: string, owner: string, type: Request["type"]): Lease {
     const number = leaseNumberOf(name);
     if (number === undefined) {
@@ -220,10 +220,7 @@ export class Desk {
       );
     }
     const lease = this.#context.journal.leases.get(number);
-    if (lease === undefined || (lease.owner !== owner && type !== "topup")) {
-      throw new Refusal("not_found", "This key has no such lease here");
-    }
-    if (lease.owner !== owner) throw new Refusal("not_owner", "This lease belongs to another key");
+    if (lease?.owner !== owner) throw new Refusal("not_found", "This key has no such lease here");
     return lease;
   }
 

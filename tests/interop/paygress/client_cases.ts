@@ -111,7 +111,7 @@ export async function clientCases(ground: Ground): Promise<void> {
     assert.match(status.err, /error_type":"not_found/);
     const gift = await token(5);
     const topup = await strangers[1]!.run("topup", "--pod-id", lease, ...ours, "--token", gift);
-    assert.match(topup.out, /Type:\s+not_owner/);
+    assert.match(topup.out, /Type:\s+not_found/);
     await unspent(gift);
   });
 
