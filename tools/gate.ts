@@ -22,7 +22,7 @@ interface Step {
 const STEP_MS_MAX = 33 * 60_000;
 
 /** Tests that start neither nodes nor containers; the others take about as long. */
-const QUIET_TESTS = ["core", "nostr", "paid_world", "sim", "sqlite", "swarm", "trust", "wallet"]
+const QUIET_TESTS = ["core", "sqlite", "swarm", "trust", "wallet"]
   .map((folder) => `tests/${folder}`);
 
 /** All other tests, those of other implementations left out. */

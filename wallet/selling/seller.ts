@@ -217,6 +217,8 @@ export class Seller implements AsyncDisposable {
     this.#off();
     this.#leftovers[Symbol.dispose]();
     await this.#accounts[Symbol.asyncDispose]();
+    // What is being brought to the disk is there before the store is closed; closing does the rest.
+    await this.#engine.context.store.flush().catch(() => {});
   }
 
   /** Payments that were redeemed, or turned out dead, change what their payers have. */
