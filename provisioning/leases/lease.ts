@@ -138,6 +138,8 @@ export interface Lease {
   readonly expiresMs?: number;
   /** When its instance was last seen running. */
   readonly seenMs?: number;
+  /** Since when the engine does not start its instance, which had ended; that time is not charged. */
+  readonly downSinceMs?: number;
   /** Restarts of an instance that had ended by itself. */
   readonly revivalCount: number;
   /** Whether an instance may be there: capacity and ports are free only when none can be. */

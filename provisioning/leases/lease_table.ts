@@ -32,7 +32,7 @@ export interface StoryEntry {
 }
 
 /** Events that are too frequent to be told. */
-const UNTOLD: ReadonlySet<string> = new Set(["seen", "shift"]);
+const UNTOLD: ReadonlySet<string> = new Set(["seen", "stood", "shift"]);
 
 /** The tables `leases`, `ports` and `story`. */
 export class LeaseTable {

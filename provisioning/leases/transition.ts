@@ -53,6 +53,8 @@ export type LeaseEvent =
    * was looked at all the time: then its lessee, who may end it at will, had nearly all of it.
    */
   | { readonly type: "revived"; readonly isCharged?: boolean }
+  /** Its instance had ended, and the engine does not start it; what passed is charged as by `revived`. */
+  | { readonly type: "stood"; readonly isCharged: boolean }
   /** The wall clock was set; what is paid is a duration. */
   | { readonly type: "shift"; readonly deltaMs: number };
 
@@ -76,6 +78,7 @@ const FROM: { readonly [T in LeaseEventType]: readonly LeaseState[] } = {
   seen: ["ready"],
   resumed: ["ready"],
   revived: ["ready"],
+  stood: ["ready"],
   shift: ["ready", "grace"],
 };
 
@@ -136,11 +139,15 @@ export function transition(lease: Lease, event: LeaseEvent, nowMs: number): Leas
         nowMs,
       );
     case "seen":
-      return { ...lease, seenMs: nowMs };
+      return { ...up(lease), seenMs: nowMs };
     case "resumed":
       return { ...lease, seenMs: nowMs, isPaused: false };
-    case "revived":
-      return revive(lease, nowMs, event.isCharged ?? false);
+    case "revived": {
+      const passed = pass(lease, nowMs, event.isCharged ?? false);
+      return { ...up(passed), revivalCount: lease.revivalCount + 1 };
+    }
+    case "stood":
+      return { ...pass(lease, nowMs, event.isCharged), downSinceMs: lease.downSinceMs ?? nowMs };
     case "shift":
       return shift(lease, event.deltaMs);
     default:
@@ -177,15 +184,20 @@ function topUp(lease: Lease, amountMsat: number, nowMs: number): Lease {
 }
 
 /** From when it was last seen until now it may have stood still: unless we looked, that is not charged. */
-function revive(lease: Lease, nowMs: number, isCharged: boolean): Lease {
-  const revived = { ...lease, seenMs: nowMs, revivalCount: lease.revivalCount + 1 };
-  if (isCharged || lease.sinceMs === undefined || lease.expiresMs === undefined) return revived;
+function pass(lease: Lease, nowMs: number, isCharged: boolean): Lease {
+  const passed = { ...lease, seenMs: nowMs };
+  if (isCharged || lease.sinceMs === undefined || lease.expiresMs === undefined) return passed;
   const stoodMs = Math.max(0, nowMs - Math.max(lease.seenMs ?? nowMs, lease.sinceMs));
   return {
-    ...revived,
+    ...passed,
     sinceMs: lease.sinceMs + stoodMs,
     expiresMs: lease.expiresMs + stoodMs,
   };
+}
+
+/** An instance that runs. */
+function up({ downSinceMs: _, ...lease }: Lease): Lease {
+  return lease;
 }
 
 function shift(lease: Lease, deltaMs: number): Lease {
@@ -195,6 +207,7 @@ function shift(lease: Lease, deltaMs: number): Lease {
     expiresMs: moved(lease.expiresMs),
     seenMs: moved(lease.seenMs),
     changedMs: moved(lease.changedMs),
+    downSinceMs: moved(lease.downSinceMs),
   }).filter(([, ms]) => ms !== undefined);
   return { ...lease, ...Object.fromEntries(times) };
 }

@@ -10,6 +10,7 @@ import type { ProviderContext } from "./context.ts";
 import { within } from "./deadline.ts";
 import { digestProblem } from "./image_rules.ts";
 import type { Lanes } from "./lanes.ts";
+import { instanceEndMs } from "./lease_time.ts";
 import { PROVIDER_LIMITS } from "./limits.ts";
 
 /** What a step found: go on at once, or wait for so many milliseconds. */
@@ -150,8 +151,9 @@ export async function stepStarting(lease: Lease, context: StepContext): Promise<
     }, { signal });
     // From here the paid time runs.
     const ready = apply(context, lease, { type: "ready" });
-    if (ready?.expiresMs !== undefined) {
-      await backend.extend(leaseNameOf(lease.number), ready.expiresMs).catch((error) => {
+    const endMs = ready && instanceEndMs(ready, settings);
+    if (endMs !== undefined) {
+      await backend.extend(leaseNameOf(lease.number), endMs).catch((error) => {
         // The label is later than the truth; the comparison that comes every minute puts it right.
         context.emit({ type: "problem", message: `Cannot note an end: ${messageOf(error)}` });
       });
@@ -225,7 +227,7 @@ function instanceOf(lease: Lease, image: Image, context: ProviderContext): Insta
     owner: lease.owner,
     // The latest that it can be, for the watchdog; the true one follows when SSH answers.
     expiresMs: context.time.nowMs() + PROVIDER_LIMITS.startWithinMs +
-      PROVIDER_LIMITS.readyWithinMs + paidMs,
+      PROVIDER_LIMITS.readyWithinMs + paidMs + context.settings.graceMs,
     image,
     resources: {
       cpuMillicores: spec.cpuMillicores,

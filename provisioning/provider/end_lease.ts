@@ -5,6 +5,7 @@ import { leaseNameOf } from "../wire/mod.ts";
 import { paymentOf, redeemOnce, type Step, type StepContext } from "./begin_lease.ts";
 import type { ProviderContext } from "./context.ts";
 import { within } from "./deadline.ts";
+import { instanceEndMs } from "./lease_time.ts";
 import { PROVIDER_LIMITS } from "./limits.ts";
 
 /** `ready`: nothing is to be done until its time is over. */
@@ -14,6 +15,8 @@ export async function stepReady({ number }: Lease, context: StepContext): Promis
   const nowMs = time.nowMs();
   const lease = journal.leases.get(number);
   if (lease?.state !== "ready") return "again";
+  // Its time stands: the comparison starts it, moves its end, or gives it up.
+  if (lease.downSinceMs !== undefined) return { waitMs: PROVIDER_LIMITS.reconcileMs };
   const expiresMs = lease.expiresMs ?? nowMs;
   if (nowMs >= expiresMs) {
     const event = settings.graceMs > 0
@@ -36,15 +39,15 @@ export async function stepGrace({ number }: Lease, context: StepContext): Promis
   const nowMs = time.nowMs();
   const lease = journal.leases.get(number);
   if (lease?.state !== "grace") return "again";
-  const endMs = lease.changedMs + settings.graceMs;
+  const endMs = instanceEndMs(lease, settings)!;
   if (nowMs >= endMs) {
     const event = { type: "end", reason: "expired", message: "The paid time is over" } as const;
     journal.leases.apply(lease.number, event, { nowMs });
     return "again";
   }
-  await backend.pause(leaseNameOf(lease.number));
-  // The watchdog must not end it before.
+  // First the label: the watchdog must not end it before, also when it cannot be paused.
   await backend.extend(leaseNameOf(lease.number), endMs);
+  await backend.pause(leaseNameOf(lease.number));
   return { waitMs: endMs - time.nowMs() };
 }
 

@@ -3,7 +3,20 @@
  * when somebody sets the wall clock, the ends of leases move with it, and nobody wins or loses an hour.
  */
 import type { Clock } from "../../src/core/ports.ts";
+import type { Lease } from "../leases/mod.ts";
 import { PROVIDER_LIMITS } from "./limits.ts";
+
+/**
+ * When the instance of a live lease must be gone, as its label says: after its grace, so that what was
+ * promised holds also while the provider is away.
+ */
+export function instanceEndMs(
+  lease: Lease,
+  { graceMs }: { readonly graceMs: number },
+): number | undefined {
+  if (lease.state === "grace") return lease.changedMs + graceMs;
+  return lease.expiresMs === undefined ? undefined : lease.expiresMs + graceMs;
+}
 
 /** Wall-clock time whose steps are noticed before anything is decided by it. */
 export class LeaseTime {

@@ -40,6 +40,8 @@ export const PROVIDER_LIMITS = {
   clockStepMs: 2_000,
   /** An instance that ended by itself is started again this often. */
   revivalsMax: 5,
+  /** How long the engine may fail to start such an instance, as after a boot of its machine. */
+  downMaxMs: 30 * 60_000,
   /** An owner who wants notices hears so long before the end. */
   noticeMs: 300_000,
   /** Keys whose rate is remembered. */

@@ -93,6 +93,7 @@ export class Provider implements AsyncDisposable {
     const provider = new Provider(options, await probeOf(options));
     try {
       await provider.#measure();
+      provider.#catchUp();
       // First what the machine's own absence took from leases, then their ends.
       await provider.reconcile();
       provider.#runner.start();
@@ -253,8 +254,22 @@ export class Provider implements AsyncDisposable {
     }
   }
 
-  /** What is paid is a duration: the ends of leases move with the clock that they are told by. */
-  #onClockStep(deltaMs: number): void {
+  /**
+   * A clock that is behind what the journal tells of was set back, or has not been set since the boot: the
+   * leases go back with it, or they would win what it makes good later.
+   */
+  #catchUp(): void {
+    const { journal, clock } = this.#context;
+    const toldMs = Math.max(
+      0,
+      ...journal.leases.open().filter(isLive)
+        .map(({ changedMs, seenMs }) => Math.max(changedMs, seenMs ?? 0)),
+    );
+    const behindMs = Math.round(toldMs - clock.nowMs());
+    if (behindMs > PROVIDER_LIMITS.clockStepMs) this.#shift(-behindMs);
+  }
+
+  #shift(deltaMs: number): void {
     const { journal, clock } = this.#context;
     journal.transaction(() => {
       for (const lease of journal.leases.open()) {
@@ -262,6 +277,11 @@ export class Provider implements AsyncDisposable {
         journal.leases.apply(lease.number, { type: "shift", deltaMs }, { nowMs: clock.nowMs() });
       }
     });
+  }
+
+  /** What is paid is a duration: the ends of leases move with the clock that they are told by. */
+  #onClockStep(deltaMs: number): void {
+    this.#shift(deltaMs);
     const seconds = Math.round(deltaMs / 1000);
     this.#emit({
       type: "problem",

@@ -7,6 +7,7 @@ import { holdsCapacity, isOver, type Lease } from "../leases/mod.ts";
 import type { InstanceSummary } from "../ports.ts";
 import { leaseNameOf, leaseNumberOf } from "../wire/mod.ts";
 import type { ProviderContext } from "./context.ts";
+import { instanceEndMs } from "./lease_time.ts";
 import { PROVIDER_LIMITS } from "./limits.ts";
 import type { LeaseRunner } from "./runner.ts";
 
@@ -84,7 +85,7 @@ async function compare(
   parts: Parts,
 ): Promise<"lost" | "revived" | undefined> {
   const { context } = parts;
-  const { backend, journal, time } = context;
+  const { backend, journal, time, settings } = context;
   const name = leaseNameOf(lease.number);
   try {
     // That a list left it out is no proof.
@@ -98,9 +99,10 @@ async function compare(
     }
     if (state === "stopped") return await revive(lease, parts);
     journal.leases.apply(lease.number, { type: "seen" }, { nowMs: time.nowMs() });
-    const expiresMs = journal.leases.get(lease.number)?.expiresMs;
-    if (instance !== undefined && expiresMs !== undefined && instance.expiresMs !== expiresMs) {
-      await backend.extend(name, expiresMs);
+    const now = journal.leases.get(lease.number);
+    const endMs = now && instanceEndMs(now, settings);
+    if (instance !== undefined && endMs !== undefined && instance.expiresMs !== endMs) {
+      await backend.extend(name, endMs);
     }
   } catch (error) {
     context.signal.throwIfAborted();
@@ -112,21 +114,34 @@ async function compare(
 /** Starts an instance that ended by itself, or with its machine: its files are kept. */
 async function revive(lease: Lease, parts: Parts): Promise<"lost" | "revived"> {
   const { context, runner } = parts;
-  const { backend, journal, time } = context;
-  const isCharged = isWatched(lease, parts);
+  const { backend, journal, time, settings } = context;
+  const { downSinceMs } = lease;
+  const isCharged = downSinceMs === undefined && isWatched(lease, parts);
   if (lease.revivalCount >= PROVIDER_LIMITS.revivalsMax) {
     const message = `Its instance ended by itself ${lease.revivalCount + 1} times`;
     lose(lease, message, parts, { isCharged });
     return "lost";
   }
+  if (downSinceMs !== undefined && time.nowMs() - downSinceMs > PROVIDER_LIMITS.downMaxMs) {
+    lose(lease, "Its instance ended and could not be started again", parts);
+    return "lost";
+  }
   const name = leaseNameOf(lease.number);
+  try {
+    await backend.start(name);
+  } catch (error) {
+    context.signal.throwIfAborted();
+    // That the engine refuses is no end that the instance came to by itself.
+    journal.leases.apply(lease.number, { type: "stood", isCharged }, { nowMs: time.nowMs() });
+    throw error;
+  }
   const event = { type: "revived", isCharged } as const;
   const after = journal.leases.apply(lease.number, event, { nowMs: time.nowMs() });
-  await backend.start(name);
-  if (after?.expiresMs !== undefined) await backend.extend(name, after.expiresMs);
   // Its end has moved, for its driver and for those who wait.
   if (after !== undefined) runner.announce(after);
   runner.nudge(lease.number);
+  const endMs = after && instanceEndMs(after, settings);
+  if (endMs !== undefined) await backend.extend(name, endMs);
   return "revived";
 }
 
@@ -137,7 +152,9 @@ async function revive(lease: Lease, parts: Parts): Promise<"lost" | "revived"> {
 function isWatched({ number }: Lease, { context, lookedMs }: Parts): boolean {
   const nowMs = context.time.nowMs();
   const seenMs = context.journal.leases.get(number)?.seenMs ?? 0;
-  return nowMs - seenMs <= Math.min(lookedMs, 2 * PROVIDER_LIMITS.reconcileMs);
+  // A clock that went back says nothing of how long it was.
+  return nowMs >= seenMs &&
+    nowMs - seenMs <= Math.min(lookedMs, 2 * PROVIDER_LIMITS.reconcileMs);
 }
 
 /** Ends a lease that was delivered until it was last seen, or until now; the rest is paid back. */

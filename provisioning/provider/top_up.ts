@@ -10,6 +10,7 @@ import { assertUntaken, inspect } from "./check_spawn.ts";
 import type { ProviderContext } from "./context.ts";
 import { pauseMs, within } from "./deadline.ts";
 import { refundOnce } from "./end_lease.ts";
+import { instanceEndMs } from "./lease_time.ts";
 import { PROVIDER_LIMITS } from "./limits.ts";
 import { Refusal } from "./refusal.ts";
 import type { LeaseRunner } from "./runner.ts";
@@ -206,13 +207,14 @@ export class TopUpDesk {
   }
 
   async #tell(number: number): Promise<void> {
-    const { journal, backend, emit } = this.#context;
+    const { journal, backend, emit, settings } = this.#context;
     const lease = journal.leases.get(number);
     if (lease === undefined) return;
     this.#runner.announce(lease);
     this.#runner.nudge(number);
-    if (!isLive(lease) || lease.expiresMs === undefined) return;
-    await backend.extend(leaseNameOf(number), lease.expiresMs).catch((error) => {
+    const endMs = instanceEndMs(lease, settings);
+    if (!isLive(lease) || endMs === undefined) return;
+    await backend.extend(leaseNameOf(number), endMs).catch((error) => {
       emit({ type: "problem", message: `Cannot note an end: ${messageOf(error)}` });
     });
   }

@@ -59,6 +59,7 @@ const EVENTS: readonly LeaseEvent[] = [
   { type: "seen" },
   { type: "resumed" },
   { type: "revived" },
+  { type: "stood", isCharged: false },
   { type: "shift", deltaMs: 1000 },
 ];
 
@@ -76,6 +77,7 @@ const TABLE: Readonly<Record<LeaseState, Partial<Record<LeaseEvent["type"], Leas
     seen: "ready",
     resumed: "ready",
     revived: "ready",
+    stood: "ready",
     shift: "ready",
   },
   grace: { "topped-up": "ready", end: "expiring", shift: "grace" },
