@@ -1,11 +1,17 @@
 /** Receipts of leases from a provider's journal and a lessee's book. */
 import assert from "node:assert/strict";
+import { isSha256, type Sha256 } from "../../src/core/hash.ts";
+import { systemClock } from "../../src/host/system.ts";
 import type { NostrEvent } from "../../src/nostr/mod.ts";
 import {
   LeaseReceiptDesk,
   type LeaseReceiptDeskOptions,
   LesseeReceipts,
 } from "../../src/app/lifecycle/lease_receipts.ts";
+import { platformsIn } from "../../src/app/lifecycle/lease_receipts_images.ts";
+import { buildIndex, digestOfBytes } from "../../swarm/registry/manifest/mod.ts";
+import { MemoryBlobStore } from "../../swarm/store/mod.ts";
+import { IMAGE_DIGEST } from "../support/provisioning/memory_images.ts";
 import type { EndedLease } from "../../provisioning/consumer/ports.ts";
 import type { Lease } from "../../provisioning/leases/mod.ts";
 import { type Answer, formatLeaseId, leaseNameOf } from "../../provisioning/wire/mod.ts";
@@ -33,9 +39,20 @@ class Rental implements AsyncDisposable {
   lessee!: LesseeReceipts;
   stopped!: Answer;
 
-  static async open(options: { readonly publishes?: boolean } = {}): Promise<Rental> {
+  /** By what the image is named. */
+  image = "busybox";
+  /** Manifests in a list of platforms, as the lessee knows them. */
+  platforms: readonly Sha256[] | undefined;
+
+  static async open(
+    options: { readonly publishes?: boolean; readonly list?: Sha256 } = {},
+  ): Promise<Rental> {
     const rental = new Rental();
     const { world } = rental;
+    if (options.list !== undefined) {
+      world.images.list = options.list;
+      rental.image = `busybox@sha256:${options.list}`;
+    }
     rental.one = await world.start();
     rental.desk = rental.deskWith(options);
     rental.one.provider.onEvent((event) => rental.desk.noteEvent(event));
@@ -46,11 +63,12 @@ class Rental implements AsyncDisposable {
       log: (_level, message) => void rental.logged.push(message),
       evidenceOf: (token) => ({ mint: PLAY_MINT, id: rental.idOf(token), ys: rental.ysOf(token) }),
       publish: (event) => Promise.resolve(void rental.published.push(event)),
+      platformsIn: () => Promise.resolve(rental.platforms),
     });
     const access = await world.ask(rental.one, LESSEE, {
       type: "spawn",
       token: rental.tokens[0]!,
-      image: "busybox",
+      image: rental.image,
       sshUsername: "root",
       sshPassword: "W9ZG2GIUOWiPkYID",
     });
@@ -101,13 +119,15 @@ class Rental implements AsyncDisposable {
   get ended(): EndedLease {
     const { readyMs } = this.lease;
     const refund = this.stopped.type === "stop" ? this.stopped.refund?.amountSat ?? 0 : 0;
+    const digest = this.image.split("@sha256:")[1];
     return {
       id: "k3vx9q2a",
       provider: PROVIDER,
       owner: LESSEE,
       leaseId: this.leaseId,
       spec: BASIC,
-      image: "busybox",
+      image: this.image,
+      ...(isSha256(digest) ? { imageDigest: digest } : {}),
       payments: this.tokens.map((token, index) => ({
         paymentId: `p${index}`,
         amountSat: this.world.till.inspect(token).amountSat,
@@ -248,6 +268,47 @@ Deno.test("a lease that its provider gave no id, as Paygress gives none, leaves 
       assert.match(kept!.reason!, /gave the lease no id/);
     });
   }
+});
+
+Deno.test("an image named by the digest of a list for several platforms is no lie of its provider's", async (test) => {
+  const list = "11".repeat(32) as Sha256;
+  const concluded = async (platforms: readonly Sha256[] | undefined) => {
+    await using rental = await Rental.open({ list });
+    rental.platforms = platforms;
+    await rental.lessee.ended(rental.ended, { signal: SIGNAL, exchange: rental.exchange });
+    const [kept] = rental.lesseeStore.leases.list();
+    assert.notEqual(rental.lease.imageDigest, list);
+    return [kept?.state, kept?.reason, kept?.image];
+  };
+  await test.step("both sign where the lessee does not have the list", async () => {
+    assert.deepEqual(await concluded(undefined), ["agreed", undefined, IMAGE_DIGEST]);
+  });
+  await test.step("and where the list has that manifest", async () => {
+    assert.equal((await concluded([list, IMAGE_DIGEST]))[0], "agreed");
+  });
+  await test.step("and not where it is another image, or what was named is no list", async () => {
+    for (const platforms of [["22".repeat(32) as Sha256], []]) {
+      const [state, reason] = await concluded(platforms);
+      assert.equal(state, "one-sided");
+      assert.match(reason!, /names another image/);
+    }
+  });
+});
+
+Deno.test("platformsIn() says which manifests a list has, if it is here", async () => {
+  await using store = new MemoryBlobStore({ clock: systemClock });
+  const text = new TextEncoder().encode("no manifest");
+  const mediaType = "application/vnd.oci.image.manifest.v1+json";
+  const child = { mediaType, digest: digestOfBytes(text), size: text.length };
+  const index = buildIndex([child]);
+  const digestOf = async (bytes: Uint8Array<ArrayBuffer>) =>
+    new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex() as Sha256;
+  const digest = await digestOf(index.bytes);
+  assert.equal(await platformsIn(store, digest), undefined);
+  await store.importBytes(index.bytes);
+  await store.importBytes(text);
+  assert.deepEqual(await platformsIn(store, digest), [await digestOf(text)]);
+  assert.equal(await platformsIn(store, await digestOf(text)), undefined);
 });
 
 Deno.test("a lease that no receipt can say is told once, and not tried again", async () => {

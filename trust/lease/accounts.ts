@@ -45,8 +45,10 @@ export interface LesseeAccount {
   readonly provider: string;
   /** As its offer had it; `diskMb` is undefined when it did not say. */
   readonly tier: Omit<TierTerms, "diskMb"> & { readonly diskMb?: number };
-  /** When it is known what the image's name meant. */
+  /** Digest that the image was named by: its manifest's, or that of a list for several platforms. */
   readonly image?: Sha256;
+  /** Manifests in that list, where it is known; none if it is known to be no list. */
+  readonly imagePlatforms?: readonly Sha256[];
   /** When it was ready, in seconds since 1970. */
   readonly readyS?: number;
   readonly endS: number;

@@ -9,7 +9,7 @@ import {
   PROOFS_UNKNOWN,
 } from "./limits.ts";
 import type { LeasePaper } from "./paper.ts";
-import { opensImage, tierHash } from "./terms.ts";
+import { type ImageOpening, opensImage, tierHash } from "./terms.ts";
 
 /** What a lessee knows besides its account. */
 export interface LesseeView {
@@ -46,8 +46,9 @@ function partiesLie(
 function machineLie(
   receipt: LeaseReceipt,
   opening: LeasePaper["opening"],
-  { tier, image, readyS }: LesseeAccount,
+  account: LesseeAccount,
 ): string | undefined {
+  const { tier, readyS } = account;
   if (receipt.msatPerS !== tier.msatPerS) {
     return `it names a price of ${receipt.msatPerS} msat a second; ${tier.msatPerS} were agreed`;
   }
@@ -59,8 +60,19 @@ function machineLie(
   if (opening === undefined || !opensImage(receipt.image, opening)) {
     return "what was said to open its commitment to the image does not";
   }
-  if (image !== undefined && opening.digest !== image) return "it names another image";
-  return undefined;
+  return isWanted(opening, account) ? undefined : "it names another image";
+}
+
+/**
+ * Whether an image is what was asked for. One digest may stand for images of several platforms, of which
+ * its provider takes one: that it is of them is checked where we have the list, and else its word.
+ */
+function isWanted(
+  { digest, list }: ImageOpening,
+  { image, imagePlatforms }: LesseeAccount,
+): boolean {
+  if (image === undefined || digest === image) return true;
+  return list === image && (imagePlatforms === undefined || imagePlatforms.includes(digest));
 }
 
 function timeLie(receipt: LeaseReceipt, account: LesseeAccount): string | undefined {

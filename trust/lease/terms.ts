@@ -23,6 +23,8 @@ export interface ImageOpening {
   readonly digest: Sha256;
   /** 32 bytes. */
   readonly salt: Bytes;
+  /** Where the lessee named a list of images for several platforms, its SHA-256. Not committed to. */
+  readonly list?: Sha256;
 }
 
 /**
@@ -47,7 +49,7 @@ export function tierHash(tier: TierTerms): string {
  *
  * @throws {RangeError} If the salt is not 32 bytes.
  */
-export function imageCommitment({ digest, salt }: ImageOpening): string {
+export function imageCommitment({ digest, salt }: Omit<ImageOpening, "list">): string {
   if (salt.length !== LEASE_SALT_BYTES) {
     throw new RangeError(
       `Cannot commit to an image: a salt of ${LEASE_SALT_BYTES} bytes wanted, ${salt.length} found`,

@@ -4,6 +4,7 @@
  * not to lend or to rent.
  */
 import { messageOf } from "../../core/errors.ts";
+import { isSha256, type Sha256 } from "../../core/hash.ts";
 import type { Clock, Random } from "../../core/ports.ts";
 import type { NostrEvent } from "../../nostr/nostr.ts";
 import type { EndedLease, LeaseReceipts } from "../../../provisioning/consumer/ports.ts";
@@ -68,13 +69,14 @@ export class LeaseReceiptDesk implements ReceiptDesk {
       const leases = await this.#open();
       leases.lapse();
       const offered = leases.offer(this.#accountOf(lease, leaseId));
-      if (request.receipt === undefined) return answerOf(leaseId, offered);
+      const list = listOf(lease);
+      if (request.receipt === undefined) return answerOf(leaseId, offered, list);
       const paper = trust.readLeasePaper(request.receipt);
       if (paper === undefined) return failure("invalid_request", "This is no receipt of a lease");
       const keeping = leases.keep(leaseId, paper);
       if (keeping.status === "refused") return failure("invalid_request", keeping.reason);
       if (offered.state !== "agreed") await publish(keeping.kept, this.#options);
-      return answerOf(leaseId, keeping.kept);
+      return answerOf(leaseId, keeping.kept, list);
     } catch (error) {
       this.#options.log("warning", "a receipt of a lease cannot be had", {
         error: messageOf(error),
@@ -179,6 +181,8 @@ export interface LesseeReceiptsOptions extends CommonOptions {
   readonly evidenceOf: (
     token: string,
   ) => { readonly mint: string; readonly id: string; readonly ys: readonly string[] } | undefined;
+  /** Manifests in a list of images for several platforms; undefined if it is not here. */
+  readonly platformsIn?: (list: Sha256) => Promise<readonly Sha256[] | undefined>;
 }
 
 /** The lessee's: give it as `receipts`. */
@@ -196,7 +200,8 @@ export class LesseeReceipts implements LeaseReceipts {
     const { store, signer, clock, log } = this.#options;
     const leases = new trust.LesseeLeases({ store: await store(), signer, clock });
     try {
-      const kept = await leases.conclude(accountOf(lease, this.#options), async (paper) => {
+      const account = await this.#accountOf(lease);
+      const kept = await leases.conclude(account, async (paper) => {
         const answer = await options.exchange(paper && trust.writeLeasePaper(paper));
         if (answer.type === "receipt") {
           return { status: "paper", paper: trust.readLeasePaper(answer.receipt) };
@@ -214,6 +219,13 @@ export class LesseeReceipts implements LeaseReceipts {
         error: messageOf(error),
       });
     }
+  }
+
+  async #accountOf(lease: EndedLease): Promise<trust.LesseeAccount> {
+    const { platformsIn } = this.#options;
+    const account = accountOf(lease, this.#options);
+    const imagePlatforms = account.image && await platformsIn?.(account.image);
+    return imagePlatforms === undefined ? account : { ...account, imagePlatforms };
   }
 }
 
@@ -288,9 +300,20 @@ function idOf(lease: Lease, provider: string): string {
   return formatLeaseId({ provider, lease: leaseNameOf(lease.number), createdAtS });
 }
 
-function answerOf(leaseId: string, kept: trust.KeptLeaseReceipt): ReceiptAnswer {
-  const { signed, image, salt } = kept;
-  const opening = image !== undefined && salt !== undefined ? { digest: image, salt } : undefined;
+/** The digest that a lease's image was named by, where its manifest has another. */
+function listOf({ terms: { image }, imageDigest }: Lease): Sha256 | undefined {
+  const named = /@sha256:(.*)$/.exec(image)?.[1];
+  return isSha256(named) && named !== imageDigest ? named : undefined;
+}
+
+function answerOf(
+  leaseId: string,
+  { signed, image, salt }: trust.KeptLeaseReceipt,
+  list: Sha256 | undefined,
+): ReceiptAnswer {
+  const opening = image !== undefined && salt !== undefined
+    ? { digest: image, salt, ...(list === undefined ? {} : { list }) }
+    : undefined;
   const paper = { signed, ...(opening === undefined ? {} : { opening }) };
   return { type: "receipt", leaseId, receipt: trust.writeLeasePaper(paper) };
 }

@@ -14,6 +14,8 @@ export class MemoryImages implements Images {
   readonly missing = new Set<string>();
   /** Names that were brought. */
   readonly brought: string[] = [];
+  /** What names lead to, where that is a list of images for several platforms. */
+  list: Sha256 | undefined;
   /** Awaited before an image comes. */
   gate: Promise<void> = Promise.resolve();
 
@@ -37,6 +39,7 @@ export class MemoryImages implements Images {
     this.here.add(name);
     return {
       digest: IMAGE_DIGEST,
+      ...(this.list === undefined ? {} : { listDigest: this.list }),
       name,
       config: { env: [], entrypoint: [], cmd: ["/bin/sh"], exposedPorts: [] },
       layers: [],

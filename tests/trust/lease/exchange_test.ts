@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { SeedmintError } from "../../../src/core/errors.ts";
+import type { Sha256 } from "../../../src/core/hash.ts";
 import { countersignReceipt, lease, type ReceiptStore, signReceipt } from "../../../trust/mod.ts";
 import { LEASE_REFUSAL_S } from "../../../trust/lease/limits.ts";
 import {
@@ -334,6 +335,26 @@ Deno.test("what both may count differently is signed: fees, clocks, dust, a tier
       assert.equal(sides.keepings.at(-1)?.status, "kept");
     });
   }
+});
+
+Deno.test("a provider whose image is of a list that the lessee named says so", async () => {
+  const [list, other] = ["cd".repeat(32), "ef".repeat(32)] as [Sha256, Sha256];
+  const told = async (had: Partial<lease.LesseeAccount>, said: Sha256 | undefined) => {
+    using sides = new Lessors();
+    sides.had = { ...HAD, ...had };
+    sides.onWay = ({ signed, opening }) => ({
+      signed,
+      opening: { ...opening!, ...(said === undefined ? {} : { list: said }) },
+    });
+    return (await sides.conclude()).state;
+  };
+  assert.equal(await told({ image: list }, list), "agreed");
+  assert.equal(await told({ image: list, imagePlatforms: [other, IMAGE] }, list), "agreed");
+  assert.equal(await told({ image: IMAGE, imagePlatforms: [] }, undefined), "agreed");
+  assert.equal(await told({ image: list }, undefined), "one-sided");
+  assert.equal(await told({ image: list }, other), "one-sided");
+  assert.equal(await told({ image: list, imagePlatforms: [other] }, list), "one-sided");
+  assert.equal(await told({ image: list, imagePlatforms: [] }, list), "one-sided");
 });
 
 Deno.test("a lessee's name cannot be lent: each side signs for itself alone", () => {

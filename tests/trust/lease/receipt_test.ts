@@ -179,7 +179,8 @@ Deno.test("the fullest receipt fits into an answer of the wire", () => {
     payments,
     ...{ paidMsat: Number.MAX_SAFE_INTEGER, toS: Number.MAX_SAFE_INTEGER },
   }, true);
-  const paper = lease.writeLeasePaper({ signed, opening: { digest: IMAGE, salt: SALT } });
+  const opening = { digest: IMAGE, salt: SALT, list: IMAGE };
+  const paper = lease.writeLeasePaper({ signed, opening });
   assert.ok(lease.writeLeaseReceipt(signed).length <= LEASE_RECEIPT_CHARS_MAX);
   assert.ok(JSON.stringify(paper).length <= WIRE_LIMITS.receiptCharsMax);
   assert.deepEqual(lease.readLeasePaper(JSON.parse(JSON.stringify(paper)))?.signed, signed);

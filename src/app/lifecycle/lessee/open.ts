@@ -14,10 +14,11 @@ export function openRenting(
     readonly money: MoneyParts;
   },
 ): LesseeHost {
-  const { config, identity, stack, pools, money, role } = options;
+  const { config, identity, store, stack, pools, money, role } = options;
   const pool = pools.public;
   const receipts = async () => {
     const { LesseeReceipts } = await import("../lease_receipts.ts");
+    const { platformsIn } = await import("../lease_receipts_images.ts");
     const { tokenEvidence } = await import("../../../../wallet/till/mod.ts");
     return new LesseeReceipts({
       store: () => money.receipts.store(),
@@ -25,6 +26,7 @@ export function openRenting(
       clock: systemClock,
       log: logOf("lease"),
       evidenceOf: tokenEvidence,
+      platformsIn: (list) => platformsIn(store, list),
       ...(pool === undefined ? {} : { publish: async (event) => void await pool.publish(event) }),
     });
   };
