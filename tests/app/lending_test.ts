@@ -4,10 +4,12 @@ import { join } from "node:path";
 import { main } from "../../src/app/cli/main.ts";
 import { parseTable } from "../../src/app/config/toml.ts";
 import type { Sha256 } from "../../src/core/hash.ts";
+import { newSeedWords } from "../../src/core/keys.ts";
 import { LeaseJournal } from "../../provisioning/leases/mod.ts";
 import { ProcessLock } from "../../src/sqlite/mod.ts";
 import type { WalletApi } from "../../wallet/wallet_api.ts";
 import { sharedPorts } from "../../src/app/lending/local_ports.ts";
+import { FakePve, TOKEN } from "../provisioning/backends/proxmox/fake_pve.ts";
 import { walletDouble } from "./wallet_double.ts";
 
 /** A machine of its own, with what a node keeps on it. */
@@ -313,6 +315,40 @@ Deno.test({
     assert.equal(code, 1);
     assert.match(err, /0 leases are lent, 0 rented, 1 run here/);
   },
+});
+
+Deno.test("system reset ends what is left of leases on a Proxmox, whose books are lost here", async () => {
+  await using machine = await Machine.open();
+  await using pve = new FakePve();
+  await Deno.mkdir(machine.data, { mode: 0o700 });
+  await Deno.writeTextFile(join(machine.data, "seed"), newSeedWords());
+  // What lending on Proxmox leaves there: no folder of leases.
+  await Deno.mkdir(machine.state);
+  await Deno.writeTextFile(join(machine.state, "provider.lock"), "");
+  await Deno.writeTextFile(join(machine.state, "provider.id"), "0a1b2c3d\n");
+  const token = join(machine.folder, "token");
+  await Deno.writeTextFile(token, TOKEN);
+  const record = { version: 1, owner: "ab".repeat(32), expiresMs: 1, phase: "made", ports: [] };
+  for (const [vmid, tags] of [[100, "seedmint-0a1b2c3d"], [101, "seedmint-default"]] as const) {
+    const lease = { ...record, leaseId: "container-1000", hostPort: 30_000, image: "ab" };
+    const description = `seedmint ${JSON.stringify(lease)}`;
+    const config = { hostname: "container-1000", tags, description };
+    pve.containers.set(vmid, { config, status: "running", rules: [], firewall: {} });
+  }
+  const reset = ["system", "reset", "--yes", "--provider-backend", "proxmox"];
+  reset.push("--provider-engine-url", `${pve.url}/node/pve/storage/disks`);
+  reset.push("--provider-engine-auth", token);
+  const { code, err } = await machine.run(...reset);
+  assert.equal(code, 1);
+  assert.match(err, /0 leases are lent, 0 rented, 1 run here/);
+  pve.fault = () => 500;
+  assert.equal((await machine.run(...reset, "--end-leases")).code, 1);
+  assert.ok((await machine.names()).includes("seed"), "nothing goes as long as it cannot be told");
+  pve.fault = () => undefined;
+  const done = await machine.run(...reset, "--end-leases");
+  assert.equal(done.code, 0, done.err);
+  assert.deepEqual([...pve.containers.keys()], [101], "those of another provider stay");
+  await assert.rejects(Deno.stat(machine.state), Deno.errors.NotFound);
 });
 
 Deno.test("system reset leaves data alone that a process works on", async () => {

@@ -6,6 +6,9 @@ export const PIDS_MAX = 1024;
 /** Open files of one process, as far as our own limit lets us give them. */
 export const OPEN_FILES_MAX = 16_384;
 
+/** Terminals of one lease: more than people who log in need, and few of the host's. */
+export const TERMINALS_MAX = 256;
+
 /** Bytes of shared memory below `/dev/shm`; they count as memory, too. */
 export const SHARED_MEMORY_BYTES: number = 64 * 1024 * 1024;
 
@@ -54,6 +57,12 @@ export const WATCHDOG_INTERVAL_MS = 1_000;
 /** How long after a lease's end the watchdog leaves it to the provider. */
 export const WATCHDOG_GRACE_MS = 2_000;
 
+/**
+ * How long a watchdog that is told to go may end what it does, and then how long the system may take to
+ * end it by force: it may be in the midst of destroying a lease, which can be done again.
+ */
+export const WATCHDOG_STOP_MS_MAX = 10_000;
+
 /** A record of a lease has about a kilobyte; a file of more is none of ours. */
 export const RECORD_BYTES_MAX: number = 64 * 1024;
 
@@ -62,3 +71,9 @@ export const LOCK_RETRY_MS = 50;
 
 /** Tries to become the watchdog before it is believed that there is one. */
 export const LOCK_TRIES_MAX = 5;
+
+/** Between two looks whether a packet came through this host: it takes no millisecond, on a busy one some. */
+export const PROBE_LOOK_MS = 10;
+
+/** Packets that are sent each way before it is left open whether this host forwards. */
+export const PROBE_LOOKS_MAX = 20;

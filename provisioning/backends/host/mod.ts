@@ -49,4 +49,10 @@ export {
 } from "./network_rules.ts";
 export { isRecordOf, type LeaseRecord, readRecord, recordOf, writeRecord } from "./records.ts";
 export { type SeccompProfile, seccompProfile } from "./seccomp.ts";
-export { runWatchdog, startWatchdog, type WatchdogOptions, watchdogPid } from "./watchdog.ts";
+export {
+  runWatchdog,
+  startWatchdog,
+  stopWatchdog,
+  type WatchdogOptions,
+  watchdogPid,
+} from "./watchdog.ts";

@@ -1,16 +1,19 @@
 /**
  * The watchdog: a process of its own that ends leases at their time even if the provider is dead. It
- * reads nothing but the leases' records, and there is one for a state directory.
+ * reads nothing but the leases' records, and there is one for a state directory. What it was told when
+ * it was started stands beside its process id, so that one of earlier settings is known for it.
  */
+import { createHash } from "node:crypto";
 import type { Clock } from "../../../src/core/ports.ts";
 import { SeedmintError } from "../../../src/core/errors.ts";
-import { readIfThere } from "../../machine/mod.ts";
+import { readIfThere, writeWhole } from "../../machine/mod.ts";
 import type { InstanceSummary } from "../../ports.ts";
 import {
   LOCK_RETRY_MS,
   LOCK_TRIES_MAX,
   WATCHDOG_GRACE_MS,
   WATCHDOG_INTERVAL_MS,
+  WATCHDOG_STOP_MS_MAX,
 } from "./limits.ts";
 
 /** What the watchdog needs. */
@@ -42,19 +45,27 @@ export async function runWatchdog(options: WatchdogOptions): Promise<void> {
 }
 
 /**
- * Starts a watchdog in the background unless one watches already; it outlives this process.
+ * Starts a watchdog in the background unless one watches already that was told the same; one that was
+ * told otherwise is ended first. It outlives this process.
  *
  * @param argv The program that runs {@link runWatchdog} with the same `pidFile`.
+ * @param options.told All that it goes by besides `argv`, such as what is in files that `argv` names.
  * @returns Its process id.
+ * @throws {SeedmintError} `unavailable` if one of earlier settings cannot be ended.
  */
 export async function startWatchdog(
   argv: readonly string[],
-  options: { readonly pidFile: string },
+  options: { readonly pidFile: string; readonly clock: Clock; readonly told?: string },
 ): Promise<number> {
-  const running = await watchdogPid(options.pidFile);
-  if (running !== undefined) return running;
+  const { pidFile, told = "" } = options;
   const [program, ...args] = argv;
   if (program === undefined) throw new TypeError("Cannot start the watchdog: no program is given");
+  const hash = createHash("sha256").update(JSON.stringify([argv, told])).digest("hex");
+  const running = await watchdogPid(pidFile);
+  if (running !== undefined) {
+    if (await readIfThere(toldFile(pidFile)) === `${running} ${hash}\n`) return running;
+    await stopWatchdog(pidFile, options);
+  }
   const child = new Deno.Command(program, {
     args,
     stdin: "null",
@@ -63,7 +74,35 @@ export async function startWatchdog(
     detached: true,
   }).spawn();
   child.unref();
+  await writeWhole(toldFile(pidFile), `${child.pid} ${hash}\n`);
   return child.pid;
+}
+
+/**
+ * Ends the watchdog that runs now, by force if it does not go by itself; fine when there is none.
+ *
+ * @throws {SeedmintError} `unavailable` if it stays.
+ */
+export async function stopWatchdog(
+  pidFile: string,
+  options: { readonly clock: Clock },
+): Promise<void> {
+  const pid = await watchdogPid(pidFile);
+  if (pid === undefined) return;
+  const isThere = async () => await watchdogPid(pidFile) === pid && await holds(pid, pidFile);
+  // Each of its steps can be taken again after it was cut short.
+  for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+    for (let waitedMs = 0; waitedMs < WATCHDOG_STOP_MS_MAX; waitedMs += LOCK_RETRY_MS) {
+      if (!await isThere()) return;
+      if (waitedMs === 0) kill(pid, signal);
+      await options.clock.sleep(LOCK_RETRY_MS);
+    }
+  }
+  throw new SeedmintError(
+    "unavailable",
+    `Cannot end the watchdog of earlier settings: process ${pid} stays; end it yourself`,
+    { retryable: true },
+  );
 }
 
 /** The process id of the watchdog that runs now. */
@@ -73,6 +112,32 @@ export async function watchdogPid(pidFile: string): Promise<number | undefined> 
   if (await file.tryLock(false)) return undefined;
   const pid = Number(await readIfThere(pidFile));
   return Number.isInteger(pid) && pid > 1 ? pid : undefined;
+}
+
+/** Whether a process has the file open: an id alone may be another's by now. */
+async function holds(pid: number, path: string): Promise<boolean> {
+  const file = await Deno.realPath(path);
+  const fds = `/proc/${pid}/fd`;
+  try {
+    for await (const { name } of Deno.readDir(fds)) {
+      if (await Deno.readLink(`${fds}/${name}`).catch(() => "") === file) return true;
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return false;
+}
+
+function kill(pid: number, signal: Deno.Signal): void {
+  try {
+    Deno.kill(pid, signal);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+function toldFile(pidFile: string): string {
+  return `${pidFile}.told`;
 }
 
 /**

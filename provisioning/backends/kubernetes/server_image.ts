@@ -14,6 +14,7 @@ import { serverBundle } from "../../ssh/mod.ts";
  * @throws {SeedmintError} `unavailable` if the host has no dropbear or no static busybox.
  */
 export async function serverImage(folder: string): Promise<Image> {
+  await Deno.mkdir(folder, { recursive: true, mode: 0o711 });
   const bundle = await serverBundle(folder);
   if (!bundle.hasShell) {
     throw new SeedmintError(

@@ -132,7 +132,13 @@ export const SYSTEM_VERBS: VerbFamily = {
         "lose-money": { description: "Remove a wallet that holds money or awaits some" },
         "dry-run": { short: "n", description: "Only show what would go" },
       },
-      settings: ["providerState", "providerBackend", "providerSocket"],
+      settings: [
+        "providerState",
+        "providerBackend",
+        "providerSocket",
+        "providerEngineUrl",
+        "providerEngineAuth",
+      ],
       examples: [
         ["system reset --keep-seed", "begins anew as the same node"],
         ["system reset --data /tmp/trial --yes", "after a trial"],

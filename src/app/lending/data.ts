@@ -1,13 +1,13 @@
 /** What a node keeps on this machine, and removing it: only what is known to be a node's. */
 import { basename, join } from "node:path";
 import { messageOf, SeedmintError } from "../../core/errors.ts";
-import type { Clock } from "../../core/ports.ts";
 import { ProcessLock } from "../../sqlite/mod.ts";
 import { LeaseJournal } from "../../../provisioning/leases/mod.ts";
 import { LeaseBook } from "../../../provisioning/consumer/mod.ts";
 import type { Config } from "../config/settings.ts";
-import { openBackend } from "../lifecycle/provider/backend.ts";
-import { runningWatchdog } from "../lifecycle/provider/watchdog.ts";
+import { nostrPublicKey } from "../../nostr/nostr.ts";
+import { openIdentity } from "../identity.ts";
+import { isRemote, openBackend, type WatchedBackend } from "../lifecycle/provider/backend.ts";
 import { lendingLine, mayLend } from "../permissions.ts";
 
 /** One thing that is a node's. */
@@ -29,6 +29,8 @@ export interface NodeData {
   readonly lentOpenCount: number;
   /** Leases of the lessee's book that are not over. */
   readonly rentedCount: number;
+  /** Whether an engine was lent from here, so that it may have leases whatever is left of their books. */
+  readonly wasLent: boolean;
   /** Leases that the engine has, by name. */
   readonly running: readonly string[];
   /** Locks of whoever works on it. */
@@ -51,16 +53,22 @@ const KNOWN: readonly (readonly [RegExp, string])[] = [
   [/^(prices\.json|control\.(sock|token)|known_hosts)$/, "what the node knows"],
 ];
 
-/** What an engine's directory of ours has. */
-const STATE_PARTS = /^(images|leases|locks|runc|server|watchdog|provider\.lock|watchdog\.pid)$/;
+/** What a directory of ours has, whatever the engine. */
+const STATE_PARTS =
+  /^(images|leases|locks|runc|server|templates|watchdog|seccomp\.json|provider\.(lock|id)|watchdog\.pid(\.told)?)$/;
 
-/** How often it is looked whether the watchdog is gone, and the pause in between. */
-const WATCHDOG_TRIES_MAX = 100;
-const WATCHDOG_POLL_MS = 50;
+/** What only lending leaves in a directory, or an engine's directory always has. */
+function isStateDir(names: readonly string[]): boolean {
+  const has = (...wanted: string[]) => wanted.every((name) => names.includes(name));
+  return has("provider.lock") || has("watchdog.pid") || has("leases", "images");
+}
+
+/** How often what an engine still has is ended before it is said that it stays. */
+const END_TRIES_MAX = 3;
 
 /** The settings that say where all of it is. */
 export type DataSettings =
-  & Pick<Config, "data" | "providerState">
+  & Pick<Config, "data" | "seed" | "providerState">
   & Parameters<typeof openBackend>[0];
 
 /**
@@ -87,9 +95,12 @@ export async function lookAtData(
         "name the right directory with --data",
     );
   }
-  const stateNames = await namesIn(config.providerState);
-  const isState = stateNames.includes("leases") && stateNames.includes("images");
-  for (const name of isState ? stateNames : []) {
+  const isState = isStateDir(await namesIn(config.providerState));
+  // Of what other machines run nothing needs to be left here.
+  const wasLent = isState || parts.length > 0 && isRemote(config);
+  const running = wasLent ? await runningLeases(config) : [];
+  // Listed after the engine was opened, which makes its folders.
+  for (const name of isState ? await namesIn(config.providerState) : []) {
     const path = join(config.providerState, name);
     if (!STATE_PARTS.test(name)) kept.push(path);
     else parts.push({ path, bytes: await sizeOf(path), what: "disks and images of leases" });
@@ -104,7 +115,8 @@ export async function lookAtData(
     hasWallet: await has("wallet"),
     lentOpenCount: await has("provider", "leases.sqlite") ? countLent(journal) : 0,
     rentedCount: await has("lessee.sqlite") ? countRented(book) : 0,
-    running: isState ? await runningLeases(config) : [],
+    wasLent,
+    running,
     locks: [
       join(config.data, "store", "lock"),
       join(config.data, "provider", "lock"),
@@ -128,25 +140,38 @@ export function takeLocks(found: NodeData): Disposable {
   return stack.move();
 }
 
-/** Ends what the engine has of leases. */
-export async function endLeases(
+/**
+ * Sees that the engine has no lease.
+ *
+ * @param options.ends Whether what it has is ended.
+ * @throws {SeedmintError} `denied` if it has some that are not to be ended; `unavailable` if one stays.
+ */
+export async function clearEngine(
   config: DataSettings,
-  options: { readonly signal: AbortSignal },
+  options: { readonly ends: boolean; readonly signal: AbortSignal },
 ): Promise<void> {
-  await using backend = await openBackend(config, "watchdog");
-  for (const { leaseId } of await backend.list()) {
-    options.signal.throwIfAborted();
-    await backend.destroy(leaseId);
-  }
-}
-
-/** Ends the process that watches leases, of which there are none any more. */
-export async function endWatchdog(config: DataSettings, clock: Clock): Promise<void> {
-  for (let tries = 0; tries < WATCHDOG_TRIES_MAX; tries++) {
-    const pid = await runningWatchdog(config);
-    if (pid === undefined) return;
-    if (tries === 0) Deno.kill(pid, "SIGTERM");
-    await clock.sleep(WATCHDOG_POLL_MS);
+  await using backend = await openEngine(config);
+  for (let tries = 0;; tries++) {
+    const left = (await backend.list()).map(({ leaseId }) => leaseId);
+    if (left.length === 0) return;
+    if (!options.ends) {
+      throw new SeedmintError(
+        "denied",
+        `Cannot reset: ${left.join(", ")} began to run meanwhile; look again`,
+      );
+    }
+    if (tries === END_TRIES_MAX) {
+      throw new SeedmintError(
+        "unavailable",
+        `Cannot end ${left.join(", ")}: ${config.providerBackend} still lists them; nothing was ` +
+          "removed here, so end them there, or try again",
+        { retryable: true },
+      );
+    }
+    for (const leaseId of left) {
+      options.signal.throwIfAborted();
+      await backend.destroy(leaseId);
+    }
   }
 }
 
@@ -208,8 +233,15 @@ async function runningLeases(config: DataSettings): Promise<readonly string[]> {
         "system reset",
     );
   }
-  await using backend = await openBackend(config, "watchdog");
+  await using backend = await openEngine(config);
   return (await backend.list()).map(({ leaseId }) => leaseId);
+}
+
+async function openEngine(config: DataSettings): Promise<WatchedBackend> {
+  const { data: directory, seed: words } = config;
+  const key = async () => nostrPublicKey((await openIdentity({ directory, words })).nostrSecret);
+  const hasKey = words !== undefined || await isThere(join(directory, "seed"));
+  return await openBackend(config, "watchdog", hasKey ? { key } : {});
 }
 
 async function namesIn(folder: string): Promise<readonly string[]> {

@@ -5,9 +5,8 @@
  * May import: `src/core`, `src/app`, `provisioning`.
  */
 export {
+  clearEngine,
   type DataPart,
-  endLeases,
-  endWatchdog,
   lookAtData,
   type NodeData,
   removeData,

@@ -1,6 +1,9 @@
 /** The engine that the settings choose, loaded when it is needed. */
+import { createHash } from "node:crypto";
+import { join } from "node:path";
 import { SeedmintError } from "../../../core/errors.ts";
 import { systemClock, systemRandom } from "../../../host/system.ts";
+import { readIfThere, writeWhole } from "../../../../provisioning/machine/mod.ts";
 import type { RuncOptions } from "../../../../provisioning/backends/runc/mod.ts";
 import type { Backend } from "../../../../provisioning/ports.ts";
 import type { Config } from "../../config/settings.ts";
@@ -19,6 +22,11 @@ export type BackendSettings = Pick<
   | "providerNameServer"
 >;
 
+/** Whether the engine is on other machines, so that leases run on though nothing of them is left here. */
+export function isRemote({ providerBackend: name }: Pick<Config, "providerBackend">): boolean {
+  return name === "kubernetes" || name === "proxmox";
+}
+
 /** What lets go of an expired lease only if it was not extended meanwhile. */
 export interface WatchedBackend extends Backend {
   destroyExpired?(leaseId: string, graceMs: number): Promise<boolean>;
@@ -26,14 +34,22 @@ export interface WatchedBackend extends Backend {
   prune?(keep: ReadonlySet<string>): Promise<void>;
 }
 
+/** What tells this provider's leases from others' on an engine of other machines, in its directory. */
+const ID_FILE = "provider.id";
+
+/** Digits of it. */
+const ID_CHARS = 8;
+
 /**
  * Opens it: for the provider, which is the only one at a time, or for the watchdog beside it.
  *
+ * @param options.key The provider's Nostr key; whoever comes after the provider need not know it.
  * @throws {SeedmintError} `usage` for settings that do not do.
  */
 export async function openBackend(
   config: BackendSettings,
   who: "provider" | "watchdog",
+  options: { readonly key?: () => string | Promise<string> } = {},
 ): Promise<WatchedBackend> {
   const { providerBandwidth: bandwidth, providerNameServer: nameServers } = config;
   const common = {
@@ -65,15 +81,37 @@ export async function openBackend(
       return isProvider ? await LxdBackend.open(options) : await LxdBackend.attach(options);
     }
     case "kubernetes":
-      return await openKubernetes(config, common);
+      return await openKubernetes(config, { ...common, pool: await poolOf(config, who, options) });
     case "proxmox":
-      return await openProxmox(config, common, who);
+      return await openProxmox(
+        config,
+        { ...common, pool: await poolOf(config, who, options) },
+        who,
+      );
     default:
       return config.providerBackend satisfies never;
   }
 }
 
-type Common = Pick<RuncOptions, "stateDir" | "publicHost" | "clock" | "random">;
+/** Of the key at first, and of the directory from then on. */
+async function poolOf(
+  { providerState }: BackendSettings,
+  who: "provider" | "watchdog",
+  { key }: { readonly key?: () => string | Promise<string> },
+): Promise<string> {
+  const path = join(providerState, ID_FILE);
+  const kept = (await readIfThere(path))?.trim() ?? "";
+  if (/^[0-9a-f]+$/.test(kept) && kept.length === ID_CHARS) return kept;
+  // Whoever has lent nothing from here has nothing there.
+  if (key === undefined) return "nobody";
+  const made = createHash("sha256").update(await key()).digest("hex").slice(0, ID_CHARS);
+  if (who === "provider") await writeWhole(path, `${made}\n`);
+  return made;
+}
+
+type Common = Pick<RuncOptions, "stateDir" | "publicHost" | "clock" | "random"> & {
+  readonly pool: string;
+};
 
 async function openKubernetes(config: BackendSettings, common: Common): Promise<WatchedBackend> {
   const { KubernetesBackend, MirroredImages, RegistryImages } = await import(

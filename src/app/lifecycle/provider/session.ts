@@ -104,7 +104,7 @@ export class LendingSession implements AsyncDisposable {
     stack.use(lendingLock(config));
     const journal = stack.use(LeaseJournal.open({ path: join(folder, "leases.sqlite") }));
     const till = await openTill(options, journal, signal);
-    const backend = stack.use(await openBackend(config, "provider"));
+    const backend = stack.use(await openBackend(config, "provider", { key: () => publicKey }));
     const images = await openImages(options, stack, folder);
     const ssh = sshKit({ clock: systemClock, random: systemRandom });
     const needs = { provider: publicKey, settings, journal, backend, till, images, ssh };

@@ -9,12 +9,14 @@ import { ProcessLock } from "../../../sqlite/mod.ts";
 import {
   runWatchdog,
   startWatchdog,
+  stopWatchdog,
   watchdogPid,
 } from "../../../../provisioning/backends/host/mod.ts";
 import { isThere } from "../../../../provisioning/machine/mod.ts";
 import { type Config, keyOf, type SettingName } from "../../config/settings.ts";
 import { LENDING_FLAGS } from "../../permissions.ts";
-import { type BackendSettings, openBackend, type WatchedBackend } from "./backend.ts";
+import { VERSION } from "../../version.ts";
+import { type BackendSettings, isRemote, openBackend, type WatchedBackend } from "./backend.ts";
 import { WATCHDOG_IDLE_MS, WATCHDOG_LOOK_MS } from "./limits.ts";
 
 const ROOT = new URL("../../../../", import.meta.url);
@@ -43,7 +45,7 @@ function pidFileOf(config: Pick<Config, "providerState">): string {
   return join(config.providerState, "watchdog.pid");
 }
 
-/** Starts one unless one watches already. @returns Its process id. */
+/** Starts one unless one of these settings watches already. @returns Its process id. */
 export async function ensureWatchdog(config: BackendSettings): Promise<number> {
   const told = TOLD.flatMap((name) => {
     const value = config[name as keyof BackendSettings];
@@ -62,7 +64,23 @@ export async function ensureWatchdog(config: BackendSettings): Promise<number> {
     join(config.providerState, "watchdog"),
     ...told,
   ];
-  return await startWatchdog(argv, { pidFile: pidFileOf(config) });
+  return await startWatchdog(argv, {
+    pidFile: pidFileOf(config),
+    clock: systemClock,
+    // Whoever changes the login or the program means the watchdog, too.
+    told: JSON.stringify([VERSION, await loginOf(config)]),
+  });
+}
+
+/** What opens the engine, where that is a file. */
+async function loginOf(config: BackendSettings): Promise<string> {
+  const { providerEngineAuth: file } = config;
+  return file !== undefined && isRemote(config) ? await Deno.readTextFile(file) : "";
+}
+
+/** Ends the watchdog that runs now; fine when there is none. @throws {SeedmintError} `unavailable` */
+export async function endWatchdog(config: Pick<Config, "providerState">): Promise<void> {
+  await stopWatchdog(pidFileOf(config), { clock: systemClock });
 }
 
 /** The watchdog that runs now. */

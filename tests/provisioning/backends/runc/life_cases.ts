@@ -52,11 +52,13 @@ async function until(isTrue: () => Promise<boolean>, withinMs: number): Promise<
 Deno.test("the watchdog ends a lease within five seconds of its end, and no other", async () => {
   await using world = await LeaseWorld.open();
   const pidFile = `${world.stateDir}/watchdog.pid`;
-  const argv = [Deno.execPath(), "run", "-A", "--cached-only", child("watchdog_child.ts")];
-  const pid = await startWatchdog([...argv, world.stateDir, pidFile], { pidFile });
+  const program = [Deno.execPath(), "run", "-A", "--cached-only", child("watchdog_child.ts")];
+  const argv = [...program, world.stateDir, pidFile];
+  const options = { pidFile, clock: systemClock };
+  const pid = await startWatchdog(argv, options);
   try {
     await until(async () => await watchdogPid(pidFile) === pid, 20_000);
-    assert.equal(await startWatchdog(argv, { pidFile }), pid);
+    assert.equal(await startWatchdog(argv, options), pid);
     const [spec, other, extended] = [await world.lease(), await world.lease(), await world.lease()];
     const endMs = Date.now() + 500;
     await world.backend.extend(spec.leaseId, endMs);

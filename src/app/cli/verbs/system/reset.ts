@@ -1,11 +1,10 @@
 /** `system reset`: removes what a node keeps here, once nothing of worth is lost by it. */
 import { SeedmintError } from "../../../../core/errors.ts";
-import { systemClock } from "../../../../host/system.ts";
 import { RemoteNode } from "../../../api/remote.ts";
 import { formatBytes } from "../../../output/format.ts";
+import { endWatchdog } from "../../../lifecycle/provider/watchdog.ts";
 import {
-  endLeases,
-  endWatchdog,
+  clearEngine,
   lookAtData,
   type NodeData,
   removeData,
@@ -32,8 +31,11 @@ export async function run(context: VerbContext): Promise<number> {
   await assertWanted(context, found);
   {
     using _locks = takeLocks(found);
-    if (found.running.length > 0) await endLeases(config.values, { signal });
-    await endWatchdog(config.values, systemClock);
+    if (found.wasLent) {
+      await clearEngine(config.values, { ends: context.has("end-leases"), signal });
+      // Not before: it ends in time what could not be ended now.
+      await endWatchdog(config.values);
+    }
     await removeData(found);
   }
   if (out.json) {
