@@ -76,6 +76,8 @@ export interface TopUpOrder {
 export interface AgentLease {
   /** Its name with the node. */
   readonly id: string;
+  /** Of the {@link SpawnOrder} that it came of; absent where that is not known. */
+  readonly requestId?: string;
   /** Given away for it in all, fees included. */
   readonly costSat: number;
   /** Whose it is, and of which tier, as {@link AgentDesk.quote} takes them. */

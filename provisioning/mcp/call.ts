@@ -4,6 +4,7 @@ import { isSeedmintError, SeedmintError } from "../../src/core/errors.ts";
 import type { Clock } from "../../src/core/ports.ts";
 import type { AgentDesk, AgentLease, AgentWork, LeasePayment } from "./agent_desk.ts";
 import type { AgentLedger, AgentLimits } from "./ledger.ts";
+import { MCP_LIMITS } from "./limits.ts";
 
 /** Who calls. */
 export interface Agent {
@@ -70,18 +71,25 @@ export async function spend<T extends { readonly costSat: number }>(
 
 /**
  * The id by which the node knows a request. Who names an id of its own elsewhere names none of another
- * agent's, nor of the owner's: the same request is the same lease, with all that is on it.
+ * agent's, nor of the owner's: the same request is the same lease, with all that is on it. What is longer
+ * than the node takes, as the ids of events are, is hashed, too.
  */
 export function nodeIdOf({ agent, callId }: ToolCall, given: string | undefined): string {
-  if (given === undefined) return callId;
-  if (!agent.isRemote) return given;
-  const hash = createHash("sha256").update(`seedmint/agent-request/1\0${agent.name}\0${given}`);
+  const id = given ?? callId;
+  const isOurs = given === undefined || !agent.isRemote;
+  if (isOurs && id.length <= MCP_LIMITS.nodeIdCharsMax) return id;
+  const hash = createHash("sha256").update(`seedmint/agent-request/1\0${agent.name}\0${id}`);
   return hash.digest("hex").slice(0, 32);
+}
+
+/** Whether the agent may know of a lease: elsewhere only of those it asked for, whoever waited for them. */
+export function mayKnow({ agent, ledger }: ToolCall, { requestId }: AgentLease): boolean {
+  return !agent.isRemote || (requestId !== undefined && ledger.owns(agent.name, requestId));
 }
 
 /** A lease that the agent may know of. @throws {SeedmintError} `not-found` */
 export async function leaseOf(call: ToolCall, name: string): Promise<AgentLease> {
-  const { agent, desk, ledger, work } = call;
+  const { agent, desk, work } = call;
   let lease: AgentLease | undefined;
   try {
     lease = await desk.find(name, work);
@@ -89,7 +97,7 @@ export async function leaseOf(call: ToolCall, name: string): Promise<AgentLease>
     const isOther = isSeedmintError(error, "not-found") || isSeedmintError(error, "usage");
     if (!isOther || !agent.isRemote) throw error;
   }
-  if (lease !== undefined && (!agent.isRemote || ledger.owns(agent.name, lease.id))) return lease;
+  if (lease !== undefined && mayKnow(call, lease)) return lease;
   // The same words whether there is none or it is another's.
   throw new SeedmintError("not-found", "There is no such lease of yours; see list_leases");
 }

@@ -1,6 +1,6 @@
 /** Tools that work with leases that there are. */
 import type { Arguments } from "./arguments.ts";
-import { leaseMembers, leaseOf, type ToolCall } from "./call.ts";
+import { leaseMembers, leaseOf, mayKnow, type ToolCall } from "./call.ts";
 import { MCP_LIMITS } from "./limits.ts";
 import { TOP_UP_TOOL } from "./market_tools.ts";
 import { type AgentTool, LEASE, tool } from "./tool.ts";
@@ -21,9 +21,8 @@ export const LEASE_TOOLS: readonly AgentTool[] = [
     table: { all: { type: "boolean", description: "Also those that are over" } },
     isReading: true,
     run: async ({ all = false }, call) => {
-      const { agent, ledger } = call;
       const leases = (await call.desk.leases({ all }, call.work))
-        .filter((lease) => !agent.isRemote || ledger.owns(agent.name, lease.id));
+        .filter((lease) => mayKnow(call, lease));
       return {
         leases: leases.slice(0, MCP_LIMITS.leasesMax).map((lease) => leaseMembers(call, lease)),
         count: leases.length,

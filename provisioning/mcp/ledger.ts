@@ -22,6 +22,9 @@ const MIGRATIONS: readonly string[] = [
     at_ms INTEGER NOT NULL,
     PRIMARY KEY (agent, lease)
   ) STRICT;`,
+  // A lease is whose who asked for it, known before there is one.
+  `ALTER TABLE leases RENAME TO spawns;
+  ALTER TABLE spawns RENAME COLUMN lease TO request;`,
 ];
 
 /** What agents may spend, fees included, in sat. */
@@ -132,29 +135,29 @@ export class AgentLedger implements Disposable {
     return Number(this.#database.get(sum, ...values)!.sat);
   }
 
-  /** Says that an agent began a lease. */
-  own(agent: string, lease: string, nowMs: number): void {
+  /** Says that an agent asks for a lease, by the id that the node knows the request by. */
+  own(agent: string, request: string, nowMs: number): void {
     this.#database.run(
-      "INSERT OR IGNORE INTO leases (agent, lease, at_ms) VALUES (?, ?, ?)",
+      "INSERT OR IGNORE INTO spawns (agent, request, at_ms) VALUES (?, ?, ?)",
       agent,
-      lease,
+      request,
       nowMs,
     );
   }
 
-  /** Whether an agent began a lease. */
-  owns(agent: string, lease: string): boolean {
+  /** Whether an agent asked for the lease of that request. */
+  owns(agent: string, request: string): boolean {
     return this.#database.get(
-      "SELECT 1 FROM leases WHERE agent = ? AND lease = ?",
+      "SELECT 1 FROM spawns WHERE agent = ? AND request = ?",
       agent,
-      lease,
+      request,
     ) !== undefined;
   }
 
   /** Forgets what is over for long. */
   prune(nowMs: number): void {
     this.#database.run("DELETE FROM spending WHERE at_ms < ?", nowMs - MCP_LIMITS.spendingKeptMs);
-    this.#database.run("DELETE FROM leases WHERE at_ms < ?", nowMs - MCP_LIMITS.leasesKeptMs);
+    this.#database.run("DELETE FROM spawns WHERE at_ms < ?", nowMs - MCP_LIMITS.leasesKeptMs);
   }
 
   [Symbol.dispose](): void {

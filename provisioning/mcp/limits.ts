@@ -12,6 +12,8 @@ export const MCP_LIMITS = {
   callsPerAgentMax: 16,
   /** Calls of a session that are known again. */
   callsKnownMax: 256,
+  /** Characters of an id that a node knows a request by; events have longer ones. */
+  nodeIdCharsMax: 40,
   /** Characters of one text that a provider or a program wrote. */
   textCharsMax: 16_000,
   /** Progress is told at most this often. */

@@ -113,12 +113,15 @@ export async function spawn(values: Values<typeof SPAWN>, call: ToolCall): Promi
   const requestId = values.request_id ?? call.callId;
   const priced = await priceOf(values, call);
   const { agent, ledger, desk, work, clock } = call;
+  const nodeId = nodeIdOf(call, values.request_id);
   const lease = await spend(
     call,
     { tool: "spawn", requestId, payment: priced.payment },
-    () =>
-      desk.spawn({
-        requestId: nodeIdOf(call, values.request_id),
+    () => {
+      // Before there is anything: what it stops waiting for is the agent's all the same.
+      ledger.own(agent.name, nodeId, clock.nowMs());
+      return desk.spawn({
+        requestId: nodeId,
         image: values.image,
         ...priced,
         ...values.ssh_public_key === undefined
@@ -132,9 +135,9 @@ export async function spawn(values: Values<typeof SPAWN>, call: ToolCall): Promi
             label: `port-${containerPort}`,
           })),
         },
-      }, work),
+      }, work);
+    },
   );
-  ledger.own(agent.name, lease.id, clock.nowMs());
   return { request_id: requestId, lease: leaseMembers(call, lease) };
 }
 

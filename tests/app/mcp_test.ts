@@ -67,7 +67,8 @@ Deno.test("NodeUse tries again after a node that does not open", async () => {
 
 function leaseView(id: string, lease: string, paidSat: number) {
   return {
-    ...{ id, lease, leaseId: `p:${lease}:1`, provider: "p", tier: "basic" },
+    ...{ id, requestId: `request-${id}`, lease, leaseId: `p:${lease}:1`, provider: "p" },
+    tier: "basic",
     ...{ paidSat, feeSat: 1, identityFile: "/home/anna/key" },
   };
 }
@@ -95,6 +96,9 @@ Deno.test("NodeAgentDesk finds leases by their names, and never says yes for a p
   for (const name of ["abcd", "container-1", "p:container-1:1", "fff", "", "nothing"]) {
     await assert.rejects(desk.find(name, WORK), { code: "not-found" }, name);
   }
+  const found = await desk.find("ffff0000", WORK);
+  assert.equal(found.requestId, "request-ffff0000");
+  assert.equal("requestId" in found.members, false);
   const payment = { budgetSat: 20 };
   const topped = await desk.topUp({ requestId: "request-1", lease: "ffff0000", payment }, WORK);
   assert.equal(topped.costSat, 23);

@@ -162,6 +162,7 @@ function paid(payment: LeasePayment): { readonly budgetSat?: number; readonly to
 function leaseOf(view: LeaseView): AgentLease {
   return {
     id: view.id,
+    ...view.requestId === null ? {} : { requestId: view.requestId },
     costSat: view.paidSat + view.feeSat,
     provider: view.provider,
     ...view.tier === null ? {} : { tier: view.tier },
@@ -170,8 +171,8 @@ function leaseOf(view: LeaseView): AgentLease {
 }
 
 /** What an agent elsewhere may see, too: nothing of this machine. */
-function shown(view: LeaseView): Omit<LeaseView, "identityFile" | "sshPassword"> {
-  const { identityFile: _, sshPassword: __, ...rest } = view;
+function shown(view: LeaseView): Omit<LeaseView, "requestId" | "identityFile" | "sshPassword"> {
+  const { requestId: _, identityFile: __, sshPassword: ___, ...rest } = view;
   return rest;
 }
 

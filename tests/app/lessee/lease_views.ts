@@ -9,6 +9,7 @@ export const PROVIDER = "e".repeat(64);
 export function leaseOf(fields: Partial<LeaseView> = {}): LeaseView {
   return {
     id: "abcd1234",
+    requestId: "request-1",
     state: "active",
     provider: PROVIDER,
     npub: npub(PROVIDER),

@@ -126,9 +126,36 @@ for (const kind of [KIND_WRAP, KIND_WRAP_EPHEMERAL]) {
     assert.equal(rpc.id, 7);
     assert.match(rpc.result.content[0].text, /lease001/);
     // The id of the event is the id of the request: paid once, whatever else fails.
-    assert.equal(vm.world.desk.orders[0]!.requestId, message.id);
+    assert.equal(JSON.parse(rpc.result.content[0].text).request_id, message.id);
   });
 }
+
+Deno.test("what an agent names no request_id for is rented and topped up, by ids that nodes take", async () => {
+  await using vm = new VmWorld();
+  vm.start();
+  const calls: readonly [string, object][] = [
+    ["spawn_lease", { image: "alpine", budget_sat: 10 }],
+    ["topup_lease", { lease: "lease001", budget_sat: 10 }],
+    ["spawn_pod", {
+      cashu_token: "cashuBabc",
+      pod_image: "alpine",
+      ssh_username: "user",
+      ssh_password: "W9ZG2GIUOWiPkYID",
+    }],
+    ["topup_pod", { pod_npub: "lease002", cashu_token: "cashuBdef" }],
+  ];
+  for (const [index, [name, args]] of calls.entries()) {
+    await vm.give(vm.wrap(vm.message({
+      ...{ jsonrpc: "2.0", id: index, method: "tools/call" },
+      params: { name, arguments: args },
+    })));
+    const inner = openWrap(vm.answers()[index]!, AGENT)!;
+    const { result } = JSON.parse(inner.content);
+    assert.notEqual(result.isError, true, `${name}: ${result.content[0].text}`);
+  }
+  const ids = [...vm.world.desk.orders, ...vm.world.desk.topUps].map(({ requestId }) => requestId);
+  assert.equal(new Set(ids).size, 4);
+});
 
 Deno.test("whoever is not allowed gets no word, and nothing is done", async () => {
   await using vm = new VmWorld();

@@ -190,6 +190,50 @@ Deno.test("an agent elsewhere knows of no lease but those it began", async () =>
   assert.equal(world.desk.held.size, 2);
 });
 
+Deno.test("a lease whose agent stopped waiting for it is the agent's, and nobody else's elsewhere", async () => {
+  await using world = new AgentWorld();
+  const alice = await world.connect(ALICE);
+  const bob = await world.connect(BOB);
+  const gate = Promise.withResolvers<void>();
+  world.desk.gate = gate.promise;
+  const giveUp = new AbortController();
+  for (const payment of [{ budget_sat: 20 }, { token: "cashuBabc" }]) {
+    const waiting = alice.client.callTool(
+      { name: "spawn_lease", arguments: { image: "alpine", ...payment } },
+      undefined,
+      { signal: giveUp.signal },
+    );
+    waiting.catch(() => {});
+  }
+  await world.clock.settle();
+  assert.equal(world.desk.orders.length, 2);
+  giveUp.abort(new Error("it takes too long"));
+  await world.clock.settle();
+  assert.equal((await alice.call("list_leases")).members.count, 0);
+  gate.resolve();
+  await world.clock.settle();
+  // Another session of the same agent.
+  const again = await world.connect(ALICE);
+  const { leases } = (await again.call("list_leases")).members;
+  assert.deepEqual(leases.map(({ id }: { id: string }) => id), ["lease001", "lease002"]);
+  assert.equal((await bob.call("list_leases")).members.count, 0);
+  assert.equal((await bob.call("stop_lease", { lease: "lease001" })).isError, true);
+  assert.equal((await again.call("lease_status", { lease: "lease002" })).isError, false);
+  assert.equal((await again.call("stop_lease", { lease: "lease001" })).isError, false);
+});
+
+Deno.test("an id of an agent's own that is longer than a node takes stands for one request", async () => {
+  await using world = new AgentWorld();
+  const { call } = await world.connect();
+  for (const length of [40, 41, 64]) {
+    const order = { image: "alpine", budget_sat: 5, request_id: "r".repeat(length) };
+    const told = [await call("spawn_lease", order), await call("spawn_lease", order)];
+    assert.deepEqual(told.map(({ text }) => text), [told[0]!.text, told[0]!.text]);
+    assert.equal(told[0]!.isError, false, told[0]!.text);
+  }
+  assert.equal(world.desk.held.size, 3);
+});
+
 Deno.test("wrong arguments are refused in words that mend them", async () => {
   await using world = new AgentWorld();
   const { call } = await world.connect();

@@ -1,5 +1,6 @@
 /** A node that rents, as far as agents see it: leases in a map, prices by a rule. */
 import { SeedmintError } from "../../../src/core/errors.ts";
+import { checkWishId } from "../../../provisioning/consumer/plan.ts";
 import type {
   AgentDesk,
   AgentLease,
@@ -17,8 +18,8 @@ const RATE = 100;
 
 /** The desk. */
 export class MemoryAgentDesk implements AgentDesk {
-  /** Leases by id; `paidBy` is the request that paid. */
-  readonly held = new Map<string, AgentLease & { paidBy: string }>();
+  /** Leases by id. */
+  readonly held = new Map<string, AgentLease>();
   /** Orders that came, repetitions included. */
   readonly orders: SpawnOrder[] = [];
   readonly topUps: TopUpOrder[] = [];
@@ -54,11 +55,19 @@ export class MemoryAgentDesk implements AgentDesk {
   }
 
   async spawn(order: SpawnOrder, work: AgentWork): Promise<AgentLease> {
+    checkWishId(order.requestId);
     this.orders.push(order);
     work.onProgress("asking");
+    const { promise: given, reject: giveUp } = Promise.withResolvers<never>();
+    work.signal.addEventListener("abort", () => giveUp(work.signal.reason), { once: true });
+    // It goes on when nobody waits for it any more.
+    return await Promise.race([this.#rent(order), given]);
+  }
+
+  async #rent(order: SpawnOrder): Promise<AgentLease> {
     await this.gate;
     if (this.failure !== undefined) throw this.failure;
-    const known = [...this.held.values()].find(({ paidBy }) => paidBy === order.requestId);
+    const known = [...this.held.values()].find(({ requestId }) => requestId === order.requestId);
     if (known !== undefined) return known;
     const costSat = "token" in order.payment ? 0 : order.payment.budgetSat + this.feeSat;
     this.spentSat += costSat;
@@ -68,7 +77,7 @@ export class MemoryAgentDesk implements AgentDesk {
       costSat,
       provider: order.provider ?? "p0",
       tier: order.tier ?? "basic",
-      paidBy: order.requestId,
+      requestId: order.requestId,
       members: { id, lease: `container-${1000 + this.held.size}`, identityFile: "/home/x/.key" },
     };
     this.held.set(id, lease);
@@ -100,6 +109,7 @@ export class MemoryAgentDesk implements AgentDesk {
   }
 
   topUp(order: TopUpOrder) {
+    checkWishId(order.requestId);
     this.topUps.push(order);
     const costSat = "token" in order.payment ? 0 : order.payment.budgetSat + this.feeSat;
     this.spentSat += costSat;

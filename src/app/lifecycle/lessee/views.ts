@@ -118,6 +118,7 @@ export function leaseView(account: LeaseAccount): LeaseView {
   const keptAlive = given.filter(({ purpose }) => purpose === "keepalive");
   return {
     id: lease.id,
+    requestId: requestIdOf(payments),
     state: STATES[lease.stage],
     provider: address.provider,
     npub: npub(address.provider),
@@ -153,6 +154,11 @@ export function leaseView(account: LeaseAccount): LeaseView {
     },
     problem: problemOf(lease, account),
   };
+}
+
+/** What a lease was asked for under. A try with a second provider pays under that id and `.2`. */
+function requestIdOf(payments: LeaseAccount["payments"]): string | null {
+  return payments.find(({ purpose }) => purpose === "spawn")?.id.replace(/\.2$/, "") ?? null;
 }
 
 /** What its provider said last of it, while that means something. */
