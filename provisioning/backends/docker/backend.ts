@@ -1,5 +1,5 @@
 /** The backends `docker` and `podman`. */
-import { EngineBackend, type EngineOptions } from "../engine/mod.ts";
+import { EngineBackend, type EngineOptions, providerTag } from "../engine/mod.ts";
 import { DockerEngine } from "./docker_engine.ts";
 import { PodmanEngine } from "./podman_engine.ts";
 
@@ -18,10 +18,11 @@ export class DockerBackend extends EngineBackend {
     const { engine, stateDir, idBase } = options;
     const socketPath = options.socketPath ??
       (engine === "docker" ? "/run/docker.sock" : "/run/podman/podman.sock");
+    const place = { socketPath, tag: providerTag(stateDir) };
     super(
       engine === "docker"
-        ? new DockerEngine({ socketPath })
-        : new PodmanEngine({ socketPath, stateDir, ...(idBase === undefined ? {} : { idBase }) }),
+        ? new DockerEngine(place)
+        : new PodmanEngine({ ...place, stateDir, ...(idBase === undefined ? {} : { idBase }) }),
       options,
     );
   }

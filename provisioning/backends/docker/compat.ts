@@ -3,6 +3,7 @@ import { isSeedmintError, SeedmintError } from "../../../src/core/errors.ts";
 import type { ExecResult } from "../../ports.ts";
 import {
   type ContainerLook,
+  containerName,
   type ContainerOrder,
   type ContainerSummary,
   type Engine,
@@ -16,9 +17,10 @@ import { LOOK_MS_MAX } from "./limits.ts";
 
 const LABEL = "org.seedmint";
 
-/** The labels of a container. */
-export function labelsOf(order: ContainerOrder): Record<string, string> {
+/** The labels of a container; `tag` is its provider's. */
+export function labelsOf(order: ContainerOrder, tag: string): Record<string, string> {
   return {
+    [`${LABEL}.provider`]: tag,
     [`${LABEL}.lease`]: order.leaseId,
     [`${LABEL}.owner`]: order.owner,
     // As ordered: labels never change. The record beside the lease's disk has the end as it is.
@@ -37,10 +39,16 @@ export interface Inspection {
 export abstract class CompatEngine implements Engine {
   readonly name: "docker" | "podman";
   protected readonly http: UnixHttp;
+  /** Tells this provider's containers from others'. */
+  protected readonly tag: string;
 
-  constructor(name: "docker" | "podman", socketPath: string) {
+  constructor(
+    name: "docker" | "podman",
+    options: { readonly socketPath: string; readonly tag: string },
+  ) {
     this.name = name;
-    this.http = new UnixHttp(name, socketPath);
+    this.http = new UnixHttp(name, options.socketPath);
+    this.tag = options.tag;
   }
 
   abstract facts(): Promise<EngineFacts>;
@@ -48,10 +56,15 @@ export abstract class CompatEngine implements Engine {
   abstract create(order: ContainerOrder, options: { readonly signal: AbortSignal }): Promise<void>;
   abstract rootTargets(leaseId: string): Promise<readonly string[]>;
 
+  /** The name of a lease's container. */
+  protected containerOf(leaseId: string): string {
+    return containerName(this.tag, leaseId);
+  }
+
   /** @returns undefined if there is no such container. */
   protected async inspect(leaseId: string): Promise<Inspection | undefined> {
     try {
-      const path = `/containers/${leaseId}/json`;
+      const path = `/containers/${this.containerOf(leaseId)}/json`;
       return await this.http.must("GET", path, { timeoutMs: LOOK_MS_MAX }) as Inspection;
     } catch (error) {
       if (isSeedmintError(error, "not-found")) return undefined;
@@ -86,7 +99,7 @@ export abstract class CompatEngine implements Engine {
 
   async remove(leaseId: string): Promise<void> {
     try {
-      await this.http.must("DELETE", `/containers/${leaseId}?force=true&v=true`);
+      await this.http.must("DELETE", `/containers/${this.containerOf(leaseId)}?force=true&v=true`);
     } catch (error) {
       if (!isSeedmintError(error, "not-found")) throw error;
     }
@@ -106,14 +119,17 @@ export abstract class CompatEngine implements Engine {
   }
 
   async list(): Promise<readonly ContainerSummary[]> {
-    const filters = encodeURIComponent(JSON.stringify({ label: [`${LABEL}.lease`] }));
+    const label = `${LABEL}.provider=${this.tag}`;
+    const filters = encodeURIComponent(JSON.stringify({ label: [label] }));
     const found = await this.http.must("GET", `/containers/json?all=true&filters=${filters}`, {
       timeoutMs: LOOK_MS_MAX,
     });
     if (!Array.isArray(found)) {
       throw new SeedmintError("unavailable", "The engine lists its containers in no known form");
     }
-    return found.map(({ Labels, State }) => {
+    // What is in the list is swept if no lease has it: whose it is must not hang on a filter alone.
+    const own = found.filter(({ Labels }) => Labels?.[`${LABEL}.provider`] === this.tag);
+    return own.map(({ Labels, State }) => {
       const status = statusOf(State);
       return {
         leaseId: String(Labels?.[`${LABEL}.lease`]),
@@ -126,7 +142,7 @@ export abstract class CompatEngine implements Engine {
   }
 
   async spawn(leaseId: string, command: EngineCommand): Promise<void> {
-    const { Id } = await this.http.must("POST", `/containers/${leaseId}/exec`, {
+    const { Id } = await this.http.must("POST", `/containers/${this.containerOf(leaseId)}/exec`, {
       body: {
         AttachStdout: false,
         AttachStderr: false,
@@ -143,7 +159,8 @@ export abstract class CompatEngine implements Engine {
     command: readonly string[],
     options: ExecOptions,
   ): Promise<ExecResult> {
-    return await runExec(this.http, leaseId, command, options);
+    const container = this.containerOf(leaseId);
+    return await runExec(this.http, { leaseId, container }, { command, ...options });
   }
 
   [Symbol.dispose](): void {
@@ -151,7 +168,7 @@ export abstract class CompatEngine implements Engine {
   }
 
   async #post(leaseId: string, verb: string): Promise<void> {
-    await this.http.must("POST", `/containers/${leaseId}/${verb}`);
+    await this.http.must("POST", `/containers/${this.containerOf(leaseId)}/${verb}`);
   }
 }
 

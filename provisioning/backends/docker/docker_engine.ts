@@ -38,8 +38,8 @@ interface Info {
 export class DockerEngine extends CompatEngine {
   #rootDir: string | undefined;
 
-  constructor(options: { readonly socketPath: string }) {
-    super("docker", options.socketPath);
+  constructor(options: { readonly socketPath: string; readonly tag: string }) {
+    super("docker", options);
   }
 
   async facts(): Promise<EngineFacts> {
@@ -69,8 +69,8 @@ export class DockerEngine extends CompatEngine {
   }
 
   async create(order: ContainerOrder, options: { readonly signal: AbortSignal }): Promise<void> {
-    await this.http.must("POST", `/containers/create?name=${order.leaseId}`, {
-      body: containerBody(order),
+    await this.http.must("POST", `/containers/create?name=${this.containerOf(order.leaseId)}`, {
+      body: containerBody(order, this.tag),
       signal: options.signal,
     });
   }
@@ -124,8 +124,8 @@ export function dockerProblem(info: Info): string | undefined {
   return undefined;
 }
 
-/** The request that makes a container. Pure. */
-export function containerBody(order: ContainerOrder): Record<string, unknown> {
+/** The request that makes a container of the provider `tag`. Pure. */
+export function containerBody(order: ContainerOrder, tag: string): Record<string, unknown> {
   const memory = order.resources.memoryMb * MIB;
   const files = Math.min(OPEN_FILES_MAX, order.openFilesMax);
   return {
@@ -136,7 +136,7 @@ export function containerBody(order: ContainerOrder): Record<string, unknown> {
     Entrypoint: order.args,
     Cmd: [],
     Env: order.env,
-    Labels: labelsOf(order),
+    Labels: labelsOf(order, tag),
     HostConfig: {
       NetworkMode: "none",
       Dns: order.nameServers,

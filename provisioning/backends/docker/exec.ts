@@ -18,15 +18,14 @@ interface ExecLook {
 /** Runs a command. @throws {SeedmintError} `timeout`, `aborted`. */
 export async function runExec(
   http: UnixHttp,
-  leaseId: string,
-  command: readonly string[],
-  options: ExecOptions,
+  { leaseId, container }: { readonly leaseId: string; readonly container: string },
+  options: ExecOptions & { readonly command: readonly string[] },
 ): Promise<ExecResult> {
-  const { Id: id } = await http.must("POST", `/containers/${leaseId}/exec`, {
+  const { Id: id } = await http.must("POST", `/containers/${container}/exec`, {
     body: {
       AttachStdout: true,
       AttachStderr: true,
-      Cmd: command,
+      Cmd: options.command,
       User: "0:0",
       WorkingDir: options.cwd,
     },

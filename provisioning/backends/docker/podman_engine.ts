@@ -1,6 +1,6 @@
 /** Podman, told of the root and the users of a container through its own API (libpod 4). */
 import { writeWhole } from "../../machine/mod.ts";
-import type { ContainerOrder, EngineFacts } from "../engine/mod.ts";
+import { containerName, type ContainerOrder, type EngineFacts } from "../engine/mod.ts";
 import {
   architecture,
   CAPABILITIES,
@@ -30,9 +30,14 @@ export class PodmanEngine extends CompatEngine {
   readonly #profile: string;
 
   constructor(
-    options: { readonly socketPath: string; readonly stateDir: string; readonly idBase?: number },
+    options: {
+      readonly socketPath: string;
+      readonly tag: string;
+      readonly stateDir: string;
+      readonly idBase?: number;
+    },
   ) {
-    super("podman", options.socketPath);
+    super("podman", options);
     this.#idBase = options.idBase ?? 200_000;
     this.#profile = `${options.stateDir}/seccomp.json`;
   }
@@ -53,6 +58,7 @@ export class PodmanEngine extends CompatEngine {
   async create(order: ContainerOrder, options: { readonly signal: AbortSignal }): Promise<void> {
     await this.http.must("POST", `${LIBPOD}/containers/create`, {
       body: podmanBody(order, {
+        tag: this.tag,
         profile: this.#profile,
         processesMax: await processesMax(),
       }),
@@ -81,13 +87,13 @@ export function podmanProblem(info: Info): string | undefined {
 /** The request that makes a container. Pure. */
 export function podmanBody(
   order: ContainerOrder,
-  options: { readonly profile: string; readonly processesMax: number },
+  options: { readonly tag: string; readonly profile: string; readonly processesMax: number },
 ): Record<string, unknown> {
   const users = [{ container_id: 0, host_id: order.idBase, size: ID_COUNT }];
   const [entrypoint, ...command] = order.args;
   const own = { nsmode: "private" };
   return {
-    name: order.leaseId,
+    name: containerName(options.tag, order.leaseId),
     rootfs: order.rootfs,
     hostname: order.leaseId,
     user: "0:0",
@@ -100,7 +106,7 @@ export function podmanBody(
     })),
     // Not what the daemon itself was started with.
     httpproxy: false,
-    labels: labelsOf(order),
+    labels: labelsOf(order, options.tag),
     systemd: "false",
     restart_policy: "no",
     use_image_hosts: true,

@@ -32,7 +32,7 @@ export interface ContainerOrder {
   }[];
 }
 
-/** A container with our labels. */
+/** A container with our labels, and with this provider's tag. */
 export interface ContainerSummary {
   readonly leaseId: string;
   readonly owner: string;

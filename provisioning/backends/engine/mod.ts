@@ -23,4 +23,5 @@ export type {
 } from "./engine.ts";
 export { endByForce, OutputLimit } from "./exec.ts";
 export { WAIT_MS } from "./limits.ts";
+export { containerName, providerTag } from "./provider_tag.ts";
 export { type Asked, UnixHttp } from "./unix_http.ts";

@@ -1,6 +1,5 @@
 /** The backends `lxd` and `incus`. */
-import { createHash } from "node:crypto";
-import { EngineBackend, type EngineOptions } from "../engine/mod.ts";
+import { EngineBackend, type EngineOptions, providerTag } from "../engine/mod.ts";
 import { LxdEngine } from "./lxd_engine.ts";
 
 /** How leases on LXD or Incus are run. */
@@ -23,7 +22,7 @@ export class LxdBackend extends EngineBackend {
         engine,
         stateDir,
         socketPath: options.socketPath ?? `/var/lib/${engine}/unix.socket`,
-        tag: createHash("sha256").update(stateDir).digest("hex").slice(0, 8),
+        tag: providerTag(stateDir),
       }),
       options,
     );

@@ -1,6 +1,6 @@
 /** What LXD and Incus are told of an instance. Pure. */
 import { SeedmintError } from "../../../src/core/errors.ts";
-import type { ContainerOrder } from "../engine/mod.ts";
+import { containerName, type ContainerOrder } from "../engine/mod.ts";
 import { architecture, CAPABILITIES, PIDS_MAX, seccompProfile } from "../host/mod.ts";
 
 /** Where an instance keeps its labels. */
@@ -15,12 +15,12 @@ export interface Place {
 /** The request that makes an instance. */
 export function instanceBody(
   order: ContainerOrder,
-  place: Place & { readonly engine: "lxd" | "incus" },
+  place: Place & { readonly engine: "lxd" | "incus"; readonly tag: string },
 ): Record<string, unknown> {
   return {
-    ...bareInstance(order.leaseId, place),
+    ...bareInstance(containerName(place.tag, order.leaseId), place),
     config: {
-      ...labelsOf(order),
+      ...labelsOf(order, place.tag),
       ...limitsOf(order),
       ...environmentOf(order.env),
       "boot.autostart": "false",
@@ -54,11 +54,13 @@ export function bareInstance(name: string, place: Place): Record<string, unknown
   };
 }
 
-/** An instance's labels. */
+/** An instance's labels; `tag` is its provider's. */
 export function labelsOf(
   order: Pick<ContainerOrder, "leaseId" | "owner" | "expiresMs" | "hostPort">,
+  tag: string,
 ): Record<string, string> {
   return {
+    [`${LABEL}.provider`]: tag,
     [`${LABEL}.lease`]: order.leaseId,
     [`${LABEL}.owner`]: order.owner,
     [`${LABEL}.expires`]: String(order.expiresMs),

@@ -8,14 +8,15 @@ import { dirname } from "node:path";
 import { isSeedmintError, SeedmintError } from "../../../src/core/errors.ts";
 import { isThere } from "../../machine/mod.ts";
 import type { ExecResult } from "../../ports.ts";
-import type {
-  ContainerLook,
-  ContainerOrder,
-  ContainerSummary,
-  Engine,
-  EngineCommand,
-  EngineFacts,
-  ExecOptions,
+import {
+  type ContainerLook,
+  containerName,
+  type ContainerOrder,
+  type ContainerSummary,
+  type Engine,
+  type EngineCommand,
+  type EngineFacts,
+  type ExecOptions,
 } from "../engine/mod.ts";
 import { emptyImage } from "./empty_image.ts";
 import { environmentOf, runExec } from "./exec.ts";
@@ -77,21 +78,22 @@ export class LxdEngine implements Engine {
     const place = await this.#placed();
     // Never started: only to see which users its root and the others get.
     const name = `seedmint-probe-${this.#tag}`;
-    await this.remove(name);
+    await this.#delete(name);
     await this.#http.does("POST", "/1.0/instances", { body: bareInstance(name, place) });
     try {
       const map = await this.#mapOf(name);
       this.#userMap = map;
       return { idBase: idBaseOf(map) };
     } finally {
-      await this.remove(name);
+      await this.#delete(name);
     }
   }
 
   async create(order: ContainerOrder, options: { readonly signal: AbortSignal }): Promise<void> {
-    const body = instanceBody(order, { ...await this.#placed(), engine: this.name });
+    const place = { ...await this.#placed(), engine: this.name, tag: this.#tag };
+    const body = instanceBody(order, place);
     await this.#http.does("POST", "/1.0/instances", { body, signal: options.signal });
-    const map = await this.#mapOf(order.leaseId);
+    const map = await this.#mapOf(this.#nameOf(order.leaseId));
     if (map !== (this.#userMap ?? map) || idBaseOf(map) !== order.idBase) {
       throw new SeedmintError(
         "unavailable",
@@ -104,7 +106,8 @@ export class LxdEngine implements Engine {
   }
 
   async rootTargets(leaseId: string): Promise<readonly string[]> {
-    const root = `${this.#poolsDir}/${this.#pool}/containers/${leaseId}/rootfs`;
+    const name = this.#nameOf(leaseId);
+    const root = `${this.#poolsDir}/${this.#pool}/containers/${name}/rootfs`;
     if (!await isThere(root)) {
       throw new SeedmintError(
         "unavailable",
@@ -119,7 +122,7 @@ export class LxdEngine implements Engine {
   }
 
   async look(leaseId: string): Promise<ContainerLook> {
-    const path = `/1.0/instances/${leaseId}/state`;
+    const path = `/1.0/instances/${this.#nameOf(leaseId)}/state`;
     const state = await this.#http.find(path, { timeoutMs: LOOK_MS_MAX }) as
       | { readonly status: string; readonly pid: number }
       | undefined;
@@ -143,11 +146,7 @@ export class LxdEngine implements Engine {
   }
 
   async remove(leaseId: string): Promise<void> {
-    try {
-      await this.#http.does("DELETE", `/1.0/instances/${leaseId}`);
-    } catch (error) {
-      if (!isSeedmintError(error, "not-found")) throw error;
-    }
+    await this.#delete(this.#nameOf(leaseId));
   }
 
   async pause(leaseId: string): Promise<void> {
@@ -163,7 +162,7 @@ export class LxdEngine implements Engine {
   }
 
   async spawn(leaseId: string, command: EngineCommand): Promise<void> {
-    await this.#http.begins("POST", `/1.0/instances/${leaseId}/exec`, {
+    await this.#http.begins("POST", `/1.0/instances/${this.#nameOf(leaseId)}/exec`, {
       body: {
         command: command.args,
         environment: environmentOf(command.env),
@@ -178,7 +177,7 @@ export class LxdEngine implements Engine {
   }
 
   exec(leaseId: string, command: readonly string[], options: ExecOptions): Promise<ExecResult> {
-    return runExec(this.#http, leaseId, command, options);
+    return runExec(this.#http, this.#nameOf(leaseId), command, options);
   }
 
   async list(): Promise<readonly ContainerSummary[]> {
@@ -190,7 +189,7 @@ export class LxdEngine implements Engine {
     }
     return (found as readonly Instance[]).flatMap(({ config = {}, status }) => {
       const leaseId = config[`${LABEL}.lease`];
-      if (leaseId === undefined) return [];
+      if (leaseId === undefined || config[`${LABEL}.provider`] !== this.#tag) return [];
       const state = statusOf(status);
       return [{
         leaseId,
@@ -207,18 +206,30 @@ export class LxdEngine implements Engine {
   }
 
   async #put(leaseId: string, body: object): Promise<void> {
-    await this.#http.does("PUT", `/1.0/instances/${leaseId}/state`, { body });
+    await this.#http.does("PUT", `/1.0/instances/${this.#nameOf(leaseId)}/state`, { body });
   }
 
   async #patch(leaseId: string, config: Readonly<Record<string, string>>): Promise<void> {
-    await this.#http.does("PATCH", `/1.0/instances/${leaseId}`, { body: { config } });
+    await this.#http.does("PATCH", `/1.0/instances/${this.#nameOf(leaseId)}`, { body: { config } });
   }
 
-  async #mapOf(leaseId: string): Promise<string> {
-    const found = await this.#http.find(`/1.0/instances/${leaseId}`) as Instance | undefined;
+  #nameOf(leaseId: string): string {
+    return containerName(this.#tag, leaseId);
+  }
+
+  async #delete(name: string): Promise<void> {
+    try {
+      await this.#http.does("DELETE", `/1.0/instances/${name}`);
+    } catch (error) {
+      if (!isSeedmintError(error, "not-found")) throw error;
+    }
+  }
+
+  async #mapOf(name: string): Promise<string> {
+    const found = await this.#http.find(`/1.0/instances/${name}`) as Instance | undefined;
     const map = found?.config?.["volatile.idmap.next"];
     if (map !== undefined) return map;
-    throw new SeedmintError("unavailable", `${this.name} does not say which users ${leaseId} has`);
+    throw new SeedmintError("unavailable", `${this.name} does not say which users ${name} has`);
   }
 
   async #placed(): Promise<Place> {

@@ -4,7 +4,11 @@
  */
 import assert from "node:assert/strict";
 import { isSeedmintError } from "../../../src/core/errors.ts";
-import type { EngineBackend } from "../../../provisioning/backends/engine/mod.ts";
+import {
+  containerName,
+  type EngineBackend,
+  providerTag,
+} from "../../../provisioning/backends/engine/mod.ts";
 import { leaseLink } from "../../../provisioning/backends/host/mod.ts";
 import type { ExecResult, InstanceSpec } from "../../../provisioning/ports.ts";
 import { awaitBanner, readHostKey } from "../../../provisioning/ssh/mod.ts";
@@ -209,6 +213,7 @@ test("an image's own user runs its command, and its log is bounded by the lease'
 
 /** As an operator would who cleans up. */
 async function removeContainer(leaseId: string): Promise<void> {
+  const name = containerName(providerTag(stateDir), leaseId);
   const curl = (method: string, path: string, body = "") =>
     host(
       "curl",
@@ -222,15 +227,15 @@ async function removeContainer(leaseId: string): Promise<void> {
       body,
     );
   if (engine === "docker" || engine === "podman") {
-    await curl("DELETE", `/containers/${leaseId}?force=true`);
+    await curl("DELETE", `/containers/${name}?force=true`);
     return;
   }
   const stop = await curl(
     "PUT",
-    `/1.0/instances/${leaseId}/state`,
+    `/1.0/instances/${name}/state`,
     '{"action":"stop","force":true}',
   );
   await curl("GET", `${JSON.parse(stop).operation}/wait?timeout=30`);
-  const gone = await curl("DELETE", `/1.0/instances/${leaseId}`);
+  const gone = await curl("DELETE", `/1.0/instances/${name}`);
   await curl("GET", `${JSON.parse(gone).operation}/wait?timeout=30`);
 }

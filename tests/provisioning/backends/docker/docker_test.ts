@@ -30,6 +30,8 @@ const ORDER: ContainerOrder = {
   ],
 };
 
+const TAG = "0a1b2c3d";
+
 const INFO = {
   ServerVersion: "20.10",
   Driver: "overlay2",
@@ -78,7 +80,7 @@ Deno.test("podmanProblem() takes no podman without root or without filters", () 
 
 Deno.test("containerBody() names each limit, and asks for no privilege", () => {
   // deno-lint-ignore no-explicit-any
-  const { HostConfig, Labels, Entrypoint } = containerBody(ORDER) as any;
+  const { HostConfig, Labels, Entrypoint } = containerBody(ORDER, TAG) as any;
   assert.deepEqual(Entrypoint, ORDER.args);
   assert.equal(HostConfig.Privileged, false);
   assert.equal(HostConfig.NetworkMode, "none");
@@ -100,8 +102,10 @@ Deno.test("containerBody() names each limit, and asks for no privilege", () => {
 });
 
 Deno.test("podmanBody() names each limit, and asks for no privilege", () => {
-  // deno-lint-ignore no-explicit-any
-  const body = podmanBody(ORDER, { profile: "/state/seccomp.json", processesMax: 5000 }) as any;
+  const body = podmanBody(ORDER, {
+    ...{ tag: TAG, profile: "/state/seccomp.json", processesMax: 5000 },
+    // deno-lint-ignore no-explicit-any
+  }) as any;
   assert.equal(body.rootfs, ORDER.rootfs);
   assert.deepEqual(body.env, { A: "b=c", EMPTY: "" });
   assert.deepEqual([body.netns.nsmode, body.userns.nsmode], ["none", "private"]);

@@ -25,7 +25,7 @@ const ORDER: ContainerOrder = {
     { source: "/server", target: "/.seedmint/server", isReadOnly: true, isExecutable: true },
   ],
 };
-const PLACE = { fingerprint: "00", pool: "pool" };
+const PLACE = { fingerprint: "00", pool: "pool", tag: "0a1b2c3d" };
 
 Deno.test("instanceBody() names each limit, and takes nothing from profiles", () => {
   for (const engine of ["lxd", "incus"] as const) {
@@ -41,6 +41,7 @@ Deno.test("instanceBody() names each limit, and takes nothing from profiles", ()
     assert.equal(config["limits.cpu.allowance"], "150ms/100ms");
     assert.equal(config["environment.A"], "b=c");
     assert.equal(config["user.seedmint.expires"], "123");
+    assert.equal(config["user.seedmint.provider"], PLACE.tag);
   }
 });
 
