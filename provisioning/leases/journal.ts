@@ -51,6 +51,20 @@ export class LeaseJournal implements Disposable {
     return new LeaseJournal(database);
   }
 
+  /**
+   * Opens a journal that may be open elsewhere, to read in it.
+   *
+   * @throws {SeedmintError} `storage` if there is none, or it is damaged.
+   */
+  static read(path: string): LeaseJournal {
+    return new LeaseJournal(SqliteConnection.open(path, {
+      migrations: [],
+      synchronous: "full",
+      explain: explained(path),
+      readOnly: true,
+    }));
+  }
+
   /** All that `change` does is on disk when this returns, or nothing is. `change` must not await. */
   transaction<T>(change: () => T): T {
     return this.#database.transaction(change);

@@ -20,6 +20,8 @@ export interface SqliteOptions {
    * `off` may lose the file, for what is easily had again.
    */
   readonly synchronous: "full" | "normal" | "off";
+  /** Reads what another connection writes, also one of this process; made and migrated by that one. */
+  readonly readOnly?: boolean;
   /** How long another writer is waited for. @default {5000} */
   readonly busyMs?: number;
   /** Tells what went wrong in the owner's words; by default it is `no-space` or `storage`. */
@@ -69,6 +71,11 @@ export class SqliteConnection implements Disposable {
   static open(path: string, options: SqliteOptions): SqliteConnection {
     let database: DatabaseSync | undefined;
     try {
+      if (options.readOnly === true) {
+        database = new DatabaseSync(path, { readOnly: true });
+        database.exec(`PRAGMA busy_timeout = ${options.busyMs ?? 5000};`);
+        return new SqliteConnection(path, database, options);
+      }
       if (path !== ":memory:") {
         Deno.openSync(path, { write: true, create: true, mode: 0o600 }).close();
       }

@@ -1,14 +1,14 @@
 /** The first part of sending: what it costs, which proofs, and the swap that makes the token. */
 import { isSeedmintError, SeedmintError } from "../../src/core/errors.ts";
 import type { MintInfo } from "../mint/mint_api.ts";
-import { outputCountOf, type OutputLock, planLocked, planOutputs } from "../outputs/planning.ts";
+import { outputCountOf, planLocked, planOutputs } from "../outputs/planning.ts";
 import { swapBody } from "../outputs/requests.ts";
 import { feeForCount } from "../selection/fees.ts";
 import { selectFrom } from "../selection/from_store.ts";
 import type { Selection } from "../selection/select.ts";
 import { type KeysetTerms, termsOf } from "../selection/terms.ts";
 import type { ProofRecord, WalletReads, WalletTransaction } from "../store/wallet_store.ts";
-import type { Keyset, PlannedOutput } from "../types.ts";
+import type { Keyset, MintUrl, PlannedOutput } from "../types.ts";
 import { PLAN_ROUNDS_MAX } from "./limits.ts";
 import type { Operation } from "./operation.ts";
 import type { SagaContext, Step } from "./saga.ts";
@@ -81,7 +81,10 @@ function choose(
 ): Choice {
   const { amount, mint, plan } = operation;
   const { keyset, terms } = options;
-  const choice = exactly(reads, operation, terms) ?? bySwap();
+  const { includeFees } = plan;
+  const choice = plan.lock === undefined
+    ? exactly(reads, { mint, amount, includeFees }, terms) ?? bySwap()
+    : bySwap();
   if (choice === undefined) {
     const free = reads.balances().find((balance) => balance.mint === mint)?.free ?? 0n;
     throw new SeedmintError(
@@ -98,7 +101,7 @@ function choose(
   return choice;
 
   function bySwap(): Choice | undefined {
-    const tokenSat = plan.includeFees ? grossOf(amount, keyset) : amount;
+    const tokenSat = includeFees ? grossOf(amount, keyset) : amount;
     const selection = selectFrom(reads, { ...terms, mint, amount: tokenSat });
     if (selection === undefined) return undefined;
     const feeMax = tokenSat - amount + selection.fee;
@@ -106,14 +109,23 @@ function choose(
   }
 }
 
+/** What a token would cost now that holds just its amount; undefined when the proofs do not suffice. */
+export function sendFee(
+  reads: Pick<WalletReads, "coins" | "proofsOf">,
+  wish: { readonly mint: MintUrl; readonly amount: bigint; readonly isLocked: boolean },
+  terms: KeysetTerms,
+): bigint | undefined {
+  const exact = wish.isLocked ? undefined : exactly(reads, { ...wish, includeFees: false }, terms);
+  return exact?.feeMax ?? selectFrom(reads, { ...terms, ...wish })?.fee;
+}
+
 /** Proofs that are the token as they are. Only what is not locked can be given away unswapped. */
 function exactly(
-  reads: WalletReads,
-  operation: Operation<SendPlan>,
+  reads: Pick<WalletReads, "coins" | "proofsOf">,
+  plan: { readonly mint: MintUrl; readonly amount: bigint; readonly includeFees: boolean },
   terms: KeysetTerms,
 ): Choice | undefined {
-  const { amount, mint, plan } = operation;
-  if (plan.lock !== undefined) return undefined;
+  const { amount, mint } = plan;
   // Without the receiver's fee only the sum counts, but dust is no gift.
   const feePpkOf = plan.includeFees ? terms.feePpkOf : (id: string) => {
     const fee = terms.feePpkOf(id);
@@ -235,7 +247,7 @@ function giveAsIs(
 /** @throws {SeedmintError} `denied` for a mint that lacks what tokens of ours need. */
 export function assertAble(
   info: MintInfo,
-  operation: Operation<{ readonly lock?: OutputLock }>,
+  operation: { readonly mint: MintUrl; readonly plan: { readonly lock?: unknown } },
 ): void {
   const wanted = operation.plan.lock === undefined ? [7, 9] : [7, 9, 10, 11];
   const missing = wanted.filter((nut) => !info.nuts.has(nut));

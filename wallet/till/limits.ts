@@ -13,10 +13,11 @@ export const REDEEM_RETRY_MS_MAX = 60_000;
 /** When a refund that is under way is to be asked for again. */
 export const REFUND_RETRY_MS = 1_000;
 
-/** When a refund that no mint has the ecash for is to be asked for again. */
+/** First and longest pause before a refund that cannot be paid is asked for again: it may take a person. */
 export const REFUND_SHORT_RETRY_MS = 30_000;
+export const REFUND_SHORT_RETRY_MS_MAX = 600_000;
 
-/** Redemptions whose tries are counted; others begin anew. */
+/** Redemptions and refunds whose tries are counted; others begin anew. */
 export const COUNTED_MAX = 1_000;
 
 /**

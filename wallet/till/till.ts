@@ -4,6 +4,9 @@
  *
  *     redeem: taken in (journal) ─▶ swapped at its mint ─▶ redeemed, or refused: spent elsewhere
  *     refund: begun (journal) ─▶ swapped ─▶ token, the same each time it is asked for
+ *
+ * A refund is one token, of a mint that paid in: whoever paid takes its ecash, and nobody gets better
+ * ecash back than was brought.
  */
 import { createHash } from "node:crypto";
 import type { Sha256 } from "../../src/core/hash.ts";
@@ -27,7 +30,9 @@ import {
   REFUND_LOCK_S,
   REFUND_RETRY_MS,
   REFUND_SHORT_RETRY_MS,
+  REFUND_SHORT_RETRY_MS_MAX,
 } from "./limits.ts";
+import { chooseSource, type RefundSource } from "./refund_source.ts";
 import type { TillRefusalCode } from "./refusal.ts";
 
 /** What became of a redemption. */
@@ -47,7 +52,9 @@ export type PaidBack =
     readonly amountSat: number;
     readonly mint: string;
   }
-  | { readonly status: "pending"; readonly retryMs: number };
+  | { readonly status: "pending"; readonly retryMs: number }
+  /** The mint's fee for sending it takes all of it. */
+  | { readonly status: "dust" };
 
 /** Options of a till. */
 export interface TillOptions {
@@ -81,7 +88,7 @@ export class Till {
   readonly #intake: Intake;
   readonly #options: TillOptions;
   readonly #inspector: TokenInspector;
-  /** Tries of redemptions that are not decided, by id. */
+  /** Tries of what is not decided, by the ids of redemptions and {@link triesOf} refunds. */
   readonly #tries = new Map<string, number>();
   readonly #refunding = new Map<string, Promise<PaidBack>>();
 
@@ -175,8 +182,9 @@ export class Till {
   }
 
   /**
-   * Pays back, from `mint` if that has enough. The same id gives the same token. One that is locked comes
-   * back here when nobody redeemed it in a year.
+   * Pays back out of one of `sources`, the best first: those that paid in. What the fee takes is ours to
+   * bear while there is something to spare; else the token is worth that much less. The same id gives
+   * the same token. One that is locked comes back here when nobody redeemed it in a year.
    *
    * @throws {SeedmintError} `storage`, `no-space`
    * @throws `signal.reason`
@@ -186,7 +194,7 @@ export class Till {
       readonly id: string;
       readonly amountSat: number;
       readonly lockTo?: string;
-      readonly mint?: string;
+      readonly sources: readonly RefundSource[];
     },
     options: { readonly signal: AbortSignal },
   ): Promise<PaidBack> {
@@ -253,12 +261,16 @@ export class Till {
 
   /** Longer each time: whoever asks may ask for days. */
   #later(id: string, leastMs = 0): Redemption {
-    const tries = this.#tries.get(id) ?? 0;
-    this.#tries.delete(id);
-    this.#tries.set(id, tries + 1);
-    if (this.#tries.size > COUNTED_MAX) this.#tries.delete(this.#tries.keys().next().value!);
-    const retryMs = Math.min(REDEEM_RETRY_MS * 2 ** Math.min(tries, 10), REDEEM_RETRY_MS_MAX);
+    const retryMs = this.#pause(id, REDEEM_RETRY_MS, REDEEM_RETRY_MS_MAX);
     return { status: "pending", retryMs: Math.max(retryMs, leastMs) };
+  }
+
+  #pause(key: string, firstMs: number, lastMs: number): number {
+    const tries = this.#tries.get(key) ?? 0;
+    this.#tries.delete(key);
+    this.#tries.set(key, tries + 1);
+    if (this.#tries.size > COUNTED_MAX) this.#tries.delete(this.#tries.keys().next().value!);
+    return Math.min(firstMs * 2 ** Math.min(tries, 10), lastMs);
   }
 
   async #refund(
@@ -269,41 +281,44 @@ export class Till {
     const parent = `till-refund:${request.id}`;
     // One that failed moved nothing: it is begun anew, perhaps at another mint.
     const begun = store.operations({ parent, kind: "send" })
-      .find(({ status }) => status !== "failed") ?? await this.#begin(request, parent);
-    if (begun === undefined) return { status: "pending", retryMs: REFUND_SHORT_RETRY_MS };
-    return await this.#finish(begun, signal);
+      .find(({ status }) => status !== "failed") ?? await this.#begin(request, parent, signal);
+    return "kind" in begun ? await this.#finish(request.id, begun, signal) : begun;
   }
 
   async #begin(
-    { amountSat, lockTo, mint }: Parameters<Till["refund"]>[0],
+    { id, amountSat, lockTo, sources }: Parameters<Till["refund"]>[0],
     parent: string,
-  ): Promise<Operation | undefined> {
-    const { store, clock } = this.#context;
-    const amount = BigInt(amountSat);
-    const holding = store.balances().filter((balance) =>
-      balance.free >= amount && store.mint(balance.mint)?.blockedReason === undefined &&
-      store.mint(balance.mint) !== undefined
+    signal: AbortSignal,
+  ): Promise<Operation | PaidBack> {
+    const locktimeS = Math.floor(this.#context.clock.nowMs() / 1000) + REFUND_LOCK_S;
+    const lock = lockTo === undefined ? undefined : { publicKey: lockTo, locktimeS };
+    // Asked before anything is written: one that cannot be paid for months leaves no rows.
+    const choice = await chooseSource(
+      this.#context,
+      { amount: BigInt(amountSat), lock, sources },
+      { signal },
     );
-    const tried = new Set(store.operations({ parent, kind: "send" }).map((one) => one.mint));
-    // The mint that was paid with first; then whatever was not tried in vain.
-    const rank = (url: MintUrl) => Number(tried.has(url)) * 2 + Number(url !== mint);
-    const chosen = holding.sort((a, b) => rank(a.mint) - rank(b.mint))[0]?.mint;
-    if (chosen === undefined) {
-      this.#options.onProblem?.(
-        `Cannot pay ${amountSat} sat back yet: no mint of the wallet holds as much; fund it`,
-      );
-      return undefined;
+    switch (choice.status) {
+      case "dust":
+        return choice;
+      case "short":
+        return this.#short(
+          id,
+          `${amountSat} sat: ${choice.reason}; bring ecash there with wallet fund or wallet swap`,
+        );
+      case "found":
+        return await beginSend(this.#context, {
+          mint: choice.mint,
+          amount: choice.amount,
+          parent,
+          ...(lock === undefined ? {} : { lock }),
+        });
+      default:
+        return choice satisfies never;
     }
-    const locktimeS = Math.floor(clock.nowMs() / 1000) + REFUND_LOCK_S;
-    return await beginSend(this.#context, {
-      mint: chosen,
-      amount,
-      parent,
-      ...(lockTo === undefined ? {} : { lock: { publicKey: lockTo, locktimeS } }),
-    });
   }
 
-  async #finish(begun: Operation, signal: AbortSignal): Promise<PaidBack> {
+  async #finish(refundId: string, begun: Operation, signal: AbortSignal): Promise<PaidBack> {
     const { id, mint } = begun;
     const operation = TOKEN_STATES.has(begun.state)
       ? begun
@@ -312,6 +327,7 @@ export class Till {
       try {
         const token = tokenOf(this.#context, id);
         markDelivered(this.#context, id);
+        this.#tries.delete(triesOf(refundId));
         return { status: "refunded", token, amountSat: Number(operation.amount), mint };
       } catch (error) {
         if (!isSeedmintError(error, "denied")) throw error;
@@ -319,13 +335,25 @@ export class Till {
       }
     }
     if (operation.status === "failed" || operation.status === "attention") {
-      this.#options.onProblem?.(
-        `Cannot pay ${operation.amount} sat back yet: ${operation.reason ?? operation.state}`,
+      return this.#short(
+        refundId,
+        `${operation.amount} sat: ${operation.reason ?? operation.state}`,
       );
-      return { status: "pending", retryMs: REFUND_SHORT_RETRY_MS };
     }
     return { status: "pending", retryMs: REFUND_RETRY_MS };
   }
+
+  /** Told, and longer each time: it may take a person. */
+  #short(id: string, message: string): PaidBack {
+    this.#options.onProblem?.(`Cannot pay back yet ${message}`);
+    const retryMs = this.#pause(triesOf(id), REFUND_SHORT_RETRY_MS, REFUND_SHORT_RETRY_MS_MAX);
+    return { status: "pending", retryMs };
+  }
+}
+
+/** What the tries of a refund are counted under. */
+function triesOf(refundId: string): string {
+  return `refund ${refundId}`;
 }
 
 /** Of the till's own: no payment that a person pastes has it. */

@@ -51,7 +51,8 @@ class TillWorld implements AsyncDisposable {
   }
 
   async refund(id: string, amountSat: number, lockTo?: string) {
-    const request = { id, amountSat, ...(lockTo === undefined ? {} : { lockTo }) };
+    const sources = [{ mint: this.kit.url() }];
+    const request = { id, amountSat, sources, ...(lockTo === undefined ? {} : { lockTo }) };
     for (let tries = 0; tries < 30; tries++) {
       const refunded = await this.till.refund(request, { signal });
       if (refunded.status !== "pending") return refunded;
@@ -197,7 +198,7 @@ Deno.test("Till.ysOf and tokenEvidence name the same proofs, before and after th
   }
 });
 
-Deno.test("Till.refund pays back from the mint that is named, locked or not, the same token each time", async () => {
+Deno.test("Till.refund pays back from the mint that paid in, locked or not, the same token each time", async () => {
   await using kit = await startKit();
   await using world = await TillWorld.start(kit);
   await world.redeem("a", await world.locked(100n));
@@ -220,28 +221,118 @@ Deno.test("Till.refund pays back from the mint that is named, locked or not, the
   assert.deepEqual(world.wallet.troubles(), []);
 });
 
-Deno.test("Till.refund waits, and says so, while no mint of the wallet holds as much", async () => {
-  await using kit = await startKit();
+Deno.test("Till.refund waits, says so and writes nothing while no mint that paid in holds as much", async () => {
+  await using kit = await startKit({ mints: 2 });
   await using world = await TillWorld.start(kit);
   await world.redeem("a", await world.locked(10n));
-  const request = { id: "lease:1", amountSat: 40 };
-  assert.equal((await world.till.refund(request, { signal })).status, "pending");
-  assert.match(world.problems.join(), /no mint of the wallet holds as much/);
+  await world.wallet.fund(100n, kit.url(1));
+  const request = { id: "lease:1", amountSat: 40, sources: [{ mint: kit.url() }] };
+  const pauses: number[] = [];
+  for (let tries = 0; tries < 7; tries++) {
+    const refunded = await world.till.refund(request, { signal });
+    if (refunded.status === "pending") pauses.push(refunded.retryMs);
+  }
+  assert.deepEqual(pauses.map((ms) => ms / 1000), [30, 60, 120, 240, 480, 600, 600]);
+  assert.match(
+    world.problems[0]!,
+    /Cannot pay back yet 40 sat: .* holds 10 sat; bring ecash there/,
+  );
+  assert.deepEqual(world.wallet.store.operations({ kind: "send" }), []);
+  assert.equal(world.wallet.free(kit.url(1)), 100n, "of a mint that its payer may not know");
   await world.redeem("b", await world.locked(40n));
-  assert.equal((await world.refund("lease:1", 40)).status, "refunded");
+  const refunded = await world.refund("lease:1", 40);
+  assert.equal(refunded.status === "refunded" && refunded.mint, kit.url());
+});
+
+Deno.test("Till.refund takes the mint that holds enough of those that paid in, whichever comes first", async () => {
+  await using kit = await startKit({ mints: 3 });
+  await using world = await TillWorld.start(kit);
+  await world.redeem("a", await world.locked(30n));
+  await world.wallet.fund(50n, kit.url(1));
+  await world.wallet.fund(90n, kit.url(2));
+  const sources = [{ mint: "https://gone.example" }, { mint: kit.url() }, { mint: kit.url(1) }];
+  const first = await world.till.refund({ id: "lease:1", amountSat: 40, sources }, { signal });
+  assert.equal(first.status === "refunded" && first.mint, kit.url(1));
+  const other = await world.till.refund({ id: "lease:2", amountSat: 40, sources }, { signal });
+  assert.equal(other.status, "pending", "one token pays, so one mint must have it");
+  assert.match(
+    world.problems.join(),
+    /gone\.example: it is not listed.* holds 30 sat; .* holds 10 sat/,
+  );
+});
+
+Deno.test("a whole payment goes back, locked, at a mint with fees and an empty wallet", async () => {
+  await using kit = await startKit({ feePpk: 100 });
+  await using world = await TillWorld.start(kit);
+  const redeemed = await world.redeem("a", await world.locked(1_000n));
+  assert.deepEqual(redeemed, { status: "redeemed", amountSat: 999, feeSat: 1 });
+  const { secretKey, publicKey } = world.buyer.keys.payment;
+  const refunded = await world.refund("lease:1", 999, publicKey);
+  assert.equal(refunded.status, "refunded");
+  if (refunded.status !== "refunded") return;
+  assert.equal(refunded.amountSat, 998, "what its fee leaves");
+  assert.deepEqual(await world.refund("lease:1", 999, publicKey), refunded);
+  assert.ok(Number(await kit.redeem(refunded.token, { secretKey })) >= 996);
+  assert.equal(world.wallet.free(), 0n);
+  assert.equal(world.wallet.store.operations({ kind: "send" }).length, 1);
+  assert.deepEqual(world.problems, []);
+  assert.deepEqual(world.wallet.troubles(), []);
+});
+
+Deno.test("Till.refund bears a mint's fee out of what is ours there, never out of what others are owed", async () => {
+  await using kit = await startKit({ feePpk: 1000 });
+  await using world = await TillWorld.start(kit);
+  const { publicKey: lockTo } = world.buyer.keys.payment;
+  await world.redeem("a", await world.locked(64n));
+  await world.redeem("b", await world.locked(64n));
+  const refund = async (id: string, amountSat: number, owedSat: number) => {
+    const sources = [{ mint: kit.url(), owedSat }];
+    const refunded = await world.till.refund({ id, amountSat, lockTo, sources }, { signal });
+    return refunded.status === "refunded" ? refunded.amountSat : refunded.status;
+  };
+  const free = () => Number(world.wallet.free());
+  const before = free();
+  const poor = await refund("lease:1", 60, before - 60);
+  assert.ok(typeof poor === "number" && poor < 60 && poor > 50, String(poor));
+  assert.ok(free() >= before - 60, "the others' money is all there");
+  assert.equal(await refund("lease:2", 40, 0), 40);
+  assert.equal(await refund("lease:3", 1, free() - 1), "dust", "its fee is as much");
+  assert.deepEqual(world.wallet.troubles(), []);
 });
 
 Deno.test("a till killed at any point takes each token once, pays back once, and its books balance", async () => {
   await using kit = await startKit();
   await using first = await TillWorld.start(kit);
+  await killed(first, { paidSat: 64, arrivingSat: 64, dueSat: 24, backSat: 24 });
+});
+
+Deno.test("a till killed at any point pays a whole payment back once, less its mint's fee", async () => {
+  await using kit = await startKit({ feePpk: 100 });
+  await using first = await TillWorld.start(kit);
+  const { publicKey: lockTo } = first.buyer.keys.payment;
+  await killed(first, { paidSat: 5, arrivingSat: 4, dueSat: 4, backSat: 3, lockTo });
+});
+
+/** Lives a payment and its refund, dies at one point after the other, and lives on. */
+async function killed(
+  { kit, buyer }: TillWorld,
+  { paidSat, arrivingSat, dueSat, backSat, lockTo }: {
+    readonly paidSat: number;
+    readonly arrivingSat: number;
+    readonly dueSat: number;
+    readonly backSat: number;
+    readonly lockTo?: string;
+  },
+): Promise<void> {
   let crashCount = 0;
   for (let crashAfter = 1; crashAfter < 40; crashAfter++) {
-    await using world = await TillWorld.start(kit, `till ${crashAfter}`, first.buyer);
-    const token = await world.locked(64n);
+    await using world = await TillWorld.start(kit, `till ${crashAfter}`, buyer);
+    const token = await world.locked(BigInt(paidSat));
     const live = async () => {
       const redeemed = await world.redeem("t", token);
-      assert.deepEqual(redeemed, { status: "redeemed", amountSat: 64, feeSat: 0 });
-      return await world.refund("lease:7", 24);
+      const feeSat = paidSat - arrivingSat;
+      assert.deepEqual(redeemed, { status: "redeemed", amountSat: arrivingSat, feeSat });
+      return await world.refund("lease:7", dueSat, lockTo);
     };
     world.wallet.crashAfter(crashAfter);
     const seen = new Set<string>();
@@ -257,10 +348,16 @@ Deno.test("a till killed at any point takes each token once, pays back once, and
     const refunded = await live();
     if (refunded.status === "refunded") seen.add(refunded.token);
     assert.equal(seen.size, 1, "one refund, one token");
-    assert.equal(world.wallet.free(), 40n);
-    assert.equal(await kit.redeem([...seen][0]!), 24n);
+    assert.equal(world.wallet.free(), BigInt(lockTo === undefined ? arrivingSat - backSat : 0));
+    const { secretKey } = buyer.keys.payment;
+    const key = lockTo === undefined ? {} : { secretKey };
+    const arrived = Number(await kit.redeem([...seen][0]!, key));
+    assert.ok(
+      arrived <= backSat && arrived >= backSat - (paidSat - arrivingSat),
+      `${arrived} sat arrived`,
+    );
     assert.deepEqual(world.wallet.troubles(), []);
     if (!died) break;
   }
   assert.ok(crashCount > 8, `${crashCount} crashes only`);
-});
+}

@@ -1,18 +1,27 @@
-/** The wallet's till as a provider of compute uses it: ids are leases', refunds go by the mint that paid. */
+/** The wallet's till as a provider of compute uses it: ids are leases', refunds go by the mints that paid. */
 import { SeedmintError } from "../../../core/errors.ts";
 import type { Sha256 } from "../../../core/hash.ts";
+import type { Clock } from "../../../core/ports.ts";
+import { systemClock } from "../../../host/system.ts";
 import type { LeaseJournal } from "../../../../provisioning/leases/mod.ts";
 import type { Redeemed, Refunded, Till, TokenFacts } from "../../../../provisioning/ports.ts";
-import { type Till as WalletTill, TillRefusal } from "../../../../wallet/till/mod.ts";
+import { type Till as WalletTill, TillRefusal, tokenEvidence } from "../../../../wallet/till/mod.ts";
+import { refundSources } from "./lease_debts.ts";
 
 /** {@link Till} over the wallet. */
 export class LeaseTill implements Till {
   readonly #till: WalletTill;
   readonly #journal: LeaseJournal;
+  readonly #clock: Pick<Clock, "nowMs">;
 
-  constructor(till: WalletTill, journal: LeaseJournal) {
+  constructor(
+    till: WalletTill,
+    journal: LeaseJournal,
+    clock: Pick<Clock, "nowMs"> = systemClock,
+  ) {
     this.#till = till;
     this.#journal = journal;
+    this.#clock = clock;
   }
 
   get mints(): readonly string[] {
@@ -34,6 +43,10 @@ export class LeaseTill implements Till {
     }
   }
 
+  idOf(token: string): Sha256 | undefined {
+    return tokenEvidence(token)?.id as Sha256 | undefined;
+  }
+
   canLockTo(key: string): boolean {
     return this.#till.canLockTo(key);
   }
@@ -50,24 +63,12 @@ export class LeaseTill implements Till {
     options: { readonly signal: AbortSignal },
   ): Promise<Refunded> {
     if (request.amountSat < 1) return { status: "dust" };
-    const mint = this.#mintOf(request.id);
-    return await this.#till.refund(
-      { ...request, ...(mint === undefined ? {} : { mint }) },
-      options,
-    );
+    const sources = refundSources(this.#journal, request.id, this.#clock.nowMs());
+    return await this.#till.refund({ ...request, sources }, options);
   }
 
   /** Y of each proof that a redeemed token had, for receipts. */
   ysOf(tokenId: string): readonly string[] {
     return this.#till.ysOf(tokenId);
-  }
-
-  /** The mint that was paid with: `lease:<n>:<created>`, or `topup:<token>`. */
-  #mintOf(id: string): string | undefined {
-    const [kind, name] = id.split(":");
-    const { payments } = this.#journal;
-    return kind === "lease"
-      ? payments.ofLease(Number(name)).find((payment) => payment.amountSat !== undefined)?.mint
-      : payments.get(name as Sha256)?.mint;
   }
 }
