@@ -1,8 +1,9 @@
 /**
  * Moves money by itself to where it is safer: from mints that are only accepted into a trusted one, and,
- * if the user wants it, from the wallet to the user's own Lightning wallet.
+ * if the user wants it, from the wallet to the user's own Lightning wallet. What is held back stays.
  */
 import { messageOf } from "../src/core/errors.ts";
+import { heldAt, spareOf } from "./held_back.ts";
 import { requestInvoice, resolveLnurl } from "./lightning/lnurl.ts";
 import type { Engine } from "./operations/engine.ts";
 import { beginMelt } from "./operations/melt_plan.ts";
@@ -10,11 +11,18 @@ import type { Operation } from "./operations/operation.ts";
 import { beginSwap } from "./operations/swap_plan.ts";
 import { maxSpendable } from "./selection/fees.ts";
 import { termsOf } from "./selection/terms.ts";
+import type { Coin } from "./store/wallet_store.ts";
 import type { MintUrl } from "./types.ts";
 import type { WalletOptions } from "./wallet_options.ts";
 
 /** Less than this is left where it is: Lightning fees would eat it. */
 const SWEEP_SAT_MIN = 20n;
+
+/**
+ * The same where something is held back: a lease that runs frees its money sat by sat, and each sweep
+ * costs Lightning's base fee.
+ */
+const SWEEP_BESIDE_HELD_SAT_MIN = 1_000n;
 
 /** What Lightning may reserve, in percent and at least in sat; more after each failure in a row. */
 const RESERVE_PERCENT: readonly bigint[] = [2n, 4n, 8n];
@@ -26,6 +34,12 @@ const REST_MS = 600_000;
 /** Parents of sweeps, which find those that are under way after a restart. */
 const INTO_TRUSTED = "sweep:trusted";
 const OUT = "sweep:out";
+
+/** What a sweep may take, and the most that this may cost. */
+interface Movable {
+  readonly amount: bigint;
+  readonly feeMax: bigint;
+}
 
 /** How a kind of sweep went lately. */
 interface Memory {
@@ -117,9 +131,15 @@ export class Sweeper implements AsyncDisposable {
   async #sweepOut(): Promise<void> {
     const { autoSweep, allowPrivate, fetch, resolve } = this.#options;
     const { context } = this.#engine;
-    const balances = context.store.balances();
+    if (autoSweep === undefined) return;
+    const held = await this.#held();
+    const balances = context.store.balances().map(({ mint, free, reserved }) => ({
+      mint,
+      free: spareOf(free, heldAt(held, mint)),
+      reserved,
+    }));
     const total = balances.reduce((sum, { free, reserved }) => sum + free + reserved, 0n);
-    if (autoSweep === undefined || total <= BigInt(autoSweep.aboveSat)) return;
+    if (total <= BigInt(autoSweep.aboveSat)) return;
     const richest = [...balances].sort((a, b) => a.free < b.free ? 1 : -1)[0]!.mint;
     const key = `${OUT} ${richest}`;
     if (!this.#mayBegin(key, OUT, richest)) return;
@@ -142,28 +162,34 @@ export class Sweeper implements AsyncDisposable {
     });
   }
 
-  /** What can leave a mint over Lightning, and the most that this may cost. */
-  async #movable(
-    mint: MintUrl,
-    key: string,
-  ): Promise<{ readonly amount: bigint; readonly feeMax: bigint } | undefined> {
+  /** What can leave a mint over Lightning, if it is worth it, and the most that this may cost. */
+  async #movable(mint: MintUrl, key: string): Promise<Movable | undefined> {
     const { store, mints, clock } = this.#engine.context;
-    const coins = store.coins(mint);
-    if (coins.reduce((sum, coin) => sum + coin.amount * BigInt(coin.count), 0n) < SWEEP_SAT_MIN) {
-      return undefined;
-    }
+    if (sumOf(store.coins(mint)) < SWEEP_SAT_MIN) return undefined;
     try {
       const keysets = await mints.of(mint).keysets({ signal: this.#stop.signal });
-      const most = maxSpendable({ coins, ...termsOf(keysets, { nowMs: clock.nowMs() }) });
+      const held = heldAt(await this.#held(), mint);
+      const coins = store.coins(mint);
+      const spendable = maxSpendable({ coins, ...termsOf(keysets, { nowMs: clock.nowMs() }) });
+      const spare = spareOf(sumOf(coins), held);
+      const most = spendable < spare ? spendable : spare;
       const failureCount = this.#memories.get(key)?.failureCount ?? 0;
       const percent = RESERVE_PERCENT[Math.min(failureCount, RESERVE_PERCENT.length - 1)]!;
       const reserve = larger(RESERVE_SAT_MIN, (most * percent + 99n) / 100n);
       // The fee of splitting the inputs first comes out of the same reserve.
-      return { amount: most - reserve, feeMax: 2n * reserve + most / 20n };
+      const feeMax = 2n * reserve + most / 20n;
+      if (held === 0n) return { amount: most - reserve, feeMax };
+      // No fee may come out of what is held back.
+      const amount = most - feeMax;
+      return amount < SWEEP_BESIDE_HELD_SAT_MIN ? undefined : { amount, feeMax };
     } catch {
       this.#failed(key);
       return undefined;
     }
+  }
+
+  async #held(): Promise<ReadonlyMap<string, number>> {
+    return await this.#engine.context.heldBack?.() ?? new Map();
   }
 
   #mayBegin(key: string, parent: string, mint: MintUrl): boolean {
@@ -190,6 +216,10 @@ export class Sweeper implements AsyncDisposable {
     const restUntilMs = this.#engine.context.clock.nowMs() + REST_MS * failureCount;
     this.#memories.set(key, { failureCount, restUntilMs });
   }
+}
+
+function sumOf(coins: readonly Coin[]): bigint {
+  return coins.reduce((sum, { amount, count }) => sum + amount * BigInt(count), 0n);
 }
 
 function larger(a: bigint, b: bigint): bigint {

@@ -1,5 +1,6 @@
 /** How a wallet is opened. */
 import type { Clock, Random } from "../src/core/ports.ts";
+import type { HeldBack } from "./held_back.ts";
 import type { MintDeadlines } from "./mint/limits.ts";
 import type { OpenHintSocket } from "./mint/quote_hints.ts";
 import type { FaultPoint, WalletEvent } from "./operations/saga.ts";
@@ -44,6 +45,8 @@ export interface WalletOptions {
   readonly intake?: Partial<IntakePolicy>;
   /** @default {off} */
   readonly autoSweep?: AutoSweep;
+  /** What must stay where it is, since it may have to be paid back. @default {nothing} */
+  readonly heldBack?: HeldBack;
   /** How long a prepared operation waits to be confirmed, in milliseconds. @default {300000} */
   readonly holdMs?: number;
   /** How long preparing a payment may take, in milliseconds. @default {30000} */

@@ -143,7 +143,11 @@ function openEngine(options: WalletOptions, stack: AsyncDisposableStack) {
     ...options.deadlines === undefined ? {} : { deadlines: options.deadlines },
     onBlocked: (mint, message) => emit({ event: "mint-blocked", mint, message }),
   });
-  const context = { store, mints, keys, clock, random, fault: options.fault ?? (() => {}), emit };
+  const { heldBack, fault = () => {} } = options;
+  const context = {
+    ...{ store, mints, keys, clock, random, fault, emit },
+    ...heldBack === undefined ? {} : { heldBack },
+  };
   const engine = stack.use(
     new Engine(context, [
       fundSaga,

@@ -4,6 +4,7 @@
  * calls it again until it waits or ends, now or after a crash: there is no other way to resume.
  */
 import type { Clock, Random } from "../../src/core/ports.ts";
+import type { HeldBack } from "../held_back.ts";
 import type { Mints } from "../mint/mint_api.ts";
 import type { WalletStore } from "../store/wallet_store.ts";
 import type { WalletKeys } from "../keys.ts";
@@ -36,6 +37,8 @@ export interface SagaContext {
   readonly random: Random;
   readonly fault: FaultPoint;
   readonly emit: (event: WalletEvent) => void;
+  /** What is owed and must stay where it is. @default {nothing} */
+  readonly heldBack?: HeldBack;
 }
 
 /** One kind of operation. */

@@ -1,4 +1,5 @@
 /** What planning must know, read from the store and the mints: holdings, trust, and what each way costs. */
+import { heldAt, spareOf } from "../held_back.ts";
 import type { SagaContext } from "../operations/saga.ts";
 import { grossOf } from "../operations/send_prepare.ts";
 import { selectFrom } from "../selection/from_store.ts";
@@ -59,8 +60,12 @@ export async function planningOf(
 ): Promise<Planning> {
   const { store, clock } = context;
   const usable = store.mints().filter((record) => record.blockedReason === undefined);
-  const holdings = store.balances().map(({ mint, free }): Holding => ({ mint, free }))
-    .filter((held) => held.free > 0n);
+  // What others may have to be paid back pays for nothing.
+  const kept = await context.heldBack?.() ?? new Map();
+  const holdings = store.balances().map(({ mint, free }): Holding => ({
+    mint,
+    free: spareOf(free, heldAt(kept, mint)),
+  })).filter((held) => held.free > 0n);
   const wanted = usable.map((record) => record.url).filter((url) =>
     accepted.includes(url) || holdings.some((held) => held.mint === url)
   );

@@ -204,6 +204,7 @@ async function openWalletOf(config: Config, opening: Opening): Promise<Wallet> {
     random: systemRandom,
     allowPrivate: config.mintPrivate,
     ...(homeMint === undefined ? {} : { homeMint }),
+    heldBack: () => leaseDebts(data),
     budgets: {
       perSubjectMaxSat: BigInt(config.budgetBlob),
       perPayeeMaxSat: BigInt(config.budgetPeer),
@@ -213,6 +214,14 @@ async function openWalletOf(config: Config, opening: Opening): Promise<Wallet> {
       ? {}
       : { autoSweep: { aboveSat: sweepAbove, to: sweepTo } }),
   });
+}
+
+/** What this node owes to lessees, whether it lends now or not. */
+async function leaseDebts(dataDirectory: string): Promise<ReadonlyMap<string, number>> {
+  const path = join(dataDirectory, "provider", "leases.sqlite");
+  if (!await exists(path)) return new Map();
+  const { heldBackIn } = await import("./provider/lease_debts.ts");
+  return heldBackIn(path, systemClock.nowMs());
 }
 
 /** Mints of the settings that are not listed yet, or listed with another trust. */
