@@ -35,6 +35,7 @@ import { openBackend, type WatchedBackend } from "./backend.ts";
 import { inBackground, openHttp, openRelays, receiptDesk } from "./doors.ts";
 import { LeaseTill } from "./lease_till.ts";
 import { MINTS_LOOK_MS, MINTS_MS, PRUNE_MS, UPKEEP_MS } from "./limits.ts";
+import { lockNetwork } from "./network_lock.ts";
 import { providerSettings } from "./provider_settings_of.ts";
 import { publicFetch } from "./public_fetch.ts";
 import { PublicImages } from "./public_images.ts";
@@ -104,6 +105,7 @@ export class LendingSession implements AsyncDisposable {
     stack.use(lendingLock(config));
     const journal = stack.use(LeaseJournal.open({ path: join(folder, "leases.sqlite") }));
     const till = await openTill(options, journal, signal);
+    stack.use(lockNetwork(config));
     const backend = stack.use(await openBackend(config, "provider", { key: () => publicKey }));
     const images = await openImages(options, stack, folder);
     const ssh = sshKit({ clock: systemClock, random: systemRandom });
