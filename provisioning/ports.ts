@@ -70,6 +70,8 @@ export interface Till {
    * @throws {SeedmintError} `denied` with a {@link TokenRefusal} in `cause.code` if it cannot be taken.
    */
   inspect(token: string): TokenFacts;
+  /** The id of a token as {@link inspect} has it, also of one that is not taken; undefined if it is none. */
+  idOf(token: string): Sha256 | undefined;
   /** Redeems; the same id gives the same or a newer outcome, never a second credit. */
   redeem(
     request: { readonly id: string; readonly token: string },
@@ -303,6 +305,13 @@ export interface Backend extends AsyncDisposable {
   ): Promise<ExecResult>;
   /** All instances with our label, whoever made them. */
   list(): Promise<readonly InstanceSummary[]>;
+  /**
+   * Puts back what running instances lack of what connects them and keeps them apart, where something
+   * else on the machine may take it away. Called often: cheap where all is there.
+   *
+   * @returns A line for each thing that was put back, or that could not be.
+   */
+  repair?(): Promise<readonly string[]>;
   /** Where lessees connect: the address that `hostPort`s are published on, as seen from outside. */
   readonly publicHost: string;
 }

@@ -3,23 +3,28 @@
  * thing outside, which can be done again, and writes the journal: after a crash the same step runs.
  */
 import { isSeedmintError, messageOf, SeedmintError } from "../../src/core/errors.ts";
+import type { Sha256 } from "../../src/core/hash.ts";
 import { durationMsOf, type Lease, type Payment } from "../leases/mod.ts";
 import type { Image, InstanceSpec } from "../ports.ts";
 import { type ErrorType, leaseNameOf } from "../wire/mod.ts";
 import type { ProviderContext } from "./context.ts";
 import { within } from "./deadline.ts";
 import { digestProblem } from "./image_rules.ts";
-import type { Lanes } from "./lanes.ts";
+import type { SharedLanes } from "./lanes.ts";
 import { instanceEndMs } from "./lease_time.ts";
 import { PROVIDER_LIMITS } from "./limits.ts";
+
+const SILENT = "SSH did not answer";
 
 /** What a step found: go on at once, or wait for so many milliseconds. */
 export type Step = "again" | { readonly waitMs: number };
 
 /** What the steps share. */
 export interface StepContext extends ProviderContext {
-  readonly pulls: Lanes;
-  readonly starts: Lanes;
+  readonly pulls: SharedLanes;
+  readonly starts: SharedLanes;
+  /** Images that were made ready to start before: nobody need wait for that again. */
+  readonly prepared: Set<Sha256>;
   /** Bytes of an image that came. */
   readonly onPull: (lease: Lease, bytes: number, size: number | undefined) => void;
 }
@@ -44,17 +49,14 @@ export async function stepPulling(lease: Lease, context: StepContext): Promise<S
   const { clock, signal, journal, time } = context;
   let error: ErrorType = "image_unavailable";
   try {
-    const image = await context.pulls.run(() =>
-      within(
-        clock,
-        { ms: PROVIDER_LIMITS.pullWithinMs, what: "Bringing the image", signal },
-        async (signal) => {
-          const found = await bring(lease, context, signal);
-          error = "backend_error";
-          await context.backend.prepare(found, { signal });
-          return found;
-        },
-      ), { signal });
+    const leftMs = Math.max(1, lease.createdMs + PROVIDER_LIMITS.spawnWithinMs - time.nowMs());
+    const image = await within(
+      clock,
+      { ms: leftMs, what: "Bringing the image after those of others", signal },
+      (signal) => makeReady(lease, context, { signal, onBrought: () => error = "backend_error" }),
+    );
+    // Nothing is redeemed for somebody who went elsewhere.
+    if (isTooLate(lease, context)) return "again";
     journal.leases.apply(lease.number, { type: "pulled", digest: image.digest }, {
       nowMs: time.nowMs(),
       also: (after) => {
@@ -65,6 +67,44 @@ export async function stepPulling(lease: Lease, context: StepContext): Promise<S
     failUnlessClosing(lease, context, { error, what: "The image cannot be used", cause });
   }
   return "again";
+}
+
+/** Brings an image and makes it ready; what was ready before waits for nobody's image. */
+async function makeReady(
+  lease: Lease,
+  context: StepContext,
+  options: { readonly signal: AbortSignal; readonly onBrought: () => void },
+): Promise<Image> {
+  const { clock, backend, images, prepared } = context;
+  const timely = (work: (signal: AbortSignal) => Promise<Image>) =>
+    within(
+      clock,
+      {
+        ms: PROVIDER_LIMITS.pullWithinMs,
+        what: "Bringing the image",
+        signal: options.signal,
+      },
+      work,
+    );
+  const found = images.has(referenceOf(lease))
+    ? await timely((signal) => bring(lease, context, signal))
+    : undefined;
+  const prepare = async (image: Image, signal: AbortSignal) => {
+    options.onBrought();
+    await backend.prepare(image, { signal });
+    return image;
+  };
+  if (found !== undefined && prepared.has(found.digest)) {
+    return await timely((signal) => prepare(found, signal));
+  }
+  const image = await context.pulls.run(
+    lease.owner,
+    () => timely(async (signal) => prepare(found ?? await bring(lease, context, signal), signal)),
+    options,
+  );
+  prepared.add(image.digest);
+  if (prepared.size > PROVIDER_LIMITS.preparedMax) prepared.delete([...prepared][0]!);
+  return image;
 }
 
 /** `redeeming`: the token is redeemed under its own id, however often it takes. */
@@ -126,13 +166,18 @@ export async function stepStarting(lease: Lease, context: StepContext): Promise<
   const { backend, clock, signal, ssh, settings } = context;
   let what = "The instance could not be started";
   try {
-    await context.starts.run(async () => {
-      const image = await within(
-        clock,
-        { ms: PROVIDER_LIMITS.pullWithinMs, what: "Bringing the image", signal },
-        (signal) => bring(lease, context, signal),
-      );
-      await within(
+    const image = await within(
+      clock,
+      { ms: PROVIDER_LIMITS.pullWithinMs, what: "Bringing the image", signal },
+      (signal) => {
+        const work = () => bring(lease, context, signal);
+        // It went from here since it was made ready: nobody's start waits for that.
+        const isHere = context.images.has(referenceOf(lease));
+        return isHere ? work() : context.pulls.run(lease.owner, work, { signal });
+      },
+    );
+    await context.starts.run(lease.owner, () =>
+      within(
         clock,
         { ms: PROVIDER_LIMITS.startWithinMs, what: "Starting the instance", signal },
         async (signal) => {
@@ -140,15 +185,14 @@ export async function stepStarting(lease: Lease, context: StepContext): Promise<
           signal.throwIfAborted();
           await backend.start(leaseNameOf(lease.number));
         },
-      );
-      what = "SSH did not answer";
-      const host = settings.probeHost ?? backend.publicHost;
-      await within(
-        clock,
-        { ms: PROVIDER_LIMITS.readyWithinMs, what: "SSH", signal },
-        (signal) => ssh.awaitBanner({ host, port: lease.terms.sshPort }, { signal }),
-      );
-    }, { signal });
+      ), { signal });
+    what = SILENT;
+    const host = settings.probeHost ?? backend.publicHost;
+    await within(
+      clock,
+      { ms: PROVIDER_LIMITS.readyWithinMs, what: "SSH", signal },
+      (signal) => ssh.awaitBanner({ host, port: lease.terms.sshPort }, { signal }),
+    );
     // From here the paid time runs.
     const ready = apply(context, lease, { type: "ready" });
     const endMs = ready && instanceEndMs(ready, settings);
@@ -160,6 +204,7 @@ export async function stepStarting(lease: Lease, context: StepContext): Promise<
     }
   } catch (cause) {
     failUnlessClosing(lease, context, { error: "backend_error", what, cause });
+    if (what === SILENT) context.silent.note(lease.owner);
   }
   return "again";
 }
@@ -173,10 +218,14 @@ export function paymentOf(lease: Lease, context: ProviderContext): Payment | und
 /** Redeems, or asks again what became of it; never throws for the till. */
 export async function redeemOnce(payment: Payment, context: ProviderContext) {
   try {
-    return await context.till.redeem(
+    const redeemed = await context.till.redeem(
       { id: payment.tokenId, token: payment.token },
       { signal: context.signal },
     );
+    if (redeemed.status !== "pending") {
+      context.tokens.settled(payment.tokenId, { isRefused: redeemed.status === "refused" });
+    }
+    return redeemed;
   } catch (error) {
     context.signal.throwIfAborted();
     context.emit({ type: "problem", message: `Cannot redeem: ${messageOf(error)}` });
@@ -204,12 +253,7 @@ function apply(
 
 async function bring(lease: Lease, context: StepContext, signal: AbortSignal): Promise<Image> {
   const { images, settings, journal } = context;
-  const { image } = lease.terms;
-  // What was resolved once stays what it was.
-  const reference = lease.imageDigest === undefined
-    ? image
-    : `${image.replace(/@sha256:.*$/, "")}@sha256:${lease.imageDigest}`;
-  const found = await images.bring(reference, {
+  const found = await images.bring(referenceOf(lease), {
     signal,
     onProgress: (bytes, size) => context.onPull(lease, bytes, size),
   });
@@ -217,6 +261,13 @@ async function bring(lease: Lease, context: StepContext, signal: AbortSignal): P
   const problem = digestProblem([digest, listDigest], settings.images, journal.policy);
   if (problem !== undefined) throw new SeedmintError("denied", problem);
   return found;
+}
+
+/** What was resolved once stays what it was. */
+function referenceOf({ imageDigest, terms: { image } }: Lease): string {
+  return imageDigest === undefined
+    ? image
+    : `${image.replace(/@sha256:.*$/, "")}@sha256:${imageDigest}`;
 }
 
 function instanceOf(lease: Lease, image: Image, context: ProviderContext): InstanceSpec {

@@ -73,6 +73,14 @@ export function checkWelcome(owner: string, context: ProviderContext): void {
   if (journal.policy.isDraining) {
     throw new Refusal("draining", "This provider takes no new leases at the moment");
   }
+  const waitMs = context.silent.waitMs(owner);
+  if (waitMs > 0) {
+    throw new Refusal(
+      "rate_limited",
+      "SSH did not answer in several leases of this key; try another image, later",
+      { retryMs: waitMs },
+    );
+  }
   if (journal.leases.openCount(owner) >= settings.leasesPerKeyMax) {
     throw new Refusal(
       "rate_limited",
@@ -187,6 +195,21 @@ function keysIn(text: string | undefined): readonly string[] {
   } catch (error) {
     throw new Refusal("invalid_request", `ssh_public_key: ${(error as Error).message}`);
   }
+}
+
+/** Whether a token may be taken to its mint now. @throws {Refusal} */
+export function admit(facts: TokenFacts, context: ProviderContext): void {
+  const { till, time, tokens } = context;
+  // One whose lock is about to end may be gone before its turn comes.
+  const isOurs = facts.lockedTo === till.paymentKey &&
+    (facts.locktimeS === undefined || facts.locktimeS * 1000 >= time.nowMs() + 30_000);
+  if (tokens.admits(facts, { isOurs })) return;
+  throw new Refusal(
+    "rate_limited",
+    "Too many tokens that were worth nothing; send one that has proofs of its mint (NUT-12) and is " +
+      "locked to this provider",
+    { retryMs: 10_000 },
+  );
 }
 
 /** Whether a token may wait for an image: nobody else can spend it meanwhile, and it is real. */

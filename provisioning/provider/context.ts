@@ -3,8 +3,10 @@ import type { Clock, Random } from "../../src/core/ports.ts";
 import type { Lease, LeaseJournal, StoryEntry } from "../leases/mod.ts";
 import type { Backend, Images, Resources, Till } from "../ports.ts";
 import type { ErrorAnswer, ReceiptAnswer, ReceiptRequest } from "../wire/mod.ts";
+import type { KeyFaults } from "./key_rates.ts";
 import type { LeaseTime } from "./lease_time.ts";
 import type { ProviderSettings } from "./settings.ts";
+import type { TokenBudget } from "./token_budget.ts";
 
 /** What is needed of SSH: `provisioning/ssh` has it. */
 export interface SshKit {
@@ -59,6 +61,9 @@ export interface ProviderOptions {
 /** What the parts of a provider share. */
 export interface ProviderContext extends ProviderOptions {
   readonly time: LeaseTime;
+  readonly tokens: TokenBudget;
+  /** Keys whose leases' SSH did not answer. */
+  readonly silent: KeyFaults;
   /** Aborted when the provider closes. */
   readonly signal: AbortSignal;
   readonly emit: (event: ProviderEvent) => void;

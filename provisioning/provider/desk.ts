@@ -174,9 +174,6 @@ export class Desk {
     if (refundKey !== undefined && this.#context.till.canLockTo?.(refundKey) === false) {
       throw new Refusal("invalid_request", "refund_pubkey is no key; nothing was taken or ended");
     }
-    if (request.type === "topup" && this.#context.journal.policy.isKeyDenied(owner)) {
-      throw new Refusal("denied", "This provider takes no money of this key");
-    }
     switch (request.type) {
       case "spawn":
         return await this.#spawns.spawn(request, ask);

@@ -31,3 +31,39 @@ export class KeyRates {
     return bucket.tryTake(1);
   }
 }
+
+/** Keys that something happened to too often lately; the one heard longest ago is forgotten first. */
+export class KeyFaults {
+  readonly #times = new Map<string, readonly number[]>();
+  readonly #options: {
+    readonly countMax: number;
+    readonly withinMs: number;
+    readonly clock: Pick<Clock, "monotonicMs">;
+  };
+
+  constructor(options: {
+    readonly countMax: number;
+    readonly withinMs: number;
+    readonly clock: Pick<Clock, "monotonicMs">;
+  }) {
+    this.#options = options;
+  }
+
+  note(key: string): void {
+    const { clock, countMax } = this.#options;
+    const times = [...this.#times.get(key) ?? [], clock.monotonicMs()].slice(-countMax);
+    this.#times.delete(key);
+    this.#times.set(key, times);
+    if (this.#times.size > PROVIDER_LIMITS.keysMax) {
+      this.#times.delete(this.#times.keys().next().value!);
+    }
+  }
+
+  /** How long it is too often for `key`, in milliseconds; 0 if it is not. */
+  waitMs(key: string): number {
+    const { clock, countMax, withinMs } = this.#options;
+    const times = this.#times.get(key) ?? [];
+    if (times.length < countMax) return 0;
+    return Math.max(0, times[0]! + withinMs - clock.monotonicMs());
+  }
+}

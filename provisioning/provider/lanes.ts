@@ -1,6 +1,39 @@
 /** So many at a time; the others wait in order. */
 import { SeedmintError } from "../../src/core/errors.ts";
 
+/** Lanes for all, of which each key has so many. */
+export class SharedLanes {
+  readonly #all: Lanes;
+  readonly #perKeyMax: number;
+  readonly #keys = new Map<string, { readonly lanes: Lanes; userCount: number }>();
+
+  constructor(options: { readonly countMax: number; readonly perKeyMax: number }) {
+    this.#all = new Lanes(options);
+    this.#perKeyMax = options.perKeyMax;
+  }
+
+  /**
+   * Runs `work` when the turn of `key` comes.
+   *
+   * @throws `signal.reason`; whatever `work` throws.
+   */
+  async run<T>(
+    key: string,
+    work: () => Promise<T>,
+    options: { readonly signal: AbortSignal },
+  ): Promise<T> {
+    const own = this.#keys.get(key) ??
+      { lanes: new Lanes({ countMax: this.#perKeyMax }), userCount: 0 };
+    this.#keys.set(key, own);
+    own.userCount++;
+    try {
+      return await own.lanes.run(() => this.#all.run(work, options), options);
+    } finally {
+      if (--own.userCount === 0) this.#keys.delete(key);
+    }
+  }
+}
+
 /** A bounded number of lanes. */
 export class Lanes {
   readonly #countMax: number;

@@ -25,8 +25,16 @@ export const PROVIDER_LIMITS = {
   retryLastMs: 60_000,
   /** Images that come at a time: each takes network, disk and a core. */
   pullsMax: 4,
+  /** Of one key: four slow images of one lessee would keep all others waiting. */
+  pullsPerKeyMax: 1,
+  /** Images that need no lane, since they were made ready before. */
+  preparedMax: 1_000,
   /** Instances being started at a time. */
   startsMax: 8,
+  startsPerKeyMax: 4,
+  /** Leases of one key whose SSH did not answer, in so long, before it gets no other: each ran for nothing. */
+  silentMax: 3,
+  silentWithinMs: 30 * 60_000,
   /** Commands and logs at a time, in all, and those that wait. */
   insideMax: 8,
   insideWaitingMax: 32,
@@ -34,6 +42,8 @@ export const PROVIDER_LIMITS = {
   insideMs: 60_000,
   /** What runs is compared with what is paid this often. */
   reconcileMs: 60_000,
+  /** Rules that are gone leave leases open to their host: looked for this often, with one program. */
+  repairMs: 10_000,
   /** The wall clock is compared with the steady one at least this often. */
   clockCheckMs: 15_000,
   /** A step of the wall clock that is corrected for. */
@@ -55,6 +65,9 @@ export const PROVIDER_LIMITS = {
    */
   unprovenPerSecond: 0.1,
   unprovenBurst: 10,
+  /** Tokens with proofs that their mints may refuse, a second, before proofs alone count for nothing. */
+  refusedPerSecond: 0.1,
+  refusedBurst: 10,
   /** Top-ups of one lease whose mint has not answered: each is asked for again until it does. */
   topUpsOpenMax: 4,
   /** Answers to what is no request, a second, for one key: silence otherwise. */

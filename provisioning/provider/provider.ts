@@ -16,12 +16,14 @@ import type { Answer, Request } from "../wire/mod.ts";
 import type { ProviderContext, ProviderEvent, ProviderOptions } from "./context.ts";
 import type { StepContext } from "./begin_lease.ts";
 import { type AskOptions, Desk } from "./desk.ts";
-import { Lanes } from "./lanes.ts";
+import { KeyFaults } from "./key_rates.ts";
+import { SharedLanes } from "./lanes.ts";
 import { LeaseTime } from "./lease_time.ts";
 import { PROVIDER_LIMITS } from "./limits.ts";
-import { reconcile, type Reconciliation } from "./reconcile.ts";
+import { reconcile, type Reconciliation, repair } from "./reconcile.ts";
 import { LeaseRunner } from "./runner.ts";
 import { checkSettings } from "./settings.ts";
+import { TokenBudget } from "./token_budget.ts";
 import { TopUpDesk } from "./top_up.ts";
 
 /** How a provider is doing. */
@@ -64,14 +66,30 @@ export class Provider implements AsyncDisposable {
     const context: ProviderContext = {
       ...options,
       time: new LeaseTime(options.clock, (deltaMs) => this.#onClockStep(deltaMs)),
+      tokens: new TokenBudget(options.clock),
+      silent: new KeyFaults({
+        countMax: PROVIDER_LIMITS.silentMax,
+        withinMs: PROVIDER_LIMITS.silentWithinMs,
+        clock: options.clock,
+      }),
       signal: this.#closing.signal,
       emit: (event) => this.#emit(event),
       total: () => this.#total,
     };
     this.#context = {
       ...context,
-      pulls: new Lanes({ countMax: PROVIDER_LIMITS.pullsMax }),
-      starts: new Lanes({ countMax: PROVIDER_LIMITS.startsMax }),
+      pulls: new SharedLanes({
+        countMax: PROVIDER_LIMITS.pullsMax,
+        perKeyMax: PROVIDER_LIMITS.pullsPerKeyMax,
+      }),
+      starts: new SharedLanes({
+        countMax: PROVIDER_LIMITS.startsMax,
+        perKeyMax: PROVIDER_LIMITS.startsPerKeyMax,
+      }),
+      prepared: new Set(
+        options.journal.leases.newest({ countMax: PROVIDER_LIMITS.preparedMax })
+          .flatMap(({ imageDigest }) => imageDigest ?? []),
+      ),
       onPull: (lease, bytes, size) => this.#onPull?.(lease, bytes, size),
     };
     this.#runner = new LeaseRunner(this.#context);
@@ -98,7 +116,11 @@ export class Provider implements AsyncDisposable {
       await provider.reconcile();
       provider.#runner.start();
       provider.#topUps.start();
-      provider.#loops = [provider.#watchInstances(), provider.#watchClock()];
+      provider.#loops = [
+        provider.#watchInstances(),
+        provider.#watchClock(),
+        provider.#watchNetwork(),
+      ];
       return provider;
     } catch (error) {
       await provider[Symbol.asyncDispose]();
@@ -235,6 +257,20 @@ export class Provider implements AsyncDisposable {
           signal.throwIfAborted();
           this.#emit({ type: "problem", message: `The comparison failed: ${messageOf(error)}` });
         }
+      }
+    } catch {
+      // Only the end comes here.
+    }
+  }
+
+  /** A firewall that is loaded anew takes our rules with it, and leaves leases open to their host. */
+  async #watchNetwork(): Promise<void> {
+    const { clock, signal, backend } = this.#context;
+    if (backend.repair === undefined) return;
+    try {
+      for (;;) {
+        await clock.sleep(PROVIDER_LIMITS.repairMs, { signal });
+        await repair(this.#context);
       }
     } catch {
       // Only the end comes here.

@@ -39,6 +39,8 @@ export async function reconcile(
   let sweptCount = 0;
   let lostCount = 0;
   let revivedCount = 0;
+  // What lost its network is no longer apart from the host: before anything else.
+  await repair(context);
   let instances: readonly InstanceSummary[];
   try {
     instances = await context.backend.list();
@@ -58,6 +60,19 @@ export async function reconcile(
     if (outcome === "revived") revivedCount++;
   }
   return { isKnown: true, sweptCount, lostCount, revivedCount };
+}
+
+/** Puts back what connects instances and keeps them apart, where something took it away. Never throws. */
+export async function repair(context: ProviderContext): Promise<void> {
+  try {
+    for (const message of await context.backend.repair?.() ?? []) {
+      context.emit({ type: "problem", message });
+    }
+  } catch (error) {
+    if (!context.signal.aborted) {
+      problem(context, "What connects leases cannot be looked at", error);
+    }
+  }
 }
 
 /** Removes an instance that no lease stands for. @returns Whether it did. */

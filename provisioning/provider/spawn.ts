@@ -2,11 +2,11 @@
 import { createHash } from "node:crypto";
 import { isSeedmintError } from "../../src/core/errors.ts";
 import { randomBelow } from "../../src/core/ports.ts";
-import { TokenBucket } from "../../src/core/token_bucket.ts";
-import type { Lease } from "../leases/mod.ts";
+import type { Sha256 } from "../../src/core/hash.ts";
+import { fits, type Lease, leftOf, NO_RESOURCES, sumOf } from "../leases/mod.ts";
 import type { Answer, SpawnRequest } from "../wire/mod.ts";
 import { isAnswerable, pendingAnswer, spawnAnswer } from "./answers.ts";
-import { type CheckedSpawn, checkSpawn } from "./check_spawn.ts";
+import { admit, type CheckedSpawn, checkSpawn } from "./check_spawn.ts";
 import type { ProviderContext } from "./context.ts";
 import { within } from "./deadline.ts";
 import { PROVIDER_LIMITS } from "./limits.ts";
@@ -29,21 +29,16 @@ export interface AskContext {
 export class SpawnDesk {
   readonly #context: ProviderContext;
   readonly #runner: LeaseRunner;
-  readonly #unproven: TokenBucket;
 
   constructor(context: ProviderContext, runner: LeaseRunner) {
     this.#context = context;
     this.#runner = runner;
-    this.#unproven = new TokenBucket({
-      perSecond: PROVIDER_LIMITS.unprovenPerSecond,
-      burst: PROVIDER_LIMITS.unprovenBurst,
-      clock: context.clock,
-    });
   }
 
   /** @throws {Refusal} */
   async spawn(request: SpawnRequest, ask: AskContext): Promise<Answer> {
-    const number = this.#known(request, ask) ?? await this.#begin(request, ask);
+    const number = this.#bound(ask) ?? this.#known(this.#context.till.idOf(request.token), ask) ??
+      await this.#begin(request, ask);
     return await this.answerFor(number, ask);
   }
 
@@ -74,17 +69,15 @@ export class SpawnDesk {
     }
   }
 
-  /** The lease that the same token began. */
-  #known(request: SpawnRequest, ask: AskContext): number | undefined {
+  /** The lease that the same request began. */
+  #bound({ owner, key }: AskContext): number | undefined {
+    return key === undefined ? undefined : this.#context.journal.asks.get(owner, key)?.lease;
+  }
+
+  /** The lease that the same token began, whatever became of its mint since. */
+  #known(tokenId: Sha256 | undefined, ask: AskContext): number | undefined {
     const { journal } = this.#context;
-    let tokenId;
-    try {
-      tokenId = this.#context.till.inspect(request.token).id;
-    } catch {
-      // It is inspected again, and refused with the reason.
-      return undefined;
-    }
-    const payment = journal.payments.get(tokenId);
+    const payment = tokenId && journal.payments.get(tokenId);
     if (payment === undefined) return undefined;
     if (payment.owner !== ask.owner || payment.purpose !== "spawn") {
       throw new Refusal("token_already_spent", "The token was used already");
@@ -100,24 +93,21 @@ export class SpawnDesk {
     const { journal, time, settings, total, ssh } = this.#context;
     checkAge(ask, time.nowMs());
     const checked = checkSpawn(request, ask.owner, this.#context);
-    if (!checked.facts.hasValidDleq && !this.#unproven.tryTake(1)) {
-      throw new Refusal(
-        "rate_limited",
-        "Too many tokens without valid proofs of their mint (NUT-12); send one that has them",
-        { retryMs: 10_000 },
-      );
-    }
     const hostKey = await ssh.newHostKey();
     const terms = this.#terms(request, checked, ask);
+    // A lease that kept its room and let its token alone: once is fine, then the money comes first.
+    const isTokenSafe = checked.isTokenSafe &&
+      journal.payments.get(checked.facts.id) === undefined;
     const reservation = journal.transaction(() => {
       const nowMs = time.nowMs();
       // Making the key took a moment, in which a twin of this request may have come.
-      const twin = this.#known(request, ask);
+      const twin = this.#known(checked.facts.id, ask);
       if (twin !== undefined) return { status: "twin", number: twin } as const;
       const reservation = journal.leases.reserve({
         owner: ask.owner,
         terms: {
           ...terms,
+          isTokenSafe,
           hostKey: hostKey.privateKey,
           hostKeyFingerprint: hostKey.fingerprint,
         },
@@ -125,6 +115,8 @@ export class SpawnDesk {
       }, { total: total(), range: settings.ports, nowMs });
       if (reservation.status !== "reserved") return reservation;
       const { number } = reservation.lease;
+      if (!isTokenSafe) this.#assertRoomIsLeft();
+      admit(checked.facts, this.#context);
       journal.payments.add({
         tokenId: checked.facts.id,
         lease: number,
@@ -152,6 +144,26 @@ export class SpawnDesk {
     return reservation.lease.number;
   }
 
+  /**
+   * Leases whose token may be worth nothing hold no more room than they leave, until their mints have
+   * answered; one may always.
+   *
+   * @throws {Refusal}
+   */
+  #assertRoomIsLeft(): void {
+    const { journal, total } = this.#context;
+    const waiting = journal.leases.open().filter(({ state, terms }) =>
+      !terms.isTokenSafe && (state === "reserved" || state === "redeeming")
+    );
+    const held = waiting.reduce((sum, { terms }) => sumOf(sum, terms.spec), NO_RESOURCES);
+    if (waiting.length === 1 || fits(held, leftOf(total(), journal.leases.taken()))) return;
+    throw new Refusal(
+      "no_capacity",
+      "What room there is waits for mints, or for tokens that are locked to this provider (NUT-11)",
+      { retryMs: 10_000 },
+    );
+  }
+
   #terms(request: SpawnRequest, checked: CheckedSpawn, ask: AskContext) {
     const needsPassword = checked.authorizedKeys.length === 0;
     return {
@@ -161,7 +173,6 @@ export class SpawnDesk {
       authorizedKeys: checked.authorizedKeys,
       sshUser: "root",
       tokenId: checked.facts.id,
-      isTokenSafe: checked.isTokenSafe,
       wantsNotices: request.wantsProgress ?? false,
       ...(needsPassword ? { password: checked.password ?? this.#newPassword() } : {}),
       ...(request.refundKey === undefined ? {} : { refundKey: request.refundKey }),

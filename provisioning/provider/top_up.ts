@@ -1,12 +1,11 @@
 /** Top-ups: the money first into the journal, then from the mint, then into time or back. */
 import { isSeedmintError, messageOf } from "../../src/core/errors.ts";
-import { TokenBucket } from "../../src/core/token_bucket.ts";
 import { durationMsOf, isLive, isOver, type Lease, leftMsat, type Payment } from "../leases/mod.ts";
 import type { TokenFacts } from "../ports.ts";
 import { type Answer, leaseNameOf, type TopUpRequest } from "../wire/mod.ts";
 import { leaseIdOf } from "./answers.ts";
 import { redeemOnce } from "./begin_lease.ts";
-import { assertUntaken, inspect } from "./check_spawn.ts";
+import { admit, assertUntaken, inspect } from "./check_spawn.ts";
 import type { ProviderContext } from "./context.ts";
 import { pauseMs, within } from "./deadline.ts";
 import { refundOnce } from "./end_lease.ts";
@@ -22,16 +21,10 @@ export class TopUpDesk {
   readonly #runner: LeaseRunner;
   /** Top-ups being finished, by token. */
   readonly #running = new Map<string, Promise<void>>();
-  readonly #unproven: TokenBucket;
 
   constructor(context: ProviderContext, runner: LeaseRunner) {
     this.#context = context;
     this.#runner = runner;
-    this.#unproven = new TokenBucket({
-      perSecond: PROVIDER_LIMITS.unprovenPerSecond,
-      burst: PROVIDER_LIMITS.unprovenBurst,
-      clock: context.clock,
-    });
   }
 
   /** Finishes what a stop of ours left open. */
@@ -45,31 +38,44 @@ export class TopUpDesk {
 
   /** @throws {Refusal} */
   async topUp(request: TopUpRequest, lease: Lease, ask: AskContext): Promise<Answer> {
-    const facts = inspect(request.token, this.#context);
-    const { journal, time } = this.#context;
-    const known = journal.payments.get(facts.id);
-    if (known === undefined || this.#isUntouched(known, ask.owner)) {
-      assertUntaken(facts);
-      checkAge(ask, time.nowMs());
-      this.#check(lease, facts);
-      journal.payments.add({
-        tokenId: facts.id,
-        lease: lease.number,
-        owner: ask.owner,
-        purpose: "topup",
-        token: request.token,
-        faceSat: facts.amountSat,
-        mint: facts.mint,
-        status: "redeeming",
-        createdMs: time.nowMs(),
-        ...(request.refundKey === undefined ? {} : { lockTo: request.refundKey }),
-      });
-    } else if (
-      known.owner !== ask.owner || known.lease !== lease.number || known.purpose !== "topup"
-    ) throw new Refusal("token_already_spent", "The token was used already");
-    const payment = journal.payments.get(facts.id)!;
+    const { journal, till } = this.#context;
+    // What was begun is answered whatever became of its mint, or of what its key may have now.
+    const id = till.idOf(request.token);
+    const known = id && journal.payments.get(id);
+    const payment = known === undefined || this.#isUntouched(known, ask.owner)
+      ? this.#begin(request, lease, ask)
+      : known;
+    const { owner, purpose } = payment;
+    if (owner !== ask.owner || payment.lease !== lease.number || purpose !== "topup") {
+      throw new Refusal("token_already_spent", "The token was used already");
+    }
     await this.#patiently(payment, ask.signal);
-    return this.#answer(journal.payments.get(facts.id)!);
+    return this.#answer(journal.payments.get(payment.tokenId)!);
+  }
+
+  /** Notes a new payment. @throws {Refusal} */
+  #begin(request: TopUpRequest, lease: Lease, ask: AskContext): Payment {
+    const { journal, time } = this.#context;
+    if (journal.policy.isKeyDenied(ask.owner)) {
+      throw new Refusal("denied", "This provider takes no money of this key");
+    }
+    const facts = inspect(request.token, this.#context);
+    assertUntaken(facts);
+    checkAge(ask, time.nowMs());
+    this.#check(lease, facts);
+    journal.payments.add({
+      tokenId: facts.id,
+      lease: lease.number,
+      owner: ask.owner,
+      purpose: "topup",
+      token: request.token,
+      faceSat: facts.amountSat,
+      mint: facts.mint,
+      status: "redeeming",
+      createdMs: time.nowMs(),
+      ...(request.refundKey === undefined ? {} : { lockTo: request.refundKey }),
+    });
+    return journal.payments.get(facts.id)!;
   }
 
   /** Whether a token is left of a lease that failed before it was asked for: it pays for one thing. */
@@ -107,12 +113,7 @@ export class TopUpDesk {
         `Too much: no more than ${Math.floor(maxDurationMs / 1000)} s can be paid ahead`,
       );
     }
-    if (facts.hasValidDleq || this.#unproven.tryTake(1)) return;
-    throw new Refusal(
-      "rate_limited",
-      "Too many tokens without valid proofs of their mint (NUT-12); send one that has them",
-      { retryMs: 10_000 },
-    );
+    admit(facts, this.#context);
   }
 
   async #patiently(payment: Payment, signal: AbortSignal): Promise<void> {

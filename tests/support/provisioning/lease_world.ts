@@ -75,7 +75,9 @@ export class KillSwitch {
         if (typeof member !== "function") return member;
         return (...values: unknown[]) => {
           // What is only read changes nothing by a death.
-          if (name === "inspect" || name === "has") return member.apply(object, values);
+          if (name === "inspect" || name === "idOf" || name === "has") {
+            return member.apply(object, values);
+          }
           this.point(`before ${String(name)}`);
           const result: unknown = member.apply(object, values);
           if (!(result instanceof Promise)) return result;
@@ -106,6 +108,8 @@ export class LeaseWorld implements AsyncDisposable {
   readonly images = new MemoryImages();
   /** Whether SSH answers. */
   answersSsh = true;
+  /** Images in which it does not. */
+  readonly silentImages = new Set<string>();
   settings: ProviderSettings = { ...DEFAULT_SETTINGS, name: "Test", specs: [BASIC] };
   readonly #folder = Deno.makeTempDirSync({ prefix: "leases-" });
   readonly #generations: Generation[] = [];
@@ -200,7 +204,8 @@ export class LeaseWorld implements AsyncDisposable {
         { signal }: { readonly signal: AbortSignal },
       ) => {
         const isThere = [...this.backend.instances.values()].some((instance) =>
-          instance.state === "running" && instance.spec.ssh.hostPort === address.port
+          instance.state === "running" && instance.spec.ssh.hostPort === address.port &&
+          !this.silentImages.has(instance.spec.image.name)
         );
         if (this.answersSsh && isThere) return;
         await this.clock.sleep(3_600_000, { signal });

@@ -12,6 +12,8 @@ export class MemoryImages implements Images {
   readonly here = new Set<string>();
   /** Names that cannot be had. */
   readonly missing = new Set<string>();
+  /** Names of which nothing comes for as long as anybody waits. */
+  readonly endless = new Set<string>();
   /** Names that were brought. */
   readonly brought: string[] = [];
   /** What names lead to, where that is a list of images for several platforms. */
@@ -33,7 +35,7 @@ export class MemoryImages implements Images {
     if (!this.here.has(name)) {
       this.brought.push(reference);
       options.onProgress?.(512, 1024);
-      await this.gate;
+      await (this.endless.has(name) ? new Promise<never>(() => {}) : this.gate);
       options.signal.throwIfAborted();
     }
     this.here.add(name);

@@ -44,7 +44,7 @@ export function bareToken(secret: string, amountSat: number): string {
 
 /** A till in memory. It outlives the provider, as a wallet and its mints do. */
 export class MemoryTill implements Till {
-  readonly mints: readonly string[] = [PLAY_MINT];
+  mints: readonly string[] = [PLAY_MINT];
   readonly paymentKey = PAYMENT_KEY;
   /** Taken off each token. */
   feeSat = 0;
@@ -76,6 +76,14 @@ export class MemoryTill implements Till {
       ...(read.lockedTo === undefined ? {} : { lockedTo: read.lockedTo }),
       ...(read.locktimeS === undefined ? {} : { locktimeS: read.locktimeS }),
     };
+  }
+
+  idOf(token: string): Sha256 | undefined {
+    try {
+      return idOf(readToken(token).secret);
+    } catch {
+      return undefined;
+    }
   }
 
   redeem(request: { readonly id: string; readonly token: string }): Promise<Redeemed> {
