@@ -55,7 +55,8 @@ async function assertLimits(shell: Shell): Promise<void> {
   const bomb =
     "busybox mkfifo /tmp/f; sh -c 'while :; do : < /tmp/f & done'; : > /tmp/f; echo over";
   const pids = await shell(bomb);
-  assert.match(pids.text, /can't fork|Resource temporarily|Cannot allocate|Killed/, pids.text);
+  // Of memory it has enough: what stops it is the number of processes.
+  assert.match(pids.text, /can't fork: Resource temporarily unavailable/, pids.text);
   await until(async () => (await shell("echo alive")).text.includes("alive"), 30_000);
 }
 

@@ -68,8 +68,20 @@ export function optionsFor(stateDir: string, more: Partial<RuncOptions> = {}): R
   };
 }
 
-/** Runs a program of the host; @returns its output, whatever its exit code. */
+/** Runs a program of the host. @returns What it printed. @throws {Error} If it fails. */
 export async function host(program: string, ...args: string[]): Promise<string> {
-  const { stdout, stderr } = await new Deno.Command(program, { args, stdin: "null" }).output();
-  return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  const { code, stdout, said } = await run(program, args);
+  if (code !== 0) throw new Error(`${program} ${args.join(" ")}: exit code ${code}: ${said}`);
+  return stdout;
+}
+
+/** Runs a program of the host that may fail. @returns All that it printed. */
+export async function hostSays(program: string, ...args: string[]): Promise<string> {
+  return (await run(program, args)).said;
+}
+
+async function run(program: string, args: string[]) {
+  const output = await new Deno.Command(program, { args, stdin: "null" }).output();
+  const [stdout, stderr] = [output.stdout, output.stderr].map((it) => new TextDecoder().decode(it));
+  return { code: output.code, stdout: stdout!, said: stdout! + stderr! };
 }

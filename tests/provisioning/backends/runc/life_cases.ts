@@ -13,7 +13,7 @@ import type { InstanceSpec } from "../../../../provisioning/ports.ts";
 import { readHostKey } from "../../../../provisioning/ssh/mod.ts";
 import { systemClock } from "../../../../src/host/system.ts";
 import { imageOf, layerOf, sha256Of } from "../../../support/provisioning/tar.ts";
-import { host, LeaseWorld, optionsFor } from "./lease_world.ts";
+import { host, hostSays, LeaseWorld, optionsFor } from "./lease_world.ts";
 
 const signal = new AbortController().signal;
 const child = (name: string) =>
@@ -234,7 +234,7 @@ Deno.test("a lessee logs in by key to the host key that was told, and strangers 
     const { publicKey } = readHostKey(spec.ssh.hostKey);
     const known = `[127.0.0.1]:${spec.ssh.hostPort} ${publicKey}\n`;
     Deno.writeTextFileSync(`${folder}/known`, known);
-    return host(
+    return hostSays(
       "env",
       `SSH_ASKPASS=${folder}/ask`,
       "SSH_ASKPASS_REQUIRE=force",

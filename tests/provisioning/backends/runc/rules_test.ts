@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { PIDS_MAX } from "../../../../provisioning/backends/host/mod.ts";
 import {
   bundleConfig,
   leaseLink,
@@ -97,7 +98,7 @@ Deno.test("bundleConfig() maps users, drops rights and names each limit", () => 
   assert.equal(linux.resources.cpu.quota, 150_000);
   assert.equal(linux.resources.memory.limit, 256 * 1024 * 1024);
   assert.equal(linux.resources.memory.swap, linux.resources.memory.limit);
-  assert.ok(linux.resources.pids.limit > 0);
+  assert.equal(linux.resources.pids.limit, PIDS_MAX);
   assert.deepEqual(linux.seccomp.architectures, ["SCMP_ARCH_AARCH64"]);
   assert.ok(linux.namespaces.some(({ type }: { type: string }) => type === "user"));
   assert.ok(
