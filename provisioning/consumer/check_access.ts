@@ -61,12 +61,15 @@ export function checkAccess(
   }
   const time = checkTime(answer, options);
   complaints.push(...time.complaints);
-  const username = answer.sshUsername;
+  const username = usernameOf(answer);
+  if (wanted.sshUser !== undefined && username !== wanted.sshUser) {
+    complaints.push(`It is logged in to as ${username}, not as ${wanted.sshUser}`);
+  }
   return {
     access: {
       lease: answer.lease,
       sshPort: answer.sshPort,
-      sshUsername: username !== undefined && USERNAME.test(username) ? username : "root",
+      sshUsername: username,
       usesPassword: !address.isOurs,
       ...(address.isOurs ? {} : { password: passwordOf(answer) ?? wanted.sshPassword }),
       ports,
@@ -91,6 +94,14 @@ export function hostOf(answer: {
   const host = told?.replace(/^\[(.*)\]$/, "$1");
   if (host === undefined || host.length > 253) return undefined;
   return HOST_NAME.test(host) || HOST_IPV6.test(host) ? host : undefined;
+}
+
+/** Whom to log in as: by its own member, or by the line for people. */
+function usernameOf(answer: AccessAnswer): string {
+  const told = answer.sshUsername ??
+    answer.instructions?.map((line) => /\bssh\s+-p\s+[0-9]{1,5}\s+([^\s@]+)@/.exec(line)?.[1])
+      .find((name) => name !== undefined);
+  return told !== undefined && USERNAME.test(told) ? told : "root";
 }
 
 /**

@@ -18,7 +18,7 @@ type Why = Extract<LesseeEvent, { type: "ending" }>["why"];
 export class KeepAliveDesk {
   readonly #context: LesseeContext;
   readonly #pay: (lease: BookedLease, amountSat: number) => void;
-  /** Of which end people were told already. */
+  /** Of which end people were told already, by lease and reason. */
   readonly #told = new Map<string, number>();
 
   /** @param pay Books a top-up, which then goes its way. */
@@ -36,9 +36,9 @@ export class KeepAliveDesk {
     const dueMs = expiresMs - keepAlive.leadMs;
     if (nowMs < dueMs) return dueMs;
     const payments = this.#context.book.payments.of(lease.id);
-    const isPaying = payments.some((one) => one.purpose === "keepalive" && isMoving(one));
+    const paying = payments.find((one) => one.purpose === "keepalive" && isMoving(one));
     // What is under way nudges the lease when it is done.
-    if (isPaying) return Math.max(nowMs + LESSEE_LIMITS.retryLastMs, expiresMs);
+    if (paying !== undefined) return this.#await(lease, paying);
     if (keepAlive.untilMs !== undefined && expiresMs >= keepAlive.untilMs) {
       return this.#warn(lease, "no-keepalive", "It was to be kept alive no longer");
     }
@@ -46,31 +46,48 @@ export class KeepAliveDesk {
     if (failures >= LESSEE_LIMITS.keepAliveFailuresMax) {
       return this.#warn(lease, "failing", `${failures} top-ups in a row failed`);
     }
-    // Failing once is no reason to fail again at once.
-    const pausedMs = failures === 0 ? 0 : lastOf(payments) + failures * LESSEE_LIMITS.retryLastMs;
-    if (pausedMs > nowMs) return pausedMs;
-    if (nowMs < paidUntilMs(lease, payments) - keepAlive.leadMs) {
-      return this.#warn(lease, "failing", "Its provider counts less time than was paid for");
+    if (failures > 0) {
+      const why = problemOf(payments);
+      this.#warn(lease, "failing", `It could not be topped up and is tried again: ${why}`);
+      // Failing once is no reason to fail again at once.
+      const pausedMs = lastOf(payments) + failures * LESSEE_LIMITS.retryLastMs;
+      if (pausedMs > nowMs) return pausedMs;
+    }
+    const trustedMs = paidUntilMs(lease, payments) - keepAlive.leadMs;
+    if (nowMs < trustedMs) {
+      const why = "Its provider counts less time than was paid for";
+      return Math.min(trustedMs, this.#warn(lease, "failing", why));
     }
     const { refunds } = this.#context.book;
     const leftSat = keepAlive.budgetSat - keptAliveSat(payments, (id) => refunds.get(id));
     const amountSat = amountFor(lease, keepAlive, leftSat);
     if (amountSat === undefined) return this.#warn(lease, "budget", "Its budget is used up");
     this.#pay(lease, amountSat);
-    this.#context.emit({ type: "kept-alive", lease, amountSat });
-    return expiresMs;
+    return nowMs + LESSEE_LIMITS.slowTopUpMs;
   }
 
-  /** Tells people once for each end. @returns When to look again. */
+  /** A top-up that takes long is told of, and goes on. @returns When to look again. */
+  #await(lease: BookedLease, { createdMs }: BookedPayment): number {
+    const nowMs = this.#context.clock.nowMs();
+    const slowMs = createdMs + LESSEE_LIMITS.slowTopUpMs;
+    if (nowMs < slowMs) return slowMs;
+    this.#warn(lease, "failing", "A top-up is under way and takes long");
+    return Math.max(nowMs + LESSEE_LIMITS.retryLastMs, lease.expiresMs ?? nowMs);
+  }
+
+  /** Tells people once for each end and reason. @returns When to look again. */
   #warn(lease: BookedLease, why: Why, reason: string): number {
     const nowMs = this.#context.clock.nowMs();
     const expiresMs = lease.expiresMs ?? nowMs;
     const whole = expiresMs - (lease.access?.readyMs ?? lease.createdMs);
-    // Of a lease that is short as a whole everybody knows that its end is near.
-    const warnMs = expiresMs - Math.min(LESSEE_LIMITS.warnMs, Math.floor(whole / 4));
+    // Of a lease that is short as a whole everybody knows that its end is near. What fails is told at once.
+    const warnMs = why === "failing"
+      ? nowMs
+      : expiresMs - Math.min(LESSEE_LIMITS.warnMs, Math.floor(whole / 4));
     if (nowMs < warnMs) return warnMs;
-    if (this.#told.get(lease.id) !== expiresMs && expiresMs > nowMs) {
-      this.#told.set(lease.id, expiresMs);
+    const told = `${lease.id} ${why}`;
+    if (this.#told.get(told) !== expiresMs && expiresMs > nowMs) {
+      this.#told.set(told, expiresMs);
       const leftMs = expiresMs - nowMs;
       const message = `Lease ${lease.id} with ${lease.providerName} ends in ${
         Math.round(leftMs / 1000)
@@ -127,6 +144,12 @@ function failuresInARow(payments: readonly BookedPayment[]): number {
   const tries = payments.filter(({ purpose }) => purpose === "keepalive");
   const lastGood = tries.findLastIndex(({ state }) => state === "taken");
   return tries.length - 1 - lastGood;
+}
+
+/** Why the last top-up failed. */
+function problemOf(payments: readonly BookedPayment[]): string {
+  const last = payments.findLast(({ purpose }) => purpose === "keepalive");
+  return last?.problem?.message ?? "nothing was given for it";
 }
 
 function lastOf(payments: readonly BookedPayment[]): number {

@@ -69,24 +69,32 @@ async function stepLive(
   return { waitMs: Math.max(1, nextMs - clock.nowMs()) };
 }
 
-/** By the book its time is over: the provider may have reasons to see that otherwise. */
+/**
+ * By the book its time is over: the provider may have reasons to see that otherwise. Silence is no end:
+ * time in which its machine was down is given back when it is there again.
+ */
 async function stepOver(lease: BookedLease, context: LesseeContext): Promise<Step> {
   const { clock, book } = context;
   const expiresMs = lease.expiresMs ?? 0;
-  const isLate = clock.nowMs() >= expiresMs + LESSEE_LIMITS.overLastMs;
-  if (!lease.address.isOurs || isLate) {
+  const sinceMs = clock.nowMs() - expiresMs;
+  const over = (): Step => {
     noteGone(lease, "The paid time is over", context);
     return "again";
-  }
+  };
+  if (!lease.address.isOurs || sinceMs >= LESSEE_LIMITS.absenceMs) return over();
+  let isSilent = false;
   try {
     await look(lease, context);
   } catch (error) {
     context.signal.throwIfAborted();
     if (!isSilence(error)) throw error;
+    isSilent = true;
   }
   const after = book.leases.get(lease.id);
   if (after?.stage !== "live" || (after.expiresMs ?? 0) > expiresMs) return "again";
-  return { waitMs: 30_000 };
+  const { overPauseMs, overLastMs, lookMs } = LESSEE_LIMITS;
+  if (!isSilent) return sinceMs >= overLastMs ? over() : { waitMs: overPauseMs };
+  return { waitMs: Math.min(Math.max(overPauseMs, Math.floor(sinceMs / 4)), lookMs) };
 }
 
 /** What is left of its money is asked for until there is an answer. */

@@ -250,6 +250,8 @@ export class Lessee implements AsyncDisposable {
       lease: after,
       refundedSat: refundedSat(lease.id, this.#context),
       claimedSat: refunds.reduce((sum, one) => sum + one.claimedSat, 0),
+      comingSat: refunds.filter(({ state }) => state === "received")
+        .reduce((sum, one) => sum + one.claimedSat, 0),
     };
   }
 
@@ -328,7 +330,8 @@ export class Lessee implements AsyncDisposable {
 
   /**
    * Compares the book with what providers say, and takes up leases of ours that it lacks: of those we
-   * had to do with, or of all that are on the market.
+   * had to do with, or of all that are on the market. All are asked until `signal` ends; what is not done
+   * by then is told.
    */
   async sync(
     options: { readonly signal: AbortSignal; readonly isWide?: boolean },

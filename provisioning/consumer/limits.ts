@@ -38,13 +38,25 @@ export const LESSEE_LIMITS = {
   stopPatienceMs: 7 * 24 * 3_600_000,
   /** A lease that runs is asked after this often. */
   lookMs: 900_000,
-  /** After its end a lease is asked after so soon, and given up by the clock so late. */
+  /**
+   * After its end a lease is asked after so soon, and given up so late if its provider answers and says
+   * nothing of an end.
+   */
   overFirstMs: 5_000,
   overLastMs: 600_000,
+  /** First pause between questions after the end. */
+  overPauseMs: 30_000,
+  /**
+   * A silent provider's lease is over so long after its end: time in which its machine was down is not
+   * charged, and what is longer than a day is rather gone for good.
+   */
+  absenceMs: 24 * 3_600_000,
   /** A lease that ended this long before its time was cut short: clocks differ. */
   earlyMs: 60_000,
   /** People are told so long before the end. */
   warnMs: 600_000,
+  /** A top-up by itself that takes longer is told of: mints and providers take seconds. */
+  slowTopUpMs: 120_000,
   /** The shortest time that is worth a top-up by itself. */
   keepAliveMin: 60_000,
   /** Top-ups in a row that may fail before a lease is no longer kept alive. */
@@ -77,9 +89,13 @@ export const CHOICE_LIMITS = {
   quotesMax: 5,
   /** Providers that are paid before the wish is given up: each refusal ties money up until its lock ends. */
   attemptsMax: 2,
-  /** Providers that are asked for leases of ours that the book lacks. */
-  syncMax: 50,
+  /** Providers that are asked for leases of ours at a time. */
   syncAtOnce: 8,
+  /**
+   * One that took money for nothing is not chosen by itself for so long: four weeks make stealing pay
+   * less than lending does, and one whose disk broke once is not shunned for ever.
+   */
+  robbedMs: 28 * 24 * 3_600_000,
 } as const;
 
 /** Limits of the market. */

@@ -124,6 +124,6 @@ function boundedEnd(
     complain(context, lease, `It moved the end ${lessS} s nearer without a reason`);
     return toldMs;
   }
-  // A provider that was down gives its absence back; no more than a day of it.
-  return Math.min(toldMs, knownMs + 24 * 3_600_000);
+  // A provider that was down gives its absence back, within reason.
+  return Math.min(toldMs, knownMs + LESSEE_LIMITS.absenceMs);
 }

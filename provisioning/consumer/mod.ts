@@ -11,6 +11,7 @@ export type * from "./book/lease.ts";
 export { LeaseBook, type LeaseBookOptions } from "./book/lease_book.ts";
 export type * from "./book/payment.ts";
 export { costSat, refundIdOf } from "./book/payment_cost.ts";
+export { topUpSat } from "./inside.ts";
 export { Lessee, type LesseeOptions } from "./lessee.ts";
 export { LESSEE_LIMITS } from "./limits.ts";
 export { MessageLine, type MessageLineOptions } from "./line/mod.ts";

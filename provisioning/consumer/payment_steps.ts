@@ -10,7 +10,7 @@ import { LESSEE_LIMITS } from "./limits.ts";
 import { isPassing, isUntouched } from "./line/expectation.ts";
 import { isSilence } from "./look.ts";
 import type { NamedRequest } from "./ports.ts";
-import { refuse, settleFailed, settlePayment } from "./settle.ts";
+import { nudgeLease, refuse, settleFailed, settlePayment } from "./settle.ts";
 
 /** Codes of the purse's errors that no waiting mends. */
 const FINAL = ["denied", "usage", "invalid", "payment-required", "not-found", "conflict"] as const;
@@ -77,6 +77,7 @@ async function stepPlanned(
       book.toLease(lease.id, { type: "failed", end }, nowMs);
     });
     context.changed(lease.id);
+    nudgeLease(payment, context);
     return "done";
   }
   const { token, mint, feeSat } = paid;
@@ -194,6 +195,7 @@ async function stepRecovering(
     context.emit({ type: "loss", lease: shown, message });
   }
   context.changed(lease.id);
+  nudgeLease(payment, context);
   return "done";
 }
 
@@ -295,7 +297,7 @@ export function requestFor(payment: BookedPayment, lease: BookedLease): NamedReq
     ...common,
     specId: wanted.specId,
     image: wanted.image,
-    sshUsername: "root",
+    sshUsername: wanted.sshUser ?? "root",
     sshPassword: wanted.sshPassword,
     sshPublicKey: wanted.sshPublicKey,
     ...(lease.address.isOurs ? { wantsProgress: true } : {}),

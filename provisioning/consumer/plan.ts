@@ -66,6 +66,7 @@ export function planLease(
       ...(wish.env === undefined ? {} : { env: wish.env }),
       ...(wish.ports === undefined ? {} : { ports: wish.ports }),
       ...(wish.template === undefined ? {} : { template: wish.template }),
+      ...(wish.sshUser === undefined ? {} : { sshUser: wish.sshUser }),
       ...(wish.sshPublicKey !== undefined || ownKey === undefined
         ? {}
         : { sshKeyPath: ownKey.path }),

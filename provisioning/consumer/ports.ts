@@ -54,9 +54,9 @@ export interface ProviderLine {
   onUnasked?(listener: (message: UnaskedAnswer) => void): () => void;
 }
 
-/** What others think of a provider; `trust` has it. */
+/** What our leases with it say of a provider; `trust` has it. */
 export interface ProviderScores {
-  /** From 0, nothing known, upwards; undefined if nothing is known. */
+  /** Above 0 for more good than bad, below 0 for the contrary; undefined if nothing is known. */
   scoreOf(provider: string): number | undefined;
 }
 

@@ -5,12 +5,18 @@ import type { BookedLease } from "./book/lease.ts";
 import type { LesseeContext } from "./context.ts";
 import { failureOf } from "./failure.ts";
 import { CHOICE_LIMITS, LESSEE_LIMITS } from "./limits.ts";
-import type { Candidate } from "./market/choose.ts";
+import { type Candidate, cheapest } from "./market/choose.ts";
+import { misfits, narrowed } from "./market/filter.ts";
 import type { Listing } from "./market/listing.ts";
 import { checkWishId, newId, planLease, tokenOf } from "./plan.ts";
 import { type PaidWish, type Quote, quoteFromOffer, quoteOf } from "./quote.ts";
 import type { Watchers } from "./watchers.ts";
 import type { LeaseWish, SpawnWish, WishOptions } from "./wishes.ts";
+
+/** Whom leases of our kind are logged in to as. */
+const ROOT = "root";
+/** Names that are one word everywhere. */
+const USERNAME = /^[a-z_][a-z0-9_-]{0,31}$/;
 
 /** Rents leases. */
 export class RentDesk {
@@ -42,14 +48,17 @@ export class RentDesk {
     const { signal } = options;
     const found = (await this.#candidates(wish, signal)).slice(0, options.countMax ?? 20);
     const context = this.#context;
-    return await Promise.all(
+    const quotes = await Promise.all(
       found.map(({ listing, spec }) => quoteOf(listing, spec, wish, { context, signal })),
     );
+    // Of those that nobody named none is there that robbed us.
+    return wish.provider === undefined ? quotes : quotes.map((quote) => this.#warned(quote));
   }
 
   /** @throws {SeedmintError} */
   async spawn(wish: SpawnWish, options: WishOptions): Promise<BookedLease> {
     checkWishId(wish.id);
+    checkUser(wish.sshUser);
     tokenOf(wish);
     const { book } = this.#context;
     const base = wish.id ?? newId("s", this.#context);
@@ -139,10 +148,10 @@ export class RentDesk {
   /** Those who can be paid now, the best first. @throws {SeedmintError} */
   async #payable(wish: SpawnWish, signal: AbortSignal): Promise<readonly Quote[]> {
     const quotes = await this.quotes(wish, { signal, countMax: CHOICE_LIMITS.quotesMax });
-    const good = quotes.filter((quote) => quote.isAvailable && this.#takesToken(quote, wish));
+    const good = quotes.filter((quote) => unfitness(quote, wish) === undefined);
     if (good.length > 0) return good;
     const first = quotes[0]!;
-    const why = first.note ?? "it does not take the mint of this token";
+    const why = unfitness(first, wish);
     throw new SeedmintError(
       "unavailable",
       quotes.length === 1
@@ -151,32 +160,41 @@ export class RentDesk {
     );
   }
 
-  #takesToken(quote: Quote, wish: SpawnWish): boolean {
-    return wish.token === undefined || wish.tokenMint === undefined ||
-      hasMint(quote.mints, wish.tokenMint);
-  }
-
   /** @throws {SeedmintError} */
   async #candidates(wish: LeaseWish, signal: AbortSignal): Promise<readonly Candidate[]> {
     const { market } = this.#context;
-    if (wish.provider !== undefined) {
-      await market.ensureFresh({ signal });
-      const listing = market.find(wish.provider);
-      return [{ listing, spec: specOf(listing, wish.specId) }];
-    }
     await market.ensureFresh({ signal });
+    if (wish.provider !== undefined) return [named(market.find(wish.provider), wish)];
     const policy = {
       ...wish.policy,
       ...(wish.specId === undefined ? {} : { specId: wish.specId }),
     };
-    const found = market.choose(policy).filter(({ listing, spec }) =>
-      isPayable(listing, spec, wish)
-    );
+    const fit = market.choose(policy).filter(({ listing, spec }) => isPayable(listing, spec, wish));
+    const robbers = this.#robbers();
+    const found = fit.filter(({ listing }) => !robbers.has(listing.provider));
     if (found.length > 0) return found;
     throw new SeedmintError(
       "not-found",
-      "Cannot find a provider that fits and is online; look at `market list`, or ask for less",
+      fit.length > 0
+        ? `Cannot find a provider that fits, is online and took no money for nothing lately: ` +
+          `${
+            fit.map(({ listing }) => listing.name).join(", ")
+          } did; name one to rent from it all the same`
+        : "Cannot find a provider that fits and is online; look at `market list`, or ask for less",
     );
+  }
+
+  /** Providers that took money for nothing lately. */
+  #robbers(): ReadonlySet<string> {
+    const { book, clock } = this.#context;
+    return new Set(book.robbers(clock.nowMs() - CHOICE_LIMITS.robbedMs));
+  }
+
+  /** Says of a provider that was named why nobody else would choose it. */
+  #warned(quote: Quote): Quote {
+    if (!this.#robbers().has(quote.listing.provider)) return quote;
+    const warning = "It took money of ours for nothing lately";
+    return { ...quote, note: quote.note === undefined ? warning : `${quote.note}; ${warning}` };
   }
 }
 
@@ -200,18 +218,53 @@ function isRefusalOfOne(error: string | undefined): boolean {
   return leavesTokenAlone(type) && type !== "invalid_request";
 }
 
-/** @throws {SeedmintError} `usage`, `not-found` */
-function specOf(listing: Listing, specId: string | undefined): Candidate["spec"] {
-  const { specs } = listing;
-  const spec = specId === undefined
-    ? specs.toSorted((a, b) => a.rateMsatPerS - b.rateMsatPerS)[0]
-    : specs.find((one) => one.id === specId);
-  if (spec !== undefined) return spec;
-  const ids = specs.map((one) => one.id).join(", ");
+/** Why a quote cannot be paid for this wish; undefined if it can. */
+function unfitness(quote: Quote, wish: SpawnWish): string | undefined {
+  const { sshUser = ROOT, token, tokenMint } = wish;
+  if (!quote.isAvailable) return quote.note ?? "it cannot begin now";
+  if (token !== undefined && tokenMint !== undefined && !hasMint(quote.mints, tokenMint)) {
+    return "it does not take the mint of this token";
+  }
+  // Its SSH is its own, and knows nobody else.
+  return quote.listing.address.isOurs && sshUser !== ROOT
+    ? `its leases are logged in to as ${ROOT}, not as ${sshUser}; name no other user`
+    : undefined;
+}
+
+/** @throws {SeedmintError} `usage` */
+function checkUser(name: string | undefined): void {
+  if (name === undefined || USERNAME.test(name)) return;
   throw new SeedmintError(
-    "not-found",
-    specId === undefined
-      ? `Cannot rent from ${listing.name}: it offers no tier`
-      : `Cannot find tier ${specId} with ${listing.name}; it has ${ids || "none"}`,
+    "usage",
+    "Cannot log in as this user: a name of 1 to 32 small letters, digits, _ and - wanted",
+  );
+}
+
+/**
+ * The tier of a provider that was named: whether it is there and has room is for it to say.
+ *
+ * @throws {SeedmintError} `usage`, `not-found`
+ */
+function named(listing: Listing, { specId, policy = {} }: LeaseWish): Candidate {
+  const { name } = listing;
+  const specs = listing.specs.filter(({ id }) => specId === undefined || id === specId);
+  if (specs.length === 0) {
+    const ids = listing.specs.map(({ id }) => id).join(", ");
+    throw new SeedmintError(
+      "not-found",
+      specId === undefined
+        ? `Cannot rent from ${name}: it offers no tier`
+        : `Cannot find tier ${specId} with ${name}; it has ${ids || "none"}`,
+    );
+  }
+  const { isOnline: _, hasRoom: __, prefer: ___, allowsOld: ____, only: _____, ...filter } = policy;
+  const meant = { ...listing, specs };
+  const fit = narrowed(meant, filter);
+  if (fit !== undefined) return { listing, spec: cheapest(fit.specs) };
+  throw new SeedmintError(
+    "usage",
+    `Cannot rent ${specId === undefined ? "" : `${specId} `}from ${name}: it does not have ${
+      misfits(meant, filter).join("; ")
+    }; ask for less, or see what it has with \`market show\``,
   );
 }

@@ -79,8 +79,8 @@ function settleTopUp(
     purpose !== "spawn" && (state === "sent" || state === "taken" || state === "recovering")
   ).reduce((sum, one) => sum + durationMsOf(one.amountSat * 1000, rateMsatPerS), 0);
   const boundMs = (lease.expiresMs ?? nowMs) + all + LESSEE_LIMITS.clockSkewMs;
-  book.transaction(() => {
-    if (book.toPayment(payment.id, { type: "accepted" }, nowMs) === undefined) return;
+  const isNews = book.transaction(() => {
+    if (book.toPayment(payment.id, { type: "accepted" }, nowMs) === undefined) return false;
     book.letters.close(lease.address.provider, payment.id);
     const expiresMs = Math.min(answer.expiresMs, boundMs);
     book.toLease(lease.id, { type: "extended", expiresMs }, nowMs);
@@ -94,7 +94,12 @@ function settleTopUp(
         } s`,
       );
     }
+    return true;
   });
+  if (isNews && payment.purpose === "keepalive") {
+    const { amountSat } = payment;
+    context.emit({ type: "kept-alive", lease: book.leases.get(lease.id) ?? lease, amountSat });
+  }
   context.changed(lease.id);
   context.nudge("lease", lease.id);
   return "done";
@@ -122,6 +127,7 @@ function settleError(
       }
     });
     context.changed(lease.id);
+    nudgeLease(payment, context);
     lookIfGone(payment, lease, answer, context);
     return "done";
   }
@@ -173,7 +179,13 @@ export function refuse(
   });
   if (!isNew) return "done";
   context.changed(lease.id);
+  nudgeLease(payment, context);
   return "again";
+}
+
+/** A top-up came to something: what keeps its lease alive decides anew. */
+export function nudgeLease(payment: BookedPayment, context: Pick<LesseeContext, "nudge">): void {
+  if (payment.purpose !== "spawn") context.nudge("lease", payment.lease);
 }
 
 /** How a lease that never began ended, for all that is known yet. */

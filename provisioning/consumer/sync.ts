@@ -1,29 +1,35 @@
 /** The book compared with what providers say; leases of ours that it lacks are taken up. */
-import { isSeedmintError } from "../../src/core/errors.ts";
+import { isSeedmintError, SeedmintError } from "../../src/core/errors.ts";
 import { type LeasesAnswer, type LeaseSummary, parseLeaseId } from "../wire/mod.ts";
 import { ask } from "./ask.ts";
 import type { BookedLease } from "./book/lease.ts";
 import { hostOf } from "./check_access.ts";
 import type { LesseeContext } from "./context.ts";
 import { CHOICE_LIMITS, LESSEE_LIMITS } from "./limits.ts";
+import { isPassing } from "./line/expectation.ts";
 import { isSilence, look, noteGone, questionId } from "./look.ts";
 import type { Listing } from "./market/listing.ts";
 import type { ProviderAddress } from "./ports.ts";
 
 /** What a comparison found. */
 export interface Synced {
-  /** Leases that the book lacked. */
+  /** Leases that the book lacked, or took for over. */
   readonly found: readonly BookedLease[];
   /** Leases that are over, and were not by the book. */
   readonly over: readonly BookedLease[];
   /** Keys of providers that did not answer. */
   readonly silent: readonly string[];
+  /** Keys of those that were not asked, or not to the end, before the time was over. */
+  readonly unasked: readonly string[];
 }
 
 /** States of a provider's journal in which a lease can be used, or will be. */
 const LIVE: ReadonlySet<string> = new Set(["ready", "grace"]);
 
-/** Compares. `isWide`: with all on the market, not only those that the book knows. */
+/**
+ * Compares. `isWide`: with all on the market, not only those that the book knows. All are asked in turn;
+ * when `signal` ends during that, what was found by then is the result.
+ */
 export async function sync(
   context: LesseeContext,
   options: { readonly signal: AbortSignal; readonly isWide: boolean },
@@ -35,14 +41,16 @@ export async function sync(
   const addresses = addressesOf(context, options.isWide);
   const found: BookedLease[] = [];
   const silent: string[] = [];
+  const unasked: string[] = [];
   const ask = async () => {
     for (let to = addresses.shift(); to !== undefined; to = addresses.shift()) {
       try {
+        signal.throwIfAborted();
         found.push(...await syncOne(to, context, signal));
       } catch (error) {
-        signal.throwIfAborted();
-        if (!isSilence(error) && !isSeedmintError(error)) throw error;
-        silent.push(to.provider);
+        context.signal.throwIfAborted();
+        if (!signal.aborted && !isSilence(error) && !isSeedmintError(error)) throw error;
+        (signal.aborted ? unasked : silent).push(to.provider);
       }
     }
   };
@@ -51,24 +59,31 @@ export async function sync(
     const lease = book.leases.get(id);
     return stage === "live" && lease !== undefined && lease.stage !== "live" ? [lease] : [];
   });
-  return { found, over, silent };
+  return { found, over, silent, unasked };
 }
 
+/** Whom to ask: first who has leases of ours, and last of whom all leases are over. */
 function addressesOf(context: LesseeContext, isWide: boolean): ProviderAddress[] {
   const { book, market } = context;
   const addresses = new Map<string, ProviderAddress>();
   const listings = new Map(market.list().map((listing) => [listing.provider, listing]));
+  const past: ProviderAddress[] = [];
   for (const provider of book.providers()) {
-    const address = listings.get(provider)?.address ?? book.leases.of(provider).at(-1)?.address;
-    if (address !== undefined) addresses.set(provider, address);
+    const leases = book.leases.of(provider);
+    const address = listings.get(provider)?.address ?? leases.at(-1)?.address;
+    if (address === undefined) continue;
+    if (leases.some(({ stage }) => stage !== "ended" && stage !== "failed")) {
+      addresses.set(provider, address);
+    } else past.push(address);
   }
   if (isWide) {
     for (const { address, isOnline, terms } of listings.values()) {
       if (!isOnline || terms?.verbs.includes("leases") !== true) continue;
-      if (!addresses.has(address.provider)) addresses.set(address.provider, address);
+      const isPast = past.some(({ provider }) => provider === address.provider);
+      if (!isPast && !addresses.has(address.provider)) addresses.set(address.provider, address);
     }
   }
-  return [...addresses.values()].slice(0, CHOICE_LIMITS.syncMax);
+  return [...addresses.values(), ...past];
 }
 
 async function syncOne(
@@ -76,23 +91,45 @@ async function syncOne(
   context: LesseeContext,
   signal: AbortSignal,
 ): Promise<BookedLease[]> {
-  const live = context.book.leases.of(to.provider).filter(({ stage }) => stage === "live");
+  const leases = context.book.leases.of(to.provider);
+  const live = leases.filter(({ stage }) => stage === "live");
   if (!to.isOurs) {
     for (const lease of live) await look(lease, context, { signal });
     return [];
   }
-  const answer = await ask(context, to, { type: "leases", requestId: questionId(context) }, {
-    signal,
-    timeoutMs: LESSEE_LIMITS.questionMs,
-  });
-  if (answer.type !== "leases") return [];
+  const answer = await askLeases(to, context, signal);
   compare(live, answer, context);
-  const found: BookedLease[] = [];
+  const found = revive(leases, answer, context);
   for (const summary of answer.leases) {
     const lease = await adopt(to, summary, context, signal);
     if (lease !== undefined) found.push(lease);
   }
   return found;
+}
+
+/** What a provider has of ours; one that asks for patience is asked once more. @throws {SeedmintError} */
+async function askLeases(
+  to: ProviderAddress,
+  context: LesseeContext,
+  signal: AbortSignal,
+): Promise<LeasesAnswer> {
+  const options = { signal, timeoutMs: LESSEE_LIMITS.questionMs };
+  for (let isLast = false;; isLast = true) {
+    const request = { type: "leases", requestId: questionId(context) } as const;
+    const answer = await ask(context, to, request, options);
+    if (answer.type === "leases") return answer;
+    if (isLast || answer.type !== "error" || !isPassing(answer)) {
+      throw new SeedmintError(
+        "unavailable",
+        `Cannot ask ${
+          to.provider.slice(0, 8)
+        }… for leases: it answered with ${answer.type}; try again`,
+        { retryable: true },
+      );
+    }
+    const pauseMs = answer.retryMs ?? LESSEE_LIMITS.retryFirstMs;
+    await context.clock.sleep(Math.min(pauseMs, LESSEE_LIMITS.retryLastMs), { signal });
+  }
 }
 
 function compare(live: readonly BookedLease[], answer: LeasesAnswer, context: LesseeContext): void {
@@ -104,6 +141,28 @@ function compare(live: readonly BookedLease[], answer: LeasesAnswer, context: Le
       noteGone(lease, `The provider says that it is ${summary.state}`, context);
     }
   }
+}
+
+/** Takes leases back that the book took for expired while their provider was away. */
+function revive(
+  leases: readonly BookedLease[],
+  answer: LeasesAnswer,
+  context: LesseeContext,
+): BookedLease[] {
+  const nowMs = context.clock.nowMs();
+  const expired = leases.filter(({ stage, end }) => stage === "ended" && end?.reason === "expired");
+  return expired.flatMap((lease) => {
+    const summary = answer.leases.find((one) => isSame(lease, one));
+    if (summary === undefined || !LIVE.has(summary.state)) return [];
+    const { state, expiresMs } = summary;
+    if (expiresMs <= Math.max(nowMs, lease.expiresMs ?? 0)) return [];
+    const event = { type: "revived", state, expiresMs } as const;
+    const revived = context.book.toLease(lease.id, event, nowMs);
+    if (revived === undefined) return [];
+    context.changed(lease.id);
+    context.nudge("lease", lease.id);
+    return [revived];
+  });
 }
 
 function isSame(lease: BookedLease, summary: LeaseSummary): boolean {

@@ -29,6 +29,8 @@ export interface LeaseWish {
 export interface SpawnWish extends LeaseWish {
   /** 1 to 40 letters, digits, `_.:-`: the same id is the same lease, also after a crash. Chosen if absent. */
   readonly id?: string;
+  /** Whom to log in as; those of our kind know none but root. @default {"root"} */
+  readonly sshUser?: string;
   /** OpenSSH public keys, one a line; absent: our own key, made when it is missing. */
   readonly sshPublicKey?: string;
   /** Pays with this token instead of the purse; its value decides how long it lasts. Secret. */
@@ -85,6 +87,8 @@ export interface Stopped {
   readonly refundedSat: number;
   /** What the provider says that it paid back. */
   readonly claimedSat: number;
+  /** What of that is still to be taken in. */
+  readonly comingSat: number;
 }
 
 /** Everything about one lease. */
@@ -110,7 +114,7 @@ export type LesseeEvent =
     readonly why: "no-keepalive" | "budget" | "failing";
     readonly message: string;
   }
-  /** Kept alive. */
+  /** It was topped up by itself, and its provider gave time for it. */
   | { readonly type: "kept-alive"; readonly lease: BookedLease; readonly amountSat: number }
   /** The provider said something by itself. */
   | { readonly type: "notice"; readonly lease: BookedLease; readonly notice: NoticeAnswer }

@@ -4,7 +4,8 @@
  *     asking --access--> live --stop/cut short--> stopping --answer/time--> ended
  *        \--------------> failed     \----------- expired ------------------^
  *
- * A `failed` lease becomes `live` all the same when the provider answers late.
+ * A `failed` lease becomes `live` all the same when the provider answers late, and an `ended` one that
+ * was taken for expired when its provider, long away, says that it goes on.
  */
 import type { Sha256 } from "../../../src/core/hash.ts";
 import type { PublishedPort } from "../../ports.ts";
@@ -38,6 +39,8 @@ export interface WantedLease {
   readonly env?: Readonly<Record<string, string>>;
   readonly ports?: readonly WantedPort[];
   readonly template?: string;
+  /** Whom to log in as; absent: root. */
+  readonly sshUser?: string;
   readonly sshPublicKey: string;
   /** Old providers insist on one; where they set it, it opens the lease. Secret. */
   readonly sshPassword: string;

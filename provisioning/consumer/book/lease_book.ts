@@ -108,6 +108,15 @@ export class LeaseBook implements Disposable {
     ).map((row) => row.provider as string);
   }
 
+  /** Providers that took money for nothing with payments since `sinceMs`. */
+  robbers(sinceMs: number): string[] {
+    return this.#database.all(
+      `SELECT DISTINCT leases.provider FROM payments JOIN leases ON leases.id = payments.lease
+        WHERE payments.state = 'lost' AND payments.created_ms >= ?`,
+      sinceMs,
+    ).map((row) => row.provider as string);
+  }
+
   /** Forgets what is long over. */
   prune(nowMs: number): void {
     this.transaction(() => {

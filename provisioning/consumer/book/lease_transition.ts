@@ -11,6 +11,8 @@ export type BookedLeaseEvent =
   | { readonly type: "settled"; readonly end: LeaseEnd; readonly isSilent?: boolean }
   /** The provider said how it is doing. */
   | { readonly type: "heard"; readonly state?: string; readonly expiresMs?: number }
+  /** Its end was an error of ours: the provider was away, and moved the end on. */
+  | { readonly type: "revived"; readonly state: string; readonly expiresMs: number }
   /** It was paid for longer. */
   | { readonly type: "extended"; readonly expiresMs: number }
   | { readonly type: "stop" }
@@ -27,6 +29,7 @@ const FROM: { readonly [T in BookedLeaseEvent["type"]]: readonly LeaseStage[] } 
   failed: ["asking"],
   settled: ["failed"],
   heard: ["live", "stopping"],
+  revived: ["ended"],
   extended: ["live"],
   stop: ["live"],
   "cut-short": ["live"],
@@ -83,6 +86,19 @@ export function leaseAfter(
         ...(event.state === undefined ? {} : { providerState: event.state }),
         ...(event.expiresMs === undefined ? {} : { expiresMs: event.expiresMs }),
       };
+    case "revived": {
+      const { end: _, ...rest } = lease;
+      const { state, expiresMs } = event;
+      return {
+        ...rest,
+        stage: "live",
+        changedMs: nowMs,
+        heardMs: nowMs,
+        providerState: state,
+        expiresMs,
+        owesReceipt: false,
+      };
+    }
     case "extended":
       return { ...lease, expiresMs: Math.max(lease.expiresMs ?? 0, event.expiresMs) };
     case "stop":

@@ -31,8 +31,10 @@ export function candidates(
       const one = narrowed(listing, { isOnline: true, hasRoom: true, ...policy });
       return one === undefined ? [] : [one];
     });
-  return sorted(fit, prefer).map((listing) => ({
-    listing,
-    spec: listing.specs.reduce((least, one) => one.rateMsatPerS < least.rateMsatPerS ? one : least),
-  }));
+  return sorted(fit, prefer).map((listing) => ({ listing, spec: cheapest(listing.specs) }));
+}
+
+/** The cheapest of tiers, of which there is one at least. */
+export function cheapest(specs: readonly ListedSpec[]): ListedSpec {
+  return specs.reduce((least, one) => one.rateMsatPerS < least.rateMsatPerS ? one : least);
 }

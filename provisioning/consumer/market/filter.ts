@@ -50,6 +50,37 @@ export function narrowed(listing: Listing, filter: MarketFilter): Listing | unde
   return specs.length === listing.specs.length ? listing : { ...listing, specs };
 }
 
+/** What of a filter a listing does not have, in words; empty if it has a tier that fits. */
+export function misfits(listing: Listing, filter: MarketFilter): readonly string[] {
+  if (narrowed(listing, filter) !== undefined) return [];
+  const given = Object.entries(filter).filter(([, value]) => value !== undefined);
+  const names = given.filter(([name, value]) => narrowed(listing, { [name]: value }) === undefined)
+    .map(([name, value]) =>
+      WORDS[name as keyof MarketFilter].replace("#", [value].flat().join(", "))
+    );
+  return names.length > 0 ? names : ["all of what is wanted in one tier"];
+}
+
+/** How a want is told; `#` is what is wanted. */
+const WORDS: Readonly<Record<keyof MarketFilter, string>> = {
+  isOnline: "a heartbeat",
+  capabilities: "capability #",
+  isolation: "isolation #",
+  cpuMillicores: "# millicores",
+  memoryMb: "# MiB of memory",
+  diskMb: "# MiB of disk",
+  rateMsatPerSMax: "a price of # msat a second or less",
+  location: "location #",
+  mints: "mint #",
+  scoreMin: "a score of #",
+  uptimePercentMin: "an uptime of # %",
+  arch: "machine #",
+  verbs: "answers to #",
+  hasRoom: "room",
+  specId: "tier #",
+  without: "another key than #",
+};
+
 function isProviderFit(listing: Listing, filter: MarketFilter): boolean {
   const { terms } = listing;
   const has = (wanted: readonly string[] | undefined, there: readonly string[]) =>

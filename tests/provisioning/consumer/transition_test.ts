@@ -67,6 +67,7 @@ const LEASE_EVENTS: readonly BookedLeaseEvent[] = [
   { type: "failed", end: END },
   { type: "settled", end: END },
   { type: "heard", state: "ready" },
+  { type: "revived", state: "ready", expiresMs: 30 },
   { type: "extended", expiresMs: 20 },
   { type: "stop" },
   { type: "cut-short", end: END },
@@ -111,6 +112,7 @@ Deno.test("leaseAfter() answers every event at every stage as the diagram says",
     "live cut-short": "stopping",
     "live over": "ended",
     "stopping over": "ended",
+    "ended revived": "live",
     "failed access": "live",
   });
 });
