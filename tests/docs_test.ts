@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { NEEDED_PERMISSIONS, PERMISSION_FLAGS } from "../src/app/permissions.ts";
 import { settingsMarkdown } from "../src/app/cli/verbs/config.ts";
+import { PARAM_SCHEMAS } from "../src/app/control/schemas.ts";
 import { TICKET_CHARS_MAX, TICKET_PREFIX } from "../src/app/ticket.ts";
 import { COLLECTION_CHILDREN_MAX } from "../swarm/collection.ts";
 import { CATALOG_PROTOCOL } from "../src/app/lifecycle/catalog_peers.ts";
@@ -58,6 +59,22 @@ Deno.test("docs/protocols.md has the constants of the code", async () => {
   for (const type of Object.keys(MESSAGE_BYTES_MAX)) {
     assert.ok(text.includes(`\`${type}\``) || text.includes(type), `it lacks the message ${type}`);
   }
+});
+
+Deno.test("docs/protocols.md lists every method, code of an error and label of a key", async () => {
+  const text = await read("docs/protocols.md");
+  const listed = (name: string) => assert.ok(text.includes(`\`${name}\``), `it lacks ${name}`);
+  Object.keys(PARAM_SCHEMAS).forEach(listed);
+  const errors = await read("src/core/errors.ts");
+  const codes = [...errors.split("/** Options of")[0]!.matchAll(/^ {2}\| "([a-z-]+)"/gm)];
+  assert.ok(codes.length > 10);
+  const line = /^Codes of errors: [^.]+/m.exec(text)?.[0] ?? "";
+  for (const [, code] of codes) assert.ok(line.includes(`\`${code}\``), `it lacks ${code}`);
+  const files = ["src/app/identity.ts", "src/app/cli/verbs/mcp.ts", "wallet/keys.ts"];
+  const labels = (await Promise.all(files.map(read)))
+    .flatMap((file) => [...file.matchAll(/deriveKey\(\w+, "([^"]+)"\)/g)]);
+  assert.ok(labels.length >= 6);
+  for (const [, label] of labels) listed(label!);
 });
 
 Deno.test("docs/operating.md names every permission, and the service runs with just these", async () => {
