@@ -1,6 +1,7 @@
 /** Containers of leases on an engine with a daemon, which can be made again when somebody removed one. */
 import type { Clock } from "../../../src/core/ports.ts";
 import { SeedmintError } from "../../../src/core/errors.ts";
+import { readIfThere } from "../../machine/mod.ts";
 import type { ExecResult, InstanceSpec } from "../../ports.ts";
 import {
   type Containers,
@@ -55,7 +56,11 @@ export class EngineContainers implements Containers {
     const { paths, imageRoot, idBase, guard } = options;
     const { order, command } = await readPlan(paths);
     const before = await this.#engine.look(leaseId);
-    if (before.status === "running" || before.status === "paused") return;
+    if (before.status === "running" || before.status === "paused") {
+      if (await readIfThere(noteOf(paths)) === String(before.pid)) return;
+      // Cut off in its midst, or started by somebody else: how far it came nobody can tell.
+      await this.end(leaseId);
+    }
     await mountRoot(paths, imageRoot, { idBase, guard });
     // Somebody removed the container; what it held is here.
     if (before.status === "none") {
@@ -81,6 +86,7 @@ export class EngineContainers implements Containers {
       // Not before it is known that it is kept apart.
       await options.connect(pid);
       if (command !== undefined) await this.#engine.spawn(leaseId, command);
+      await Deno.writeTextFile(noteOf(paths), String(pid));
     } catch (error) {
       await this.end(leaseId);
       throw error;
@@ -161,6 +167,11 @@ export class EngineContainers implements Containers {
     this.#engine[Symbol.dispose]();
     return Promise.resolve();
   }
+}
+
+/** Tells of the process whose start came to its end. */
+function noteOf({ folder }: LeasePaths): string {
+  return `${folder}/started`;
 }
 
 function unconfined(leaseId: string, engine: string, problem: string): SeedmintError {

@@ -27,8 +27,10 @@ import { withLease } from "./lease_lock.ts";
 import { LOG_LINES_MAX } from "./limits.ts";
 import { tailOf } from "./log_tail.ts";
 import { machineCapacity, machineProblem } from "./machine_facts.ts";
-import { connectLease, disconnectLease, guardLease, trafficOf } from "./network.ts";
+import { HostNetwork } from "./host_network.ts";
+import { checkLinkFree, disconnectLease, trafficOf } from "./network.ts";
 import { isRecordOf, type LeaseRecord, readRecord, writeRecord } from "./records.ts";
+import { raiseSharedLimits } from "./shared_limits.ts";
 import { summaries } from "./summaries.ts";
 
 const MIB = 1024 * 1024;
@@ -55,6 +57,7 @@ export class HostBackend implements Backend {
   readonly publicHost: string;
   readonly #containers: Containers;
   readonly #options: HostOptions;
+  readonly #network: HostNetwork;
   #ground: Promise<{ readonly idBase: number; readonly images: UnpackedImages }> | undefined;
   #server: Promise<ServerBundle> | undefined;
 
@@ -64,6 +67,7 @@ export class HostBackend implements Backend {
     this.publicHost = options.publicHost;
     this.#containers = containers;
     this.#options = options;
+    this.#network = new HostNetwork(options);
     checkStateDir(options.stateDir);
     for (const folder of ["", "/images", "/leases", "/locks", "/server", ...containers.folders]) {
       Deno.mkdirSync(options.stateDir + folder, { recursive: true });
@@ -74,6 +78,7 @@ export class HostBackend implements Backend {
 
   /** Removes what an earlier process left half done; only for the process that lends. */
   protected async clean(): Promise<void> {
+    this.#network.lend();
     const { stateDir } = this.#options;
     await new UnpackedImages(`${stateDir}/images`, { idOffset: 0 }).clean();
     for await (const { name } of Deno.readDir(`${stateDir}/leases`)) {
@@ -88,7 +93,10 @@ export class HostBackend implements Backend {
       const facts = await this.#containers.facts();
       description = facts.description;
       problem ??= facts.problem;
-      if (problem === undefined) await this.#ready();
+      if (problem === undefined) {
+        await this.#ready();
+        problem = await this.#network.problem();
+      }
     } catch (error) {
       problem ??= messageOf(error);
     }
@@ -131,9 +139,13 @@ export class HostBackend implements Backend {
       if (there === undefined && await this.#containers.isTaken(spec.leaseId)) {
         throw taken(spec.leaseId);
       }
-      await this.#wipe(spec.leaseId, there?.hostPort);
+      // A network comes with the first start only: none of this port is of this lease.
+      await this.#wipe(spec.leaseId);
       options.signal.throwIfAborted();
       checkPortsFree(spec);
+      // Asked while the disk is made.
+      const isFree = checkLinkFree(spec.leaseId, spec.ssh.hostPort);
+      isFree.catch(() => {});
       const nameServers = this.#options.nameServers ?? NAME_SERVERS;
       try {
         await makeInstance(spec, paths, {
@@ -143,9 +155,10 @@ export class HostBackend implements Backend {
           nameServers,
           random: this.#options.random,
           guard,
-          makeContainer: (made) => {
+          makeContainer: async (made) => {
             const { signal } = options;
-            return this.#containers.make(spec, {
+            await isFree;
+            await this.#containers.make(spec, {
               ...made,
               paths,
               server,
@@ -156,7 +169,7 @@ export class HostBackend implements Backend {
           },
         });
       } catch (error) {
-        await this.#wipe(spec.leaseId, spec.ssh.hostPort);
+        await this.#wipe(spec.leaseId);
         throw error;
       }
     });
@@ -195,7 +208,7 @@ export class HostBackend implements Backend {
     checkLeaseId(leaseId);
     await this.#hold(leaseId, async () => {
       const record = await readRecord(this.#paths(leaseId).folder);
-      await this.#wipe(leaseId, record?.hostPort);
+      await this.#wipe(leaseId, await this.#portOf(leaseId, record));
     });
   }
 
@@ -207,7 +220,7 @@ export class HostBackend implements Backend {
       // A container without a record is another's, or its end may have moved: the provider sweeps it.
       if (record === undefined) return false;
       if (this.#options.clock.nowMs() < record.expiresMs + graceMs) return false;
-      await this.#wipe(leaseId, record.hostPort);
+      await this.#wipe(leaseId, await this.#portOf(leaseId, record));
       return true;
     });
   }
@@ -305,35 +318,75 @@ export class HostBackend implements Backend {
     }
   }
 
-  /** Leaves the leases running. */
+  /**
+   * Puts back what running leases lack of their network, as after a firewall was loaded anew: first what
+   * keeps the host closed, then rules, then links. A start that was cut off is finished.
+   */
+  async repair(): Promise<readonly string[]> {
+    const { state, said } = await this.#network.repair();
+    const lines = [...said];
+    for (const leaseId of await this.#leaseIds()) {
+      try {
+        const record = await readRecord(this.#paths(leaseId).folder);
+        if (record?.phase !== "made") continue;
+        const { hasRules, hasLink } = await this.#network.presenceOf(record, state);
+        if ((hasRules && hasLink) || !await this.#reconnect(leaseId)) continue;
+        lines.push(`${leaseId} ran without its packet rules or its link; they are back`);
+      } catch (error) {
+        lines.push(`The network of ${leaseId} cannot be put back: ${messageOf(error)}`);
+      }
+    }
+    return lines;
+  }
+
   /** Leaves the leases running. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#containers[Symbol.asyncDispose]();
+    if ((await this.#leaseIds()).length === 0) await this.#network.close();
+  }
+
+  /** @returns Whether it runs, and lacked something. */
+  async #reconnect(leaseId: string): Promise<boolean> {
+    // Those that do not run need nothing, and are not waited for.
+    if (!isUp(await this.#containers.look(leaseId))) return false;
+    return await this.#hold(leaseId, async (guard) => {
+      const record = await readRecord(this.#paths(leaseId).folder);
+      if (record?.phase !== "made") return false;
+      const { hasRules, hasLink } = await this.#network.presenceOf(record);
+      if ((hasRules && hasLink) || !isUp(await this.#containers.look(leaseId))) return false;
+      const network = this.#network.of(record, guard);
+      await network.guardNetwork();
+      if (hasLink) return true;
+      // Where a start was cut off before its link was made, it is begun again, and makes it.
+      await this.#start(record, guard);
+      if ((await this.#network.presenceOf(record)).hasLink) return true;
+      await network.connect((await this.#containers.look(leaseId)).pid);
+      return true;
+    });
   }
 
   async #start(record: LeaseRecord, guard: string): Promise<void> {
     const { images, idBase } = await this.#ready();
-    const { bandwidthBytesPerS } = this.#options;
     await this.#containers.start(record, {
       paths: this.#paths(record.leaseId),
       imageRoot: images.rootOf(record.image),
       idBase,
       guard,
-      guardNetwork: () =>
-        guardLease(record, {
-          guard,
-          ...(bandwidthBytesPerS === undefined ? {} : { bandwidthBytesPerS }),
-        }),
-      connect: (pid) => connectLease(record.hostPort, pid, { guard }),
+      ...this.#network.of(record, guard),
     });
   }
 
-  async #wipe(leaseId: string, hostPort: number | undefined): Promise<void> {
+  /** The port whose link and rules may be there; one that was never made whole has none. */
+  async #portOf(leaseId: string, record: LeaseRecord | undefined): Promise<number | undefined> {
+    if (record === undefined) return await this.#containers.labelledPort(leaseId);
+    return record.phase === "made" ? record.hostPort : undefined;
+  }
+
+  async #wipe(leaseId: string, hostPort?: number): Promise<void> {
     const paths = this.#paths(leaseId);
     await this.#containers.end(leaseId);
-    const port = hostPort ?? await this.#containers.labelledPort(leaseId);
     await this.#containers.remove(leaseId, paths);
-    if (port !== undefined) await disconnectLease(port);
+    if (hostPort !== undefined) await disconnectLease(hostPort);
     await unmountDisk(paths, this.#options.clock);
     if (!await isThere(paths.folder)) return;
     // Away at once: what is half removed must not look like a lease.
@@ -374,7 +427,8 @@ export class HostBackend implements Backend {
   }
 
   async #ready() {
-    this.#ground ??= this.#containers.ready().then(({ idBase }) => {
+    this.#ground ??= this.#containers.ready().then(async ({ idBase }) => {
+      await raiseSharedLimits();
       const { stateDir, imageBytesMax } = this.#options;
       const images = new UnpackedImages(`${stateDir}/images`, {
         idOffset: idBase,
@@ -411,6 +465,10 @@ function checkStateDir(stateDir: string): void {
     "usage",
     `Cannot keep leases in ${stateDir}: an absolute path of letters, digits and /._- is wanted`,
   );
+}
+
+function isUp({ status }: ContainerLook): boolean {
+  return status === "running" || status === "paused";
 }
 
 function taken(leaseId: string): SeedmintError {

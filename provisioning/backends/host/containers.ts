@@ -95,7 +95,7 @@ export interface Containers extends AsyncDisposable {
   isTaken(leaseId: string): Promise<boolean>;
   /** Makes the container, or all that is needed to make it at its start. */
   make(spec: InstanceSpec, ground: Ground): Promise<void>;
-  /** Mounts and starts it; fine when it runs. */
+  /** Mounts and starts it; fine when it runs, and a start that was cut off is begun again. */
   start(record: LeaseRecord, options: StartOptions): Promise<void>;
   look(leaseId: string): Promise<ContainerLook>;
   pause(leaseId: string): Promise<void>;

@@ -168,10 +168,13 @@ export function noRules(link: LeaseLink): string {
   return `table inet ${link.table} {}\ndelete table inet ${link.table}\n`;
 }
 
+/** The table of {@link GUARD_RULES}. */
+export const GUARD_TABLE = "seedmint_guard";
+
 /** Keeps a host that forwarded nothing before from forwarding for others than leases. */
-export const GUARD_RULES = `table inet seedmint_guard {}
-delete table inet seedmint_guard
-table inet seedmint_guard {
+export const GUARD_RULES = `table inet ${GUARD_TABLE} {}
+delete table inet ${GUARD_TABLE}
+table inet ${GUARD_TABLE} {
   chain forward {
     type filter hook forward priority filter - 6; policy accept;
     iifname "${DEVICE_PREFIX}*" accept

@@ -10,6 +10,7 @@ import {
   seccompProfile,
   SERVER_AT,
   SHARED_MEMORY_BYTES,
+  TERMINALS_MAX,
 } from "../host/mod.ts";
 
 /** What a bundle is made of besides the instance's specification. */
@@ -146,7 +147,10 @@ function mounts(options: BundleOptions): Record<string, unknown>[] {
       destination: "/dev/pts",
       type: "devpts",
       source: "devpts",
-      options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
+      options: [
+        ...["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
+        `max=${TERMINALS_MAX}`,
+      ],
     },
     {
       destination: "/dev/shm",

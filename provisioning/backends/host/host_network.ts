@@ -1,0 +1,94 @@
+/** The network of all leases of a directory: watched, put back where it is gone, and let through firewalls. */
+import type { Clock } from "../../../src/core/ports.ts";
+import type { StartOptions } from "./containers.ts";
+import { closeFirewall, openFirewall } from "./firewall.ts";
+import { forwardingProblem } from "./forward_probe.ts";
+import { connectLease, guardLease, restoreGuard } from "./network.ts";
+import { leaseLink } from "./network_rules.ts";
+import { type NetworkState, networkState } from "./network_state.ts";
+import type { LeaseRecord } from "./records.ts";
+
+/** What of a start is the network's. */
+export type Connecting = Pick<StartOptions, "guardNetwork" | "connect">;
+
+/** What a lease has on the host's network. */
+export interface Presence {
+  readonly hasRules: boolean;
+  readonly hasLink: boolean;
+}
+
+/** The network of leases on this machine. */
+export class HostNetwork {
+  readonly #options: {
+    readonly stateDir: string;
+    readonly clock: Clock;
+    readonly bandwidthBytesPerS?: number;
+  };
+  /** Whether leases are started here, so that the host's firewall is to stay open for them. */
+  #isLending = false;
+
+  constructor(
+    options: {
+      readonly stateDir: string;
+      readonly clock: Clock;
+      readonly bandwidthBytesPerS?: number;
+    },
+  ) {
+    this.#options = options;
+  }
+
+  /** From now on firewalls are kept open. */
+  lend(): void {
+    this.#isLending = true;
+  }
+
+  /** What connects one lease. */
+  of(record: LeaseRecord, guard: string): Connecting {
+    const { bandwidthBytesPerS, stateDir } = this.#options;
+    return {
+      guardNetwork: () =>
+        guardLease(record, {
+          guard,
+          stateDir,
+          ...(bandwidthBytesPerS === undefined ? {} : { bandwidthBytesPerS }),
+        }),
+      connect: (pid) => connectLease(record.hostPort, pid, { guard }),
+    };
+  }
+
+  /** What of a lease is there now. */
+  async presenceOf(record: LeaseRecord, state?: NetworkState): Promise<Presence> {
+    const { tables, devices } = state ?? await networkState();
+    const { table, device } = leaseLink(record.hostPort);
+    return { hasRules: tables.has(table), hasLink: devices.has(device) };
+  }
+
+  /** Puts back what leases share. @returns What was found, and a line for each thing that was put back. */
+  async repair(): Promise<{ readonly state: NetworkState; readonly said: readonly string[] }> {
+    const state = await networkState();
+    const said: string[] = [];
+    if (await restoreGuard(state, this.#options.stateDir)) {
+      said.push("The rule that this host forwards for leases only was gone; it is back");
+    }
+    for (const chain of this.#isLending ? await openFirewall(state) : []) {
+      said.push(`The firewall lets packets of leases through now: ${chain}`);
+    }
+    return { state, said };
+  }
+
+  /** Why leases would not be reached or reach nothing, with what to do. */
+  async problem(): Promise<string | undefined> {
+    const opened = await openFirewall(await networkState());
+    const problem = await forwardingProblem(this.#options.clock);
+    // Beside a process that lends this was only to see whether it would do.
+    if (opened.length > 0 && !this.#isLending) await closeFirewall(await networkState());
+    return problem;
+  }
+
+  /** Takes back what was done to firewalls; only when there are no leases. */
+  async close(): Promise<void> {
+    if (!this.#isLending) return;
+    // What stays open by a failure is harmless: there are no such links.
+    await networkState().then(closeFirewall).catch(() => {});
+  }
+}
