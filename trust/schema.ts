@@ -70,4 +70,7 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX lease_receipts_by_time ON lease_receipts (to_s);
   CREATE INDEX lease_receipts_by_id ON lease_receipts (id);
   `,
+  `
+  CREATE INDEX lease_receipts_by_other ON lease_receipts (role, other, to_s);
+  `,
 ];

@@ -51,6 +51,7 @@ export interface LeaseReceiptFilter {
 /** The table `lease_receipts`; changes go through the store's transaction. */
 export class LeaseReceiptTable {
   readonly #database: SqliteConnection;
+  #revision = 0;
 
   constructor(database: SqliteConnection) {
     this.#database = database;
@@ -58,6 +59,17 @@ export class LeaseReceiptTable {
 
   get count(): number {
     return this.#database.get("SELECT count(*) AS n FROM lease_receipts")!.n as number;
+  }
+
+  /** Another number after each receipt that was kept. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** Nostr keys of all that there are receipts with, in one role. */
+  others(role: Side): string[] {
+    const sql = "SELECT DISTINCT other FROM lease_receipts WHERE role = ?";
+    return this.#database.all(sql, role).map(({ other }) => other as string);
   }
 
   get(role: Side, lease: string): KeptLeaseReceipt | undefined {
@@ -86,6 +98,7 @@ export class LeaseReceiptTable {
   put(kept: KeptLeaseReceipt): void {
     const { role, signed, state, isDelivered, image, salt, reason } = kept;
     const { lease, provider, consumer, toS } = signed.receipt;
+    this.#revision++;
     this.#database.run(
       "INSERT OR REPLACE INTO lease_receipts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       role,

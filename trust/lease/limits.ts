@@ -44,3 +44,12 @@ export const REASON_CHARS_MAX = 240;
 
 /** What a receipt that one side alone signed is worth beside one of both, in parts of a thousand. */
 export const ONE_SIDED_WORTH_PERMILLE = 200;
+
+/** The newest receipts of a provider that its score is made of: what was long ago says little of today. */
+export const SCORE_RECEIPTS_MAX = 32;
+
+/** How many leases that lasted make up for one that took the money and gave less than half of it. */
+export const SCORE_LOSS_FACTOR = 5;
+
+/** Doubt beside what is known of a provider, as much as one receipt that both signed: one says little. */
+export const SCORE_DOUBT = 1000;

@@ -39,6 +39,7 @@ export {
 } from "./lessee_leases.ts";
 export { type LeasePaper, readLeasePaper, writeLeasePaper } from "./paper.ts";
 export { type Keeping, ProviderLeases, type ProviderLeasesOptions } from "./provider_leases.ts";
+export { LeaseScores, providerScore } from "./provider_scores.ts";
 export {
   LEASE_RECEIPT_KIND,
   LEASE_RECEIPT_TOPIC,

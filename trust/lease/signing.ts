@@ -46,9 +46,8 @@ export function standingOf(signed: SignedLeaseReceipt): Standing {
   return consumerSig === undefined ? "none" : "consumer";
 }
 
-/** What a receipt is worth beside one that both signed, in parts of a thousand. Never throws. */
-export function worthPermille(signed: SignedLeaseReceipt): number {
-  const standing = standingOf(signed);
+/** What a receipt is worth beside one that both signed, in parts of a thousand. */
+export function worthPermille(standing: Standing): number {
   if (standing === "both") return 1000;
   return standing === "none" ? 0 : ONE_SIDED_WORTH_PERMILLE;
 }

@@ -24,7 +24,7 @@ Deno.test("a lease that is over ends in one receipt that both signed and both ho
   const kept = await sides.conclude();
   assert.deepEqual([kept.state, kept.isDelivered, kept.reason], ["agreed", true, undefined]);
   assert.equal(lease.standingOf(kept.signed), "both");
-  assert.equal(lease.worthPermille(kept.signed), 1000);
+  assert.equal(lease.worthPermille(lease.standingOf(kept.signed)), 1000);
   const { receipt } = kept.signed;
   assert.deepEqual(
     [receipt.seconds, receipt.msat, receipt.paidMsat, receipt.refundSat, receipt.ending],
@@ -90,7 +90,7 @@ Deno.test("the lessee signs nothing that its own books do not say, and keeps its
       assert.equal(kept.state, "one-sided", name);
       assert.match(kept.reason!, /^the provider's receipt is wrong: /);
       assert.equal(lease.standingOf(kept.signed), "consumer");
-      assert.ok(lease.worthPermille(kept.signed) < 1000);
+      assert.ok(lease.worthPermille(lease.standingOf(kept.signed)) < 1000);
       assert.equal(sides.asked.length, 1, "nothing is handed back");
       const { msat, paidMsat, refundSat } = kept.signed.receipt;
       assert.deepEqual([msat, paidMsat, refundSat], [30_100, 50_000, 18], "its own books");
@@ -199,7 +199,7 @@ Deno.test("a lessee that used the lease and does not sign leaves a receipt that 
   const kept = sides.providerStore.leases.get("provider", LEASE)!;
   assert.deepEqual([kept.state, kept.reason], ["one-sided", "the lessee did not sign it"]);
   assert.equal(lease.standingOf(kept.signed), "provider");
-  assert.equal(lease.worthPermille(kept.signed), 200);
+  assert.equal(lease.worthPermille(lease.standingOf(kept.signed)), 200);
   const by = { secretKey: PROVIDER_SECRET, nowMs: NOW_MS };
   assert.equal(lease.leasePublicationOf(kept.signed, by), undefined, "it stays with us");
   assert.equal(lease.countOnce([kept.signed]).counted.length, 0);

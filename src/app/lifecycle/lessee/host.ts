@@ -31,7 +31,7 @@ export interface LesseeHostOptions {
   /** Receipts of leases; loaded with the rest. */
   readonly receipts?: () => Promise<LeaseReceipts>;
   /** What is known of providers. */
-  readonly scores?: ProviderScores;
+  readonly scores?: () => Promise<ProviderScores>;
 }
 
 /** What was opened. */
@@ -116,7 +116,11 @@ export class LesseeHost implements LeaseAccess, AsyncDisposable {
     const book = stack.use(LeaseBook.open({ path: bookPath(data) }));
     const pool = this.#options.pool ?? stack.use(await emptyPool());
     const market = stack.use(
-      new Market({ pool, clock: systemClock, ...(scores === undefined ? {} : { scores }) }),
+      new Market({
+        pool,
+        clock: systemClock,
+        ...(scores === undefined ? {} : { scores: await scores() }),
+      }),
     );
     const onProblem = (message: string) => this.#log("warning", message);
     const line = stack.use(MessageLine.open({

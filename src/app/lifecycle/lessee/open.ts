@@ -2,6 +2,8 @@
 import type { Common, Role } from "../compose.ts";
 import type { MoneyParts } from "../money.ts";
 import type { Pools } from "../relays.ts";
+import type { ProviderScores } from "../../../../provisioning/consumer/mod.ts";
+import { messageOf } from "../../../core/errors.ts";
 import { systemClock } from "../../../host/system.ts";
 import { logOf } from "../../log.ts";
 import { LesseeHost } from "./host.ts";
@@ -30,13 +32,41 @@ export function openRenting(
       ...(pool === undefined ? {} : { publish: async (event) => void await pool.publish(event) }),
     });
   };
+  const scores = () => scoresOf(money.receipts);
   const host = stack.use(
     new LesseeHost({
-      ...{ config, identity, pool, receipts },
+      ...{ config, identity, pool, receipts, scores },
       wallet: money.wallet,
       isAlone: role !== "node",
     }),
   );
   if (role === "node") void host.start();
   return host;
+}
+
+/** What our own leases say of providers; receipts that cannot be read are no reason not to rent. */
+async function scoresOf(receipts: MoneyParts["receipts"]): Promise<ProviderScores> {
+  const { lease } = await import("../../../../trust/mod.ts");
+  let scores: ProviderScores | undefined;
+  const giveUp = (error: unknown) => {
+    scores = undefined;
+    logOf("lease")("warning", "what is known of providers cannot be read, so none has a score", {
+      error: messageOf(error),
+    });
+  };
+  try {
+    scores = new lease.LeaseScores((await receipts.store()).leases);
+  } catch (error) {
+    giveUp(error);
+  }
+  return {
+    scoreOf: (provider) => {
+      try {
+        return scores?.scoreOf(provider);
+      } catch (error) {
+        giveUp(error);
+        return undefined;
+      }
+    },
+  };
 }
