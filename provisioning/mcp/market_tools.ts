@@ -96,7 +96,11 @@ export const SPAWN = {
       "Your OpenSSH public key, if you want to log in by yourself; lease_exec runs commands " +
       "without one",
   },
-  ssh_user: { type: "string", charsMax: 64, description: "Name to log in with (root)" },
+  ssh_user: {
+    type: "string",
+    charsMax: 64,
+    description: "Name to log in with (root; most know no other)",
+  },
   env: { type: "texts", countMax: 64, charsMax: 4096, description: "Environment variables" },
   ports: {
     type: "integers",

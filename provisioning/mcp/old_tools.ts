@@ -26,7 +26,7 @@ export const OLD_TOOLS: readonly AgentTool[] = [
         type: "string",
         charsMax: 64,
         required: true,
-        description: "Name to log in with",
+        description: "Not used: lease_status tells whom to log in as",
       },
       ssh_password: { type: "string", charsMax: 128, required: true, description: "Not used" },
       pod_spec_id: SPAWN.tier,
@@ -36,7 +36,6 @@ export const OLD_TOOLS: readonly AgentTool[] = [
       spawn({
         image: values.pod_image,
         token: values.cashu_token,
-        ssh_user: values.ssh_username,
         ...given({ tier: values.pod_spec_id, ssh_public_key: values.ssh_public_key }),
       }, call),
   }),

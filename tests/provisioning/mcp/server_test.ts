@@ -88,6 +88,8 @@ Deno.test("the names and arguments of earlier systems are understood", async () 
   assert.equal(spawned.isError, false, spawned.text);
   assert.deepEqual(world.desk.orders[0]!.payment, { token: "cashuBabc" });
   assert.equal(JSON.stringify(world.desk.orders).includes("W9ZG2"), false);
+  // Providers of our kind know no user but root, and the answer says whom to log in as.
+  assert.equal(world.desk.orders[0]!.sshUser, undefined);
   const topped = await call("topup_pod", { pod_npub: "container-1000", cashu_token: "cashuBdef" });
   assert.equal(topped.isError, false, topped.text);
   assert.equal((await call("get_pod_status", { pod_npub: "container-1000" })).isError, false);
