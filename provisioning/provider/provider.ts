@@ -194,15 +194,21 @@ export class Provider implements AsyncDisposable {
   }
 
   /**
-   * Ends a lease by the provider's own will; what is left of its payment is paid back.
+   * Ends a lease by the provider's own will, also one that is on its way; what is left of its payment is
+   * paid back.
    *
-   * @returns Whether it was live.
+   * @returns Whether it had not ended before.
    */
   evict(number: number, message: string): boolean {
     const { journal, time } = this.#context;
-    const lease = journal.leases.apply(number, { type: "end", reason: "evicted", message }, {
-      nowMs: time.nowMs(),
-    });
+    const nowMs = time.nowMs();
+    const lease =
+      journal.leases.apply(number, { type: "end", reason: "evicted", message }, { nowMs }) ??
+        journal.leases.apply(
+          number,
+          { type: "fail", error: "provisioning_error", message },
+          { nowMs },
+        );
     if (lease === undefined) return false;
     this.#runner.announce(lease);
     this.#runner.nudge(number);

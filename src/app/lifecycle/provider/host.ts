@@ -12,6 +12,7 @@ import type { ProviderAccess } from "../../api/provider.ts";
 import type { DenialView, LentLease, ProviderReport } from "../../api/provider_methods.ts";
 import type { LendingFigures } from "../../lease_metrics.ts";
 import { logOf } from "../../log.ts";
+import { evictAll } from "./evict_all.ts";
 import { EVICT_MS, LEASES_SHOWN_MAX, START_RETRY_MS } from "./limits.ts";
 import { reportOf, slotsOf } from "./report.ts";
 import type { LendingOptions, LendingParts, LendingSession } from "./session.ts";
@@ -59,7 +60,7 @@ export class ProviderHost implements ProviderAccess, AsyncDisposable {
             "provider drain lets them run to their ends, provider stop --evict ends them and pays back",
         );
       }
-      if (openCount > 0) await this.#evictAll(session.parts, options);
+      if (openCount > 0) await evictAll(session.parts, { ...options, clock: systemClock });
       this.#session = undefined;
       this.#opening = undefined;
       await session[Symbol.asyncDispose]();
@@ -114,7 +115,7 @@ export class ProviderHost implements ProviderAccess, AsyncDisposable {
   }
 
   async evict(options: Parameters<ProviderAccess["evict"]>[0]): Promise<LentLease> {
-    const { provider, view } = this.#parts();
+    const { provider, journal, view } = this.#parts();
     const { number } = this.#lease(options.lease);
     const reason = options.reason === "" ? "The provider ended the lease" : options.reason;
     if (!provider.evict(number, reason)) {
@@ -123,8 +124,14 @@ export class ProviderHost implements ProviderAccess, AsyncDisposable {
         `Cannot end ${options.lease}: it has ended, or is about to`,
       );
     }
-    const signal = AbortSignal.any([options.signal, AbortSignal.timeout(EVICT_MS)]);
-    const lease = await provider.ended(number, { signal });
+    const late = AbortSignal.timeout(EVICT_MS);
+    const signal = AbortSignal.any([options.signal, late]);
+    const lease = await provider.ended(number, { signal }).catch((error) => {
+      const lease = journal.leases.get(number);
+      if (!late.aborted || lease === undefined) throw error;
+      // It ends, and is settled, in its own time: its state says how far that is.
+      return lease;
+    });
     return view(lease);
   }
 
@@ -188,19 +195,6 @@ export class ProviderHost implements ProviderAccess, AsyncDisposable {
       if (isSeedmintError(error, "usage")) return;
       this.#cancelRetry = systemClock.timer(START_RETRY_MS, () => void this.#try());
     }
-  }
-
-  async #evictAll(
-    { provider, journal }: LendingParts,
-    options: Parameters<ProviderAccess["stop"]>[0],
-  ): Promise<void> {
-    provider.drain(true);
-    const open = journal.leases.open();
-    for (const { number } of open) provider.evict(number, "The provider stops lending");
-    options.onNote(`ending ${open.length} leases`);
-    const signal = AbortSignal.any([options.signal, AbortSignal.timeout(EVICT_MS)]);
-    await Promise.all(open.map(({ number }) => provider.ended(number, { signal })));
-    provider.drain(false);
   }
 
   #lease(text: string) {

@@ -46,6 +46,12 @@ export const START_RETRY_MS = 15_000;
 /** How long leases that are ended at once may take, in ms. */
 export const EVICT_MS = 180_000;
 
+/** How often it is looked whether they have ended, in ms. */
+export const EVICT_LOOK_MS = 100;
+
+/** How long mints may take then to pay back, before what is owed is left to the next start, in ms. */
+export const REFUNDS_MS = 5_000;
+
 /** Leases that are listed. */
 export const LEASES_SHOWN_MAX = 500;
 
