@@ -108,6 +108,7 @@ export interface WantedLease {
   readonly image?: string;
   /** How long it is to last, in seconds; or `budgetSat`, as long as that lasts. */
   readonly durationS?: number;
+  /** Beside `durationS` the most that it may cost: a quote that somebody agreed to. */
   readonly budgetSat?: number;
 }
 
@@ -144,7 +145,7 @@ export interface SpawnParams extends WantedLease {
   readonly image: string;
   /** OpenSSH public keys, one each; absent: the node's own key for leases, made when missing. */
   readonly sshPublicKeys?: readonly string[];
-  /** @default {"root"} */
+  /** Whom to log in as; providers of our kind refuse all but root. @default {"root"} */
   readonly sshUser?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly ports?: readonly PortWish[];
@@ -152,7 +153,10 @@ export interface SpawnParams extends WantedLease {
   readonly token?: string;
   /** Keeps it alive from the start: at most so much in all, top-ups only. */
   readonly keepaliveBudgetSat?: number;
-  /** Whether a person agreed to an amount above what is spent without asking. @default {false} */
+  /**
+   * Whether a person agreed to an amount above what is spent without asking: to `budgetSat`, and nothing
+   * above it. @default {false}
+   */
   readonly confirmed?: boolean;
   /** The same id again is the same spawn: it is paid once. @default {a new one} */
   readonly requestId?: string;
@@ -191,6 +195,8 @@ export interface KeepaliveView {
 export interface LeaseView {
   /** Its name here: the first digits of it are enough to name it. */
   readonly id: string;
+  /** The `requestId` that it was asked for under; null for one that was found again with its provider. */
+  readonly requestId: string | null;
   readonly state: LeaseState;
   readonly provider: string;
   readonly npub: string;
@@ -265,12 +271,14 @@ export interface LeaseExec {
 
 /** `lease.sync` */
 export interface LeaseSync {
-  /** Leases that were not known here. */
+  /** Leases that were not known here, or taken for over. */
   readonly found: readonly LeaseView[];
   /** Leases that turned out to be over. */
   readonly ended: readonly LeaseView[];
   /** Npubs of providers that did not answer. */
   readonly silent: readonly string[];
+  /** Providers that were not asked before the time was over. */
+  readonly unaskedCount: number;
 }
 
 /** Every method: parameters, events, result. */
@@ -319,7 +327,15 @@ export interface LeaseMethods {
   "lease.stop": {
     params: ByLease;
     event: NoteEvent;
-    result: { readonly lease: LeaseView; readonly refundSat: number };
+    result: {
+      readonly lease: LeaseView;
+      /** What came back and is in the wallet. */
+      readonly refundSat: number;
+      /** What the provider says that it paid back. */
+      readonly claimedSat: number;
+      /** What of that is still to be taken in: its mint may be away. */
+      readonly comingSat: number;
+    };
   };
   "lease.keepalive": {
     /** `budgetSat` 0 ends it. */

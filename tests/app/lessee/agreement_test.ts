@@ -105,15 +105,20 @@ Deno.test("all leases of a day have a budget together, which forgets by the cloc
   });
 });
 
-Deno.test("a person's word is above the budgets, for that lease and as long as it is given", () => {
+Deno.test("a person's word is above the budgets, for that lease, that sum and as long as it is given", () => {
   withBook([{ amountSat: 450 }, NEW], (agree, agreements) => {
     {
-      using _one = agreements.confirm("lease-a");
-      using _two = agreements.confirm("lease-a");
+      using _one = agreements.confirm("lease-a", 9_000);
+      {
+        using _two = agreements.confirm("lease-a", 9_500);
+        assert.equal(agree("new", 9_500), "confirmed");
+      }
       assert.equal(agree("new", 9_000), "confirmed");
+      assert.match(agree("new", 9_001), /above the budget/, "it was to no more");
+      assert.equal(agree("new", 50), "confirmed");
     }
     assert.match(agree("new", 200), /above the budget/);
-    using _other = agreements.confirm("lease-b");
+    using _other = agreements.confirm("lease-b", 9_000);
     assert.match(agree("new", 200), /above the budget/);
   });
 });

@@ -2,74 +2,11 @@
 import assert from "node:assert/strict";
 import { dropbearKey, makeHostKey } from "../../../provisioning/ssh/mod.ts";
 import { systemRandom } from "../../../src/host/system.ts";
-import type { LeaseMethods } from "../../../src/app/api/lease_methods.ts";
-import { LocalNode } from "../../../src/app/api/local.ts";
-import type { NodeParts } from "../../../src/app/api/parts.ts";
-import { main } from "../../../src/app/cli/main.ts";
+import type { LeaseExec } from "../../../src/app/api/lease_methods.ts";
 import { added } from "../../../src/app/cli/verbs/lease/logs.ts";
-import { listenOnSocket } from "../../../src/app/control/listen.ts";
-import { socketPath } from "../../../src/app/control/paths.ts";
-import { ControlServer } from "../../../src/app/control/server.ts";
 import { SeedmintError } from "../../../src/core/errors.ts";
+import { type Answers, run } from "./lease_cli.ts";
 import { leaseOf, offerOf, PROVIDER, quoteOf } from "./lease_views.ts";
-
-type Answers = { readonly [Name in keyof LeaseMethods]?: LeaseMethods[Name]["result"] | Error };
-
-interface Options {
-  readonly answers?: Answers;
-  /** Lines that a person types; without them nobody is there. */
-  readonly typed?: readonly string[];
-  readonly piped?: string;
-}
-
-/** Runs one line against a node at its control socket, as every verb does when one runs. */
-async function run(args: readonly string[], options: Options = {}) {
-  const asked: [name: string, params: Record<string, unknown>][] = [];
-  const { answers = {}, typed, piped = "" } = options;
-  const desk = new Proxy({}, {
-    // What is awaited is asked for `then`.
-    get: (_, name: string) =>
-      name === "then" ? undefined : (params: Record<string, unknown>) => {
-        asked.push([name, params]);
-        const answer = answers[name as keyof LeaseMethods];
-        if (answer instanceof Error) return Promise.reject(answer);
-        assert.ok(answer !== undefined, `nobody was to ask for ${name}`);
-        return Promise.resolve(answer);
-      },
-  });
-  const data = await Deno.makeTempDir({ prefix: "seedmint-lease-cli-" });
-  await Deno.chmod(data, 0o700);
-  const parts = { leases: { open: () => Promise.resolve(desk) } } as unknown as NodeParts;
-  const server = new ControlServer({
-    node: new LocalNode({ ...parts, startedMs: 1 }),
-    identify: () => Promise.resolve({ version: "0", peerId: "x" }),
-    metrics: () => Promise.resolve(""),
-    onError: () => {},
-  });
-  let [out, err] = ["", ""];
-  const lines = [...typed ?? []];
-  try {
-    await using _listener = await listenOnSocket(server, socketPath(data));
-    const end = args.includes("--") ? args.indexOf("--") : args.length;
-    const code = await main(args.toSpliced(end, 0, "--data", data), {
-      writeOut: (bytes) => out += new TextDecoder().decode(bytes),
-      writeErr: (bytes) => err += new TextDecoder().decode(bytes),
-      isErrTerminal: false,
-      columns: 80,
-      isColored: false,
-    }, {
-      input: {
-        isTerminal: typed !== undefined,
-        isTyped: typed !== undefined,
-        line: () => Promise.resolve(lines.shift() ?? ""),
-        text: () => Promise.resolve(piped),
-      },
-    });
-    return { code, out, err, asked };
-  } finally {
-    await Deno.remove(data, { recursive: true });
-  }
-}
 
 // deno-lint-ignore no-control-regex -- these are looked for
 const COMMANDS = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e]/;
@@ -152,7 +89,7 @@ Deno.test("nothing that a provider writes reaches the terminal as a command", as
     "lease.restart": lease,
     "lease.logs": { text: HOSTILE, isTruncated: false },
     "lease.exec": { stdout: HOSTILE, stderr: HOSTILE, exitCode: 0, isTruncated: false },
-    "lease.stop": { lease, refundSat: 3 },
+    "lease.stop": { lease, refundSat: 3, claimedSat: 3, comingSat: 0 },
     "lease.topup": { lease, extendedS: 60, paidSat: 3 },
   };
   const lines = [
@@ -197,6 +134,11 @@ Deno.test("logs and exec leave colours out, keep lines, and give the raw text wh
     command: ["ls", "-la", "--raw"],
     timeoutMs: 2000,
   }]]);
+  for (const exitCode of [-1, 256]) {
+    const killed = { ...answers["lease.exec"] as LeaseExec, exitCode };
+    const { code } = await run(["exec", "abcd", "ls"], { answers: { "lease.exec": killed } });
+    assert.equal(code, 255, "what has no exit code did not end well");
+  }
   const json = await run(["exec", "abcd", "ls", "--json"], { answers });
   assert.equal(JSON.parse(json.out).stdout, text);
 });
@@ -255,8 +197,25 @@ Deno.test("on a terminal market spawn shows who offers what, lets choose, and as
   assert.deepEqual(list, ["market.list", { sort: "price" }]);
   assert.equal(quote![1].provider, PROVIDER);
   assert.equal(paid![1].provider, PROVIDER);
-  assert.equal(paid![1].confirmed, true);
-  assert.equal(paid![1].tier, "basic");
+  assert.equal(quote![1].tier, "basic", "what was shown is what is asked for");
+  const { confirmed, tier, durationS, budgetSat } = paid![1];
+  assert.deepEqual({ confirmed, tier, durationS, budgetSat }, {
+    ...{ confirmed: true, tier: "basic", durationS: 3600, budgetSat: 180 },
+  }, "what was agreed to is a time for a sum");
+  const settings = ["--lessee-rate-max", "60", "--lessee-isolation", "dedicated-host"];
+  const large = [...spawn, "--tier", "large", "--budget", "500", ...settings];
+  const cheap = offerOf({ tiers: offerOf().tiers.slice(0, 1), provider: "b".repeat(64) });
+  const noted = { ...answers, "market.quote": quoteOf({ note: "It took money" }) };
+  const bound = await run(large, {
+    answers: { ...noted, "market.list": { offers: [cheap, offerOf()] } },
+    typed: ["", "y"],
+  });
+  assert.deepEqual(bound.asked[0]![1], {
+    ...{ isolation: "dedicated-host", rateMsatPerSMax: 60, sort: "price" },
+  });
+  assert.deepEqual([bound.asked[1]![1].provider, bound.asked[1]![1].tier], [PROVIDER, "large"]);
+  assert.match(bound.err, /note: It took money\n/);
+  assert.deepEqual([bound.asked[2]![1].durationS, bound.asked[2]![1].budgetSat], [3600, 180]);
   const no = await run(spawn, { answers, typed: ["", ""] });
   assert.equal(no.code, 1);
   assert.match(no.err, /Rented nothing: you said no/);
@@ -352,19 +311,27 @@ Deno.test("leases, stop, topup and keepalive tell what became of it", async () =
   });
   const ls = await run(["leases", "--all", "--sync"], {
     answers: {
-      "lease.sync": { found: [lease], ended: [], silent: [leaseOf().npub] },
+      "lease.sync": { found: [lease], ended: [], silent: [leaseOf().npub], unaskedCount: 9 },
       "lease.ls": { leases: [lease] },
     },
   });
   assert.match(ls.err, /1 leases found, 0 are over/);
   assert.match(ls.err, /npub1\w+…\w+ did not answer/);
+  assert.match(ls.err, /9 providers were not asked in time; --lessee-timeout/);
   assert.match(ls.out, /abcd1234 +active +alpha .* 140 sat +40 sat are on their way back/);
   const none = await run(["leases"], { answers: { "lease.ls": { leases: [] } } });
   assert.match(none.err, /no leases; market spawn rents one/);
-  const stop = await run(["stop", "abcd"], {
-    answers: { "lease.stop": { lease: leaseOf({ state: "ended", endedMs: 5 }), refundSat: 40 } },
-  });
-  assert.match(stop.out, /^ended; 40 sat came back$/m);
+  const stops: readonly (readonly [refundSat: number, comingSat: number, told: RegExp])[] = [
+    [40, 0, /^ended; 40 sat came back$/m],
+    [0, 40, /^ended; 40 sat are coming back$/m],
+    [0, 0, /^ended; nothing came back$/m],
+  ];
+  for (const [refundSat, comingSat, told] of stops) {
+    const ended = leaseOf({ state: "ended", endedMs: 5 });
+    const result = { lease: ended, refundSat, comingSat, claimedSat: 40 };
+    const { out } = await run(["stop", "abcd"], { answers: { "lease.stop": result } });
+    assert.match(out, told);
+  }
   const kept = await run(["stop", "abcd"], {
     answers: { "lease.ls": { leases: [leaseOf()] } },
     typed: ["n"],

@@ -22,22 +22,26 @@ export interface AgreementsOptions {
 /** Who agreed to which lease's payments, and what is paid without that. */
 export class Agreements {
   readonly #options: AgreementsOptions;
-  /** Leases whose payments a person agreed to, and how often at this moment. */
-  readonly #confirmed = new Map<string, number>();
+  /** What a person agreed to at this moment, in sat for one payment, by lease. */
+  readonly #confirmed = new Map<string, Set<{ readonly maxSat: number }>>();
 
   constructor(options: AgreementsOptions) {
     this.#options = options;
   }
 
-  /** A person agreed to the payments of a lease, until what is returned is disposed of. */
-  confirm(lease: string): Disposable {
-    const change = (by: number) => {
-      const count = (this.#confirmed.get(lease) ?? 0) + by;
-      if (count > 0) this.#confirmed.set(lease, count);
-      else this.#confirmed.delete(lease);
+  /** A person agreed to a payment of up to `maxSat` for a lease, until what is returned is disposed of. */
+  confirm(lease: string, maxSat: number): Disposable {
+    const consent = { maxSat };
+    const consents = this.#confirmed.get(lease) ?? new Set();
+    this.#confirmed.set(lease, consents.add(consent));
+    return {
+      [Symbol.dispose]: () => {
+        consents.delete(consent);
+        if (consents.size === 0 && this.#confirmed.get(lease) === consents) {
+          this.#confirmed.delete(lease);
+        }
+      },
     };
-    change(1);
-    return { [Symbol.dispose]: () => change(-1) };
   }
 
   /** Whether a payment in the book may be made. */
@@ -47,7 +51,10 @@ export class Agreements {
     // Top-ups by themselves are within the budget that was named for them.
     if (payment?.purpose === "keepalive") return { status: "agreed", isConfirmed: true };
     const lease = payment?.lease ?? "";
-    if (this.#confirmed.has(lease)) return { status: "agreed", isConfirmed: true };
+    // Above what was agreed to, the budgets hold as without it.
+    const isConfirmed = [...this.#confirmed.get(lease) ?? []]
+      .some(({ maxSat }) => asked.amountSat <= maxSat);
+    if (isConfirmed) return { status: "agreed", isConfirmed };
     const others = (all: readonly BookedPayment[]) => all.filter(({ id }) => id !== asked.id);
     const spentSat = (payments: readonly BookedPayment[]) =>
       payments.filter(({ isBare }) => !isBare)

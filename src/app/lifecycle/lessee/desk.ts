@@ -2,11 +2,12 @@
 import { isSeedmintError, SeedmintError } from "../../../core/errors.ts";
 import type { Clock } from "../../../core/ports.ts";
 import type { RelayStatus } from "../../../nostr/mod.ts";
-import type {
-  Lessee,
-  Listing,
-  Market,
-  SpawnProgress,
+import {
+  type Lessee,
+  type Listing,
+  type Market,
+  type SpawnProgress,
+  topUpSat,
 } from "../../../../provisioning/consumer/mod.ts";
 import { npub } from "../../../nostr/nostr.ts";
 import type { LeaseMethods, LeaseView, StepEvent } from "../../api/lease_methods.ts";
@@ -79,7 +80,8 @@ export class LesseeDesk implements LeaseDesk {
     using consents = new DisposableStack();
     const onProgress = (progress: SpawnProgress) => {
       if (progress.step === "paying" && params.confirmed === true) {
-        consents.use(agreements.confirm(progress.lease.id));
+        const { lease, amountSat } = progress;
+        consents.use(agreements.confirm(lease.id, params.budgetSat ?? amountSat));
       }
       tell(progress, emit);
     };
@@ -133,14 +135,15 @@ export class LesseeDesk implements LeaseDesk {
   async "lease.topup"(params: Params<"lease.topup">, { signal, emit }: LeaseWork<"lease.topup">) {
     const { lessee, agreements } = this.#options;
     const { durationS, budgetSat, requestId, confirmed = false } = params;
-    const { id, expiresMs: beforeMs } = lessee.lease(params.lease);
-    using _consent = confirmed ? agreements.confirm(id) : undefined;
+    const lease = lessee.lease(params.lease);
+    const { id, expiresMs: beforeMs } = lease;
     const wish = {
       ...await readToken(params.token),
       ...(requestId === undefined ? {} : { id: requestId }),
       ...(durationS === undefined ? {} : { durationMs: durationS * 1000 }),
       ...(budgetSat === undefined ? {} : { amountSat: budgetSat }),
     };
+    using _consent = confirmed ? agreements.confirm(id, topUpSat(wish, lease)) : undefined;
     const topUp = await this.#waited(signal, "the provider", (within) =>
       lessee.topUp(id, wish, {
         signal: within,
@@ -166,13 +169,13 @@ export class LesseeDesk implements LeaseDesk {
   async "lease.stop"({ lease }: Params<"lease.stop">, { signal }: LeaseWork<"lease.stop">) {
     const { lessee } = this.#options;
     const { id } = lessee.lease(lease);
-    const { refundedSat } = await this.#waited(
+    const { refundedSat, claimedSat, comingSat } = await this.#waited(
       signal,
       "the provider",
       (within) => lessee.stop(id, { signal: within }),
     );
     if (this.#options.isAlone) await this.#receipted(id, signal);
-    return { lease: this.#view(id), refundSat: refundedSat };
+    return { lease: this.#view(id), refundSat: refundedSat, claimedSat, comingSat };
   }
 
   // deno-lint-ignore require-await
@@ -193,11 +196,18 @@ export class LesseeDesk implements LeaseDesk {
   async "lease.sync"(_params: Params<"lease.sync">, { signal }: LeaseWork<"lease.sync">) {
     await this.#look(signal);
     const { lessee } = this.#options;
-    const { found, over, silent } = await lessee.sync({ signal, isWide: true });
+    // What was found when the time is over is told, and how many were not asked.
+    const { found, over, silent, unasked } = await this.#waited(
+      signal,
+      "providers",
+      (within) => lessee.sync({ signal: within, isWide: true }),
+    );
+    signal.throwIfAborted();
     return {
       found: found.map(({ id }) => this.#view(id)),
       ended: over.map(({ id }) => this.#view(id)),
       silent: silent.map(npub),
+      unaskedCount: unasked.length,
     };
   }
 

@@ -38,9 +38,13 @@ export function listingFilter(filter: MarketFilter): ListingFilter {
   });
 }
 
-/** How a provider is chosen when none is named. */
-function policyOf(filter: MarketFilter, settings: WishSettings): ChoicePolicy {
+/** How a provider is chosen; to one that is named, only what was asked for with it applies. */
+function policyOf(
+  { filter = {}, provider }: WantedLease,
+  settings: WishSettings,
+): ChoicePolicy {
   const { lesseeIsolation, lesseeRateMax, lesseePolicy } = settings;
+  if (provider !== undefined) return listingFilter(filter);
   return {
     ...defined({ isolation: lesseeIsolation, rateMsatPerSMax: lesseeRateMax }),
     ...listingFilter(filter),
@@ -50,10 +54,10 @@ function policyOf(filter: MarketFilter, settings: WishSettings): ChoicePolicy {
 
 /** A lease that is wanted. @throws {SeedmintError} `usage` for an image that is none. */
 export function leaseWish(params: WantedLease, settings: WishSettings): LeaseWish {
-  const { provider, filter = {}, tier, durationS, budgetSat } = params;
+  const { provider, tier, durationS, budgetSat } = params;
   return {
     ...imageOf(params.image),
-    policy: policyOf(filter, settings),
+    policy: policyOf(params, settings),
     ...defined({
       provider,
       specId: tier,
@@ -69,7 +73,7 @@ export function spawnWish(
   settings: WishSettings,
   token: Pick<SpawnWish, "token" | "tokenSat" | "tokenMint">,
 ): SpawnWish {
-  const { env, ports, sshPublicKeys, keepaliveBudgetSat, requestId } = params;
+  const { env, ports, sshUser, sshPublicKeys, keepaliveBudgetSat, requestId } = params;
   return {
     ...leaseWish(params, settings),
     ...token,
@@ -77,6 +81,7 @@ export function spawnWish(
       id: requestId,
       env,
       ports,
+      sshUser,
       sshPublicKey: sshPublicKeys?.join("\n"),
       keepAlive: keepaliveBudgetSat === undefined ? undefined : {
         budgetSat: keepaliveBudgetSat,

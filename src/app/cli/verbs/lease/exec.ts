@@ -28,7 +28,9 @@ export async function run(context: VerbContext): Promise<number> {
     if (result.stderr !== "") out.error(shown(result.stderr).replace(/\n$/, ""));
     if (result.isTruncated) out.note("note: the output was cut where a message ends");
   }
-  return Math.min(EXIT_MAX, Math.max(0, result.exitCode));
+  const { exitCode } = result;
+  // What ended without a code of its own, by a signal perhaps, did not end well.
+  return exitCode >= 0 && exitCode <= EXIT_MAX ? exitCode : EXIT_MAX;
 }
 
 function readTimeout(text: string): number {

@@ -12,11 +12,16 @@ export async function run(context: VerbContext): Promise<number> {
   if (context.has("sync")) {
     const onEvent = (event: Parameters<typeof showStep>[1]) => showStep(out, event);
     const synced = await node.call("lease.sync", {}, { signal, onEvent });
-    const { found, ended, silent } = synced;
+    const { found, ended, silent, unaskedCount } = synced;
     if (out.json) out.object({ event: "synced", ...synced });
     else {
       out.note(`${found.length} leases found, ${ended.length} are over`);
       for (const key of silent) out.note(`note: ${shortNpub(key)} did not answer`);
+      if (unaskedCount > 0) {
+        out.note(
+          `note: ${unaskedCount} providers were not asked in time; --lessee-timeout gives more`,
+        );
+      }
     }
   }
   const { leases } = await node.call("lease.ls", { all: context.has("all") }, { signal });

@@ -21,8 +21,12 @@ export async function run(context: VerbContext): Promise<number> {
   });
   if (out.json) out.object(stopped);
   else {
-    const { refundSat } = stopped;
-    out.line(refundSat === 0 ? "ended; nothing came back" : `ended; ${refundSat} sat came back`);
+    const { refundSat, comingSat } = stopped;
+    const told = [
+      ...(refundSat > 0 ? [`${refundSat} sat came back`] : []),
+      ...(comingSat > 0 ? [`${comingSat} sat are coming back`] : []),
+    ];
+    out.line(`ended; ${told.length === 0 ? "nothing came back" : told.join(", ")}`);
     for (const line of describeLease(stopped.lease)) out.line(line);
   }
   return 0;

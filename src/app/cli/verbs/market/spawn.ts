@@ -1,8 +1,9 @@
 /** `market spawn`: rents a container. */
 import { SeedmintError } from "../../../../core/errors.ts";
 import type { NodeApi } from "../../../api/methods.ts";
-import type { MarketFilter, PortWish, SpawnParams } from "../../../api/lease_methods.ts";
+import type { PortWish, SpawnParams } from "../../../api/lease_methods.ts";
 import { messageOf } from "../../../../core/errors.ts";
+import { printable } from "../../../output/format.ts";
 import { openNode } from "../../support.ts";
 import type { VerbContext } from "../../verb.ts";
 import { describeLease, showStep, tokenFlag } from "../lease/support.ts";
@@ -71,38 +72,58 @@ async function agreed(
   params: SpawnParams,
 ): Promise<SpawnParams | undefined> {
   const { out, signal } = context;
-  const provider = params.provider ?? await picked(context, node, params.filter ?? {});
-  if (params.token !== undefined) {
+  const chosen = params.provider === undefined
+    ? { ...params, ...await picked(context, node, params) }
+    : params;
+  if (chosen.token !== undefined) {
     const isYes = await askYes(context, "Give the token to this provider?");
-    return isYes ? { ...params, provider, confirmed: true } : undefined;
+    return isYes ? { ...chosen, confirmed: true } : undefined;
   }
-  const { image, filter, tier, durationS, budgetSat } = params;
+  const { image, provider, filter, tier, durationS, budgetSat } = chosen;
   const quote = await node.call(
     "market.quote",
-    { image, provider, ...given({ filter, tier, durationS, budgetSat }) },
+    { image, ...given({ provider, filter, tier, durationS, budgetSat }) },
     { signal, onEvent: (event) => showStep(out, event) },
   );
   const why = quote.note === null ? "" : `: ${quote.note}`;
   if (!quote.isAvailable) {
     throw new SeedmintError("unavailable", `Cannot rent this now${why}; see market list`);
   }
-  const isYes = await askYes(context, `Rent of ${describeQuote(quote)}?`);
-  return isYes ? { ...params, provider, tier: quote.tier.id, confirmed: true } : undefined;
+  if (quote.note !== null) out.note(`note: ${printable(quote.note)}`);
+  if (!await askYes(context, `Rent of ${describeQuote(quote)}?`)) return undefined;
+  // What was agreed to is this time for this sum, whatever the provider asks by then.
+  return {
+    ...chosen,
+    provider: quote.provider,
+    tier: quote.tier.id,
+    durationS: durationS ?? quote.durationS,
+    budgetSat: quote.amountSat,
+    confirmed: true,
+  };
 }
 
-/** The provider that a person chooses on the terminal. */
+/** The provider and the tier that a person chooses on the terminal. */
 async function picked(
   context: VerbContext,
   node: NodeApi,
-  filter: MarketFilter,
-): Promise<string> {
+  { filter = {}, tier }: SpawnParams,
+): Promise<{ readonly provider: string; readonly tier?: string }> {
   const { out, signal, input, config } = context;
+  const { lesseePolicy, lesseeIsolation, lesseeRateMax } = config.values;
   const { offers } = await node.call(
     "market.list",
-    { ...filter, sort: config.values.lesseePolicy },
+    {
+      ...given({ isolation: lesseeIsolation, rateMsatPerSMax: lesseeRateMax }),
+      ...filter,
+      sort: lesseePolicy,
+    },
     { signal, onEvent: (event) => showStep(out, event) },
   );
-  const open = offers.filter((offer) => !offer.isDraining);
+  // What is shown of an offer is what is rented of it.
+  const open = offers.filter((offer) => !offer.isDraining).flatMap((offer) => {
+    const tiers = offer.tiers.filter(({ id }) => tier === undefined || id === tier);
+    return tiers.length === 0 ? [] : [{ ...offer, tiers }];
+  });
   if (open.length === 0) {
     throw new SeedmintError(
       "not-found",
@@ -114,7 +135,9 @@ async function picked(
     out.question(`Which one? [1-${open.length}, Enter for 1] `);
     const answer = (await input.line({ signal })).trim();
     const offer = open[answer === "" ? 0 : Number(answer) - 1];
-    if (offer !== undefined) return offer.provider;
+    if (offer !== undefined) {
+      return { provider: offer.provider, ...given({ tier: offer.tiers[0]?.id }) };
+    }
     out.note(`There is no ${JSON.stringify(answer.slice(0, 24))} in this list.`);
   }
 }
