@@ -5,7 +5,11 @@ import type { Clock } from "../../../core/ports.ts";
 import { systemClock } from "../../../host/system.ts";
 import type { LeaseJournal } from "../../../../provisioning/leases/mod.ts";
 import type { Redeemed, Refunded, Till, TokenFacts } from "../../../../provisioning/ports.ts";
-import { type Till as WalletTill, TillRefusal, tokenEvidence } from "../../../../wallet/till/mod.ts";
+import {
+  type Till as WalletTill,
+  TillRefusal,
+  tokenEvidence,
+} from "../../../../wallet/till/mod.ts";
 import { refundSources } from "./lease_debts.ts";
 
 /** {@link Till} over the wallet. */
