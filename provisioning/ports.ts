@@ -303,7 +303,7 @@ export interface Backend extends AsyncDisposable {
     command: readonly string[],
     options: { readonly timeoutMs: number; readonly signal: AbortSignal },
   ): Promise<ExecResult>;
-  /** All instances with our label, whoever made them. */
+  /** All instances of this provider, whichever process made them, and none of another one. */
   list(): Promise<readonly InstanceSummary[]>;
   /**
    * Puts back what running instances lack of what connects them and keeps them apart, where something
