@@ -2,6 +2,8 @@
 import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import { SeedmintError } from "../../src/core/errors.ts";
+import { mustRun } from "./command.ts";
+import { SYNC_MS_MAX } from "./limits.ts";
 
 /** Writes a file that is there in full or not at all, also after a crash of the machine. */
 export async function writeWhole(path: string, text: string, mode = 0o600): Promise<void> {
@@ -47,13 +49,32 @@ export async function removeTree(path: string): Promise<void> {
   }
 }
 
-/** Bytes of the file system that `path` is on: free for us, and in use. */
-export async function diskOf(
+/**
+ * Writes out all that waits in memory for the file system that `path` is on: for a tree of many files at
+ * once what `sync()` is for one.
+ */
+export async function syncDisk(
   path: string,
-): Promise<{ readonly freeBytes: number; readonly usedBytes: number }> {
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<void> {
+  await mustRun(["sync", "-f", path], { ...options, timeoutMs: SYNC_MS_MAX });
+}
+
+/** What a file system has. */
+export interface DiskFacts {
+  /** For us. */
+  readonly freeBytes: number;
+  readonly usedBytes: number;
+  /** How many more files and directories it can hold; without end where it does not count them. */
+  readonly freeFileCount: number;
+}
+
+/** The room of the file system that `path` is on. */
+export async function diskOf(path: string): Promise<DiskFacts> {
   const facts = await statfs(path);
   return {
     freeBytes: facts.bavail * facts.bsize,
     usedBytes: (facts.blocks - facts.bfree) * facts.bsize,
+    freeFileCount: facts.files === 0 ? Infinity : facts.ffree,
   };
 }

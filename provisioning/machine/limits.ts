@@ -6,6 +6,9 @@ export const OUTPUT_BYTES_MAX: number = 1024 * 1024;
 /** A program of ours that takes longer than this hangs: making the largest file system takes a second. */
 export const COMMAND_MS_MAX = 30_000;
 
+/** Writing out what waits in memory: gigabytes to a slow disk. */
+export const SYNC_MS_MAX = 300_000;
+
 /** How long output may still arrive after a program ended: a child of its own may hold the pipe open. */
 export const OUTPUT_LINGER_MS = 250;
 

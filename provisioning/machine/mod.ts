@@ -12,4 +12,12 @@ export {
   mustRun,
   runCommand,
 } from "./command.ts";
-export { diskOf, isThere, readIfThere, removeTree, writeWhole } from "./files.ts";
+export {
+  type DiskFacts,
+  diskOf,
+  isThere,
+  readIfThere,
+  removeTree,
+  syncDisk,
+  writeWhole,
+} from "./files.ts";

@@ -1,27 +1,36 @@
 /** Images unpacked to directories, once per digest; each is there in full or not at all. */
 import { SeedmintError } from "../../src/core/errors.ts";
 import type { Sha256 } from "../../src/core/hash.ts";
-import { isThere, removeTree } from "../machine/mod.ts";
+import { type DiskFacts, diskOf, isThere, removeTree, syncDisk } from "../machine/mod.ts";
 import type { Image } from "../ports.ts";
 import { applyLayer, Budget } from "./layer.ts";
 import { LAYERS_MAX } from "./limits.ts";
+import { Room } from "./room.ts";
 import { RootedTree } from "./rooted_tree.ts";
+
+/** How images are unpacked. */
+export interface UnpackOptions {
+  /** The host's user that owns what root owns inside; groups alike. */
+  readonly idOffset: number;
+  /** What one image may take of the disk. @default {IMAGE_BYTES_MAX} */
+  readonly imageBytesMax?: number;
+  /** Removes images that nobody needs, when the disk is nearly full. */
+  readonly makeRoom?: () => Promise<void>;
+  /** How the disk is looked at. @default {diskOf} */
+  readonly disk?: (path: string) => Promise<DiskFacts>;
+  /** Writes out what was unpacked. @default {syncDisk} */
+  readonly sync?: typeof syncDisk;
+}
 
 /** The unpacked images below one directory. */
 export class UnpackedImages {
   readonly #folder: string;
-  readonly #idOffset: number;
-  readonly #bytesMax: number | undefined;
+  readonly #options: UnpackOptions;
   readonly #running = new Map<Sha256, Promise<void>>();
 
-  /** @param options.idOffset The host's user that owns what root owns inside; groups alike. */
-  constructor(
-    folder: string,
-    options: { readonly idOffset: number; readonly imageBytesMax?: number },
-  ) {
+  constructor(folder: string, options: UnpackOptions) {
     this.#folder = folder;
-    this.#idOffset = options.idOffset;
-    this.#bytesMax = options.imageBytesMax;
+    this.#options = options;
   }
 
   /** Removes what an earlier process left half done. Call it before anything else. */
@@ -94,16 +103,20 @@ export class UnpackedImages {
       );
     }
     const folder = `${this.#folder}/part-${crypto.randomUUID()}`;
+    const { idOffset, imageBytesMax, makeRoom, disk = diskOf, sync = syncDisk } = this.#options;
+    const room = new Room(this.#folder, { disk, makeRoom });
     try {
       await Deno.mkdir(folder, { mode: 0o755 });
-      const tree = new RootedTree(folder, { idOffset: this.#idOffset });
+      const tree = new RootedTree(folder, { idOffset });
       tree.own(folder, { uid: 0, gid: 0 });
       Deno.chmodSync(folder, 0o755);
-      const budget = new Budget(this.#bytesMax);
+      const budget = new Budget(imageBytesMax);
       for (const layer of image.layers) {
-        await applyLayer(layer, tree, budget, options);
+        await applyLayer(layer, tree, budget, { ...options, room });
         tree.forget();
       }
+      // A name must not outlive a power cut that its files do not.
+      await sync(folder, options);
       await Deno.rename(folder, this.rootOf(image.digest));
     } catch (error) {
       await removeTree(folder);

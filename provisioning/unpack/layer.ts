@@ -4,7 +4,15 @@ import { createGunzip, createZstdDecompress } from "node:zlib";
 import { Readable, type Transform } from "node:stream";
 import { SeedmintError } from "../../src/core/errors.ts";
 import type { ImageLayer } from "../ports.ts";
-import { ENTRIES_MAX, ID_END, IMAGE_BYTES_MAX, WRITE_BYTES } from "./limits.ts";
+import {
+  ENTRIES_MAX,
+  ENTRY_BYTES,
+  ID_END,
+  IMAGE_BYTES_MAX,
+  PATHS_CHARS_MAX,
+  WRITE_BYTES,
+} from "./limits.ts";
+import type { Room } from "./room.ts";
 import { lstat, RootedTree } from "./rooted_tree.ts";
 import { tarEntries, type TarEntry } from "./tar_entries.ts";
 import { ZstdFrames } from "./zstd_frames.ts";
@@ -12,22 +20,45 @@ import { ZstdFrames } from "./zstd_frames.ts";
 /** What is left of the limits of one image; it shrinks with each layer. */
 export class Budget {
   readonly #bytesMax: number;
-  #entriesLeft = ENTRIES_MAX;
+  readonly #entriesMax: number;
+  readonly #pathCharsMax: number;
+  #entriesLeft: number;
   #bytesLeft: number;
+  #pathCharsLeft: number;
 
-  constructor(bytesMax: number = IMAGE_BYTES_MAX) {
+  constructor(
+    bytesMax: number = IMAGE_BYTES_MAX,
+    options: { readonly entriesMax?: number; readonly pathCharsMax?: number } = {},
+  ) {
     this.#bytesMax = bytesMax;
     this.#bytesLeft = bytesMax;
+    this.#entriesMax = options.entriesMax ?? ENTRIES_MAX;
+    this.#entriesLeft = this.#entriesMax;
+    this.#pathCharsMax = options.pathCharsMax ?? PATHS_CHARS_MAX;
+    this.#pathCharsLeft = this.#pathCharsMax;
   }
 
-  /** Bytes that were unpacked. */
+  /** Bytes that were unpacked, with what each entry takes of a disk. */
   get usedBytes(): number {
     return this.#bytesMax - this.#bytesLeft;
   }
 
-  /** @throws {SeedmintError} `invalid` once the image has more entries than any has. */
+  /**
+   * One entry, or a directory that a path implies.
+   *
+   * @throws {SeedmintError} `invalid` once the image has more entries than any has; `no-space`.
+   */
   spendEntry(): void {
-    if (--this.#entriesLeft < 0) throw tooMuch(`more than ${ENTRIES_MAX} entries`);
+    if (--this.#entriesLeft < 0) throw tooMuch(`more than ${this.#entriesMax} entries`);
+    this.spendBytes(ENTRY_BYTES);
+  }
+
+  /** @throws {SeedmintError} `invalid` once the paths of the image are longer than memory is spared for. */
+  spendPath(charCount: number): void {
+    this.#pathCharsLeft -= charCount;
+    if (this.#pathCharsLeft < 0) {
+      throw tooMuch(`paths of more than ${this.#pathCharsMax} characters together`);
+    }
   }
 
   /** @throws {SeedmintError} `no-space` once the image is larger than is allowed here. */
@@ -36,7 +67,7 @@ export class Budget {
     if (this.#bytesLeft < 0) {
       throw new SeedmintError(
         "no-space",
-        `Cannot unpack the image: it has more than ${this.#bytesMax} bytes; use a smaller one or a tier with more disk`,
+        `Cannot unpack the image: it takes more than ${this.#bytesMax} bytes, the most that this provider takes; use a smaller one, or another provider`,
       );
     }
   }
@@ -50,22 +81,29 @@ const WHITEOUT = ".wh.";
  * Lays `layer` over `tree`. Bytes are spent from `budget` as they come out of the decompressor, so
  * that a small bomb is stopped early.
  *
+ * @param options.room What the disk still has; without it, it is not looked at.
  * @throws {SeedmintError} `invalid`, `corrupt` if it is not what its `diffId` says, `no-space`, `aborted`.
  */
 export async function applyLayer(
   layer: ImageLayer,
   tree: RootedTree,
   budget: Budget,
-  options: { readonly signal: AbortSignal },
+  options: { readonly signal: AbortSignal; readonly room?: Room },
 ): Promise<void> {
+  const { room, signal } = options;
   const digest = createHash("sha256");
-  const source = counted(await plain(layer), (part) => {
-    options.signal.throwIfAborted();
+  const source = counted(await plain(layer), async (part) => {
+    signal.throwIfAborted();
     budget.spendBytes(part.length);
     digest.update(part);
+    if (room?.isDue(budget.usedBytes)) await room.check(budget.usedBytes);
   });
   const work = new LayerWork(tree, budget);
-  for await (const entry of tarEntries(source)) await work.apply(entry);
+  for await (const entry of tarEntries(source)) {
+    await work.apply(entry);
+    // A part has hundreds of entries, each of which may imply a hundred directories.
+    if (room?.isDue(budget.usedBytes)) await room.check(budget.usedBytes);
+  }
   work.finish();
   const found = digest.digest("hex");
   if (found !== layer.diffId) {
@@ -82,10 +120,11 @@ export async function applyLayer(
 class LayerWork {
   readonly #tree: RootedTree;
   readonly #budget: Budget;
-  /** What this layer itself made: its own opaque marks leave that alone. */
-  readonly #made = new Set<string>();
-  /** Set at the end, children before parents: writing into a directory changes its time. */
-  readonly #folderTimes: (readonly [string, number])[] = [];
+  /**
+   * What this layer itself made, from the root on: its own opaque marks leave that alone. A directory has
+   * the time that it gets at the end, since writing into it changes that.
+   */
+  readonly #made = new Map<string, number | undefined>();
 
   constructor(tree: RootedTree, budget: Budget) {
     this.#tree = tree;
@@ -97,15 +136,17 @@ class LayerWork {
     const names = RootedTree.namesIn(entry.name);
     if (names.length === 0) return this.#applyRoot(entry);
     const name = names[names.length - 1]!;
-    const place = this.#tree.place(names, { isMade: true })!;
+    const onMake = () => this.#budget.spendEntry();
+    const place = this.#tree.place(names, { isMade: true, onMake })!;
     if (name === OPAQUE) return this.#hideAll(place.slice(0, -OPAQUE.length - 1));
     if (name.startsWith(WHITEOUT)) return this.#hide(place, name);
     await this.#put(entry, place);
   }
 
   finish(): void {
-    for (const [place, modifiedS] of this.#folderTimes.reverse()) {
-      if (lstat(place)?.isDirectory) this.#tree.date(place, modifiedS);
+    for (const [path, modifiedS] of this.#made) {
+      const place = this.#tree.root + path;
+      if (modifiedS !== undefined && lstat(place)?.isDirectory) this.#tree.date(place, modifiedS);
     }
   }
 
@@ -117,7 +158,7 @@ class LayerWork {
     if (!lstat(folder)?.isDirectory) return;
     for (const child of [...Deno.readDirSync(folder)]) {
       const place = `${folder}/${child.name}`;
-      if (!this.#made.has(place)) this.#tree.clear(place);
+      if (!this.#made.has(this.#pathOf(place))) this.#tree.clear(place);
     }
   }
 
@@ -137,14 +178,13 @@ class LayerWork {
     if (there !== undefined && !(entry.kind === "directory" && there.isDirectory)) {
       if (entry.kind !== "hardlink") this.#tree.clear(place);
     }
-    this.#made.add(place);
+    this.#note(place, entry);
     switch (entry.kind) {
       case "file":
         await writeBody(place, entry);
         break;
       case "directory":
         if (!there?.isDirectory) Deno.mkdirSync(place);
-        this.#folderTimes.push([place, entry.modifiedS]);
         break;
       case "symlink":
         Deno.symlinkSync(entry.link, place);
@@ -156,6 +196,17 @@ class LayerWork {
     // After the owner: the kernel takes set-user-id off when the owner changes.
     if (entry.kind !== "symlink") Deno.chmodSync(place, entry.mode);
     if (entry.kind !== "directory") this.#tree.date(place, entry.modifiedS);
+  }
+
+  #note(place: string, entry: TarEntry): void {
+    const path = this.#pathOf(place);
+    this.#budget.spendPath(path.length);
+    this.#made.set(path, entry.kind === "directory" ? entry.modifiedS : undefined);
+  }
+
+  /** Without what all places have in common: there may be a million. */
+  #pathOf(place: string): string {
+    return place.slice(this.#tree.root.length);
   }
 
   #link(entry: TarEntry, place: string): void {
@@ -236,11 +287,11 @@ async function* uncompressed(
 
 async function* counted(
   source: AsyncIterable<Uint8Array>,
-  onPart: (part: Uint8Array) => void,
+  onPart: (part: Uint8Array) => Promise<void>,
 ): AsyncGenerator<Uint8Array, void> {
   try {
     for await (const part of source) {
-      onPart(part);
+      await onPart(part);
       yield part;
     }
   } catch (error) {

@@ -5,7 +5,13 @@
  */
 import { lchownSync, lutimesSync } from "node:fs";
 import { SeedmintError } from "../../src/core/errors.ts";
-import { DEPTH_MAX, LINKS_FOLLOWED_MAX, NAME_BYTES_MAX, PATH_BYTES_MAX } from "./limits.ts";
+import {
+  DEPTH_MAX,
+  FOLDERS_KEPT_CHARS,
+  LINKS_FOLLOWED_MAX,
+  NAME_BYTES_MAX,
+  PATH_BYTES_MAX,
+} from "./limits.ts";
 
 const ENCODER = new TextEncoder();
 
@@ -15,14 +21,23 @@ export interface Owner {
   readonly gid: number;
 }
 
+/** What is done with directories that are missing on the way. */
+export interface PlaceOptions {
+  /** Whether they are made. */
+  readonly isMade: boolean;
+  /** Called before each that is made. */
+  readonly onMake?: () => void;
+}
+
 /** A tree below one directory. */
 export class RootedTree {
   /** Without a slash at its end. */
   readonly root: string;
   /** The host's user that is root inside; groups alike. */
   readonly #idOffset: number;
-  /** Real directories that were met, so that each is looked at once. */
+  /** Real directories that were met, so that each is looked at once; as many as memory is spared for. */
   readonly #folders = new Set<string>();
+  #foldersChars = 0;
 
   constructor(root: string, options: { readonly idOffset: number }) {
     this.root = root.replace(/\/+$/, "");
@@ -47,16 +62,16 @@ export class RootedTree {
   }
 
   /** Where the entry of these names is on the host; its directories are made as needed. */
-  place(names: readonly string[], options: { readonly isMade: boolean }): string | undefined {
-    const parent = this.#folder(names.slice(0, -1), options.isMade);
+  place(names: readonly string[], options: PlaceOptions): string | undefined {
+    const parent = this.#folder(names.slice(0, -1), options);
     return parent === undefined ? undefined : `${parent}/${names[names.length - 1]!}`;
   }
 
   /** Makes a directory, or takes the one that is there; symbolic links are followed inside the root. */
   makeFolder(path: string, owner: Owner = { uid: 0, gid: 0 }, mode?: number): string {
     const names = RootedTree.namesIn(path);
-    const isThere = this.#folder(names, false) !== undefined;
-    const folder = this.#folder(names, true)!;
+    const isThere = this.#folder(names, { isMade: false }) !== undefined;
+    const folder = this.#folder(names, { isMade: true })!;
     if (!isThere) this.own(folder, owner);
     if (mode !== undefined) Deno.chmodSync(folder, mode);
     return folder;
@@ -82,7 +97,7 @@ export class RootedTree {
 
   /** Where `path` leads to, links followed inside the root; undefined if nothing is there. */
   find(path: string): string | undefined {
-    return this.#walk(RootedTree.namesIn(path), false, true);
+    return this.#walk(RootedTree.namesIn(path), { isMade: false, isFile: true });
   }
 
   /** Removes what is at a host path below the root, links unfollowed. */
@@ -96,6 +111,7 @@ export class RootedTree {
   /** Forgets which directories were met: call it after removing any. */
   forget(): void {
     this.#folders.clear();
+    this.#foldersChars = 0;
   }
 
   /** Gives an entry to a user of the inside. */
@@ -108,16 +124,22 @@ export class RootedTree {
     lutimesSync(place, modifiedS, modifiedS);
   }
 
-  #folder(names: readonly string[], isMade: boolean): string | undefined {
+  #folder(names: readonly string[], options: PlaceOptions): string | undefined {
     const literal = [this.root, ...names].join("/");
     if (names.length === 0 || this.#folders.has(literal)) return literal;
-    const found = this.#walk(names, isMade, false);
-    if (found === literal) this.#folders.add(literal);
+    const found = this.#walk(names, { ...options, isFile: false });
+    if (found !== literal) return found;
+    if (this.#foldersChars + literal.length > FOLDERS_KEPT_CHARS) this.forget();
+    this.#foldersChars += literal.length;
+    this.#folders.add(literal);
     return found;
   }
 
   /** Follows names from the root; `isFile` says that the last one need not be a directory. */
-  #walk(names: readonly string[], isMade: boolean, isFile: boolean): string | undefined {
+  #walk(
+    names: readonly string[],
+    { isMade, isFile, onMake }: PlaceOptions & { readonly isFile: boolean },
+  ): string | undefined {
     const todo = [...names].reverse();
     const done: string[] = [];
     for (let followed = 0; todo.length > 0;) {
@@ -130,6 +152,7 @@ export class RootedTree {
       const facts = lstat(here);
       if (facts === undefined) {
         if (!isMade) return undefined;
+        onMake?.();
         Deno.mkdirSync(here, { mode: 0o755 });
         this.own(here, { uid: 0, gid: 0 });
         done.push(name);

@@ -40,7 +40,8 @@ interface Extra {
 }
 
 /**
- * The entries of an archive in order, up to its end mark.
+ * The entries of an archive in order, up to its end mark. The source is let go of in any case, also when
+ * it was not read to its end.
  *
  * @throws {SeedmintError} `invalid` if it is no archive, ends early, or breaks a limit.
  */
@@ -48,6 +49,14 @@ export async function* tarEntries(
   source: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<TarEntry, void> {
   const input = new Input(source);
+  try {
+    yield* entriesIn(input);
+  } finally {
+    await input.close();
+  }
+}
+
+async function* entriesIn(input: Input): AsyncGenerator<TarEntry, void> {
   let extra: Extra = {};
   for (;;) {
     const block = await input.block();
@@ -90,6 +99,14 @@ class Input {
 
   constructor(source: AsyncIterable<Uint8Array>) {
     this.#iterator = source[Symbol.asyncIterator]();
+  }
+
+  /** Lets go of the source: whatever it holds open is closed. */
+  async close(): Promise<void> {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    // It was not read to its end for a reason, which is what counts.
+    await this.#iterator.return?.().catch(() => {});
   }
 
   /** Up to `countMax` bytes at once from memory, if there are any. */
