@@ -25,8 +25,9 @@ finish();
 async function runEngine(name: EngineName): Promise<void> {
   const home = join(directory, name);
   await Deno.mkdir(home);
-  const engine = await startEngine(name, home);
+  const engine = await startEngine(name, home).catch((error: Error) => error);
   if (typeof engine === "string") return skip(`all cases of ${name}`, engine);
+  if (engine instanceof Error) return await check(`${name} starts`, () => Promise.reject(engine));
   for (const file of FILES) {
     await check(`${name} passes ${file.replace("_", " ").replace(".ts", "")}`, async () => {
       const said = await runFile(file, engine);

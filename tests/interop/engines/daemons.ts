@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { Daemon, isInstalled, until } from "../registry/clients.ts";
 import type { EngineName } from "./backends.ts";
 import { addRemappedUser, commandOutput } from "./lab.ts";
+import { refusalIn } from "./refusals.ts";
 
 /** A daemon that answers. */
 export interface RunningEngine {
@@ -19,7 +20,8 @@ const REMAPPED = "dockremap";
  * Starts an engine.
  *
  * @param within A program that becomes the daemon, such as one that enters a namespace.
- * @returns Why it cannot be had, as text.
+ * @returns Why it cannot be had here, as text: it is not installed, or the kernel refuses what it needs.
+ * @throws {Error} If it does not start for any other reason.
  */
 export async function startEngine(
   name: EngineName,
@@ -37,9 +39,11 @@ export async function startEngine(
     until(() => commandOutput("curl", ["-sf", "--unix-socket", plan.socketPath, plan.question]));
   try {
     await answers();
-  } catch {
+  } catch (cause) {
     await daemon[Symbol.asyncDispose]();
-    return `it does not start: ${daemon.said.slice(-300)}`;
+    const refused = refusalIn(daemon.said);
+    if (refused !== undefined) return `the kernel refuses ${refused}: ${daemon.said.slice(-300)}`;
+    throw new Error(`${plan.program} does not start: ${daemon.said.slice(-1_500)}`, { cause });
   }
   return {
     name,

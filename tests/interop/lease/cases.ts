@@ -1,6 +1,7 @@
 /** The cases of `run.ts`, on the lessee's host: its first argument is a directory that goes away. */
 import { join } from "node:path";
 import { commandOutput, furnish } from "../registry/lab.ts";
+import { exitCodeOf } from "../skip_suite.ts";
 import { inHost, makeHosts } from "./net.ts";
 import { clockCases } from "./clock_cases.ts";
 import { crowdCases } from "./crowd_cases.ts";
@@ -60,4 +61,4 @@ if (isAll) {
 }
 await world[Symbol.asyncDispose]();
 console.log(`\n${passed} passed, ${failed} failed`);
-Deno.exit(failed === 0 ? 0 : 1);
+Deno.exit(exitCodeOf({ passed, failed }));

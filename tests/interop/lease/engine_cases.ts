@@ -18,9 +18,14 @@ export async function engineCases(
     const name = `the same lease over the network on ${engine}`;
     const home = world.bench.path(`${engine}-home`);
     await Deno.mkdir(home);
-    const running = await startEngine(engine, home, enter("provider"));
+    const running = await startEngine(engine, home, enter("provider"))
+      .catch((error: Error) => error);
     if (typeof running === "string") {
       skip(name, running);
+      continue;
+    }
+    if (running instanceof Error) {
+      await check(`${engine} starts`, () => Promise.reject(running));
       continue;
     }
     await check(name, async () => {
