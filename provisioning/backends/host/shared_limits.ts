@@ -1,7 +1,8 @@
 /**
  * Limits of the kernel that a lease shares with its host. What a user namespace takes of them counts
  * against whoever made it, which is the host's root, and its own limits hold for each of its 65 536 users:
- * the sum has none. But each of these things is memory that the kernel counts as the lease's (inotify since Linux 5.12, a kilobyte for each), so that the lease's memory ends first where these do not.
+ * the sum has none. But each of these things is memory that the kernel counts as the lease's (inotify
+ * since Linux 5.12, a kilobyte for each), so that its memory ends first where these do not.
  */
 import { SeedmintError } from "../../../src/core/errors.ts";
 
