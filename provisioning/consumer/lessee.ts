@@ -319,12 +319,14 @@ export class Lessee implements AsyncDisposable {
     );
     const coming = payments.filter(({ state }) => state === "recovering");
     const claimed = refunds.filter(({ state }) => state === "received");
+    const overMs = (lease.expiresMs ?? Infinity) + LESSEE_LIMITS.questionMs;
     return {
       lease,
       payments,
       refunds,
       spentSat: sum(paid) - refundedSat(lease.id, this.#context),
       comingSat: sum(coming) + claimed.reduce((total, one) => total + one.claimedSat, 0),
+      isOverdue: lease.stage === "live" && this.#context.clock.nowMs() > overMs,
     };
   }
 

@@ -100,6 +100,8 @@ export interface LeaseAccount {
   readonly spentSat: number;
   /** What is on its way back, in sat. */
   readonly comingSat: number;
+  /** Whether its time is over by the book, and its provider is too silent to say so. */
+  readonly isOverdue: boolean;
 }
 
 /** Something that people should hear of. Nothing in it is secret. */

@@ -119,7 +119,10 @@ const MARKET: readonly VerbSpec[] = [
         placeholder: "FILE",
         description: "Public SSH key to log in with; repeat it (default --lessee-key)",
       },
-      user: { placeholder: "NAME", description: "User to log in as (default root)" },
+      user: {
+        placeholder: "NAME",
+        description: "User to log in as, where there are others than root",
+      },
       env: { placeholder: "NAME=VALUE", description: "Variable for the container; repeat it" },
       port: {
         placeholder: "PORT[/udp][=LABEL]",

@@ -31,11 +31,13 @@ Deno.test("a lease outlives an outage of its provider, longer than what was left
   const { lessee, id, expiresMs } = await downAfterTen(world);
   await minutes(world, 75);
   assert.equal(lessee.lease(id).stage, "live", "silence is no end");
+  assert.ok(lessee.account(id).isOverdue);
   assert.ok(world.clock.nowMs() > expiresMs + LESSEE_LIMITS.overLastMs);
   await world.lender();
   // It is asked after now and then.
   await minutes(world, 15, 1);
   assert.ok(lessee.lease(id).expiresMs! >= expiresMs + 70 * MINUTE_MS);
+  assert.ok(!lessee.account(id).isOverdue);
   const run = await world.during(lessee.exec(id, ["echo", "hi"], { signal: SIGNAL }));
   assert.equal(run.stdout, "echo hi");
   const stopped = await world.during(lessee.stop(id, { signal: SIGNAL }));

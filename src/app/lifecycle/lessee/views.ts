@@ -168,13 +168,18 @@ function wordOf({ stage, providerState }: BookedLease): string | null {
 
 function problemOf(
   lease: BookedLease,
-  { payments, refunds, comingSat }: LeaseAccount,
+  { payments, refunds, comingSat, isOverdue }: LeaseAccount,
 ): string | null {
   const { stage, end, complaints } = lease;
   const refused = payments.findLast(({ problem }) => problem !== undefined)?.problem;
   const waiting = refunds.find(({ state, problem }) => state !== "banked" && problem !== undefined);
   const told = [
     ...(comingSat > 0 ? [`${comingSat} sat are on their way back`] : []),
+    ...(isOverdue
+      ? [
+        "its time is over and its provider is silent: if its machine is down, it gives the time back",
+      ]
+      : []),
     ...(stage === "failed" || end?.reason === "cut-short" || end?.reason === "robbed"
       ? [end?.message ?? refused?.message ?? "it never began"]
       : []),
