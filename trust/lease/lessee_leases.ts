@@ -60,6 +60,13 @@ export class LesseeLeases {
     const { store } = this.#options;
     if (account.lease === undefined) return this.#alone(account, namelessness(account));
     const before = store.leases.get("consumer", account.lease);
+    // Whatever a receipt was kept for is counted: what is not is of another lease under the same name.
+    if (
+      before !== undefined && !account.payments.every(({ id }) => store.isCounted("consumer", id))
+    ) {
+      const { lease: _, ...nameless } = account;
+      return this.#alone(nameless, "the provider gave the lease the id of another");
+    }
     if (before?.isDelivered === true) return before;
     const kept = before?.state === "agreed" ? before : await this.#agree(account, exchange);
     return kept.state === "agreed" ? await this.#deliver(kept, account, exchange) : kept;

@@ -231,6 +231,20 @@ Deno.test("a provider that took the token and never answered is written down by 
   assert.equal(sides.consumerStore.leases.count, 1);
 });
 
+Deno.test("a provider that gives a lease the id of an earlier one does not get by without a receipt", async () => {
+  using sides = new Lessors();
+  const first = await sides.conclude();
+  const more = { ...PAYMENT, id: idOf(5), ys: [yOf(5)] };
+  sides.had = { ...HAD, request: idOf(8), payments: [more], ending: "cut-short" };
+  const second = await sides.conclude();
+  assert.equal(second.signed.receipt.lease, `${PROVIDER}:request-${idOf(8)}:${HAD.endS}`);
+  assert.deepEqual([second.state, second.signed.receipt.ending], ["one-sided", "evicted"]);
+  assert.match(second.reason!, /the id of another/);
+  await sides.conclude();
+  assert.equal(sides.consumerStore.leases.count, 2, "once");
+  assert.deepEqual(sides.consumerStore.leases.get("consumer", LEASE), first);
+});
+
 Deno.test("a provider that asks for time gets a day, and one that is silent, too", async (test) => {
   const words: Readonly<Record<string, () => Promise<lease.ProviderWord>>> = {
     "later": () => Promise.resolve({ status: "later", retryMs: 1000 }),
