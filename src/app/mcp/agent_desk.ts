@@ -131,8 +131,8 @@ export class NodeAgentDesk implements AgentDesk {
   }
 
   async stop(lease: string, work: AgentWork) {
-    const { refundSat, lease: view } = await this.#call("lease.stop", { lease }, work);
-    return { refundSat, lease: shown(view) };
+    const { lease: view, ...back } = await this.#call("lease.stop", { lease }, work);
+    return { ...back, lease: shown(view) };
   }
 
   feeMaxSat(amountSat: number): number {
