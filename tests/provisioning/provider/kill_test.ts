@@ -149,6 +149,41 @@ const scenarios: readonly Scenario[] = [
       assert.equal(world.backend.instances.size, 0);
     },
   },
+  {
+    name: "a lease in its grace is woken by a top-up",
+    prepare: (world) => world.settings = { ...world.settings, graceMs: 600_000 },
+    steps: [
+      { ...REQUEST, token: safeToken("s1", 3), requestId: "r1" },
+      { waitMs: 30_000 },
+      { waitMs: 40_000 },
+      { type: "topup", lease: "container-1000", token: bareToken("t1", 60), requestId: "r2" },
+    ],
+    check: (world, one, answers) => {
+      assertReady(answers);
+      const [lease] = one.provider.leases();
+      assert.equal(lease?.state, "ready");
+      assert.equal(world.backend.instances.get("container-1000")?.state, "running");
+      assert.equal(world.till.balanceSat, 63);
+      // What it paid first is used up, and its sleep cost nothing of the 1200 s that it paid then.
+      const leftS = (lease!.expiresMs! - world.clock.nowMs()) / 1000;
+      assert.ok(leftS > 1_190 && leftS <= 1_200, `${leftS} s are left`);
+    },
+  },
+  {
+    name: "a lease that nobody wakes in its grace ends",
+    prepare: (world) => world.settings = { ...world.settings, graceMs: 60_000 },
+    steps: [
+      { ...REQUEST, token: safeToken("s1", 3), requestId: "r1" },
+      { waitMs: 70_000 },
+      { waitMs: 65_000 },
+    ],
+    check: (world, one, answers) => {
+      assertReady(answers);
+      assert.equal(one.provider.leases()[0]?.state, "destroyed");
+      assert.equal(world.till.balanceSat, 3);
+      assert.equal(world.backend.instances.size, 0);
+    },
+  },
 ];
 
 for (const scenario of scenarios) {
