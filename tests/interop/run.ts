@@ -1,7 +1,9 @@
 /**
- * Runs every interop suite against implementations that are not ours. Without `--all` those that
- * are built from source (Rust, Go) are left out; each suite says what it skipped and why.
- * A suite that was skipped counts as neither passed nor failed. The last line is `N passed, N failed`.
+ * Runs every interop suite against implementations that are not ours. Without `--all` what takes long is
+ * left out: those that are built from source (Rust, Go, Kubernetes), and, of the leases over a network,
+ * those on docker, podman, LXD and Incus and those whose wall clock is set. Each suite says what it
+ * skipped and why; one that was skipped counts as neither passed nor failed. The last line is
+ * `N passed, N failed`.
  */
 import { SKIPPED_EXIT_CODE } from "./skip_suite.ts";
 
