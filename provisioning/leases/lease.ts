@@ -140,6 +140,8 @@ export interface Lease {
   readonly seenMs?: number;
   /** Since when the engine does not start its instance, which had ended; that time is not charged. */
   readonly downSinceMs?: number;
+  /** How often it was begun to make its image ready: more than once where this process ended meanwhile. */
+  readonly tryCount?: number;
   /** Restarts of an instance that had ended by itself. */
   readonly revivalCount: number;
   /** Whether an instance may be there: capacity and ports are free only when none can be. */

@@ -20,6 +20,8 @@ import type { EndReason, Lease, LeaseRefund, LeaseState } from "./lease.ts";
 /** What can happen to a lease. */
 export type LeaseEvent =
   | { readonly type: "pull" }
+  /** Its image is begun to be made ready. */
+  | { readonly type: "try" }
   /** The image is here and the engine is ready to start it. */
   | { readonly type: "pulled"; readonly digest: Sha256 }
   | { readonly type: "redeem" }
@@ -63,6 +65,7 @@ export type LeaseEventType = LeaseEvent["type"];
 
 const FROM: { readonly [T in LeaseEventType]: readonly LeaseState[] } = {
   pull: ["reserved", "paid"],
+  try: ["pulling"],
   pulled: ["pulling"],
   redeem: ["reserved"],
   redeemed: ["redeeming"],
@@ -98,6 +101,8 @@ export function transition(lease: Lease, event: LeaseEvent, nowMs: number): Leas
   switch (event.type) {
     case "pull":
       return enter(lease, "pulling", nowMs);
+    case "try":
+      return { ...lease, tryCount: (lease.tryCount ?? 0) + 1 };
     case "pulled": {
       const next = { ...lease, imageDigest: event.digest };
       if (lease.creditMsat === 0) return enter(next, "redeeming", nowMs);

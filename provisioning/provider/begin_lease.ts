@@ -99,12 +99,28 @@ async function makeReady(
   }
   const image = await context.pulls.run(
     lease.owner,
-    () => timely(async (signal) => prepare(found ?? await bring(lease, context, signal), signal)),
+    () =>
+      timely(async (signal) => {
+        noteTry(lease, context);
+        return prepare(found ?? await bring(lease, context, signal), signal);
+      }),
     options,
   );
   prepared.add(image.digest);
   if (prepared.size > PROVIDER_LIMITS.preparedMax) prepared.delete([...prepared][0]!);
   return image;
+}
+
+/** An image that ends this process does so a few times, and not at each start for as long as it is wanted. */
+function noteTry(lease: Lease, context: StepContext): void {
+  const tryCount = lease.tryCount ?? 0;
+  if (tryCount >= PROVIDER_LIMITS.triesMax) {
+    throw new SeedmintError(
+      "unavailable",
+      `the provider was stopped ${tryCount} times in the midst of making it ready`,
+    );
+  }
+  apply(context, lease, { type: "try" });
 }
 
 /** `redeeming`: the token is redeemed under its own id, however often it takes. */

@@ -14,6 +14,8 @@ export const PROVIDER_LIMITS = {
   requestFutureMs: 900_000,
   /** A lease that is not ready this long after it was asked for fails: a stop in between took too long. */
   spawnWithinMs: 900_000,
+  /** An image is made ready so often for one lease: what ended this process in its midst may do so again. */
+  triesMax: 2,
   /** What a lock on a token must still hold when the image is waited for, beyond that wait. */
   lockMarginMs: 300_000,
   /** How long a mint is asked again before the lease gives its room up. */

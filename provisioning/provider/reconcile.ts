@@ -2,7 +2,7 @@
  * What runs is made equal to what is paid. An engine that does not answer is asked again later, and
  * nothing is concluded from its silence.
  */
-import { messageOf } from "../../src/core/errors.ts";
+import { isSeedmintError, messageOf } from "../../src/core/errors.ts";
 import { holdsCapacity, isOver, type Lease } from "../leases/mod.ts";
 import type { InstanceSummary } from "../ports.ts";
 import { leaseNameOf, leaseNumberOf } from "../wire/mod.ts";
@@ -146,6 +146,11 @@ async function revive(lease: Lease, parts: Parts): Promise<"lost" | "revived"> {
     await backend.start(name);
   } catch (error) {
     context.signal.throwIfAborted();
+    if (isSeedmintError(error, "corrupt")) {
+      problem(context, `Instance ${name} is lost`, error);
+      lose(lease, "Its disk was damaged beyond repair", parts);
+      return "lost";
+    }
     // That the engine refuses is no end that the instance came to by itself.
     journal.leases.apply(lease.number, { type: "stood", isCharged }, { nowMs: time.nowMs() });
     throw error;

@@ -44,6 +44,7 @@ function leaseIn(state: LeaseState, more: Partial<Lease> = {}): Lease {
 
 const EVENTS: readonly LeaseEvent[] = [
   { type: "pull" },
+  { type: "try" },
   { type: "pulled", digest: DIGEST },
   { type: "redeem" },
   { type: "redeemed", amountMsat: 180_000 },
@@ -66,7 +67,7 @@ const EVENTS: readonly LeaseEvent[] = [
 /** Where each event leads from each state; all that is not here cannot happen. */
 const TABLE: Readonly<Record<LeaseState, Partial<Record<LeaseEvent["type"], LeaseState>>>> = {
   reserved: { pull: "pulling", redeem: "redeeming", fail: "failed" },
-  pulling: { pulled: "redeeming", fail: "failed" },
+  pulling: { try: "pulling", pulled: "redeeming", fail: "failed" },
   redeeming: { redeemed: "paid", fail: "failed" },
   paid: { pull: "pulling", start: "starting", fail: "failed" },
   starting: { ready: "ready", fail: "failed" },
