@@ -1,6 +1,7 @@
 /** A provider killed without a word while it lends; started by lease_test.ts in namespaces of its own. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { runVerb } from "../../../devnet/processes.ts";
 import type { SpawnRequest } from "../../../provisioning/wire/mod.ts";
 import { ok } from "../support.ts";
@@ -8,7 +9,7 @@ import { type LabProvider, LeaseLab, RATE_MSAT, until } from "./lab.ts";
 import { OldClient } from "./old_client.ts";
 import { LabPurse } from "./purse.ts";
 
-/** What is killed once its log tells of a state. */
+/** Where it is killed; in the others by `tests/interop/lease`. */
 const STATES = ["pulling", "redeeming", "starting", "ready"] as const;
 
 const PAID_SAT = 60;
@@ -27,14 +28,38 @@ function spawn(lab: LeaseLab, token: string, requestId: string): SpawnRequest {
   };
 }
 
-/** Kills it as soon as it says that a lease is in `state`. */
-async function killAt(provider: LabProvider, state: string): Promise<void> {
-  const deadline = performance.now() + 20_000;
-  while (!provider.process.stderr.includes(`state=${state}`)) {
-    if (performance.now() > deadline) throw new Error(`never ${state}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
+/** Looks at, or changes, the journal of a provider, which may run. */
+function inJournal<T>({ data }: LabProvider, work: (journal: DatabaseSync) => T): T {
+  const journal = new DatabaseSync(join(data, "provider", "leases.sqlite"));
+  try {
+    journal.exec("PRAGMA busy_timeout = 5000");
+    return work(journal);
+  } finally {
+    journal.close();
   }
+}
+
+/** Refuses every step of the next lease out of `state`. */
+function holdNext(provider: LabProvider, state: string): void {
+  inJournal(provider, (journal) => {
+    const row = journal.prepare("SELECT coalesce(max(number), 0) AS last FROM leases").get();
+    journal.exec(`CREATE TRIGGER hold BEFORE UPDATE ON leases
+      WHEN OLD.number > ${Number(row!.last)} AND OLD.state = '${state}' AND NEW.state <> '${state}'
+      BEGIN SELECT RAISE(ABORT, 'held for a test'); END`);
+  });
+}
+
+/** Kills it once its newest lease is in `state`, and makes sure that it was. */
+async function killAt(provider: LabProvider, state: string): Promise<void> {
+  const newest = () =>
+    inJournal(
+      provider,
+      (journal) =>
+        journal.prepare("SELECT state FROM leases ORDER BY number DESC LIMIT 1").get()?.state,
+    );
+  await until(() => Promise.resolve(newest() === state), 20_000);
   await provider.process.kill();
+  assert.equal(newest(), state, "where it was killed");
 }
 
 async function instancesIn(lab: LeaseLab): Promise<string[]> {
@@ -58,9 +83,12 @@ async function killInEachState(first: LabProvider, ground: Ground): Promise<LabP
   let backSat = 0;
   for (const state of STATES) {
     const token = await purse.token(PAID_SAT, paymentKey);
+    // What is ready stays so by itself.
+    if (state !== "ready") holdNext(provider, state);
     const answered = client.ask(provider.npub, spawn(lab, token, state), { withinMs: 40_000 });
     answered.catch(() => {});
     await killAt(provider, state);
+    inJournal(provider, (journal) => journal.exec("DROP TRIGGER IF EXISTS hold"));
     provider = await lab.provider();
     const answer = await answered;
     assert.equal(answer.type, "access", `${state}: ${JSON.stringify(answer)}`);
