@@ -17,7 +17,7 @@ import type {
   Resources,
 } from "../../ports.ts";
 import { type ServerBundle, serverBundle } from "../../ssh/mod.ts";
-import { UnpackedImages } from "../../unpack/mod.ts";
+import { UnpackedImages, type UnpackOptions } from "../../unpack/mod.ts";
 import { checkLeaseId, checkPortsFree, checkSpec, isLeaseId } from "./check_spec.ts";
 import type { ContainerLook, Containers } from "./containers.ts";
 import { logPath, unmountDisk } from "./disk.ts";
@@ -49,6 +49,13 @@ export interface HostOptions {
   readonly bandwidthBytesPerS?: number;
   /** The largest image, unpacked. @default {IMAGE_BYTES_MAX} */
   readonly imageBytesMax?: number;
+  /**
+   * Images that leases are about to start on, beside those that they stand on: all others go when the disk
+   * is nearly full. Without it, none goes by itself.
+   */
+  readonly keptImages?: () => ReadonlySet<string>;
+  /** How the disk is looked at while an image is unpacked. @default {diskOf} */
+  readonly disk?: UnpackOptions["disk"];
 }
 
 /** Containers as a backend. */
@@ -429,10 +436,12 @@ export class HostBackend implements Backend {
   async #ready() {
     this.#ground ??= this.#containers.ready().then(async ({ idBase }) => {
       await raiseSharedLimits();
-      const { stateDir, imageBytesMax } = this.#options;
+      const { stateDir, imageBytesMax, keptImages, disk } = this.#options;
       const images = new UnpackedImages(`${stateDir}/images`, {
         idOffset: idBase,
         ...(imageBytesMax === undefined ? {} : { imageBytesMax }),
+        ...(disk === undefined ? {} : { disk }),
+        ...(keptImages === undefined ? {} : { makeRoom: () => this.prune(keptImages()) }),
       });
       return { idBase, images };
     });

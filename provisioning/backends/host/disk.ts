@@ -5,7 +5,7 @@
 import type { Clock } from "../../../src/core/ports.ts";
 import { SeedmintError } from "../../../src/core/errors.ts";
 import { isThere, mustRun, runCommand } from "../../machine/mod.ts";
-import { UNMOUNT_RETRY_MS, UNMOUNT_TRIES_MAX } from "./limits.ts";
+import { CHECK_FAILED_CODE, CHECK_MS_MAX, UNMOUNT_RETRY_MS, UNMOUNT_TRIES_MAX } from "./limits.ts";
 
 /** Where the parts of a lease's disk are. */
 export interface DiskPaths {
@@ -43,16 +43,22 @@ export async function makeDisk(
   ], options);
 }
 
-/** Mounts the disk and the root file system over `image`; fine when they are. */
+/**
+ * Mounts the disk and the root file system over `image`; fine when they are.
+ *
+ * @param options.isFresh Whether the disk was just made; any other is checked first. @default {false}
+ * @throws {SeedmintError} `corrupt` if the disk is damaged beyond repair.
+ */
 export async function mountDisk(
   paths: DiskPaths,
   image: string,
-  options: { readonly idBase: number; readonly guard: string },
+  options: { readonly idBase: number; readonly guard: string; readonly isFresh?: boolean },
 ): Promise<void> {
   for (const folder of [paths.mount, paths.rootfs]) {
     await Deno.mkdir(folder, { recursive: true, mode: 0o711 });
   }
   if (!await isMounted(paths.mount)) {
+    if (options.isFresh !== true) await checkDisk(paths.file, options);
     await mustRun(["mount", "-o", "loop,nosuid,nodev,noatime", paths.file, paths.mount], {
       guard: options.guard,
     });
@@ -79,6 +85,21 @@ export async function mountDisk(
       paths.rootfs,
     ], { guard: options.guard });
   }
+}
+
+/** Repairs what a power cut left: without a journal the file system itself cannot. */
+async function checkDisk(file: string, { guard }: { readonly guard: string }): Promise<void> {
+  // It may still be mounted where we do not see it: then it is sound, and must not be written to.
+  if (await mustRun(["losetup", "-j", file], { guard }) !== "") return;
+  const argv = ["e2fsck", "-p", file];
+  const { exitCode, stdout } = await runCommand(argv, { guard, timeoutMs: CHECK_MS_MAX });
+  if (exitCode < CHECK_FAILED_CODE) return;
+  throw new SeedmintError(
+    "corrupt",
+    `Cannot mount the disk of a lease: it is damaged beyond repair (e2fsck ended with code ${exitCode}: ${
+      stdout.trim().slice(-200)
+    }); see whether the disk of this machine is sound`,
+  );
 }
 
 /** Takes both file systems down; fine when they are. */

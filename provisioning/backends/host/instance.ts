@@ -53,7 +53,7 @@ export async function makeInstance(
   const record = recordOf(spec);
   await writeRecord(paths.folder, record);
   await makeDisk(paths, spec.resources.diskMb, options);
-  await mountDisk(paths, options.imageRoot, options);
+  await mountDisk(paths, options.imageRoot, { ...options, isFresh: true });
   const tree = new RootedTree(paths.rootfs, { idOffset: options.idBase });
   prepareTree(tree, spec, options);
   await makeOwnFolder(paths.own, spec, options);

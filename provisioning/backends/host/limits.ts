@@ -33,6 +33,12 @@ export const LOG_TAIL_BYTES: number = 256 * 1024;
 /** Lines of a log at once. */
 export const LOG_LINES_MAX = 2000;
 
+/** Checking the file system of a lease after a power cut: a second for ten GiB, more on a slow disk. */
+export const CHECK_MS_MAX = 300_000;
+
+/** Exit codes of e2fsck from here on say that something is still wrong: e2fsck(8). */
+export const CHECK_FAILED_CODE = 4;
+
 /** Between two tries to take a file system down that is busy. */
 export const UNMOUNT_RETRY_MS = 50;
 
@@ -77,3 +83,6 @@ export const PROBE_LOOK_MS = 10;
 
 /** Packets that are sent each way before it is left open whether this host forwards. */
 export const PROBE_LOOKS_MAX = 20;
+
+/** How long our SSH server may take to answer before the image's own command is given up, in ms. */
+export const COMMAND_WITHIN_MS = 60_000;

@@ -12,6 +12,7 @@ const PROGRAMS: readonly (readonly [string, string])[] = [
   ["nft", "nftables"],
   ["mkfs.ext4", "e2fsprogs"],
   ["mount", "mount"],
+  ["losetup", "mount"],
   ["nsenter", "util-linux"],
   ["flock", "util-linux"],
 ];

@@ -60,6 +60,8 @@ export interface ProxmoxOptions {
   readonly nameServers?: readonly string[];
   /** Of one lease, each way. @default {BANDWIDTH_BYTES_PER_S} */
   readonly bandwidthBytesPerS?: number;
+  /** The largest image, unpacked. @default {IMAGE_BYTES_MAX} */
+  readonly imageBytesMax?: number;
 }
 
 /** A container as the node lists it. */
@@ -95,7 +97,7 @@ export class ProxmoxBackend implements Backend {
     this.#options = options;
     this.publicHost = options.publicHost;
     this.#api = new ProxmoxApi(options);
-    this.#templates = new Templates(options.stateDir);
+    this.#templates = new Templates(options.stateDir, options);
     this.#tag = `seedmint-${options.pool ?? "default"}`;
     if (who === "provider") {
       this.#forwarder = new Forwarder(options.listenHost ?? "0.0.0.0", options.clock);

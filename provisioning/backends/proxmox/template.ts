@@ -38,9 +38,14 @@ export class Templates {
   readonly #folder: string;
   readonly #images: UnpackedImages;
 
-  constructor(folder: string) {
+  /** @param options.imageBytesMax The largest image, unpacked. */
+  constructor(folder: string, options: { readonly imageBytesMax?: number | undefined } = {}) {
     this.#folder = folder;
-    this.#images = new UnpackedImages(`${folder}/images`, { idOffset: 0 });
+    const { imageBytesMax } = options;
+    this.#images = new UnpackedImages(`${folder}/images`, {
+      idOffset: 0,
+      ...(imageBytesMax === undefined ? {} : { imageBytesMax }),
+    });
   }
 
   /** Makes the directories, and removes what a crash left. */

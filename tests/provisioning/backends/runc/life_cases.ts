@@ -9,7 +9,7 @@ import {
   startWatchdog,
   watchdogPid,
 } from "../../../../provisioning/backends/runc/mod.ts";
-import type { InstanceSpec } from "../../../../provisioning/ports.ts";
+import type { Image, InstanceSpec } from "../../../../provisioning/ports.ts";
 import { readHostKey } from "../../../../provisioning/ssh/mod.ts";
 import { systemClock } from "../../../../src/host/system.ts";
 import { imageOf, layerOf, sha256Of } from "../../../support/provisioning/tar.ts";
@@ -139,14 +139,54 @@ Deno.test("a process that the runtime lost is ended with its lease", async () =>
   await assert.rejects(Deno.stat(`/proc/${pid}/root`));
 });
 
+/** What a reboot does to a lease. @returns Its disk. */
+async function turnOff(world: LeaseWorld, { leaseId }: InstanceSpec): Promise<string> {
+  const folder = `${world.stateDir}/leases/${leaseId}`;
+  await host("runc", "--root", `${world.stateDir}/runc`, "delete", "--force", leaseId);
+  await host("umount", `${folder}/rootfs`);
+  await host("umount", `${folder}/disk`);
+  return `${folder}/disk.img`;
+}
+
+Deno.test("a disk that a power cut left torn is repaired before it is used again", async () => {
+  await using world = await LeaseWorld.open();
+  const spec = await world.lease();
+  await world.sh(spec, "echo kept > /root/note; sync");
+  const disk = await turnOff(world, spec);
+  // Never taken down, and what says whose a block is was not written: the next file would get it, too.
+  const found = await host("debugfs", "-R", "blocks /upper/root/note", disk);
+  const block = /^(\d+) *$/m.exec(found)?.[1] ?? "";
+  await host("debugfs", "-w", "-R", `freeb ${block}`, disk);
+  await host("debugfs", "-w", "-R", "ssv state 0", disk);
+  await assert.rejects(host("e2fsck", "-f", "-n", disk), /bitmap differences/);
+  await world.backend.start(spec.leaseId);
+  assert.equal((await world.sh(spec, "cat /root/note")).stdout, "kept\n");
+  await turnOff(world, spec);
+  await host("e2fsck", "-f", "-n", disk);
+});
+
+Deno.test("a disk that is damaged beyond repair is said to be, and nothing starts on it", async () => {
+  await using world = await LeaseWorld.open();
+  const spec = await world.lease();
+  const disk = await turnOff(world, spec);
+  {
+    using file = await Deno.open(disk, { write: true });
+    for (let at = 0; at < 48; at++) await file.write(new Uint8Array(1024 * 1024).fill(0xa5));
+  }
+  await assert.rejects(
+    world.backend.start(spec.leaseId),
+    (error) => isSeedmintError(error, "corrupt") && /beyond repair/.test(error.message),
+  );
+  assert.equal(await world.backend.state(spec.leaseId), "stopped");
+  await world.backend.destroy(spec.leaseId);
+  await absent(world, spec);
+});
+
 Deno.test("a lease comes back with its files after the machine was off", async () => {
   await using world = await LeaseWorld.open();
   const spec = await world.lease();
   await world.sh(spec, "echo kept > /root/note; sync");
-  const folder = `${world.stateDir}/leases/${spec.leaseId}`;
-  await host("runc", "--root", `${world.stateDir}/runc`, "delete", "--force", spec.leaseId);
-  await host("umount", `${folder}/rootfs`);
-  await host("umount", `${folder}/disk`);
+  await turnOff(world, spec);
   assert.equal(await world.backend.state(spec.leaseId), "stopped");
   assert.equal((await world.backend.list())[0]?.state, "stopped");
   await world.backend.start(spec.leaseId);
@@ -279,6 +319,34 @@ Deno.test("prune() removes the images that no lease stands on", async () => {
   await world.backend.prune(new Set([kept.digest]));
   const left = (await host("ls", `${world.stateDir}/images`)).trim().split("\n");
   assert.deepEqual(left.sort(), [world.image.digest, kept.digest].sort());
+});
+
+Deno.test("an image that needs the room of others has those removed that no lease needs", async () => {
+  await using world = await LeaseWorld.open();
+  await world.lease();
+  const [spare, kept, next] = ["spare", "kept", "next"].map((name) =>
+    imageOf([layerOf([{ name, content: "x" }])])
+  ) as [Image, Image, Image];
+  for (const image of [spare, kept]) await world.backend.prepare(image, { signal });
+  let keptCount = 0;
+  await using full = await RuncBackend.attach(optionsFor(world.stateDir, {
+    keptImages: () => {
+      keptCount++;
+      return new Set([kept.digest]);
+    },
+    disk: (path) => {
+      const isSpareHere = [...Deno.readDirSync(path)].some(({ name }) => name === spare.digest);
+      return Promise.resolve({
+        freeBytes: isSpareHere ? 0 : Infinity,
+        usedBytes: 0,
+        freeFileCount: Infinity,
+      });
+    },
+  }));
+  await full.prepare(next, { signal });
+  assert.equal(keptCount, 1);
+  const left = (await host("ls", `${world.stateDir}/images`)).trim().split("\n");
+  assert.deepEqual(left.sort(), [world.image.digest, kept.digest, next.digest].sort());
 });
 
 Deno.test("create() does not take a port that the host itself listens on", async () => {
