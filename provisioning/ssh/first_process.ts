@@ -51,13 +51,16 @@ export function firstProcess(options: FirstProcess): string {
       .replace("@KEYS@", () => quoted(authorizedKeysText(ssh.authorizedKeys)))
   }
 serve() {
+  # What a loader and an allocator heed is for the lease's own programs.
+  unset GLIBC_TUNABLES $(b env | b sed -n -e 's/^\\(LD_[A-Z_]*\\)=.*/\\1/p' \\
+    -e 's/^\\(MALLOC_[A-Z_]*_\\)=.*/\\1/p' | b grep -vx LD_LIBRARY_PATH)
   while :; do
     ${words(server)}
     b sleep 1
   done
 }
 work() {
-${options.command === undefined ? "  :" : `  ${commandLine(options.command, options.commandUser)}`}
+${options.command === undefined ? "  :" : workOf(options.command, options)}
 }
 # Nothing is trapped: as first process it is deaf to all that the lease itself may send.
 while :; do
@@ -74,6 +77,17 @@ export const END_ALL = "kill -9 -1";
 export const HALT_ALL = "kill -STOP -1";
 /** What lets them go on. */
 export const CONTINUE_ALL = "kill -CONT -1";
+
+/** The command, not before the server answers, which it could keep from doing so; nor for ever after. */
+function workOf(command: readonly string[], { port, commandUser }: FirstProcess): string {
+  return `  tries=0
+  until [ "$(b nc -w 2 127.0.0.1 ${port} </dev/null 2>/dev/null | b head -c 4)" = SSH- ] ||
+    [ "$tries" -ge 600 ]; do
+    b sleep 0.1
+    tries=$((tries + 1))
+  done
+  ${commandLine(command, commandUser)}`;
+}
 
 function commandLine(command: readonly string[], user: string): string {
   if (user === "" || /^(root|0)(:(root|0))?$/.test(user)) return words(command);
@@ -133,6 +147,8 @@ put() {
   b cat /tmp/.seedmint-new >"$1"
   b rm -f /tmp/.seedmint-old /tmp/.seedmint-new
 }
+# The loader of the server would heed it, too.
+b rm -f /etc/ld.so.preload
 put /etc/passwd "$user:x:$uid:$gid:$user:$home:$shell"
 b grep -q "^[^:]*:[^:]*:$gid:" /etc/group 2>/dev/null || echo "$user:x:$gid:" >>/etc/group
 put /etc/shadow "$user:"@HASH@":19000:0:99999:7:::"

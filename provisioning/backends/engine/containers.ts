@@ -8,6 +8,7 @@ import {
   type ContainerUse,
   EXEC_OUTPUT_BYTES_MAX,
   type Ground,
+  ImageCommands,
   type LeasePaths,
   type LeaseRecord,
   type RunOptions,
@@ -27,11 +28,13 @@ export class EngineContainers implements Containers {
   readonly folders = [];
   readonly #engine: Engine;
   readonly #clock: Clock;
+  readonly #commands: ImageCommands;
 
   constructor(engine: Engine, options: { readonly clock: Clock }) {
     this.name = engine.name;
     this.#engine = engine;
     this.#clock = options.clock;
+    this.#commands = new ImageCommands(options);
   }
 
   facts(): Promise<EngineFacts> {
@@ -55,12 +58,18 @@ export class EngineContainers implements Containers {
     const { leaseId } = record;
     const { paths, imageRoot, idBase, guard } = options;
     const { order, command } = await readPlan(paths);
+    const begin = () => {
+      if (command === undefined) return;
+      const spawn = () => this.#engine.spawn(leaseId, command);
+      this.#commands.begin({ record, paths, spawn });
+    };
     const before = await this.#engine.look(leaseId);
     if (before.status === "running" || before.status === "paused") {
-      if (await readIfThere(noteOf(paths)) === String(before.pid)) return;
+      if (await readIfThere(noteOf(paths)) === String(before.pid)) return begin();
       // Cut off in its midst, or started by somebody else: how far it came nobody can tell.
       await this.end(leaseId);
     }
+    await this.#commands.renew(leaseId, paths);
     await mountRoot(paths, imageRoot, { idBase, guard });
     // Somebody removed the container; what it held is here.
     if (before.status === "none") {
@@ -85,8 +94,8 @@ export class EngineContainers implements Containers {
       if (problem !== undefined) throw unconfined(leaseId, this.name, problem);
       // Not before it is known that it is kept apart.
       await options.connect(pid);
-      if (command !== undefined) await this.#engine.spawn(leaseId, command);
       await Deno.writeTextFile(noteOf(paths), String(pid));
+      begin();
     } catch (error) {
       await this.end(leaseId);
       throw error;
@@ -106,6 +115,7 @@ export class EngineContainers implements Containers {
   }
 
   async end(leaseId: string): Promise<void> {
+    this.#commands.stop(leaseId);
     for (let tries = 0;; tries++) {
       const { status } = await this.#engine.look(leaseId);
       if (status === "none" || status === "stopped") return;
@@ -148,13 +158,13 @@ export class EngineContainers implements Containers {
     command: readonly string[],
     { paths, cwd, pid, timeoutMs, signal }: RunOptions,
   ): Promise<ExecResult> {
-    const { order } = await readPlan(paths);
+    const { order, env = order.env } = await readPlan(paths);
     return await this.#engine.exec(leaseId, command, {
       cwd,
       pid,
       timeoutMs,
       signal,
-      env: order.env,
+      env,
       outputBytesMax: EXEC_OUTPUT_BYTES_MAX,
     });
   }
@@ -163,9 +173,9 @@ export class EngineContainers implements Containers {
     return this.#engine.list();
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#commands[Symbol.asyncDispose]();
     this.#engine[Symbol.dispose]();
-    return Promise.resolve();
   }
 }
 

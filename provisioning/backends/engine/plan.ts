@@ -13,6 +13,7 @@ import {
   openFilesMax,
   SERVER_AT,
   serverCommand,
+  serverEnvironment,
   userOf,
 } from "../host/mod.ts";
 import type { ContainerOrder, EngineCommand } from "./engine.ts";
@@ -23,6 +24,8 @@ const LOG_AT = "/.seedmint/log";
 /** A container, and what is started in it. */
 export interface Plan {
   readonly order: ContainerOrder;
+  /** Of commands; leases of earlier versions have that of the order alone. */
+  readonly env?: readonly string[];
   /** The image's own command, started beside our SSH server. */
   readonly command?: EngineCommand;
 }
@@ -35,8 +38,9 @@ export async function makePlan(spec: InstanceSpec, ground: Ground): Promise<Plan
   await Deno.chown(logPath(paths), idBase, idBase);
   makeMountPoints(tree);
   const order = await orderOf(spec, ground);
-  const command = commandOf(spec, ground, order.env);
-  const plan: Plan = { order, ...(command === undefined ? {} : { command }) };
+  const env = environment(spec.image.config, spec.env);
+  const command = commandOf(spec, ground, env);
+  const plan: Plan = { order, env, ...(command === undefined ? {} : { command }) };
   await writeWhole(placeOf(paths), JSON.stringify(plan));
   return plan;
 }
@@ -64,7 +68,7 @@ async function orderOf(spec: InstanceSpec, ground: Ground): Promise<ContainerOrd
     expiresMs: spec.expiresMs,
     hostPort: spec.ssh.hostPort,
     args: serverCommand(spec),
-    env: environment(spec.image.config, spec.env),
+    env: serverEnvironment(environment(spec.image.config, spec.env)),
     resources: spec.resources,
     openFilesMax: await openFilesMax(),
     nameServers,

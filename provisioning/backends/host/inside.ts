@@ -42,6 +42,17 @@ export function environment(
   return [...all].map(([name, value]) => `${name}=${value}`.replaceAll("\0", ""));
 }
 
+/** What the C library's loader and allocator heed; for libraries the server's loader has a path of its own. */
+const HEEDED = /^(LD_(?!LIBRARY_PATH=)|GLIBC_TUNABLES=|MALLOC_[A-Z_]*_=)/;
+
+/**
+ * Of an environment what our SSH server is started with, and so its sessions: without what would let an
+ * image or a lessee keep the server from answering. Commands of the image and of `exec` have all of it.
+ */
+export function serverEnvironment(env: readonly string[]): string[] {
+  return env.filter((line) => !HEEDED.test(line));
+}
+
 /** What the image itself runs; undefined for a bare shell, which would end at once. */
 export function imageCommand(config: ImageConfig): readonly string[] | undefined {
   const args = [...config.entrypoint, ...config.cmd];

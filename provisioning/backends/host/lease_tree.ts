@@ -22,6 +22,9 @@ export function prepareTree(
     // Seen from inside; on the host it leads nowhere.
     Deno.symlinkSync(`${SERVER_AT}/busybox`, `${folder}/sh`);
   }
+  // The loader of our server would heed it, too, and an image could keep it from answering.
+  const preloaded = tree.place(["etc", "ld.so.preload"], { isMade: false });
+  if (preloaded !== undefined) tree.clear(preloaded);
   prepareLogin(tree, spec.ssh, { spareShell, random: options.random });
   const servers = options.nameServers.map((server) => `nameserver ${server}\n`).join("");
   tree.writeFile("/etc/resolv.conf", servers, { mode: 0o644 });

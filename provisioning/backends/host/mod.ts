@@ -23,6 +23,7 @@ export type {
   StartOptions,
 } from "./containers.ts";
 export { type DiskPaths, isMounted, logPath, makeDisk, mountDisk, unmountDisk } from "./disk.ts";
+export { type ImageCommand, ImageCommands } from "./image_commands.ts";
 export {
   CAPABILITIES,
   environment,
@@ -31,6 +32,7 @@ export {
   LEASE_AT,
   NAME_SERVERS,
   SERVER_AT,
+  serverEnvironment,
   SSH_PORT_INSIDE,
 } from "./inside.ts";
 export type { LeasePaths } from "./instance.ts";

@@ -9,6 +9,7 @@ import {
   PIDS_MAX,
   seccompProfile,
   SERVER_AT,
+  serverEnvironment,
   SHARED_MEMORY_BYTES,
   TERMINALS_MAX,
 } from "../host/mod.ts";
@@ -47,7 +48,7 @@ export function bundleConfig(
     ociVersion: "1.0.2",
     process: processConfig(
       { args: options.args, uid: 0, gid: 0, cwd: "/" },
-      environment(spec.image.config, spec.env),
+      serverEnvironment(environment(spec.image.config, spec.env)),
       options.openFilesMax,
     ),
     root: { path: rootfs, readonly: false },

@@ -1,7 +1,6 @@
 /** Containers of leases on `runc`: no daemon; a container is made at each start from its bundle. */
 import { createHash } from "node:crypto";
 import type { Clock } from "../../../src/core/ports.ts";
-import { messageOf } from "../../../src/core/errors.ts";
 import type { ExecResult, InstanceSpec } from "../../ports.ts";
 import {
   type ContainerLook,
@@ -9,6 +8,7 @@ import {
   type ContainersFacts,
   type ContainerUse,
   type Ground,
+  ImageCommands,
   type LeaseRecord,
   type ListedContainer,
   logPath,
@@ -17,7 +17,7 @@ import {
   type StartOptions,
   sweepGroups,
 } from "../host/mod.ts";
-import { bundlePaths, makeBundle } from "./bundle_files.ts";
+import { bundlePaths, commandEnvironment, makeBundle } from "./bundle_files.ts";
 import { runInLease } from "./exec.ts";
 import { Runtime, type RuntimeState } from "./runtime.ts";
 
@@ -30,14 +30,14 @@ export class RuncContainers implements Containers {
   readonly #idBase: number;
   readonly #runtime: Runtime;
   readonly #tag: string;
-  /** Commands of images that are being started. */
-  readonly #starting = new Set<Promise<void>>();
+  readonly #commands: ImageCommands;
 
   constructor(
     options: { readonly stateDir: string; readonly clock: Clock; readonly idBase: number },
   ) {
     this.#clock = options.clock;
     this.#idBase = options.idBase;
+    this.#commands = new ImageCommands(options);
     this.#runtime = new Runtime(`${options.stateDir}/runc`, { clock: options.clock });
     this.#tag = createHash("sha256").update(options.stateDir).digest("hex").slice(0, 8);
   }
@@ -62,21 +62,27 @@ export class RuncContainers implements Containers {
   async start(record: LeaseRecord, options: StartOptions): Promise<void> {
     const { leaseId } = record;
     const { paths, guard } = options;
-    if (await this.#runtime.mayKnow(leaseId)) {
-      const { status } = await this.#runtime.state(leaseId);
-      if (status === "running" || status === "paused") return;
-    }
-    await this.end(leaseId);
-    await mountDisk(paths, options.imageRoot, options);
     const { bundle, processFile } = bundlePaths(paths);
     const files = { bundle, log: logPath(paths), guard };
+    const begin = () => {
+      if (!record.hasCommand) return;
+      const spawn = () => this.#runtime.spawn(leaseId, { ...files, processFile });
+      this.#commands.begin({ record, paths, spawn });
+    };
+    if (await this.#runtime.mayKnow(leaseId)) {
+      const { status } = await this.#runtime.state(leaseId);
+      if (status === "running" || status === "paused") return begin();
+    }
+    await this.end(leaseId);
+    await this.#commands.renew(leaseId, paths);
+    await mountDisk(paths, options.imageRoot, options);
     const [pid] = await Promise.all([
       this.#runtime.create(leaseId, files),
       options.guardNetwork(),
     ]);
     await options.connect(pid);
     await this.#runtime.start(leaseId, { guard });
-    if (record.hasCommand) this.#startCommand(leaseId, { ...files, processFile });
+    begin();
   }
 
   async look(leaseId: string): Promise<ContainerLook> {
@@ -95,6 +101,7 @@ export class RuncContainers implements Containers {
 
   /** Those that the runtime lost, too; it forgets the container, which is made anew from its bundle. */
   async end(leaseId: string): Promise<void> {
+    this.#commands.stop(leaseId);
     await this.#runtime.remove(leaseId);
     await sweepGroups(this.#groups(leaseId), this.#clock);
   }
@@ -123,8 +130,14 @@ export class RuncContainers implements Containers {
     command: readonly string[],
     { paths, cwd, timeoutMs, signal }: RunOptions,
   ): Promise<ExecResult> {
-    const folder = bundlePaths(paths).bundle;
-    return await runInLease(this.#runtime, leaseId, command, { folder, cwd, timeoutMs, signal });
+    const files = bundlePaths(paths);
+    return await runInLease(this.#runtime, leaseId, command, {
+      folder: files.bundle,
+      cwd,
+      timeoutMs,
+      signal,
+      env: await commandEnvironment(files),
+    });
   }
 
   async list(): Promise<readonly ListedContainer[]> {
@@ -133,27 +146,7 @@ export class RuncContainers implements Containers {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#starting);
-  }
-
-  /** Starts what the image itself runs, beside the SSH server; that it fails is told in the log. */
-  #startCommand(
-    leaseId: string,
-    files: {
-      readonly bundle: string;
-      readonly log: string;
-      readonly processFile: string;
-      readonly guard: string;
-    },
-  ): void {
-    const starting = this.#runtime.spawn(leaseId, files)
-      .catch(async (error) => {
-        const line = `${messageOf(error)}\n`;
-        // It may be destroyed by now.
-        await Deno.writeTextFile(files.log, line, { append: true, create: false }).catch(() => {});
-      })
-      .finally(() => this.#starting.delete(starting));
-    this.#starting.add(starting);
+    await this.#commands[Symbol.asyncDispose]();
   }
 
   #groups(leaseId: string): string {

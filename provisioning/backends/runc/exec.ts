@@ -21,6 +21,7 @@ export async function runInLease(
     readonly signal: AbortSignal;
     readonly cwd: string;
     readonly folder: string;
+    readonly env: readonly string[];
   },
 ): Promise<ExecResult> {
   const pidFile = `${options.folder}/exec-${crypto.randomUUID()}`;
@@ -28,6 +29,7 @@ export async function runInLease(
     const result = await runtime.exec(leaseId, command, {
       pidFile,
       cwd: options.cwd,
+      env: options.env,
       timeoutMs: options.timeoutMs,
       signal: options.signal,
       outputBytesMax: EXEC_OUTPUT_BYTES_MAX,

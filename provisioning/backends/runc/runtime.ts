@@ -87,9 +87,15 @@ export class Runtime {
   async exec(
     id: string,
     command: readonly string[],
-    options: CommandOptions & { readonly pidFile: string; readonly cwd: string },
+    { pidFile, cwd, env, ...options }: CommandOptions & {
+      readonly pidFile: string;
+      readonly cwd: string;
+      /** Besides that of the container. */
+      readonly env: readonly string[];
+    },
   ): Promise<CommandResult> {
-    const args = ["exec", "--pid-file", options.pidFile, "--cwd", options.cwd, id, ...command];
+    const more = env.flatMap((line) => ["--env", line]);
+    const args = ["exec", "--pid-file", pidFile, "--cwd", cwd, ...more, id, ...command];
     return await runCommand(this.#argv(args), options);
   }
 

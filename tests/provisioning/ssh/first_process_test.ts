@@ -44,6 +44,25 @@ Deno.test("firstProcess() runs the command with the words that it has, and no ot
   assert.equal(await shell([], line), command.slice(2).map((word) => `${word}\n`).join(""));
 });
 
+Deno.test("firstProcess() starts its server without what a loader and an allocator heed", async () => {
+  const script = firstProcess(options);
+  const [, head] = /serve\(\) \{\n([^]*?) {2}while/.exec(script)!;
+  const heeded = {
+    LD_PRELOAD: "/evil.so",
+    LD_TRACE_LOADED_OBJECTS: "1",
+    GLIBC_TUNABLES: "x",
+    MALLOC_TOP_PAD_: "1",
+  };
+  const kept = { LD_LIBRARY_PATH: "/lib", MALLOC_CONF: "y", LINES_: "a\nLD_=b" };
+  const { stdout } = await new Deno.Command("sh", {
+    args: ["-c", `b() { "$@"; }\n${head}\nexec env`],
+    env: { ...kept, GLIBC_TUNABLES: "x", MALLOC_TOP_PAD_: "1", LD_PRELOAD: "" },
+  }).output();
+  const text = new TextDecoder().decode(stdout);
+  for (const name of Object.keys(kept)) assert.match(text, new RegExp(`^${name}=`, "m"));
+  for (const name of Object.keys(heeded)) assert.doesNotMatch(text, new RegExp(`^${name}=`, "m"));
+});
+
 Deno.test("firstProcess() refuses users that a shell would read as more than a name", () => {
   for (const user of ["$(id)", "a b", "a;b", "-x", "", "a:b:c"]) {
     assert.throws(() => firstProcess({ ...options, ssh: { ...options.ssh, user } }), SyntaxError);

@@ -73,7 +73,8 @@ Deno.test("bundleConfig() maps users, drops rights and names each limit", () => 
     owner: "ab".repeat(32),
     image: imageOf([layerOf([])], { env: ["A=image", "B=image"] }),
     resources: { cpuMillicores: 1500, memoryMb: 256, diskMb: 10 },
-    env: { B: "lessee", C: "nul\0in" },
+    // What the loader of our server would heed is for commands only.
+    env: { B: "lessee", C: "nul\0in", LD_PRELOAD: "/x.so", GLIBC_TUNABLES: "x" },
   }, {
     rootfs: "/r",
     serverFolder: "/s",
