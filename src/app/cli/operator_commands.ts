@@ -30,6 +30,7 @@ const LENDING: readonly SettingName[] = [
   "providerCpu",
   "providerMemory",
   "providerDisk",
+  "providerImageMax",
   "providerBandwidth",
   "providerNameServer",
   "providerImages",

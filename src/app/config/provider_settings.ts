@@ -180,6 +180,12 @@ export const PROVIDER_SETTINGS = {
     description: "Most disk for all leases together (default what there is)",
     schema: bytesSchema,
   }),
+  providerImageMax: setting<number>({
+    placeholder: "SIZE",
+    default: "10GiB",
+    description: "Most disk of one image, unpacked; it is not counted as its lease's",
+    schema: bytesSchema,
+  }),
   providerBandwidth: setting<number | undefined>({
     placeholder: "SIZE",
     default: undefined,

@@ -18,6 +18,7 @@ export type BackendSettings = Pick<
   | "providerEngineAuth"
   | "providerEngineRegistry"
   | "providerPublicHost"
+  | "providerImageMax"
   | "providerBandwidth"
   | "providerNameServer"
 >;
@@ -44,20 +45,27 @@ const ID_CHARS = 8;
  * Opens it: for the provider, which is the only one at a time, or for the watchdog beside it.
  *
  * @param options.key The provider's Nostr key; whoever comes after the provider need not know it.
+ * @param options.keptImages What leases are about to start on, when the disk is nearly full.
  * @throws {SeedmintError} `usage` for settings that do not do.
  */
 export async function openBackend(
   config: BackendSettings,
   who: "provider" | "watchdog",
-  options: { readonly key?: () => string | Promise<string> } = {},
+  options: {
+    readonly key?: () => string | Promise<string>;
+    readonly keptImages?: () => ReadonlySet<string>;
+  } = {},
 ): Promise<WatchedBackend> {
   const { providerBandwidth: bandwidth, providerNameServer: nameServers } = config;
+  const { keptImages } = options;
   const common = {
     stateDir: config.providerState,
     // Whoever lends says where lessees connect; the watchdog has none.
     publicHost: config.providerPublicHost ?? "127.0.0.1",
     clock: systemClock,
     random: systemRandom,
+    imageBytesMax: config.providerImageMax,
+    ...(keptImages === undefined ? {} : { keptImages }),
     ...(bandwidth === undefined ? {} : { bandwidthBytesPerS: bandwidth }),
     ...(nameServers.length === 0 ? {} : { nameServers }),
   };

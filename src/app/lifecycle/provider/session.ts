@@ -106,7 +106,10 @@ export class LendingSession implements AsyncDisposable {
     const journal = stack.use(LeaseJournal.open({ path: join(folder, "leases.sqlite") }));
     const till = await openTill(options, journal, signal);
     stack.use(lockNetwork(config));
-    const backend = stack.use(await openBackend(config, "provider", { key: () => publicKey }));
+    const keptImages = () => imagesOfOpen(journal);
+    const backend = stack.use(
+      await openBackend(config, "provider", { key: () => publicKey, keptImages }),
+    );
     const images = await openImages(options, stack, folder);
     const ssh = sshKit({ clock: systemClock, random: systemRandom });
     const needs = { provider: publicKey, settings, journal, backend, till, images, ssh };
@@ -264,6 +267,11 @@ function watchProvider(
   }));
 }
 
+/** Images of leases that go on: what is about to start is not on the engine yet. */
+function imagesOfOpen({ leases }: LeaseJournal): ReadonlySet<string> {
+  return new Set(leases.open().flatMap((lease) => lease.imageDigest ?? []));
+}
+
 /** The watchdog lives, and images that no lease stands on go. */
 function keepUp(
   { config }: LendingOptions,
@@ -283,9 +291,7 @@ function keepUp(
         watchdog.pid = await ensureWatchdog(config);
         if (systemClock.monotonicMs() - prunedMs < PRUNE_MS) continue;
         prunedMs = systemClock.monotonicMs();
-        // What is about to start is not on the engine yet.
-        const open = journal.leases.open();
-        await backend.prune?.(new Set(open.flatMap((lease) => lease.imageDigest ?? [])));
+        await backend.prune?.(imagesOfOpen(journal));
       } catch (error) {
         log("warning", `Looking after leases failed: ${messageOf(error)}`);
       }
