@@ -33,7 +33,7 @@ export function planLease(
   context: LesseeContext,
   options: { readonly id: string; readonly ownKey?: SshKey },
 ): BookedLease {
-  const { book, clock, random, purse } = context;
+  const { book, clock, purse } = context;
   const { listing, spec } = quote;
   const nowMs = clock.nowMs();
   const id = newLeaseId(context);
@@ -57,10 +57,7 @@ export function planLease(
       rateMsatPerS: quote.rateMsatPerS,
       image: wish.image,
       sshPublicKey: wish.sshPublicKey ?? ownKey?.publicKey ?? "",
-      sshPassword: Array.from(
-        { length: 20 },
-        () => ALPHABET[randomBelow(random, ALPHABET.length)],
-      ).join(""),
+      sshPassword: newPassword(context),
       ...(spec.diskMb === undefined ? {} : { diskMb: spec.diskMb }),
       ...(wish.imageDigest === undefined ? {} : { imageDigest: wish.imageDigest }),
       ...(wish.env === undefined ? {} : { env: wish.env }),
@@ -164,6 +161,11 @@ export function tokenOf(
     throw new SeedmintError("usage", "Cannot pay with a token whose worth is not known");
   }
   return { token: wish.token, ...(wish.tokenMint === undefined ? {} : { mint: wish.tokenMint }) };
+}
+
+/** A password as old providers want one. */
+function newPassword({ random }: Pick<LesseeContext, "random">): string {
+  return Array.from({ length: 20 }, () => ALPHABET[randomBelow(random, ALPHABET.length)]).join("");
 }
 
 /** An id for what the caller gave none. */

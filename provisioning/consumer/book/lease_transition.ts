@@ -59,17 +59,8 @@ export function leaseAfter(
   });
   switch (event.type) {
     case "access": {
-      const { end: _, ...rest } = lease;
       const { access, expiresMs } = event;
-      return {
-        ...rest,
-        stage: "live",
-        changedMs: nowMs,
-        heardMs: nowMs,
-        access,
-        expiresMs,
-        owesReceipt: false,
-      };
+      return alive(lease, { access, expiresMs }, nowMs);
     }
     case "failed":
       return enter("failed", { end: event.end });
@@ -87,17 +78,8 @@ export function leaseAfter(
         ...(event.expiresMs === undefined ? {} : { expiresMs: event.expiresMs }),
       };
     case "revived": {
-      const { end: _, ...rest } = lease;
       const { state, expiresMs } = event;
-      return {
-        ...rest,
-        stage: "live",
-        changedMs: nowMs,
-        heardMs: nowMs,
-        providerState: state,
-        expiresMs,
-        owesReceipt: false,
-      };
+      return alive(lease, { providerState: state, expiresMs }, nowMs);
     }
     case "extended":
       return { ...lease, expiresMs: Math.max(lease.expiresMs ?? 0, event.expiresMs) };
@@ -120,4 +102,10 @@ export function leaseAfter(
     default:
       return event satisfies never;
   }
+}
+
+/** A lease that its provider has just given, or said to be there; whatever end it had was none. */
+function alive(lease: BookedLease, more: Partial<BookedLease>, nowMs: number): BookedLease {
+  const { end: _, ...rest } = lease;
+  return { ...rest, ...more, stage: "live", changedMs: nowMs, heardMs: nowMs, owesReceipt: false };
 }
