@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { LeaseJournal } from "../../provisioning/leases/mod.ts";
 import { DEFAULT_SETTINGS, Provider } from "../../provisioning/provider/mod.ts";
 import type { Answer, SpawnRequest } from "../../provisioning/wire/mod.ts";
+import { heldBack, heldBackIn } from "../../src/app/lifecycle/provider/lease_debts.ts";
 import { LeaseTill } from "../../src/app/lifecycle/provider/lease_till.ts";
 import { Till } from "../../wallet/till/mod.ts";
 import { decodeToken, encodeToken, readTokenAt } from "../../wallet/token.ts";
@@ -25,6 +26,7 @@ class Lender implements AsyncDisposable {
   readonly #stack = new AsyncDisposableStack();
   provider!: Provider;
   till!: Till;
+  journal!: LeaseJournal;
 
   private constructor(wallet: TestWallet) {
     this.#wallet = wallet;
@@ -37,13 +39,14 @@ class Lender implements AsyncDisposable {
     await lender.till.prepare({ signal });
     const path = join(kit.directory, journalName);
     const journal = lender.#stack.use(LeaseJournal.open({ path }));
+    lender.journal = journal;
     lender.provider = lender.#stack.use(
       await Provider.start({
         provider: PROVIDER_KEY,
         settings: { ...DEFAULT_SETTINGS, name: "Test", specs: [BASIC], leasesPerKeyMax: 20 },
         journal,
         backend: new MemoryBackend(),
-        till: new LeaseTill(lender.till, journal),
+        till: new LeaseTill(lender.till, journal, kit.clock),
         images: lender.images,
         ssh: {
           newHostKey: () =>
@@ -199,4 +202,45 @@ Deno.test("a refund to a key that is none is refused before anything is ended or
   assert.equal(wordOf(await lender.provider.ask(ALICE, { ...stop, refundKey })), "invalid_request");
   assert.equal(lender.provider.leases()[0]?.state, "ready");
   assert.equal(wordOf(await lender.provider.ask(ALICE, stop)), "stop");
+});
+
+Deno.test("what a lease has left is held back at each mint that paid in, and paid back in ecash of each", async () => {
+  await using kit = await startKit({ mints: 3 });
+  const buyer = payingWallet(kit, "buyer");
+  for (const index of [0, 1]) await buyer.fund(500n, kit.url(index));
+  const wallet = payingWallet(kit, "lender");
+  await wallet.fund(1_000n, kit.url(2));
+  await using lender = await Lender.start(kit, wallet, "leases.sqlite");
+  const { provider, journal } = lender;
+  const lockTo = wallet.keys.payment.publicKey;
+  const held = () => {
+    const nowMs = kit.clock.nowMs();
+    const known = heldBack(journal, nowMs);
+    const path = join(kit.directory, "leases.sqlite");
+    assert.deepEqual(heldBackIn(path, nowMs), known, "beside the one who writes it, too");
+    return [0, 1, 2].map((index) => known.get(kit.url(index)) ?? 0);
+  };
+  assert.deepEqual(held(), [0, 0, 0]);
+  assert.equal(
+    wordOf(await lender.spawn(ALICE, await tokenFrom(buyer, 60n, { lockTo }))),
+    "access",
+  );
+  assert.deepEqual(held(), [60, 0, 0]);
+  const token = await tokenFrom(buyer, 100n, { lockTo, mint: kit.url(1) });
+  const lease = "container-1000";
+  const { publicKey: refundKey } = buyer.keys.payment;
+  assert.equal(wordOf(await provider.ask(ALICE, { type: "topup", lease, token })), "topup");
+  assert.deepEqual(held(), [60, 100, 0]);
+  kit.clock.jump(400_000);
+  assert.deepEqual(held(), [60, 100, 0], "its machine may have stood still since it was seen");
+  const answer = await provider.ask(ALICE, { type: "stop", lease, refundKey });
+  assert.ok(answer.type === "stop" && answer.refund !== undefined, JSON.stringify(answer));
+  const parts = answer.refund.token.split(" ").map((token) => decodeToken(token, (id) => id));
+  const sums = parts.map(({ mint, proofs }) => [
+    mint,
+    proofs.reduce((sum, { amount }) => sum + Number(amount), 0),
+  ]);
+  assert.deepEqual(sums, [[kit.url(1), 100], [kit.url(0), answer.refund.amountSat - 100]]);
+  assert.ok(answer.refund.amountSat > 130 && answer.refund.amountSat <= 140);
+  assert.deepEqual(held(), [0, 0, 0]);
 });

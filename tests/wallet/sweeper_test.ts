@@ -69,8 +69,8 @@ Deno.test("Sweeper leaves what is held back at its mint, which pays it back ther
   assert.ok(await freeAt(wallet, kit.url(1)) < 1_000);
   const plan = await wallet.plan({ acceptedMints: [kit.url()], amountSat: kept - 2_000 });
   assert.equal(plan.kind, "insufficient", "it pays for nothing, either");
-  const sources = [{ mint: kit.url() }];
-  const refunded = await till.refund({ id: "lease:1", amountSat: 3_000, sources }, { signal });
+  const request = { id: "lease:1", amountSat: 3_000, mint: kit.url() };
+  const refunded = await till.refund(request, { signal });
   assert.equal(refunded.status === "refunded" && refunded.amountSat, 3_000);
   assert.equal(refunded.status === "refunded" && tokenMetadata(refunded.token).mint, kit.url());
   held.clear();

@@ -6,7 +6,6 @@
  * May import what the wallet may.
  */
 export type { InspectedToken } from "./inspect_token.ts";
-export type { RefundSource } from "./refund_source.ts";
 export { TillRefusal, type TillRefusalCode } from "./refusal.ts";
 export { type PaidBack, type Redemption, Till, type TillOptions } from "./till.ts";
 export { type TokenEvidence, tokenEvidence } from "./token_evidence.ts";

@@ -5,8 +5,8 @@
  *     redeem: taken in (journal) ─▶ swapped at its mint ─▶ redeemed, or refused: spent elsewhere
  *     refund: begun (journal) ─▶ swapped ─▶ token, the same each time it is asked for
  *
- * A refund is one token, of a mint that paid in: whoever paid takes its ecash, and nobody gets better
- * ecash back than was brought.
+ * A refund is ecash of the mint that paid in: whoever paid takes it, and nobody gets better ecash back
+ * than was brought.
  */
 import { createHash } from "node:crypto";
 import type { Sha256 } from "../../src/core/hash.ts";
@@ -32,7 +32,7 @@ import {
   REFUND_SHORT_RETRY_MS,
   REFUND_SHORT_RETRY_MS_MAX,
 } from "./limits.ts";
-import { chooseSource, type RefundSource } from "./refund_source.ts";
+import { payableNow } from "./payable.ts";
 import type { TillRefusalCode } from "./refusal.ts";
 
 /** What became of a redemption. */
@@ -182,9 +182,9 @@ export class Till {
   }
 
   /**
-   * Pays back out of one of `sources`, the best first: those that paid in. What the fee takes is ours to
-   * bear while there is something to spare; else the token is worth that much less. The same id gives
-   * the same token. One that is locked comes back here when nobody redeemed it in a year.
+   * Pays back in ecash of `mint`, which paid in. The fee is ours to bear while there is something to
+   * spare besides `owedSat`, what others are owed there; else the token is worth that much less. The
+   * same id gives the same token. One that is locked comes back here when nobody redeemed it in a year.
    *
    * @throws {SeedmintError} `storage`, `no-space`
    * @throws `signal.reason`
@@ -194,7 +194,8 @@ export class Till {
       readonly id: string;
       readonly amountSat: number;
       readonly lockTo?: string;
-      readonly sources: readonly RefundSource[];
+      readonly mint: string;
+      readonly owedSat?: number;
     },
     options: { readonly signal: AbortSignal },
   ): Promise<PaidBack> {
@@ -279,43 +280,38 @@ export class Till {
   ): Promise<PaidBack> {
     const { store } = this.#context;
     const parent = `till-refund:${request.id}`;
-    // One that failed moved nothing: it is begun anew, perhaps at another mint.
+    // One that failed moved nothing: it is begun anew.
     const begun = store.operations({ parent, kind: "send" })
       .find(({ status }) => status !== "failed") ?? await this.#begin(request, parent, signal);
     return "kind" in begun ? await this.#finish(request.id, begun, signal) : begun;
   }
 
   async #begin(
-    { id, amountSat, lockTo, sources }: Parameters<Till["refund"]>[0],
+    request: Parameters<Till["refund"]>[0],
     parent: string,
     signal: AbortSignal,
   ): Promise<Operation | PaidBack> {
-    const locktimeS = Math.floor(this.#context.clock.nowMs() / 1000) + REFUND_LOCK_S;
-    const lock = lockTo === undefined ? undefined : { publicKey: lockTo, locktimeS };
+    const { id, amountSat, lockTo, owedSat = 0 } = request;
+    const mint = request.mint as MintUrl;
+    const isLocked = lockTo !== undefined;
     // Asked before anything is written: one that cannot be paid for months leaves no rows.
-    const choice = await chooseSource(
+    const amount = await payableNow(
       this.#context,
-      { amount: BigInt(amountSat), lock, sources },
+      { mint, amount: BigInt(amountSat), isLocked, owed: BigInt(owedSat) },
       { signal },
     );
-    switch (choice.status) {
-      case "dust":
-        return choice;
-      case "short":
-        return this.#short(
-          id,
-          `${amountSat} sat: ${choice.reason}; bring ecash there with wallet fund or wallet swap`,
-        );
-      case "found":
-        return await beginSend(this.#context, {
-          mint: choice.mint,
-          amount: choice.amount,
-          parent,
-          ...(lock === undefined ? {} : { lock }),
-        });
-      default:
-        return choice satisfies never;
+    if (typeof amount === "string") {
+      const advice = "bring ecash there with wallet fund or wallet swap";
+      return this.#short(id, `${amountSat} sat of ${mint}: ${amount}; ${advice}`);
     }
+    if (amount < 1n) return { status: "dust" };
+    const locktimeS = Math.floor(this.#context.clock.nowMs() / 1000) + REFUND_LOCK_S;
+    return await beginSend(this.#context, {
+      mint,
+      amount,
+      parent,
+      ...(isLocked ? { lock: { publicKey: lockTo, locktimeS } } : {}),
+    });
   }
 
   async #finish(refundId: string, begun: Operation, signal: AbortSignal): Promise<PaidBack> {

@@ -3,14 +3,22 @@
  * and how much of that is not delivered yet. The wallet holds it back from whatever it does by itself.
  */
 import { LeaseJournal, leftMsat, type Payment } from "../../../../provisioning/leases/mod.ts";
-import type { RefundSource } from "../../../../wallet/till/mod.ts";
+
+/** What is paid back in the ecash of one mint. */
+export interface RefundPart {
+  /** As the till is asked for it: of a refund in one part, the refund's own id. */
+  readonly id: string;
+  readonly mint: string;
+  readonly amountSat: number;
+  /** What others are owed there, in sat. */
+  readonly owedSat: number;
+}
 
 /** One refund that may come. */
 interface Debt {
-  /** The refund's id, as the till is asked for it. */
   readonly id: string;
   readonly amountSat: number;
-  /** What each mint paid in, the largest first: one token pays back, and it holds most likely enough. */
+  /** What each mint paid in, the largest first: mostly that is enough. */
   readonly paid: readonly (readonly [mint: string, amountSat: number])[];
 }
 
@@ -21,15 +29,9 @@ export function heldBack(
   besides?: string,
 ): ReadonlyMap<string, number> {
   const held = new Map<string, number>();
-  for (const { id, amountSat, paid } of debts(journal, nowMs)) {
-    if (id === besides) continue;
-    let leftSat = amountSat;
-    for (const [index, [mint, paidSat]] of paid.entries()) {
-      // The first is to pay all of it, the others keep what they paid for it until it can.
-      const heldSat = index === 0 ? amountSat : Math.min(paidSat, leftSat);
-      held.set(mint, (held.get(mint) ?? 0) + heldSat);
-      leftSat = Math.max(0, leftSat - paidSat);
-    }
+  for (const debt of debts(journal, nowMs)) {
+    if (debt.id === besides) continue;
+    for (const [mint, sat] of parts(debt)) held.set(mint, (held.get(mint) ?? 0) + sat);
   }
   return held;
 }
@@ -40,15 +42,33 @@ export function heldBackIn(journalPath: string, nowMs: number): ReadonlyMap<stri
   return heldBack(journal, nowMs);
 }
 
-/** The mints that a refund may come from, and what else is owed there. */
-export function refundSources(
+/**
+ * What a refund of a lease or a top-up that has ended comes to, by mint. The same refund has the same
+ * parts each time: nothing is paid in for what has ended.
+ */
+export function refundParts(
   journal: LeaseJournal,
-  refundId: string,
+  refund: { readonly id: string; readonly amountSat: number },
   nowMs: number,
-): readonly RefundSource[] {
-  const debt = debts(journal, nowMs).find(({ id }) => id === refundId);
-  const others = heldBack(journal, nowMs, refundId);
-  return (debt?.paid ?? []).map(([mint]) => ({ mint, owedSat: others.get(mint) ?? 0 }));
+): readonly RefundPart[] {
+  const debt = debts(journal, nowMs).find(({ id }) => id === refund.id);
+  const others = heldBack(journal, nowMs, refund.id);
+  return parts({ ...refund, paid: debt?.paid ?? [] }).map(([mint, amountSat], index) => ({
+    id: index === 0 ? refund.id : `${refund.id}@${mint}`,
+    mint,
+    amountSat,
+    owedSat: others.get(mint) ?? 0,
+  }));
+}
+
+/** Each mint pays back no more than it paid in. */
+function parts({ amountSat, paid }: Debt): [mint: string, amountSat: number][] {
+  let leftSat = amountSat;
+  return paid.flatMap(([mint, paidSat]) => {
+    const sat = Math.min(paidSat, leftSat);
+    leftSat -= sat;
+    return sat === 0 ? [] : [[mint, sat]];
+  });
 }
 
 function debts({ leases, payments }: LeaseJournal, nowMs: number): Debt[] {

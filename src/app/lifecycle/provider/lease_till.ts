@@ -10,7 +10,7 @@ import {
   TillRefusal,
   tokenEvidence,
 } from "../../../../wallet/till/mod.ts";
-import { refundSources } from "./lease_debts.ts";
+import { refundParts } from "./lease_debts.ts";
 
 /** {@link Till} over the wallet. */
 export class LeaseTill implements Till {
@@ -67,8 +67,28 @@ export class LeaseTill implements Till {
     options: { readonly signal: AbortSignal },
   ): Promise<Refunded> {
     if (request.amountSat < 1) return { status: "dust" };
-    const sources = refundSources(this.#journal, request.id, this.#clock.nowMs());
-    return await this.#till.refund({ ...request, sources }, options);
+    const parts = refundParts(this.#journal, request, this.#clock.nowMs());
+    if (parts.reduce((sum, part) => sum + part.amountSat, 0) < request.amountSat) {
+      throw new SeedmintError(
+        "storage",
+        `Cannot pay ${request.amountSat} sat back: the journal of leases does not say which mints they came from; restore it from a backup`,
+      );
+    }
+    const paid = await Promise.all(
+      parts.map((part) => this.#till.refund({ ...request, ...part }, options)),
+    );
+    const waiting = paid.flatMap((one) => one.status === "pending" ? [one.retryMs] : []);
+    // A part that was made is the same when the others are here, too.
+    if (waiting.length > 0) return { status: "pending", retryMs: Math.max(...waiting) };
+    const tokens = paid.filter((one) => one.status === "refunded");
+    const [first] = tokens;
+    if (first === undefined) return { status: "dust" };
+    return {
+      status: "refunded",
+      token: tokens.map(({ token }) => token).join(" "),
+      amountSat: tokens.reduce((sum, { amountSat }) => sum + amountSat, 0),
+      mint: first.mint,
+    };
   }
 
   /** Y of each proof that a redeemed token had, for receipts. */
