@@ -58,7 +58,9 @@ test("a lease cannot get out, whatever its root tries", async (context) => {
   const { spec } = held;
   await context.step("nothing of the list succeeds", async () => {
     const codes = await Promise.all(
-      ATTEMPTS.map(async ({ what, line }) => [what, (await sh(spec, line)).exitCode] as const),
+      ATTEMPTS.filter(({ allowedOn = [] }) => !allowedOn.includes(engine)).map(async (
+        { what, line },
+      ) => [what, (await sh(spec, line)).exitCode] as const),
     );
     assert.deepEqual(codes.filter(([, code]) => code === 0), []);
   });
@@ -106,7 +108,7 @@ test("a lease reaches nothing that is private, of its host, for mail or for meta
 
 test("a lease has as many processes as it may have, and a fork bomb stays in it", async () => {
   await using held = await lease({
-    resources: { cpuMillicores: 2000, memoryMb: 512, diskMb: 32 },
+    resources: { cpuMillicores: 500, memoryMb: 512, diskMb: 32 },
   });
   const { leaseId } = held.spec;
   const forks = await sh(held.spec, FORKS_LINE);

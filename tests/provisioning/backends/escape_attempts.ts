@@ -13,10 +13,15 @@ export interface Attempt {
   readonly onHost?: string;
   /** A file that some kernels do not have: without it nobody can. */
   readonly needs?: string;
+  /** Engines whose leases may, within what they have. */
+  readonly allowedOn?: readonly string[];
 }
 
 /** A process of the host that no lease may see: whoever runs the attempts starts it before. */
 export const HOST_PROCESS = ["sleep", "98765"] as const;
+
+/** They let each container divide its own control group; its limits stay those of the whole. */
+const DIVIDING = ["lxd", "incus"];
 
 /** Takes what a file says, and writes it back. */
 const rewrite = (file: string) => `v=$(cat ${file}) && echo "$v" > ${file}`;
@@ -76,12 +81,14 @@ export const ATTEMPTS: readonly Attempt[] = [
     what: "make a control group (version 1)",
     line: "mkdir /sys/fs/cgroup/pids/try-$$ && busybox rmdir /sys/fs/cgroup/pids/try-$$",
     needs: "/sys/fs/cgroup/pids/cgroup.procs",
+    allowedOn: DIVIDING,
   },
   {
     what: "make a control group (version 2)",
     line: "test -e /sys/fs/cgroup/cgroup.procs && mkdir /sys/fs/cgroup/try-$$ && " +
       "busybox rmdir /sys/fs/cgroup/try-$$",
     needs: "/sys/fs/cgroup/cgroup.procs",
+    allowedOn: DIVIDING,
   },
   {
     what: "name a release agent",

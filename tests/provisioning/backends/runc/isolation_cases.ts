@@ -1,13 +1,12 @@
 /** What a hostile lessee tries, on the real runc; started by backend_test.ts in namespaces of its own. */
 import assert from "node:assert/strict";
 import { PIDS_MAX } from "../../../../provisioning/backends/host/mod.ts";
-import type { InstanceSpec } from "../../../../provisioning/ports.ts";
 import { systemClock } from "../../../../src/host/system.ts";
 import { busyboxImage } from "../../../support/provisioning/busybox_image.ts";
 import { ATTEMPTS, FORKS_LINE } from "../escape_attempts.ts";
 import { asHostRoot, hostRootMissing, startHostProcess } from "../host_root.ts";
 import { skippedFor } from "./lab.ts";
-import { host, LeaseWorld } from "./lease_world.ts";
+import { firstPid, host, LeaseWorld } from "./lease_world.ts";
 
 /** The number that the host knows a process by; it is found by its arguments. */
 async function hostPidOf(...argv: readonly string[]): Promise<number> {
@@ -28,12 +27,6 @@ async function readGroup(pid: number, controller: string, file: string): Promise
     ? `/sys/fs/cgroup${groups.find(([, names]) => names === "")![2]}`
     : `/sys/fs/cgroup/${first[1]}${first[2]}`;
   return (await Deno.readTextFile(`${path}/${file}`)).trim();
-}
-
-/** The number that the host knows a lease's first process by. */
-async function firstPid(world: LeaseWorld, spec: InstanceSpec): Promise<number> {
-  const state = await host("runc", "--root", `${world.stateDir}/runc`, "state", spec.leaseId);
-  return (JSON.parse(state) as { readonly pid: number }).pid;
 }
 
 Deno.test("a lease cannot get out, whatever its root tries", async (context) => {
@@ -87,7 +80,7 @@ Deno.test({
 
 Deno.test("a lease has as many processes as it may have, and a fork bomb stays in it", async () => {
   await using world = await LeaseWorld.open();
-  const spec = await world.lease({ resources: { cpuMillicores: 2000, memoryMb: 512, diskMb: 32 } });
+  const spec = await world.lease({ resources: { cpuMillicores: 500, memoryMb: 512, diskMb: 32 } });
   assert.equal(await readGroup(await firstPid(world, spec), "pids", "pids.max"), String(PIDS_MAX));
   const forks = await world.sh(spec, FORKS_LINE);
   assert.match(forks.stderr, /can't fork/);

@@ -68,6 +68,12 @@ export function optionsFor(stateDir: string, more: Partial<RuncOptions> = {}): R
   };
 }
 
+/** The number that the host knows a lease's first process by. */
+export async function firstPid(world: LeaseWorld, spec: InstanceSpec): Promise<number> {
+  const state = await host("runc", "--root", `${world.stateDir}/runc`, "state", spec.leaseId);
+  return (JSON.parse(state) as { readonly pid: number }).pid;
+}
+
 /** Runs a program of the host. @returns What it printed. @throws {Error} If it fails. */
 export async function host(program: string, ...args: string[]): Promise<string> {
   const { code, stdout, said } = await run(program, args);
