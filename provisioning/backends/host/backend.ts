@@ -332,10 +332,13 @@ export class HostBackend implements Backend {
   async repair(): Promise<readonly string[]> {
     const { state, said } = await this.#network.repair();
     const lines = [...said];
+    const ports = new Set<number>();
     for (const leaseId of await this.#leaseIds()) {
       try {
         const record = await readRecord(this.#paths(leaseId).folder);
-        if (record?.phase !== "made") continue;
+        if (record === undefined) continue;
+        ports.add(record.hostPort);
+        if (record.phase !== "made") continue;
         const { hasRules, hasLink } = await this.#network.presenceOf(record, state);
         if ((hasRules && hasLink) || !await this.#reconnect(leaseId)) continue;
         lines.push(`${leaseId} ran without its packet rules or its link; they are back`);
@@ -343,6 +346,8 @@ export class HostBackend implements Backend {
         lines.push(`The network of ${leaseId} cannot be put back: ${messageOf(error)}`);
       }
     }
+    // Whose record cannot be read may have any port.
+    if (lines.length === said.length) await this.#network.sweep(state, ports);
     return lines;
   }
 

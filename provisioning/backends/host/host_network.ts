@@ -3,7 +3,7 @@ import type { Clock } from "../../../src/core/ports.ts";
 import type { StartOptions } from "./containers.ts";
 import { closeFirewall, openFirewall } from "./firewall.ts";
 import { forwardingProblem } from "./forward_probe.ts";
-import { connectLease, guardLease, restoreGuard } from "./network.ts";
+import { connectLease, disconnectLease, guardLease, restoreGuard } from "./network.ts";
 import { leaseLink } from "./network_rules.ts";
 import { type NetworkState, networkState } from "./network_state.ts";
 import type { LeaseRecord } from "./records.ts";
@@ -26,6 +26,8 @@ export class HostNetwork {
   };
   /** Whether leases are started here, so that the host's firewall is to stay open for them. */
   #isLending = false;
+  /** Ports that had rules and no lease at the last look. */
+  #strays: ReadonlySet<number> = new Set();
 
   constructor(
     options: {
@@ -74,6 +76,18 @@ export class HostNetwork {
       said.push(`The firewall lets packets of leases through now: ${chain}`);
     }
     return { state, said };
+  }
+
+  /** Removes rules of ports that no lease here has: nobody else's, where they have no link. */
+  async sweep(state: NetworkState, ports: ReadonlySet<number>): Promise<void> {
+    const strays = state.leasePorts.filter((port) =>
+      !ports.has(port) && !state.devices.has(leaseLink(port).device)
+    );
+    for (const port of strays) {
+      // Not at first sight: its lease may just have ended, and another be about to get the port.
+      if (this.#strays.has(port)) await disconnectLease(port);
+    }
+    this.#strays = new Set(strays);
   }
 
   /** Why leases would not be reached or reach nothing, with what to do. */

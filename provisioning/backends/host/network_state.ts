@@ -14,6 +14,8 @@ export interface ForwardChain {
 export interface NetworkState {
   /** Names of tables of packet rules. */
   readonly tables: ReadonlySet<string>;
+  /** Ports of the host whose leases have, or had, rules. */
+  readonly leasePorts: readonly number[];
   /** Names of devices. */
   readonly devices: ReadonlySet<string>;
   /** Those of others, whoever made them. */
@@ -36,7 +38,7 @@ export async function networkState(): Promise<NetworkState> {
 }
 
 /** Reads the answer of `nft -j list chains`. Pure. */
-export function chainsOf(json: string): Pick<NetworkState, "tables" | "forwardChains"> {
+export function chainsOf(json: string): Omit<NetworkState, "devices"> {
   const { nftables } = JSON.parse(json) as {
     readonly nftables: readonly {
       readonly chain?: {
@@ -58,7 +60,11 @@ export function chainsOf(json: string): Pick<NetworkState, "tables" | "forwardCh
     if (OWN_TABLE.test(table) || !NAME.test(table) || !NAME.test(name)) continue;
     forwardChains.push({ family, table, name, isClosed: policy === "drop" });
   }
-  return { tables, forwardChains };
+  const leasePorts = [...tables].flatMap((table) => {
+    const [, port] = /^seedmint_(\d+)$/.exec(table) ?? [];
+    return port === undefined ? [] : [Number(port)];
+  });
+  return { tables, leasePorts, forwardChains };
 }
 
 /** Reads `/proc/net/dev`. Pure. */

@@ -137,6 +137,14 @@ Deno.test("a port that another provider of the host lends is refused, and stays 
   const target = { host: "127.0.0.1", port: spec.ssh.hostPort };
   assert.match(await readBanner(target, { clock: systemClock }), /^SSH-2\.0-/);
   assert.deepEqual(await one.backend.repair(), []);
+  // Of a lease whose folder was lost, and whose container with it: it holds its port no longer.
+  const lost = taken.ssh.hostPort + 1;
+  await host("nft", "add", "table", "inet", `seedmint_${lost}`);
+  await host("nft", "add", "chain", "inet", `seedmint_${lost}`, "input");
+  for (const _ of ["seen", "swept"]) assert.deepEqual(await other.backend.repair(), []);
+  const tables = await host("nft", "list", "tables");
+  assert.match(tables, new RegExp(`seedmint_${spec.ssh.hostPort}$`, "m"));
+  assert.doesNotMatch(tables, new RegExp(`seedmint_${lost}$`, "m"));
 });
 
 /** A program without libraries, in the machine's own words. */

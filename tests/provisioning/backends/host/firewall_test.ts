@@ -22,8 +22,9 @@ Deno.test("chainsOf() finds tables, and the chains of others that forwarded pack
     { chain: { family: "inet", table: "seedmint_31001", name: "forward", ...base } },
     { chain: { family: "ip", table: "odd; flush ruleset", name: "x", ...base, policy: "drop" } },
   ];
-  const { tables, forwardChains } = chainsOf(JSON.stringify({ nftables }));
+  const { tables, leasePorts, forwardChains } = chainsOf(JSON.stringify({ nftables }));
   assert.ok(tables.has("seedmint_31001"));
+  assert.deepEqual(leasePorts, [31_001]);
   assert.deepEqual(forwardChains, [
     { family: "ip", table: "filter", name: "FORWARD", isClosed: true },
     { family: "inet", table: "firewalld", name: "fwd", isClosed: false },
