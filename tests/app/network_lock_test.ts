@@ -8,11 +8,11 @@ Deno.test({
   name: "lockNetwork() lets one provider lend in a network, and says what another can do" +
     (isLinux ? "" : " (skipped: Linux is needed)"),
   ignore: !isLinux,
-  fn() {
+  async fn() {
     // Of this test alone: a provider may run here.
-    const name = `\0seedmint-${crypto.randomUUID()}`;
+    const folder = await Deno.makeTempDir({ prefix: "seedmint-lock-" });
     const take = (providerBackend: "runc" | "docker" | "kubernetes") =>
-      lockNetwork({ providerBackend }, name);
+      lockNetwork({ providerBackend }, folder);
     {
       using _held = take("runc");
       const isLocked = (error: unknown) =>
@@ -20,6 +20,12 @@ Deno.test({
       assert.throws(() => take("docker"), isLocked);
       using _elsewhere = take("kubernetes");
     }
-    using _again = take("docker");
+    {
+      using _again = take("docker");
+      const [{ name }] = await Array.fromAsync(Deno.readDir(folder)) as [Deno.DirEntry];
+      assert.match(name, /^seedmint-lending-\d+\.lock$/);
+      assert.equal((await Deno.stat(`${folder}/${name}`)).mode! & 0o777, 0o600);
+    }
+    await Deno.remove(folder, { recursive: true });
   },
 });

@@ -2,29 +2,32 @@
  * One provider in each network namespace: links, addresses and packet rules of leases are named by their
  * ports, so that two would take down what the other one put up.
  */
-import { SeedmintError } from "../../../core/errors.ts";
+import { isSeedmintError, SeedmintError } from "../../../core/errors.ts";
+import { ProcessLock } from "../../../sqlite/mod.ts";
 import type { Config } from "../../config/settings.ts";
 import { isRemote } from "./backend.ts";
 
-/** An abstract socket (unix(7)): the kernel keeps one of a name in each network namespace. */
-const NAME = "\0seedmint-lending";
+/** Of root alone, as lending is: nobody else can hold the lock to keep a provider from lending. */
+const FOLDER = "/run";
 
 /**
  * Takes the network for leases until it is disposed of, or this process dies.
  *
+ * @param folder Where the lock is kept, the same for all namespaces of a machine.
  * @throws {SeedmintError} `locked` if another provider has it.
  */
 export function lockNetwork(
   config: Pick<Config, "providerBackend">,
-  name: string = NAME,
+  folder: string = FOLDER,
 ): Disposable {
   // Other machines have networks of their own, and engines of this one run on Linux alone.
   if (isRemote(config) || Deno.build.os !== "linux") return { [Symbol.dispose]: () => {} };
+  // As in net:[4026531840].
+  const [, namespace] = /^net:\[(\d+)\]$/.exec(Deno.readLinkSync("/proc/self/ns/net")) ?? [];
   try {
-    const listener = Deno.listen({ transport: "unix", path: name });
-    return { [Symbol.dispose]: () => listener.close() };
+    return ProcessLock.take(`${folder}/seedmint-lending-${namespace}.lock`, "the network");
   } catch (error) {
-    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    if (!isSeedmintError(error, "locked")) throw error;
     throw new SeedmintError(
       "locked",
       "Cannot lend compute: another provider lends in this network, and the two would take down each " +
