@@ -31,8 +31,8 @@ export interface StoryEntry {
   readonly detail?: string;
 }
 
-/** Events that are too frequent to be told. */
-const UNTOLD: ReadonlySet<string> = new Set(["seen", "stood", "shift"]);
+/** Events that are too frequent to be told, or tell nothing. */
+const UNTOLD: ReadonlySet<string> = new Set(["try", "seen", "stood", "shift"]);
 
 /** The tables `leases`, `ports` and `story`. */
 export class LeaseTable {
