@@ -5,6 +5,7 @@ import { check, finish, skip } from "../blossom/suite.ts";
 import type { EngineName } from "./backends.ts";
 import { type RunningEngine, startEngine } from "./daemons.ts";
 import { furnish } from "./lab.ts";
+import { repairCase } from "./repair_case.ts";
 import { restartCase } from "./restart_case.ts";
 
 /** Two run at a time, one of each row after the other. */
@@ -37,6 +38,10 @@ async function runEngine(name: EngineName): Promise<void> {
   await check(
     `${name} keeps leases over its own restart, and is unknown meanwhile`,
     () => restartCase(engine, join(directory, `leases-${name}-restart`)),
+  );
+  await check(
+    `${name} has leases whose network was taken away, or whose start was cut off, put right`,
+    () => repairCase(engine, join(directory, `leases-${name}-repair`)),
   );
   await engine.stop();
 }
