@@ -225,6 +225,18 @@ Deno.test("what is less than the shortest lease after the mint's fee comes back"
   assert.equal(world.till.balanceSat, 0);
 });
 
+Deno.test("a lease that fails at a mint with fees pays them out of what comes back, where nothing else is", async () => {
+  await using world = new LeaseWorld();
+  world.till.sendFeeSat = 2;
+  world.answersSsh = false;
+  await using one = await world.start();
+  const refundKey = `02${"77".repeat(32)}`;
+  const answer = await world.ask(one, ALICE, spawn(safeToken("s1", 180), { refundKey }));
+  assert.equal(assertError(answer, "backend_error").refund?.amountSat, 178);
+  assert.equal(world.till.balanceSat, 0);
+  assert.deepEqual(one.provider.leases().map(({ state }) => state), ["refunded"]);
+});
+
 Deno.test("a mint that does not answer costs the lease its room, and what it gives later comes back", async () => {
   await using world = new LeaseWorld();
   world.till.isReachable = false;

@@ -42,12 +42,25 @@ export function bareToken(secret: string, amountSat: number): string {
   return playToken({ secret, amountSat, hasValidDleq: true });
 }
 
+/** What was paid back. */
+export interface PlayRefund {
+  readonly token: string;
+  readonly askedSat: number;
+  /** What the token is worth: `askedSat`, or less by its fee. */
+  readonly amountSat: number;
+  readonly feeSat: number;
+  readonly mint: string;
+  readonly lockTo?: string;
+}
+
 /** A till in memory. It outlives the provider, as a wallet and its mints do. */
 export class MemoryTill implements Till {
   mints: readonly string[] = [PLAY_MINT];
   readonly paymentKey = PAYMENT_KEY;
   /** Taken off each token. */
   feeSat = 0;
+  /** What its mint takes for sending ecash that is locked. */
+  sendFeeSat = 0;
   /** Whether the mint answers; nothing is known while it does not. */
   isReachable = true;
   /** Whether paying back works. */
@@ -56,7 +69,9 @@ export class MemoryTill implements Till {
   readonly refusals = new Map<string, TokenRefusal>();
   /** What was redeemed, by token. */
   readonly redeemed = new Map<string, number>();
-  readonly refunds = new Map<string, { amountSat: number; lockTo?: string; token: string }>();
+  readonly refunds = new Map<string, PlayRefund>();
+  /** What is here, by mint: a refund is ecash of one of them. */
+  readonly #holdings = new Map<string, number>();
   /** Questions to the mint. */
   redeemCount = 0;
 
@@ -100,6 +115,7 @@ export class MemoryTill implements Till {
     }
     const amountSat = read.amountSat - this.feeSat;
     this.redeemed.set(request.id, amountSat);
+    this.#move(read.mint ?? PLAY_MINT, amountSat);
     return Promise.resolve({ status: "redeemed", amountSat, feeSat: this.feeSat });
   }
 
@@ -107,26 +123,48 @@ export class MemoryTill implements Till {
     request: { readonly id: string; readonly amountSat: number; readonly lockTo?: string },
   ): Promise<Refunded> {
     if (!this.canRefund) return Promise.resolve({ status: "pending", retryMs: 1000 });
-    const known = this.refunds.get(request.id);
-    if (known !== undefined && known.amountSat !== request.amountSat) {
-      throw new Error(`Refund ${request.id} asked for two amounts`);
+    const { id, ...asked } = request;
+    const known = this.refunds.get(id);
+    if (known !== undefined && known.askedSat !== asked.amountSat) {
+      throw new Error(`Refund ${id} asked for two amounts`);
     }
-    const token = `cashuR${request.id}`;
-    const { id, ...rest } = request;
-    this.refunds.set(id, { ...rest, token });
-    return Promise.resolve({
-      status: "refunded",
+    const refund = known ?? this.#pay(`cashuR${id}`, asked);
+    if (refund === "short") return Promise.resolve({ status: "pending", retryMs: 1000 });
+    if (refund === "dust") return Promise.resolve({ status: "dust" });
+    this.refunds.set(id, refund);
+    const { token, amountSat, mint } = refund;
+    return Promise.resolve({ status: "refunded", token, amountSat, mint });
+  }
+
+  /** As the wallet does: the fee is taken off where nothing else is there. */
+  #pay(
+    token: string,
+    { amountSat: askedSat, lockTo }: { readonly amountSat: number; readonly lockTo?: string },
+  ): PlayRefund | "short" | "dust" {
+    const found = [...this.#holdings].find(([, heldSat]) => heldSat >= askedSat);
+    if (found === undefined) return "short";
+    const [mint, heldSat] = found;
+    const feeSat = lockTo === undefined ? 0 : this.sendFeeSat;
+    const amountSat = Math.min(askedSat, heldSat - feeSat);
+    if (amountSat < 1) return "dust";
+    this.#move(mint, -amountSat - feeSat);
+    return {
       token,
-      amountSat: request.amountSat,
-      mint: PLAY_MINT,
-    });
+      askedSat,
+      amountSat,
+      feeSat,
+      mint,
+      ...(lockTo === undefined ? {} : { lockTo }),
+    };
+  }
+
+  #move(mint: string, sat: number): void {
+    this.#holdings.set(mint, (this.#holdings.get(mint) ?? 0) + sat);
   }
 
   /** What is kept: redeemed and not paid back. */
   get balanceSat(): number {
-    const sum = (amounts: Iterable<number>) => [...amounts].reduce((total, one) => total + one, 0);
-    return sum(this.redeemed.values()) -
-      sum([...this.refunds.values()].map((refund) => refund.amountSat));
+    return [...this.#holdings.values()].reduce((total, sat) => total + sat, 0);
   }
 }
 
