@@ -148,6 +148,31 @@ Deno.test("a refund comes in once, however often it is handed in", async () => {
   assert.equal(await balance(lessee.wallet), arrived);
 });
 
+Deno.test("a refund in ecash of two mints comes in whole, also when one of them was away at first", async () => {
+  await using kit = await startKit({ mints: 2 });
+  await using provider = await party(kit, "provider", { sat: 300 });
+  await using lessee = await party(kit, "lessee");
+  const tokens: string[] = [];
+  for (const index of [0, 1]) {
+    const part = await provider.purse.pay({
+      ...{ id: `part ${index}`, mints: [kit.url(index)], amountSat: 32 * (1 + index) },
+      ...{ lockTo: lessee.key, payee: PAYEE },
+    }, { signal });
+    assert.ok(part.status === "ready");
+    tokens.push(part.token);
+  }
+  const refund = tokens.join(" ");
+  await kit.mints[1]!.admin.offline(true);
+  const isPassing = (error: unknown) => isSeedmintError(error) && error.code !== "denied";
+  await assert.rejects(lessee.purse.receive(refund, { signal }), isPassing);
+  await kit.mints[1]!.admin.offline(false);
+  assert.equal(await lessee.purse.receive(refund, { signal }), 96);
+  assert.equal(await lessee.purse.receive(refund, { signal }), 96);
+  assert.equal(await balance(lessee.wallet), 96);
+  const half = `cashuBnonsense ${tokens[0]}`;
+  assert.equal(await lessee.purse.receive(half, { signal }), 32, "what is worth something counts");
+});
+
 Deno.test("a refund that is worth nothing is told from one that has to wait", async () => {
   await using kit = await startKit({ mints: 2 });
   await using provider = await party(kit, "provider", { sat: 300 });
