@@ -50,7 +50,9 @@ export type Redeemed =
 export type Refunded =
   | {
     readonly status: "refunded";
+    /** One token; or one of each mint that paid in, with spaces between. */
     readonly token: string;
+    /** What they hold: what was asked for, or less by what a mint takes for sending. */
     readonly amountSat: number;
     readonly mint: string;
   }
@@ -113,7 +115,7 @@ export interface Purse {
     | { readonly status: "declined"; readonly reason: string }
   >;
   /**
-   * Takes a refund in; the same token gives the same outcome, so it can be asked again after a crash.
+   * Takes a refund in, of one token or several; the same text gives the same outcome, so it can be asked again after a crash.
    *
    * @returns What arrived, in sat.
    * @throws {SeedmintError} `denied` or `invalid` if the token is worth nothing to us: spent, forged,

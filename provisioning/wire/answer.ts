@@ -12,6 +12,7 @@ export interface AnswerOptions {
 
 /** Money that comes back with an answer. Secret: whoever reads the token has it. */
 export interface Refund {
+  /** One token; or one of each mint that paid in, with spaces between. */
   readonly token: string;
   readonly amountSat: number;
 }
