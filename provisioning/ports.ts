@@ -115,7 +115,8 @@ export interface Purse {
     | { readonly status: "declined"; readonly reason: string }
   >;
   /**
-   * Takes a refund in, of one token or several; the same text gives the same outcome, so it can be asked again after a crash.
+   * Takes a refund in, of one token or several; the same text gives the same outcome, so it can be
+   * asked again after a crash.
    *
    * @returns What arrived, in sat.
    * @throws {SeedmintError} `denied` or `invalid` if the token is worth nothing to us: spent, forged,
