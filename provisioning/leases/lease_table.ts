@@ -126,15 +126,23 @@ export class LeaseTable {
     ).map(leaseIn);
   }
 
-  /** How many leases of `owner`, or of anybody, something will still happen to. */
-  openCount(owner?: string): number {
-    const row = owner === undefined
-      ? this.#database.get("SELECT count(*) AS count FROM leases WHERE is_open = 1")
-      : this.#database.get(
-        "SELECT count(*) AS count FROM leases WHERE is_open = 1 AND owner = ?",
+  /** How many leases something will still happen to. */
+  openCount(): number {
+    return countIn(
+      this.#database.get("SELECT count(*) AS count FROM leases WHERE is_open = 1")!,
+      "count",
+    );
+  }
+
+  /** How many leases of `owner` hold capacity; those that only wait for a refund do not. */
+  heldCount(owner: string): number {
+    return countIn(
+      this.#database.get(
+        "SELECT count(*) AS count FROM leases WHERE holds = 1 AND owner = ?",
         owner,
-      );
-    return countIn(row!, "count");
+      )!,
+      "count",
+    );
   }
 
   countIn(state: LeaseState): number {

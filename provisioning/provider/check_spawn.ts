@@ -81,7 +81,7 @@ export function checkWelcome(owner: string, context: ProviderContext): void {
       { retryMs: waitMs },
     );
   }
-  if (journal.leases.openCount(owner) >= settings.leasesPerKeyMax) {
+  if (journal.leases.heldCount(owner) >= settings.leasesPerKeyMax) {
     throw new Refusal(
       "rate_limited",
       `This key has ${settings.leasesPerKeyMax} leases here already; end one first`,

@@ -15,8 +15,18 @@ export async function stepReady({ number }: Lease, context: StepContext): Promis
   const nowMs = time.nowMs();
   const lease = journal.leases.get(number);
   if (lease?.state !== "ready") return "again";
-  // Its time stands: the comparison starts it, moves its end, or gives it up.
-  if (lease.downSinceMs !== undefined) return { waitMs: PROVIDER_LIMITS.reconcileMs };
+  const { downSinceMs, seenMs } = lease;
+  if (downSinceMs !== undefined) {
+    const leftMs = downSinceMs + PROVIDER_LIMITS.downMaxMs + 2 * PROVIDER_LIMITS.reconcileMs -
+      nowMs;
+    // Its time stands: the comparison starts it, moves its end, or gives it up.
+    if (leftMs > 0) return { waitMs: Math.min(leftMs, PROVIDER_LIMITS.reconcileMs) };
+    // The comparison could not: the engine says nothing of it.
+    const message = "Its instance ended, and its engine cannot be asked";
+    const untilMs = seenMs ?? downSinceMs;
+    journal.leases.apply(number, { type: "end", reason: "lost", message, untilMs }, { nowMs });
+    return "again";
+  }
   const expiresMs = lease.expiresMs ?? nowMs;
   if (nowMs >= expiresMs) {
     const event = settings.graceMs > 0

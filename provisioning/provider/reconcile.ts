@@ -107,8 +107,10 @@ async function compare(
     const state = instance?.state ?? await backend.state(name);
     if (state === "unknown") return undefined;
     if (state === "absent") {
-      // The watchdog ended it at its time, as it should: its driver does the rest.
-      if (time.nowMs() >= (journal.leases.get(lease.number)?.expiresMs ?? 0)) return undefined;
+      // The watchdog ended it at its time, as it should: its driver does the rest. Not of one that is
+      // down, whose time stands.
+      const { downSinceMs, expiresMs = 0 } = journal.leases.get(lease.number) ?? lease;
+      if (downSinceMs === undefined && time.nowMs() >= expiresMs) return undefined;
       lose(lease, "Its instance is gone", parts);
       return "lost";
     }
@@ -152,7 +154,11 @@ async function revive(lease: Lease, parts: Parts): Promise<"lost" | "revived"> {
       return "lost";
     }
     // That the engine refuses is no end that the instance came to by itself.
-    journal.leases.apply(lease.number, { type: "stood", isCharged }, { nowMs: time.nowMs() });
+    const stood = { type: "stood", isCharged } as const;
+    const after = journal.leases.apply(lease.number, stood, { nowMs: time.nowMs() });
+    const endMs = after && instanceEndMs(after, settings);
+    // The watchdog must not take for over what only stands still. What failed is told below.
+    if (endMs !== undefined) await backend.extend(name, endMs).catch(() => {});
     throw error;
   }
   const event = { type: "revived", isCharged } as const;

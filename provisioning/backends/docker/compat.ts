@@ -147,6 +147,7 @@ export abstract class CompatEngine implements Engine {
         AttachStdout: false,
         AttachStderr: false,
         Cmd: command.args,
+        Env: command.env,
         User: `${command.uid}:${command.gid}`,
         WorkingDir: command.cwd,
       },

@@ -26,6 +26,7 @@ export async function runExec(
       AttachStdout: true,
       AttachStderr: true,
       Cmd: options.command,
+      Env: options.env,
       User: "0:0",
       WorkingDir: options.cwd,
     },

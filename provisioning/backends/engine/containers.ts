@@ -58,18 +58,15 @@ export class EngineContainers implements Containers {
     const { leaseId } = record;
     const { paths, imageRoot, idBase, guard } = options;
     const { order, command } = await readPlan(paths);
-    const begin = () => {
-      if (command === undefined) return;
-      const spawn = () => this.#engine.spawn(leaseId, command);
-      this.#commands.begin({ record, paths, spawn });
-    };
     const before = await this.#engine.look(leaseId);
     if (before.status === "running" || before.status === "paused") {
-      if (await readIfThere(noteOf(paths)) === String(before.pid)) return begin();
+      if (await readIfThere(noteOf(paths)) === String(before.pid)) {
+        return await this.beginCommand(record, options);
+      }
       // Cut off in its midst, or started by somebody else: how far it came nobody can tell.
       await this.end(leaseId);
     }
-    await this.#commands.renew(leaseId, paths);
+    await this.#commands.renew(leaseId, paths, command !== undefined);
     await mountRoot(paths, imageRoot, { idBase, guard });
     // Somebody removed the container; what it held is here.
     if (before.status === "none") {
@@ -95,11 +92,18 @@ export class EngineContainers implements Containers {
       // Not before it is known that it is kept apart.
       await options.connect(pid);
       await Deno.writeTextFile(noteOf(paths), String(pid));
-      begin();
+      await this.beginCommand(record, options);
     } catch (error) {
       await this.end(leaseId);
       throw error;
     }
+  }
+
+  async beginCommand(record: LeaseRecord, { paths }: Pick<StartOptions, "paths">): Promise<void> {
+    const { command } = await readPlan(paths);
+    if (command === undefined) return;
+    const spawn = () => this.#engine.spawn(record.leaseId, command);
+    this.#commands.begin({ record, paths, spawn });
   }
 
   look(leaseId: string): Promise<ContainerLook> {

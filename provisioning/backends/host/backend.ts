@@ -2,7 +2,6 @@
  * Leases on this machine, however their containers are run. All that is a lease's lies below one
  * directory of ours and outlives this process; another one finds it by its record.
  */
-import type { Clock, Random } from "../../../src/core/ports.ts";
 import { isSeedmintError, messageOf, SeedmintError } from "../../../src/core/errors.ts";
 import { diskOf, isThere, removeTree } from "../../machine/mod.ts";
 import type {
@@ -17,46 +16,25 @@ import type {
   Resources,
 } from "../../ports.ts";
 import { type ServerBundle, serverBundle } from "../../ssh/mod.ts";
-import { UnpackedImages, type UnpackOptions } from "../../unpack/mod.ts";
+import { UnpackedImages } from "../../unpack/mod.ts";
 import { checkLeaseId, checkPortsFree, checkSpec, isLeaseId } from "./check_spec.ts";
 import type { ContainerLook, Containers } from "./containers.ts";
 import { logPath, unmountDisk } from "./disk.ts";
 import { NAME_SERVERS } from "./inside.ts";
+import { isCommandDue } from "./image_commands.ts";
 import { type LeasePaths, leasePaths, makeInstance } from "./instance.ts";
 import { withLease } from "./lease_lock.ts";
 import { LOG_LINES_MAX } from "./limits.ts";
 import { tailOf } from "./log_tail.ts";
 import { machineCapacity, machineProblem } from "./machine_facts.ts";
 import { HostNetwork } from "./host_network.ts";
+import type { HostOptions } from "./host_options.ts";
 import { checkLinkFree, disconnectLease, trafficOf } from "./network.ts";
 import { isRecordOf, type LeaseRecord, readRecord, writeRecord } from "./records.ts";
 import { raiseSharedLimits } from "./shared_limits.ts";
 import { summaries } from "./summaries.ts";
 
 const MIB = 1024 * 1024;
-
-/** How leases on this machine are run. */
-export interface HostOptions {
-  /** All that is kept; its path may hold letters, digits and `/._-` only. */
-  readonly stateDir: string;
-  /** Where lessees connect. */
-  readonly publicHost: string;
-  readonly clock: Clock;
-  readonly random: Random;
-  /** Resolvers of names, on public addresses: leases reach no others. */
-  readonly nameServers?: readonly string[];
-  /** Of one lease, each way. @default {BANDWIDTH_BYTES_PER_S} */
-  readonly bandwidthBytesPerS?: number;
-  /** The largest image, unpacked. @default {IMAGE_BYTES_MAX} */
-  readonly imageBytesMax?: number;
-  /**
-   * Images that leases are about to start on, beside those that they stand on: all others go when the disk
-   * is nearly full. Without it, none goes by itself.
-   */
-  readonly keptImages?: () => ReadonlySet<string>;
-  /** How the disk is looked at while an image is unpacked. @default {diskOf} */
-  readonly disk?: UnpackOptions["disk"];
-}
 
 /** Containers as a backend. */
 export class HostBackend implements Backend {
@@ -330,7 +308,7 @@ export class HostBackend implements Backend {
    * keeps the host closed, then rules, then links. A start that was cut off is finished.
    */
   async repair(): Promise<readonly string[]> {
-    const { state, said } = await this.#network.repair();
+    const { state, said } = await this.#network.repairGuard();
     const lines = [...said];
     const ports = new Set<number>();
     for (const leaseId of await this.#leaseIds()) {
@@ -340,15 +318,18 @@ export class HostBackend implements Backend {
         ports.add(record.hostPort);
         if (record.phase !== "made") continue;
         const { hasRules, hasLink } = await this.#network.presenceOf(record, state);
-        if ((hasRules && hasLink) || !await this.#reconnect(leaseId)) continue;
-        lines.push(`${leaseId} ran without its packet rules or its link; they are back`);
+        if (!(hasRules && hasLink) && await this.#reconnect(leaseId)) {
+          lines.push(`${leaseId} ran without its packet rules or its link; they are back`);
+        }
+        if (await isCommandDue(this.#paths(leaseId))) await this.#beginCommand(leaseId);
       } catch (error) {
         lines.push(`The network of ${leaseId} cannot be put back: ${messageOf(error)}`);
       }
     }
     // Whose record cannot be read may have any port.
     if (lines.length === said.length) await this.#network.sweep(state, ports);
-    return lines;
+    // Last: what cannot be opened keeps nothing from being closed.
+    return [...lines, ...await this.#network.open(state)];
   }
 
   /** Leaves the leases running. */
@@ -374,6 +355,17 @@ export class HostBackend implements Backend {
       if ((await this.#network.presenceOf(record)).hasLink) return true;
       await network.connect((await this.#containers.look(leaseId)).pid);
       return true;
+    });
+  }
+
+  /** What a process that was killed, or that gave up waiting, has left to do. */
+  async #beginCommand(leaseId: string): Promise<void> {
+    const paths = this.#paths(leaseId);
+    await this.#hold(leaseId, async (guard) => {
+      const record = await readRecord(paths.folder);
+      const { status } = await this.#containers.look(leaseId);
+      if (record?.phase !== "made" || status !== "running") return;
+      await this.#containers.beginCommand(record, { paths, guard });
     });
   }
 

@@ -97,6 +97,8 @@ export interface Containers extends AsyncDisposable {
   make(spec: InstanceSpec, ground: Ground): Promise<void>;
   /** Mounts and starts it; fine when it runs, and a start that was cut off is begun again. */
   start(record: LeaseRecord, options: StartOptions): Promise<void>;
+  /** Starts the image's own command in a container that runs, unless it was, once SSH answers there. */
+  beginCommand(record: LeaseRecord, options: Pick<StartOptions, "paths" | "guard">): Promise<void>;
   look(leaseId: string): Promise<ContainerLook>;
   pause(leaseId: string): Promise<void>;
   resume(leaseId: string): Promise<void>;

@@ -5,7 +5,7 @@
 import type { Clock } from "../../../src/core/ports.ts";
 import { SeedmintError } from "../../../src/core/errors.ts";
 import { isThere, mustRun, runCommand } from "../../machine/mod.ts";
-import { CHECK_FAILED_CODE, CHECK_MS_MAX, UNMOUNT_RETRY_MS, UNMOUNT_TRIES_MAX } from "./limits.ts";
+import { CHECK_FAILED_CODES, CHECK_MS_MAX, UNMOUNT_RETRY_MS, UNMOUNT_TRIES_MAX } from "./limits.ts";
 
 /** Where the parts of a lease's disk are. */
 export interface DiskPaths {
@@ -93,7 +93,15 @@ async function checkDisk(file: string, { guard }: { readonly guard: string }): P
   if (await mustRun(["losetup", "-j", file], { guard }) !== "") return;
   const argv = ["e2fsck", "-p", file];
   const { exitCode, stdout } = await runCommand(argv, { guard, timeoutMs: CHECK_MS_MAX });
-  if (exitCode < CHECK_FAILED_CODE) return;
+  if (exitCode < CHECK_FAILED_CODES[0]) return;
+  if (!CHECK_FAILED_CODES.includes(exitCode)) {
+    // Ended by somebody, or never begun: that says nothing of the disk.
+    throw new SeedmintError(
+      "unavailable",
+      `Cannot mount the disk of a lease: e2fsck did not come to its end (code ${exitCode}); it is tried again`,
+      { retryable: true },
+    );
+  }
   throw new SeedmintError(
     "corrupt",
     `Cannot mount the disk of a lease: it is damaged beyond repair (e2fsck ended with code ${exitCode}: ${

@@ -65,17 +65,18 @@ export class HostNetwork {
     return { hasRules: tables.has(table), hasLink: devices.has(device) };
   }
 
-  /** Puts back what leases share. @returns What was found, and a line for each thing that was put back. */
-  async repair(): Promise<{ readonly state: NetworkState; readonly said: readonly string[] }> {
+  /** What is there now, after what keeps the host closed was put back, with a line if it was gone. */
+  async repairGuard(): Promise<{ readonly state: NetworkState; readonly said: readonly string[] }> {
     const state = await networkState();
-    const said: string[] = [];
-    if (await restoreGuard(state, this.#options.stateDir)) {
-      said.push("The rule that this host forwards for leases only was gone; it is back");
-    }
-    for (const chain of this.#isLending ? await openFirewall(state) : []) {
-      said.push(`The firewall lets packets of leases through now: ${chain}`);
-    }
-    return { state, said };
+    const isBack = await restoreGuard(state, this.#options.stateDir);
+    const said = ["The rule that this host forwards for leases only was gone; it is back"];
+    return { state, said: isBack ? said : [] };
+  }
+
+  /** Lets packets of leases through firewalls that came since. @returns A line for each. */
+  async open(state: NetworkState): Promise<readonly string[]> {
+    const opened = this.#isLending ? await openFirewall(state) : [];
+    return opened.map((chain) => `The firewall lets packets of leases through now: ${chain}`);
   }
 
   /** Removes rules of ports that no lease here has: nobody else's, where they have no link. */

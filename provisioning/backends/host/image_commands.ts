@@ -30,7 +30,10 @@ export class ImageCommands implements AsyncDisposable {
     this.#clock = options.clock;
   }
 
-  /** Starts a command in the background, unless that was done already; why it fails is told in the log. */
+  /**
+   * Starts a command in the background, unless that was done already; why it fails is told in the log, and
+   * it {@link isCommandDue} still.
+   */
   begin(command: ImageCommand): void {
     const { leaseId } = command.record;
     const waiting = this.#waiting.get(leaseId);
@@ -42,10 +45,11 @@ export class ImageCommands implements AsyncDisposable {
     this.#waiting.set(leaseId, { stop, done });
   }
 
-  /** For a container that is made anew: nothing of it was started. */
-  async renew(leaseId: string, paths: LeasePaths): Promise<void> {
+  /** For a container that is made anew: whether it has a command, that is to be started. */
+  async renew(leaseId: string, paths: LeasePaths, hasCommand: boolean): Promise<void> {
     this.stop(leaseId);
-    await removeTree(markIn(paths));
+    if (hasCommand) await Deno.writeTextFile(markIn(paths), "");
+    else await removeTree(markIn(paths));
   }
 
   /** Starts nothing more in a container that ends. */
@@ -61,12 +65,12 @@ export class ImageCommands implements AsyncDisposable {
 
   async #run({ record, paths, spawn }: ImageCommand, stopped: AbortSignal): Promise<void> {
     try {
-      // By a process of ours that was killed since.
-      if (await isThere(markIn(paths))) return;
+      // It was started, by a process of ours that was killed since.
+      if (!await isCommandDue(paths)) return;
       await this.#answers(record, stopped);
       if (stopped.aborted) return;
       await spawn();
-      await Deno.writeTextFile(markIn(paths), "");
+      await removeTree(markIn(paths));
     } catch (error) {
       if (stopped.aborted) return;
       const line = `${messageOf(error)}\n`;
@@ -89,6 +93,11 @@ export class ImageCommands implements AsyncDisposable {
   }
 }
 
+/** Whether a command is to be started still: by a process that was killed, or that gave up waiting. */
+export function isCommandDue(paths: LeasePaths): Promise<boolean> {
+  return isThere(markIn(paths));
+}
+
 function markIn(paths: LeasePaths): string {
-  return `${paths.folder}/command-begun`;
+  return `${paths.folder}/command-due`;
 }

@@ -36,8 +36,11 @@ export const LOG_LINES_MAX = 2000;
 /** Checking the file system of a lease after a power cut: a second for ten GiB, more on a slow disk. */
 export const CHECK_MS_MAX = 300_000;
 
-/** Exit codes of e2fsck from here on say that something is still wrong: e2fsck(8). */
-export const CHECK_FAILED_CODE = 4;
+/**
+ * Exit codes of e2fsck that say that something is still wrong: errors were left (4, perhaps beside those
+ * that were corrected, 1 and 2), or it could make nothing of the disk (8): e2fsck(8). All below are fine.
+ */
+export const CHECK_FAILED_CODES: readonly [number, ...number[]] = [4, 5, 6, 7, 8, 12, 13, 14, 15];
 
 /** Between two tries to take a file system down that is busy. */
 export const UNMOUNT_RETRY_MS = 50;
@@ -84,5 +87,5 @@ export const PROBE_LOOK_MS = 10;
 /** Packets that are sent each way before it is left open whether this host forwards. */
 export const PROBE_LOOKS_MAX = 20;
 
-/** How long our SSH server may take to answer before the image's own command is given up, in ms. */
+/** How long our SSH server may take to answer until its image's command is tried anew, in ms. */
 export const COMMAND_WITHIN_MS = 60_000;

@@ -9,7 +9,8 @@
  *
  * May import `src/core`, `provisioning/{machine,unpack,ssh}`, `provisioning/ports.ts`.
  */
-export { HostBackend, type HostOptions } from "./backend.ts";
+export { HostBackend } from "./backend.ts";
+export type { HostOptions } from "./host_options.ts";
 export { sweepGroups } from "./cgroup.ts";
 export { checkLeaseId, checkPortsFree, checkSpec, isLeaseId } from "./check_spec.ts";
 export type {
@@ -23,7 +24,7 @@ export type {
   StartOptions,
 } from "./containers.ts";
 export { type DiskPaths, isMounted, logPath, makeDisk, mountDisk, unmountDisk } from "./disk.ts";
-export { type ImageCommand, ImageCommands } from "./image_commands.ts";
+export { type ImageCommand, ImageCommands, isCommandDue } from "./image_commands.ts";
 export {
   CAPABILITIES,
   environment,

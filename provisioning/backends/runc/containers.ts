@@ -62,19 +62,15 @@ export class RuncContainers implements Containers {
   async start(record: LeaseRecord, options: StartOptions): Promise<void> {
     const { leaseId } = record;
     const { paths, guard } = options;
-    const { bundle, processFile } = bundlePaths(paths);
-    const files = { bundle, log: logPath(paths), guard };
-    const begin = () => {
-      if (!record.hasCommand) return;
-      const spawn = () => this.#runtime.spawn(leaseId, { ...files, processFile });
-      this.#commands.begin({ record, paths, spawn });
-    };
+    const files = { bundle: bundlePaths(paths).bundle, log: logPath(paths), guard };
     if (await this.#runtime.mayKnow(leaseId)) {
       const { status } = await this.#runtime.state(leaseId);
-      if (status === "running" || status === "paused") return begin();
+      if (status === "running" || status === "paused") {
+        return await this.beginCommand(record, options);
+      }
     }
     await this.end(leaseId);
-    await this.#commands.renew(leaseId, paths);
+    await this.#commands.renew(leaseId, paths, record.hasCommand);
     await mountDisk(paths, options.imageRoot, options);
     const [pid] = await Promise.all([
       this.#runtime.create(leaseId, files),
@@ -82,7 +78,20 @@ export class RuncContainers implements Containers {
     ]);
     await options.connect(pid);
     await this.#runtime.start(leaseId, { guard });
-    begin();
+    await this.beginCommand(record, options);
+  }
+
+  beginCommand(
+    { leaseId, hostPort, hasCommand }: LeaseRecord,
+    { paths, guard }: Pick<StartOptions, "paths" | "guard">,
+  ): Promise<void> {
+    if (hasCommand) {
+      const { bundle, processFile } = bundlePaths(paths);
+      const files = { bundle, log: logPath(paths), guard, processFile };
+      const spawn = () => this.#runtime.spawn(leaseId, files);
+      this.#commands.begin({ record: { leaseId, hostPort }, paths, spawn });
+    }
+    return Promise.resolve();
   }
 
   async look(leaseId: string): Promise<ContainerLook> {

@@ -55,7 +55,7 @@ const KNOWN: readonly (readonly [RegExp, string])[] = [
 
 /** What a directory of ours has, whatever the engine. */
 const STATE_PARTS =
-  /^(images|leases|locks|runc|server|templates|watchdog|seccomp\.json|provider\.(lock|id)|watchdog\.pid(\.told)?)$/;
+  /^(images|leases|locks|runc|server|templates|watchdog|seccomp\.json|forwarding|provider\.(lock|id)|watchdog\.pid(\.told)?)$/;
 
 /** What only lending leaves in a directory, or an engine's directory always has. */
 function isStateDir(names: readonly string[]): boolean {

@@ -222,6 +222,16 @@ test("an image's own user runs its command, and its log is bounded by the lease'
   assert.ok(Number(usedKib) <= 24 * 1024 + 512, `${usedKib} KiB`);
 });
 
+test("commands have what our SSH server is kept from", async () => {
+  const own = await busyboxImage({ cmd: ["sh", "-c", "echo $GLIBC_TUNABLES; exec sleep 60"] });
+  await using held = await lease({ image: own, env: { GLIBC_TUNABLES: "a=b", COLOUR: "red" } });
+  const { spec } = held;
+  assert.equal((await sh(spec, "echo $GLIBC_TUNABLES $COLOUR")).stdout, "a=b red\n");
+  const said = () => backend.logs(spec.leaseId, { lineCount: 9 });
+  for (let tries = 0; tries < 100 && await said() === ""; tries++) await systemClock.sleep(50);
+  assert.equal(await said(), "a=b\n");
+});
+
 /** As an operator would who cleans up. */
 async function removeContainer(leaseId: string): Promise<void> {
   const name = containerName(providerTag(stateDir), leaseId);

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { busyboxImage } from "../../support/provisioning/busybox_image.ts";
 import { systemClock } from "../../../src/host/system.ts";
-import { host, LeaseWorld } from "../backends/runc/lease_world.ts";
+import { RuncBackend } from "../../../provisioning/backends/runc/mod.ts";
+import { host, LeaseWorld, optionsFor } from "../backends/runc/lease_world.ts";
 
 const signal = new AbortController().signal;
 
@@ -40,4 +41,28 @@ Deno.test("what an image runs does not begin before SSH answers", async () => {
   await world.sh(spec, "cat /var/run/dropbear.pid");
   for (let tries = 0; tries < 100 && await said() === ""; tries++) await systemClock.sleep(50);
   assert.equal(await said(), "begun\n");
+});
+
+Deno.test("a command that a killed provider had still to start is started by the next one, once", async () => {
+  await using world = await LeaseWorld.open();
+  const image = await busyboxImage({ cmd: ["sh", "-c", "echo begun; exec sleep 60"] });
+  const spec = await world.lease({ image });
+  const due = `${world.stateDir}/leases/${spec.leaseId}/command-due`;
+  const said = () => world.backend.logs(spec.leaseId, { lineCount: 9 });
+  const until = async (text: string) => {
+    const isThere = () => Deno.stat(due).then(() => true, () => false);
+    for (let tries = 0; tries < 100 && (await said() !== text || await isThere()); tries++) {
+      await systemClock.sleep(50);
+    }
+    assert.deepEqual([await said(), await isThere()], [text, false]);
+  };
+  await until("begun\n");
+  await using next = await RuncBackend.open(optionsFor(world.stateDir));
+  assert.deepEqual(await next.repair(), []);
+  await systemClock.sleep(300);
+  await until("begun\n");
+  // As a process leaves it that was killed while it waited for SSH.
+  await Deno.writeTextFile(due, "");
+  await next.repair();
+  await until("begun\nbegun\n");
 });

@@ -81,6 +81,47 @@ Deno.test("a lease whose time would be over while it cannot be started is not en
   assert.ok(refunded >= 1 && refunded <= 4, `${refunded} sat came back`);
 });
 
+Deno.test("a lease that cannot be started keeps its disk beyond its former end", async () => {
+  await using world = new LeaseWorld();
+  await using one = await world.start();
+  const { expiresMs } = await leased(world, one);
+  await world.clock.advance(expiresMs - world.clock.nowMs() - 300_000);
+  world.backend.instances.get(NAME)!.state = "stopped";
+  world.backend.broken.add("start");
+  await world.clock.advance(600_000);
+  const [lease] = one.provider.leases();
+  assert.equal(lease?.state, "ready");
+  const label = world.backend.instances.get(NAME)!.expiresMs;
+  assert.ok(
+    label > world.clock.nowMs(),
+    `the watchdog wipes it ${world.clock.nowMs() - label} ms ago`,
+  );
+});
+
+Deno.test("a lease that is down and gone at its end, or whose engine is silent, is lost and paid back", async () => {
+  for (const isGone of [true, false]) {
+    await using world = new LeaseWorld();
+    await using one = await world.start();
+    const { expiresMs } = await leased(world, one);
+    await world.clock.advance(expiresMs - world.clock.nowMs() - 300_000);
+    world.backend.instances.get(NAME)!.state = "stopped";
+    world.backend.broken.add("start");
+    await world.clock.advance(120_000);
+    assert.notEqual(one.provider.leases()[0]?.downSinceMs, undefined);
+    // Destroyed by the watchdog while the provider was away, or its engine died with it.
+    if (isGone) world.backend.instances.delete(NAME);
+    else world.backend.isReachable = false;
+    await world.clock.advance(isGone ? 600_000 : 2_400_000);
+    const [lease] = one.provider.leases();
+    assert.equal(lease?.ending?.reason, "lost", isGone ? "gone" : "silent");
+    world.backend.isReachable = true;
+    await world.clock.advance(120_000);
+    const refunded = [...world.till.refunds.values()][0]?.amountSat ?? 0;
+    assert.ok(refunded >= 1 && refunded <= 15, `${refunded} sat came back`);
+    assert.equal(world.backend.instances.has(NAME), false);
+  }
+});
+
 Deno.test("a provider that starts with a clock that is behind gives its leases no more than was paid", async () => {
   await using world = new LeaseWorld();
   {

@@ -182,6 +182,27 @@ Deno.test("a disk that is damaged beyond repair is said to be, and nothing start
   await absent(world, spec);
 });
 
+Deno.test("a check of a disk that somebody ends says nothing of the disk", async () => {
+  await using world = await LeaseWorld.open();
+  const spec = await world.lease();
+  await turnOff(world, spec);
+  const programs = await Deno.makeTempDir();
+  await Deno.writeTextFile(`${programs}/e2fsck`, "#!/bin/sh\nkill -TERM $$\n", { mode: 0o755 });
+  const path = Deno.env.get("PATH")!;
+  Deno.env.set("PATH", `${programs}:${path}`);
+  try {
+    await assert.rejects(
+      world.backend.start(spec.leaseId),
+      (error) => isSeedmintError(error, "unavailable") && error.retryable,
+    );
+  } finally {
+    Deno.env.set("PATH", path);
+    await Deno.remove(programs, { recursive: true });
+  }
+  await world.backend.start(spec.leaseId);
+  assert.equal(await world.backend.state(spec.leaseId), "running");
+});
+
 Deno.test("a lease comes back with its files after the machine was off", async () => {
   await using world = await LeaseWorld.open();
   const spec = await world.lease();
