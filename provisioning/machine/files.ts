@@ -67,6 +67,8 @@ export interface DiskFacts {
   readonly usedBytes: number;
   /** How many more files and directories it can hold; without end where it does not count them. */
   readonly freeFileCount: number;
+  /** How many it can hold in all; without end alike. */
+  readonly fileCountMax: number;
 }
 
 /** The room of the file system that `path` is on. */
@@ -76,5 +78,6 @@ export async function diskOf(path: string): Promise<DiskFacts> {
     freeBytes: facts.bavail * facts.bsize,
     usedBytes: (facts.blocks - facts.bfree) * facts.bsize,
     freeFileCount: facts.files === 0 ? Infinity : facts.ffree,
+    fileCountMax: facts.files === 0 ? Infinity : facts.files,
   };
 }

@@ -27,6 +27,9 @@ export const RESERVE_BYTES: number = 1024 ** 3;
 /** Free files of the disk that unpacking leaves alone. */
 export const RESERVE_FILES = 10_000;
 
+/** Of a small disk so large a part is left alone, where that is less. */
+export const RESERVE_PART = 0.05;
+
 /** Bytes of an image between two looks at what is free: a few milliseconds of unpacking. */
 export const LOOK_BYTES: number = 16 * 1024 * 1024;
 

@@ -1,7 +1,7 @@
 /** Room on the disk that images are unpacked to: the last of it is never taken. */
 import { SeedmintError } from "../../src/core/errors.ts";
 import type { DiskFacts } from "../machine/mod.ts";
-import { LOOK_BYTES, RESERVE_BYTES, RESERVE_FILES } from "./limits.ts";
+import { LOOK_BYTES, RESERVE_BYTES, RESERVE_FILES, RESERVE_PART } from "./limits.ts";
 
 /** How a disk is looked at, and what is done when it is nearly full. */
 export interface RoomOptions {
@@ -40,7 +40,11 @@ export class Room {
   }
 
   async #isShort(): Promise<boolean> {
-    const { freeBytes, freeFileCount } = await this.#options.disk(this.#folder);
-    return freeBytes < RESERVE_BYTES || freeFileCount < RESERVE_FILES;
+    const { freeBytes, usedBytes, freeFileCount, fileCountMax } = await this.#options.disk(
+      this.#folder,
+    );
+    const sizeBytes = freeBytes + usedBytes;
+    return freeBytes < Math.min(RESERVE_BYTES, sizeBytes * RESERVE_PART) ||
+      freeFileCount < Math.min(RESERVE_FILES, fileCountMax * RESERVE_PART);
   }
 }

@@ -118,16 +118,40 @@ for (const form of ["tar", "gzip", "zstd"] as const) {
   });
 }
 
-/** A disk with so much above what must stay free. */
+/** A large disk with so much above what must stay free. */
 const diskWith = (bytes: number, fileCount = 1_000_000) => () =>
   Promise.resolve({
     freeBytes: RESERVE_BYTES + bytes,
-    usedBytes: 0,
+    usedBytes: 100 * RESERVE_BYTES,
     freeFileCount: RESERVE_FILES + fileCount,
+    fileCountMax: 100 * RESERVE_FILES,
   });
 
+/** A disk of 100 MiB and 2000 files. */
+const smallDiskWith = (freeMib: number, freeFileCount: number) => () =>
+  Promise.resolve({
+    freeBytes: freeMib * 1024 ** 2,
+    usedBytes: (100 - freeMib) * 1024 ** 2,
+    freeFileCount,
+    fileCountMax: 2000,
+  });
+
+Deno.test({
+  ...skip,
+  name: "UnpackedImages takes a small disk but for a part of it",
+  fn: async () => {
+    await using it = await world({ disk: smallDiskWith(6, 101) });
+    await it.unpack(imageOf([layerOf([{ name: "a", content: "1" }])]));
+  },
+});
+
 for (
-  const [what, disk] of [["bytes", diskWith(-1)], ["files", diskWith(0, -1)]] as const
+  const [what, disk] of [
+    ["bytes", diskWith(-1)],
+    ["files", diskWith(0, -1)],
+    ["bytes of a small disk", smallDiskWith(4, 2000)],
+    ["files of a small disk", smallDiskWith(100, 99)],
+  ] as const
 ) {
   Deno.test({
     ...skip,

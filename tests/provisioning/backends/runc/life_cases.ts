@@ -359,8 +359,9 @@ Deno.test("an image that needs the room of others has those removed that no leas
       const isSpareHere = [...Deno.readDirSync(path)].some(({ name }) => name === spare.digest);
       return Promise.resolve({
         freeBytes: isSpareHere ? 0 : Infinity,
-        usedBytes: 0,
+        usedBytes: 1024 ** 4,
         freeFileCount: Infinity,
+        fileCountMax: Infinity,
       });
     },
   }));
