@@ -141,6 +141,7 @@ export class Correspondence implements AsyncDisposable {
       type: "error",
       error: "backend_error",
       message: "The provider has trouble of its own; ask again under the same request id",
+      retryMs: 60_000,
       ...(requestId === undefined ? {} : { requestId }),
     });
   }

@@ -27,11 +27,14 @@ export function fits(expected: Pick<Expected, "type" | "lease">, answer: Answer)
   return answer.lease === expected.lease;
 }
 
-/** Whether the same request under the same id may have another answer later. */
+/**
+ * Whether the same request under the same id may have another answer later. A `backend_error` is also how
+ * a lease failed, for good: it says when to ask again where it makes sense.
+ */
 export function isPassing(answer: Answer): boolean {
   if (answer.type !== "error" || answer.refund !== undefined) return false;
   return answer.retryMs !== undefined || answer.error === "rate_limited" ||
-    answer.error === "token_pending" || answer.error === "backend_error";
+    answer.error === "token_pending";
 }
 
 /** Whether such an answer says already what became of the request's money: nothing. */

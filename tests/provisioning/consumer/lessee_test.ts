@@ -193,6 +193,30 @@ Deno.test("when the first provider refuses, the next one is asked", async () => 
   );
 });
 
+Deno.test("what a provider says of a lease that failed for good is believed at once", async () => {
+  await using world = new LesseeWorld();
+  using failing = new ScriptedProvider(world, {
+    isOurs: true,
+    // As one whose disk is nearly full, before it redeemed anything.
+    script: ({ requestId }) => ({
+      type: "error",
+      error: "backend_error",
+      message: "The image cannot be used",
+      ...(requestId === undefined ? {} : { requestId }),
+    }),
+  });
+  const { lessee } = await world.lessee();
+  await world.pass(3_000);
+  const startMs = world.clock.nowMs();
+  await assert.rejects(
+    world.during(lessee.spawn(WISH, { signal: SIGNAL })),
+    /The image cannot be used.*locked to it until/,
+  );
+  const tookMs = world.clock.nowMs() - startMs;
+  assert.ok(tookMs < 60_000, `${tookMs} ms`);
+  assert.ok(failing.requests.filter(({ type }) => type === "spawn").length >= 1);
+});
+
 Deno.test("a relay that is away for minutes delays a lease, and loses nothing", async () => {
   await using world = new LesseeWorld();
   const lender = await world.lender();
