@@ -3,9 +3,26 @@ import type { Clock } from "../../src/core/ports.ts";
 import { TokenBucket } from "../../src/core/token_bucket.ts";
 import { PROVIDER_LIMITS } from "./limits.ts";
 
-/** A budget for each key; the one heard longest ago is forgotten first. */
+/** What is known of each key; the one heard longest ago is forgotten first. */
+class KeyMemory<Value> {
+  readonly #values = new Map<string, Value>();
+
+  get(key: string): Value | undefined {
+    return this.#values.get(key);
+  }
+
+  set(key: string, value: Value): void {
+    this.#values.delete(key);
+    this.#values.set(key, value);
+    if (this.#values.size > PROVIDER_LIMITS.keysMax) {
+      this.#values.delete(this.#values.keys().next().value!);
+    }
+  }
+}
+
+/** A budget for each key. */
 export class KeyRates {
-  readonly #buckets = new Map<string, TokenBucket>();
+  readonly #buckets = new KeyMemory<TokenBucket>();
   readonly #options: {
     readonly perSecond: number;
     readonly burst: number;
@@ -23,18 +40,14 @@ export class KeyRates {
   /** Takes one off the budget of `key`, if it is there. */
   admits(key: string): boolean {
     const bucket = this.#buckets.get(key) ?? new TokenBucket(this.#options);
-    this.#buckets.delete(key);
     this.#buckets.set(key, bucket);
-    if (this.#buckets.size > PROVIDER_LIMITS.keysMax) {
-      this.#buckets.delete(this.#buckets.keys().next().value!);
-    }
     return bucket.tryTake(1);
   }
 }
 
-/** Keys that something happened to too often lately; the one heard longest ago is forgotten first. */
+/** Keys that something happened to too often lately. */
 export class KeyFaults {
-  readonly #times = new Map<string, readonly number[]>();
+  readonly #times = new KeyMemory<readonly number[]>();
   readonly #options: {
     readonly countMax: number;
     readonly withinMs: number;
@@ -52,11 +65,7 @@ export class KeyFaults {
   note(key: string): void {
     const { clock, countMax } = this.#options;
     const times = [...this.#times.get(key) ?? [], clock.monotonicMs()].slice(-countMax);
-    this.#times.delete(key);
     this.#times.set(key, times);
-    if (this.#times.size > PROVIDER_LIMITS.keysMax) {
-      this.#times.delete(this.#times.keys().next().value!);
-    }
   }
 
   /** How long it is too often for `key`, in milliseconds; 0 if it is not. */

@@ -360,6 +360,8 @@ export class HostBackend implements Backend {
 
   /** What a process that was killed, or that gave up waiting, has left to do. */
   async #beginCommand(leaseId: string): Promise<void> {
+    // One that is being started gets it by itself, and is not waited for.
+    if ((await this.#containers.look(leaseId)).status !== "running") return;
     const paths = this.#paths(leaseId);
     await this.#hold(leaseId, async (guard) => {
       const record = await readRecord(paths.folder);

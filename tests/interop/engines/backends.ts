@@ -2,6 +2,8 @@
 import { DockerBackend } from "../../../provisioning/backends/docker/mod.ts";
 import type { EngineBackend, EngineOptions } from "../../../provisioning/backends/engine/mod.ts";
 import { LxdBackend } from "../../../provisioning/backends/lxd/mod.ts";
+import { systemClock, systemRandom } from "../../../src/host/system.ts";
+import type { RunningEngine } from "./daemons.ts";
 
 /** An engine with a daemon. */
 export type EngineName = "docker" | "podman" | "lxd" | "incus";
@@ -16,6 +18,17 @@ export const FIRST_PORT: Readonly<Record<EngineName, number>> = {
   lxd: 30_000,
   incus: 31_000,
 };
+
+/** Opens that of a daemon that runs in the suite. */
+export function backendOf(engine: RunningEngine, stateDir: string): Promise<EngineBackend> {
+  return openBackend(engine.name, {
+    stateDir,
+    socketPath: engine.socketPath,
+    publicHost: "127.0.0.1",
+    clock: systemClock,
+    random: systemRandom,
+  });
+}
 
 /** Opens one. */
 export async function openBackend(

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { leaseLink } from "../../../provisioning/backends/host/mod.ts";
 import { awaitBanner } from "../../../provisioning/ssh/mod.ts";
-import { systemClock, systemRandom } from "../../../src/host/system.ts";
+import { systemClock } from "../../../src/host/system.ts";
 import { makeSpec } from "../../conformance/backend.ts";
 import { busyboxImage } from "../../support/provisioning/busybox_image.ts";
-import { FIRST_PORT, openBackend } from "./backends.ts";
+import { backendOf, FIRST_PORT } from "./backends.ts";
 import type { RunningEngine } from "./daemons.ts";
 import { commandOutput } from "./lab.ts";
 
@@ -13,13 +13,7 @@ const { signal } = new AbortController();
 
 /** Runs it. */
 export async function repairCase(engine: RunningEngine, stateDir: string): Promise<void> {
-  await using backend = await openBackend(engine.name, {
-    stateDir,
-    socketPath: engine.socketPath,
-    publicHost: "127.0.0.1",
-    clock: systemClock,
-    random: systemRandom,
-  });
+  await using backend = await backendOf(engine, stateDir);
   const image = await busyboxImage({
     entrypoint: ["/bin/sh", "-c"],
     cmd: ["echo began >> /root/began"],

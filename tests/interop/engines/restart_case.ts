@@ -1,24 +1,18 @@
 /** What becomes of leases while their engine is away, and after it came back. */
 import assert from "node:assert/strict";
 import { isSeedmintError } from "../../../src/core/errors.ts";
-import { systemClock, systemRandom } from "../../../src/host/system.ts";
+import { systemClock } from "../../../src/host/system.ts";
 import { awaitBanner } from "../../../provisioning/ssh/mod.ts";
 import { makeSpec } from "../../conformance/backend.ts";
 import { busyboxImage } from "../../support/provisioning/busybox_image.ts";
-import { FIRST_PORT, openBackend } from "./backends.ts";
+import { backendOf, FIRST_PORT } from "./backends.ts";
 import type { RunningEngine } from "./daemons.ts";
 
 const { signal } = new AbortController();
 
 /** Runs it. */
 export async function restartCase(engine: RunningEngine, stateDir: string): Promise<void> {
-  await using backend = await openBackend(engine.name, {
-    stateDir,
-    socketPath: engine.socketPath,
-    publicHost: "127.0.0.1",
-    clock: systemClock,
-    random: systemRandom,
-  });
+  await using backend = await backendOf(engine, stateDir);
   const spec = await makeSpec({
     image: await busyboxImage(),
     firstPort: FIRST_PORT[engine.name] + 900,

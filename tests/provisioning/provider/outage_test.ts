@@ -21,6 +21,14 @@ async function leased(world: LeaseWorld, one: Generation) {
   return answer as Extract<Answer, { type: "access" }>;
 }
 
+/** A lease whose instance ends `leftMs` before its time is over, and cannot be started. */
+async function stopped(world: LeaseWorld, one: Generation, leftMs: number): Promise<void> {
+  const { expiresMs } = await leased(world, one);
+  await world.clock.advance(expiresMs - world.clock.nowMs() - leftMs);
+  world.backend.instances.get(NAME)!.state = "stopped";
+  world.backend.broken.add("start");
+}
+
 Deno.test("a lease keeps its grace when the engine cannot pause it, and when the provider is away", async () => {
   const graceMs = 600_000;
   await using world = new LeaseWorld();
@@ -67,10 +75,7 @@ Deno.test("a lease whose instance the engine does not start for minutes is neith
 Deno.test("a lease whose time would be over while it cannot be started is not ended by that, and not kept for ever", async () => {
   await using world = new LeaseWorld();
   await using one = await world.start();
-  const { expiresMs } = await leased(world, one);
-  await world.clock.advance(expiresMs - world.clock.nowMs() - 90_000);
-  world.backend.instances.get(NAME)!.state = "stopped";
-  world.backend.broken.add("start");
+  await stopped(world, one, 90_000);
   await world.clock.advance(300_000);
   assert.equal(one.provider.leases()[0]?.state, "ready");
   await world.clock.advance(1_800_000);
@@ -84,10 +89,7 @@ Deno.test("a lease whose time would be over while it cannot be started is not en
 Deno.test("a lease that cannot be started keeps its disk beyond its former end", async () => {
   await using world = new LeaseWorld();
   await using one = await world.start();
-  const { expiresMs } = await leased(world, one);
-  await world.clock.advance(expiresMs - world.clock.nowMs() - 300_000);
-  world.backend.instances.get(NAME)!.state = "stopped";
-  world.backend.broken.add("start");
+  await stopped(world, one, 300_000);
   await world.clock.advance(600_000);
   const [lease] = one.provider.leases();
   assert.equal(lease?.state, "ready");
@@ -102,10 +104,7 @@ Deno.test("a lease that is down and gone at its end, or whose engine is silent, 
   for (const isGone of [true, false]) {
     await using world = new LeaseWorld();
     await using one = await world.start();
-    const { expiresMs } = await leased(world, one);
-    await world.clock.advance(expiresMs - world.clock.nowMs() - 300_000);
-    world.backend.instances.get(NAME)!.state = "stopped";
-    world.backend.broken.add("start");
+    await stopped(world, one, 300_000);
     await world.clock.advance(120_000);
     assert.notEqual(one.provider.leases()[0]?.downSinceMs, undefined);
     // Destroyed by the watchdog while the provider was away, or its engine died with it.
